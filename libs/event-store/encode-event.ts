@@ -1,0 +1,60 @@
+import { createHash, hash } from 'node:crypto';
+import type { EncodedEvent, EventMetadata } from './event-store.js';
+import type { StreamName } from '#kernel/stream-name.js';
+
+export const ZERO_HASH = '0'.repeat(64);
+
+const domain = 'scrip-event-v1';
+
+/** Text with its length in bytes before it, so that no two different lists of fields have the same bytes. */
+const field = (text: string): string => `${Buffer.byteLength(text)}:${text}`;
+
+/**
+ * The SHA-256 that chains an event to the one before it in its stream. Over: domain, previous hash, stream, revision, id,
+ * type, schema version, data and metadata, each with its length before it.
+ */
+export function chainHash(stream: StreamName, revision: number, event: Omit<EncodedEvent, 'hash'>): string {
+  const preimage =
+    field(domain) +
+    field(event.prevHash) +
+    field(stream) +
+    field(String(revision)) +
+    field(event.id) +
+    field(event.type) +
+    field(String(event.schemaVersion)) +
+    field(event.data) +
+    field(event.metadata);
+  return hash('sha256', preimage, 'hex');
+}
+
+/** Encodes an event once: JSON text of data and metadata, and the hash that chains it to `prevHash`. */
+export function encodeEvent(
+  stream: StreamName,
+  revision: number,
+  prevHash: string,
+  event: { id: string; type: string; schemaVersion: number; data: object; metadata: EventMetadata },
+): EncodedEvent {
+  const bare = {
+    id: event.id,
+    type: event.type,
+    schemaVersion: event.schemaVersion,
+    data: JSON.stringify(event.data),
+    metadata: JSON.stringify(event.metadata),
+    prevHash,
+  };
+  return { ...bare, hash: chainHash(stream, revision, bare) };
+}
+
+/**
+ * UUIDv5 (RFC 9562) of a name in Scrip's namespace. Event ids are `eventId(stream, origin, key, index)`: the same command
+ * has the same ids for ever, which is what lets a lost answer be settled by repeating the append.
+ */
+export function eventId(stream: StreamName, origin: string, key: string, index: number): string {
+  const digest = createHash('sha1').update(namespace).update(field(stream) + field(origin) + field(key) + String(index)).digest();
+  digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x50;
+  digest[8] = ((digest[8] ?? 0) & 0x3f) | 0x80;
+  const hex = digest.toString('hex', 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const namespace = Buffer.from('6f0b7c7e5d5a4c1f9a3e2b8d4c6e7f10', 'hex');

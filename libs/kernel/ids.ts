@@ -1,0 +1,34 @@
+import type { Instant } from './instant.js';
+import { msOf } from './instant.js';
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32, lower case
+
+function encode(value: number, length: number): string {
+  let text = '';
+  for (let rest = value, i = 0; i < length; i += 1, rest = Math.floor(rest / 32)) text = alphabet.charAt(rest % 32) + text;
+  return text;
+}
+
+/** The prefixes of the ids that Scrip makes. */
+export type IdPrefix = 'gr' | 'con' | 'hold' | 'rev' | 'adj' | 'debt' | 'rvk' | 'rein';
+
+/**
+ * An id that sorts by time and carries the place of the event that made it: prefix, 10 characters of time, 8 of the
+ * revision in its stream, 8 of the command's own id. So an old consumption is found by one read, without an index.
+ * @param commandId the UUID of the command: its last 40 bits make ids of different accounts differ.
+ */
+export function makeId(prefix: IdPrefix, at: Instant, revision: number, commandId: string): string {
+  return `${prefix}_${encode(msOf(at), 10)}${encode(revision, 8)}${encode(parseInt(commandId.slice(-10), 16), 8)}`;
+}
+
+/** The revision that `makeId` put into an id; null when `id` is not of that form. */
+export function revisionInId(prefix: IdPrefix, id: string): number | null {
+  if (!id.startsWith(`${prefix}_`) || id.length !== prefix.length + 27) return null;
+  let revision = 0;
+  for (const character of id.slice(prefix.length + 11, prefix.length + 19)) {
+    const digit = alphabet.indexOf(character);
+    if (digit < 0) return null;
+    revision = revision * 32 + digit;
+  }
+  return revision;
+}

@@ -1,0 +1,34 @@
+/** An RFC 3339 UTC time with milliseconds (`2026-11-21T08:00:00.000Z`). Instants of this one form sort as text. */
+export type Instant = string;
+
+const instantPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+const latestMs = 253_402_300_799_999; // 9999-12-31T23:59:59.999Z: later years would not sort as text
+
+/** The instant at `ms` milliseconds since the epoch. */
+export const instantOf = (ms: number): Instant => new Date(ms).toISOString();
+
+/** Milliseconds since the epoch. */
+export const msOf = (instant: Instant): number => Date.parse(instant);
+
+export const isInstant = (value: string): value is Instant => instantPattern.test(value) && !Number.isNaN(Date.parse(value));
+
+/** Any RFC 3339 time with an offset, as an Instant; null when it is not one or lies outside the years 0000 to 9999. */
+export function parseInstant(value: string): Instant | null {
+  if (!/^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/.test(value)) return null;
+  const ms = Date.parse(value);
+  if (Number.isNaN(ms) || ms > latestMs || ms < -62_167_219_200_000) return null;
+  const day = Number(value.slice(8, 10));
+  const lastDay = new Date(Date.UTC(Number(value.slice(0, 4)), Number(value.slice(5, 7)), 0)).getUTCDate();
+  return day >= 1 && day <= lastDay ? instantOf(ms) : null;
+}
+
+/** `instant` plus a number of milliseconds. */
+export const plusMs = (instant: Instant, ms: number): Instant => instantOf(msOf(instant) + ms);
+
+/** The calendar month, UTC: `2026-11`. */
+export const monthOf = (instant: Instant): string => instant.slice(0, 7);
+
+/** The first instant of the month after `month` (`2026-12` → `2027-01-01T00:00:00.000Z`). */
+export function monthAfter(month: string): Instant {
+  return instantOf(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5, 7)), 1));
+}

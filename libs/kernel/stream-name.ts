@@ -1,0 +1,38 @@
+/** A stream's name: category, a hyphen, the id. `catalog` alone has no id. */
+export type StreamName = string;
+
+export const DEFAULT_UNIT = 'credits';
+
+const customerPattern = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
+const unitPattern = /^[a-z][a-z0-9_]{0,31}$/;
+
+export const isCustomerId = (value: string): boolean => customerPattern.test(value);
+export const isUnit = (value: string): boolean => unitPattern.test(value);
+
+/**
+ * `account-{customer}` for the default unit, else `account-{customer}.{unit}`. A customer id may hold dots; then the unit
+ * is always written, so that two accounts never share a stream.
+ */
+export const accountStream = (customerId: string, unit: string): StreamName =>
+  unit === DEFAULT_UNIT && !customerId.includes('.') ? `account-${customerId}` : `account-${customerId}.${unit}`;
+
+/** The customer and unit of an account stream; null for any other stream. */
+export function accountOf(stream: StreamName): { customerId: string; unit: string } | null {
+  if (!stream.startsWith('account-')) return null;
+  const rest = stream.slice('account-'.length);
+  const dot = rest.lastIndexOf('.');
+  return dot < 0 ? { customerId: rest, unit: DEFAULT_UNIT } : { customerId: rest.slice(0, dot), unit: rest.slice(dot + 1) };
+}
+
+export const customerStream = (customerId: string): StreamName => `customer-${customerId}`;
+export const catalogStream: StreamName = 'catalog';
+export const stripeEventStream = (stripeEventId: string): StreamName => `stripeEvent-${stripeEventId}`;
+export const subscriptionStream = (subscriptionId: string): StreamName => `subscription-${subscriptionId}`;
+export const paymentStream = (paymentId: string): StreamName => `payment-${paymentId}`;
+export const invoiceStream = (invoiceId: string): StreamName => `invoice-${invoiceId}`;
+
+/** What stands before the first hyphen. */
+export const categoryOf = (stream: StreamName): string => {
+  const hyphen = stream.indexOf('-');
+  return hyphen < 0 ? stream : stream.slice(0, hyphen);
+};

@@ -1,0 +1,63 @@
+import type { Amount, Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Source, Usage } from './account-events.js';
+
+type Told = { readonly description: string | null; readonly metadata: Json };
+
+/** What can be asked of an account. Prices are already resolved; times come with the decision. */
+export type AccountCommand =
+  | (Told & {
+      readonly type: 'GrantCredits';
+      readonly amount: Amount;
+      readonly source: Source;
+      readonly priority: number;
+      /** Null: at once. */
+      readonly effectiveAt: Instant | null;
+      /** Null: never. */
+      readonly expiresAt: Instant | null;
+      readonly costBasis: Money | null;
+      readonly paymentReference: string | null;
+    })
+  | (Told & { readonly type: 'ConsumeCredits'; readonly amount: Amount; readonly usage: Usage | null; readonly resource: Resource | null })
+  | { readonly type: 'ReverseConsumption'; readonly consumptionId: string; readonly amount: Amount | null; readonly reason: string | null }
+  | (Told & { readonly type: 'HoldCredits'; readonly amount: Amount; readonly expiresInSeconds: number })
+  | { readonly type: 'ExtendHold'; readonly holdId: string; readonly expiresInSeconds: number }
+  | { readonly type: 'CaptureHold'; readonly holdId: string; readonly amount: Amount | null; readonly final: boolean }
+  | { readonly type: 'ReleaseHold'; readonly holdId: string }
+  /** `amount` ≠ 0: positive grants, negative takes away by the burn order. */
+  | { readonly type: 'AdjustCredits'; readonly amount: number; readonly reason: string }
+  /** Takes back `amount` of one grant; what is spent or reserved of it becomes debt or is written off, by policy. */
+  | { readonly type: 'RevokeCredits'; readonly grantId: string; readonly amount: Amount; readonly cause: RevocationCause; readonly reason: string | null }
+  /** Undoes what was revoked of a grant under `cause`: forgives its debt, gives the rest back. */
+  | { readonly type: 'ReinstateCredits'; readonly grantId: string; readonly amount: Amount; readonly cause: RevocationCause }
+  /** Records what time alone has done by now: activations, expiries, holds timed out. */
+  | { readonly type: 'RecordDue' }
+  | {
+      readonly type: 'ChangeSettings';
+      readonly burnOrder?: BurnOrderName;
+      readonly overdraftLimit?: Amount;
+      readonly debtPolicy?: DebtPolicy;
+      readonly lowBalanceThreshold?: Amount | null;
+    }
+  | { readonly type: 'FreezeAccount'; readonly reason: string }
+  | { readonly type: 'UnfreezeAccount'; readonly reason: string }
+  | { readonly type: 'CloseAccount'; readonly reason: string };
+
+export type AccountRefusal =
+  | { readonly rejected: 'insufficient_credits'; readonly available: Amount; readonly required: Amount }
+  | {
+      readonly rejected:
+        | 'account_frozen'
+        | 'account_closed'
+        | 'grant_expired'
+        | 'grant_not_found'
+        | 'hold_not_found'
+        | 'hold_not_open'
+        | 'consumption_not_found'
+        | 'already_reversed'
+        | 'amount_exceeds_hold'
+        | 'amount_exceeds_consumption'
+        | 'balance_limit_exceeded'
+        | 'invalid_expiry';
+    };

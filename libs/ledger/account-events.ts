@@ -1,0 +1,205 @@
+import { assertNever } from '#kernel/assert.js';
+import type { Amount, Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+
+export const sources = ['purchase', 'subscription', 'trial', 'free_tier', 'promotion', 'adjustment', 'transfer'] as const;
+export type Source = (typeof sources)[number];
+
+export const burnOrders = ['purchased-first', 'expiring-first'] as const;
+export type BurnOrderName = (typeof burnOrders)[number];
+/** The rule that chose the slices, by name and version, so that a changed rule never re-interprets the past. */
+export type BurnOrder = { readonly name: BurnOrderName; readonly version: 1 };
+
+export type DebtPolicy = 'debt' | 'write_off';
+
+/** The account after an event: what can be spent, what is reserved, what is owed. All ≥ 0. */
+export type Balance = { readonly available: Amount; readonly held: Amount; readonly debt: Amount };
+
+/** A part of a grant; `cost` is the share of the grant's cost basis that it used up, null for a grant that cost nothing. */
+export type Slice = { readonly grantId: string; readonly source: Source; readonly amount: Amount; readonly cost: Money | null };
+/** A reserved part of a grant. Its cost is known when it is captured. */
+export type HeldSlice = { readonly grantId: string; readonly source: Source; readonly amount: Amount };
+
+export type Resource = { readonly type: string; readonly id: string };
+export type Settings = {
+  readonly status: 'active' | 'frozen' | 'closed';
+  readonly burnOrder: BurnOrderName;
+  readonly overdraftLimit: Amount;
+  readonly debtPolicy: DebtPolicy;
+  readonly lowBalanceThreshold: Amount | null;
+};
+
+/** What a credit event was used for, and at which price. */
+export type Usage = { readonly creditEvent: string; readonly quantity: number };
+type Told = { readonly description: string | null; readonly metadata: Json };
+
+/** What took credits away by decision: a refund or dispute, or an operator. */
+export type RevocationCause = { readonly kind: 'refund' | 'dispute' | 'adjustment' | 'operator'; readonly id: string };
+
+type Facts = {
+  AccountOpened: { readonly customerId: string; readonly unit: string };
+  /** A grant. While `effectiveAt` is after `at` it is scheduled and counts nowhere in the balance. */
+  CreditsGranted: Told & {
+    readonly grantId: string;
+    readonly amount: Amount;
+    readonly source: Source;
+    readonly priority: number;
+    readonly effectiveAt: Instant;
+    readonly expiresAt: Instant | null;
+    readonly costBasis: Money | null;
+    readonly paymentReference: string | null;
+    /** Set when an operator's adjustment made the grant. */
+    readonly adjustmentId: string | null;
+  };
+  /** A scheduled grant became effective: `amount` of it can be spent from now on. */
+  CreditsActivated: { readonly grantId: string; readonly amount: Amount };
+  CreditsConsumed: Told & {
+    readonly consumptionId: string;
+    /** What was asked: the sum of the slices and of `debt`. */
+    readonly amount: Amount;
+    readonly allocations: readonly Slice[];
+    /** The part beyond the available credits, within the overdraft limit; a DebtIncurred follows. */
+    readonly debt: Amount;
+    readonly burnOrder: BurnOrder;
+    readonly usage: Usage | null;
+    readonly resource: Resource | null;
+  };
+  CreditsHeld: Told & {
+    readonly holdId: string;
+    readonly amount: Amount;
+    readonly allocations: readonly HeldSlice[];
+    readonly expiresAt: Instant;
+    readonly burnOrder: BurnOrder;
+  };
+  HoldExtended: HoldAfter & { readonly holdId: string };
+  HoldCaptured: HoldAfter & {
+    readonly holdId: string;
+    readonly consumptionId: string;
+    readonly amount: Amount;
+    readonly allocations: readonly Slice[];
+    /** True when the rest, if any, is released with it. */
+    readonly final: boolean;
+  };
+  HoldReleased: {
+    readonly holdId: string;
+    readonly amount: Amount;
+    readonly allocations: readonly HeldSlice[];
+    readonly reason: 'released' | 'captured' | 'expired';
+    readonly heldAmount: Amount;
+    readonly expiresAt: Instant;
+  };
+  /** Breakage: `cost` is the money that was paid for the credits that nobody used. */
+  CreditsExpired: { readonly grantId: string; readonly amount: Amount; readonly cost: Money | null };
+  CreditsRevoked: {
+    readonly revocationId: string;
+    readonly amount: Amount;
+    readonly allocations: readonly Slice[];
+    /** The part of `amount` that came from scheduled grants and so was not in the balance. */
+    readonly scheduled: Amount;
+    readonly cause: RevocationCause;
+    readonly reason: string | null;
+  };
+  CreditsReinstated: {
+    readonly reinstatementId: string;
+    readonly grantId: string;
+    readonly amount: Amount;
+    readonly cost: Money | null;
+    /** True when the grant is still scheduled, so the balance does not change. */
+    readonly scheduled: boolean;
+    readonly cause: RevocationCause;
+  };
+  ConsumptionReversed: {
+    readonly reversalId: string;
+    readonly consumptionId: string;
+    /** The sum of `restored` and `debtForgiven`. */
+    readonly amount: Amount;
+    /** All of this consumption that has been reversed, this reversal included. */
+    readonly reversedTotal: Amount;
+    readonly restored: readonly Slice[];
+    /** The part that was an overdraft and was still owed. */
+    readonly debtForgiven: Amount;
+    readonly reason: string | null;
+  };
+  DebtIncurred: {
+    readonly debtId: string;
+    readonly amount: Amount;
+    readonly cause: { readonly kind: 'overdraft' | 'refund' | 'dispute' | 'operator'; readonly id: string };
+  };
+  DebtRepaid: { readonly debtId: string; readonly grantId: string; readonly amount: Amount; readonly cost: Money | null };
+  /** Owed credits that will not be asked for: a dispute won, a refund that failed. */
+  DebtForgiven: { readonly debtId: string; readonly amount: Amount; readonly cause: RevocationCause };
+  BurnOrderChanged: { readonly settings: Settings };
+  OverdraftLimitChanged: { readonly settings: Settings };
+  DebtPolicyChanged: { readonly settings: Settings };
+  LowBalanceThresholdChanged: { readonly settings: Settings };
+  AccountFrozen: { readonly settings: Settings; readonly reason: string };
+  AccountUnfrozen: { readonly settings: Settings; readonly reason: string };
+  AccountClosed: { readonly settings: Settings; readonly reason: string };
+};
+/** The hold as the event leaves it. */
+type HoldAfter = {
+  readonly heldAmount: Amount;
+  readonly remaining: Amount;
+  readonly expiresAt: Instant;
+  readonly heldAllocations: readonly HeldSlice[];
+};
+
+export type AccountEventType = keyof Facts;
+/** Every event of an account carries its time and the balance after it. */
+export type AccountEventOf<Type extends AccountEventType> = {
+  readonly type: Type;
+  readonly at: Instant;
+  readonly balance: Balance;
+} & Facts[Type];
+export type AccountEvent = { [Type in AccountEventType]: AccountEventOf<Type> }[AccountEventType];
+/** An event before its balance is known. */
+export type AccountFact = { [Type in AccountEventType]: { readonly type: Type } & Facts[Type] }[AccountEventType];
+
+export const NOTHING: Balance = { available: 0, held: 0, debt: 0 };
+
+const total = (slices: readonly { readonly amount: Amount }[]): Amount => slices.reduce((sum, slice) => sum + slice.amount, 0);
+
+/** The signed change of the balance that a fact means. `available` of it is the amount that the history shows. */
+export function balanceChange(fact: AccountFact, at: Instant): { available: number; held: number; debt: number } {
+  switch (fact.type) {
+    case 'CreditsGranted':
+      return { available: fact.effectiveAt > at ? 0 : fact.amount, held: 0, debt: 0 };
+    case 'CreditsActivated':
+      return { available: fact.amount, held: 0, debt: 0 };
+    case 'CreditsConsumed':
+      return { available: -total(fact.allocations), held: 0, debt: 0 };
+    case 'CreditsHeld':
+      return { available: -fact.amount, held: fact.amount, debt: 0 };
+    case 'HoldCaptured':
+      return { available: 0, held: -fact.amount, debt: 0 };
+    case 'HoldReleased':
+      return { available: fact.amount, held: -fact.amount, debt: 0 };
+    case 'CreditsExpired':
+      return { available: -fact.amount, held: 0, debt: 0 };
+    case 'CreditsRevoked':
+      return { available: fact.scheduled - fact.amount, held: 0, debt: 0 };
+    case 'CreditsReinstated':
+      return { available: fact.scheduled ? 0 : fact.amount, held: 0, debt: 0 };
+    case 'ConsumptionReversed':
+      return { available: total(fact.restored), held: 0, debt: -fact.debtForgiven };
+    case 'DebtIncurred':
+      return { available: 0, held: 0, debt: fact.amount };
+    case 'DebtRepaid':
+      return { available: -fact.amount, held: 0, debt: -fact.amount };
+    case 'DebtForgiven':
+      return { available: 0, held: 0, debt: -fact.amount };
+    case 'AccountOpened':
+    case 'HoldExtended':
+    case 'BurnOrderChanged':
+    case 'OverdraftLimitChanged':
+    case 'DebtPolicyChanged':
+    case 'LowBalanceThresholdChanged':
+    case 'AccountFrozen':
+    case 'AccountUnfrozen':
+    case 'AccountClosed':
+      return { available: 0, held: 0, debt: 0 };
+    default:
+      return assertNever(fact);
+  }
+}

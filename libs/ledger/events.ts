@@ -1,0 +1,101 @@
+import type { AccountEvent } from './account-events.js';
+import type { CatalogEvent } from './catalog.js';
+import type { CustomerEvent } from './customer.js';
+import type { InvoiceEvent } from './invoice.js';
+import type { PaymentEvent } from './payment.js';
+import type { StripeEventEvent } from './stripe-event.js';
+import type { SubscriptionEvent } from './subscription.js';
+import type { Json } from '#kernel/json.js';
+
+/** Every event that Scrip records. */
+export type LedgerEvent = AccountEvent | CustomerEvent | CatalogEvent | StripeEventEvent | SubscriptionEvent | PaymentEvent | InvoiceEvent;
+export type LedgerEventType = LedgerEvent['type'];
+
+/** Turns the stored data of one schema version into that of the next. */
+type Upcaster = (data: { readonly [key: string]: Json }) => { readonly [key: string]: Json };
+
+/**
+ * Every event type with one upcaster per step between schema versions: `[]` means version 1 is current, `[f]` that f makes
+ * version 2 out of 1. This table is the one place where a stored shape changes; the golden fixtures hold the old shapes.
+ */
+const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
+  AccountOpened: [],
+  CreditsGranted: [],
+  CreditsActivated: [],
+  CreditsConsumed: [],
+  CreditsHeld: [],
+  HoldExtended: [],
+  HoldCaptured: [],
+  HoldReleased: [],
+  CreditsExpired: [],
+  CreditsRevoked: [],
+  CreditsReinstated: [],
+  ConsumptionReversed: [],
+  DebtIncurred: [],
+  DebtRepaid: [],
+  DebtForgiven: [],
+  BurnOrderChanged: [],
+  OverdraftLimitChanged: [],
+  DebtPolicyChanged: [],
+  LowBalanceThresholdChanged: [],
+  AccountFrozen: [],
+  AccountUnfrozen: [],
+  AccountClosed: [],
+  CustomerRegistered: [],
+  StripeCustomerLinked: [],
+  CustomerContactChanged: [],
+  CustomerErased: [],
+  PlanPublished: [],
+  PlanRetired: [],
+  CreditProductPublished: [],
+  CreditProductRetired: [],
+  CreditEventPriced: [],
+  CreditEventDisabled: [],
+  StripeEventReceived: [],
+  StripeEventTranslated: [],
+  StripeEventParked: [],
+  StripeEventRetryRequested: [],
+  SubscriptionActivated: [],
+  SubscriptionRenewed: [],
+  PaymentSucceeded: [],
+  InvoicePaid: [],
+};
+
+export const eventTypes = Object.keys(upcasters) as readonly LedgerEventType[];
+
+/** The schema version that new events of a type are written in. */
+export const schemaVersionOf = (type: LedgerEventType): number => upcasters[type].length + 1;
+
+/** Why stored bytes are not an event that this version of Scrip knows. */
+export type UndecodableEvent = { readonly undecodable: string };
+
+export const isUndecodable = (decoded: LedgerEvent | UndecodableEvent): decoded is UndecodableEvent => 'undecodable' in decoded;
+
+/** A stored event in today's shape, or the reason why it cannot be read. Never skips: the caller must halt on a reason. */
+export function decodeEvent(stored: { readonly type: string; readonly schemaVersion: number; readonly data: string }): LedgerEvent | UndecodableEvent {
+  const steps = Object.hasOwn(upcasters, stored.type) ? upcasters[stored.type as LedgerEventType] : undefined;
+  if (steps === undefined) return { undecodable: `unknown event type ${stored.type}` };
+  const current = steps.length + 1;
+  if (!Number.isInteger(stored.schemaVersion) || stored.schemaVersion < 1 || stored.schemaVersion > current) {
+    return { undecodable: `${stored.type} has schema version ${String(stored.schemaVersion)}; this version of Scrip knows up to ${String(current)}` };
+  }
+  const data = parseObject(stored.data);
+  if (data === null) return { undecodable: `the data of a ${stored.type} is not a JSON object` };
+  const upcast = steps.slice(stored.schemaVersion - 1).reduce((older, step) => step(older), data);
+  return { type: stored.type, ...upcast } as unknown as LedgerEvent;
+}
+
+function parseObject(text: string): { readonly [key: string]: Json } | null {
+  try {
+    const value = JSON.parse(text) as Json;
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as { readonly [key: string]: Json }) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The data of an event as it is stored: all fields but the type, which has its own place. */
+export function dataToStore(event: LedgerEvent): object {
+  const { type: _type, ...data } = event;
+  return data;
+}
