@@ -22,7 +22,7 @@ export default tseslint.config(
   },
   {
     files: ['libs/**/*.ts', 'projections/**/*.ts'],
-    ignores: ['libs/kernel/clock.ts', '**/*.spec.ts'],
+    ignores: ['libs/kernel/clock.ts', 'libs/config/system-clock.ts', '**/*.spec.ts'],
     rules: { 'no-restricted-syntax': ['error', ...clocks] },
   },
   {

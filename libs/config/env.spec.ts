@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError, loadConfig } from './env.js';
+
+const refusal = (env: NodeJS.ProcessEnv): string => {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+  }
+  return '';
+};
+
+describe('loadConfig', () => {
+  it('needs nothing', () => {
+    expect(loadConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      metricsPort: null,
+      databaseUrl: null,
+      eventStore: { kind: 'postgres' },
+      stripe: { billingEnabled: true, webhookSecrets: [], livemode: false },
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ PORT: '', DATABASE_URL: ' ', STRIPE_WEBHOOK_SECRET: '' })).toEqual(loadConfig({}));
+  });
+
+  it('reads lists, for the rotation of secrets', () => {
+    expect(loadConfig({ STRIPE_WEBHOOK_SECRET: 'whsec_a, whsec_b,' }).stripe.webhookSecrets).toEqual([
+      'whsec_a',
+      'whsec_b',
+    ]);
+  });
+
+  it('knows a live key', () => {
+    expect(loadConfig({ STRIPE_SECRET_KEY: 'sk_live_123456' }).stripe.livemode).toBe(true);
+    expect(loadConfig({ STRIPE_SECRET_KEY: 'sk_test_123456' }).stripe.livemode).toBe(false);
+  });
+
+  it('names every wrong variable and its rule, and no value', () => {
+    const message = refusal({
+      PORT: '70000',
+      LOG_LEVEL: 'loud',
+      JWT_SECRET: 'short-secret',
+      DATABASE_URL: 'mysql://u:hunter2@h/db',
+    });
+    expect(message).toContain('PORT must be a whole number from 0 to 65535');
+    expect(message).toContain('LOG_LEVEL must be one of');
+    expect(message).toContain('JWT_SECRET must have at least 16 characters');
+    expect(message).toContain('DATABASE_URL must be a URL that starts with postgres:// or postgresql://');
+    expect(message).not.toMatch(/70000|loud|short-secret|hunter2/);
+  });
+
+  it('needs the address of EventStoreDB when that is chosen', () => {
+    expect(refusal({ EVENT_STORE: 'eventstoredb' })).toBe('EVENTSTORE_URL is needed when EVENT_STORE is eventstoredb');
+    expect(refusal({ EVENT_STORE: 'eventstoredb', EVENTSTORE_URL: 'http://x' })).toMatch(
+      /^EVENTSTORE_URL must be a URL/,
+    );
+    expect(
+      loadConfig({ EVENT_STORE: 'eventstoredb', EVENTSTORE_URL: 'esdb://localhost:2113?tls=false' }).eventStore,
+    ).toEqual({
+      kind: 'eventstoredb',
+      url: 'esdb://localhost:2113?tls=false',
+    });
+  });
+
+  it('cannot be changed afterwards', () => {
+    const config = loadConfig({});
+    expect(Object.isFrozen(config) && Object.isFrozen(config.stripe) && Object.isFrozen(config.corsOrigins)).toBe(true);
+  });
+});
