@@ -1,5 +1,10 @@
-import type { Money } from '#kernel/amount.js';
+import { assertNever } from '#kernel/assert.js';
+import { isAmount } from '#kernel/amount.js';
+import type { Amount, Money } from '#kernel/amount.js';
+import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
+import { canonicalJson } from '#kernel/json.js';
+import type { Json } from '#kernel/json.js';
 
 export type PlanPrice = { readonly money: Money; readonly stripePriceId: string | null };
 export type Plan = {
@@ -16,12 +21,35 @@ export type Plan = {
   readonly features: readonly string[];
   readonly limits: { readonly [name: string]: number };
 };
-export type CreditProduct = { readonly id: string; readonly name: string; readonly credits: number; readonly price: Money; readonly stripePriceId: string | null; readonly expiresAfterDays: number | null };
-/** `tiered` is graduated: each unit of the quantity is charged at the tier it falls into. */
+export type CreditProduct = {
+  readonly id: string;
+  readonly name: string;
+  readonly credits: number;
+  readonly price: Money;
+  readonly stripePriceId: string | null;
+  readonly expiresAfterDays: number | null;
+};
+/** `tiered` is graduated: each unit of the quantity is charged at the tier it falls into; the last tier has no end. */
 export type CreditEventPrice =
   | { readonly kind: 'flat'; readonly cost: number }
   | { readonly kind: 'tiered'; readonly tiers: readonly { readonly upTo: number | null; readonly cost: number }[] };
-export type CreditEvent = { readonly id: string; readonly name: string; readonly description: string | null; readonly category: string | null; readonly price: CreditEventPrice };
+export type CreditEvent = {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly category: string | null;
+  readonly price: CreditEventPrice;
+};
+
+/** All that is on sale. */
+export type Catalog = {
+  readonly plans: readonly Plan[];
+  readonly creditProducts: readonly CreditProduct[];
+  readonly creditEvents: readonly CreditEvent[];
+};
+
+/** Makes the catalogue equal to `catalog`: one append for all changes, nothing when there are none. */
+export type CatalogCommand = { readonly type: 'ApplyCatalog'; readonly catalog: Catalog };
 
 export type CatalogEvent =
   | { readonly type: 'PlanPublished'; readonly at: Instant; readonly plan: Plan }
@@ -30,3 +58,139 @@ export type CatalogEvent =
   | { readonly type: 'CreditProductRetired'; readonly at: Instant; readonly productId: string }
   | { readonly type: 'CreditEventPriced'; readonly at: Instant; readonly creditEvent: CreditEvent }
   | { readonly type: 'CreditEventDisabled'; readonly at: Instant; readonly creditEventId: string };
+
+/** Something that is or was on sale. What is retired stays known: old subscriptions still name its prices. */
+export type Listed<Item> = { readonly item: Item; readonly active: boolean };
+type Listing<Item> = ReadonlyMap<string, Listed<Item>>;
+export type CatalogState = {
+  readonly plans: Listing<Plan>;
+  readonly creditProducts: Listing<CreditProduct>;
+  readonly creditEvents: Listing<CreditEvent>;
+};
+
+/** A catalogue without anything. */
+export const emptyCatalog: CatalogState = { plans: new Map(), creditProducts: new Map(), creditEvents: new Map() };
+
+const listed = <Item>(listing: Listing<Item>, id: string, item: Item): Listing<Item> =>
+  new Map(listing).set(id, { item, active: true });
+
+function withdrawn<Item>(listing: Listing<Item>, id: string): Listing<Item> {
+  const known = listing.get(id);
+  return known === undefined ? listing : new Map(listing).set(id, { item: known.item, active: false });
+}
+
+function evolve(state: CatalogState, event: CatalogEvent): CatalogState {
+  switch (event.type) {
+    case 'PlanPublished':
+      return { ...state, plans: listed(state.plans, event.plan.id, event.plan) };
+    case 'PlanRetired':
+      return { ...state, plans: withdrawn(state.plans, event.planId) };
+    case 'CreditProductPublished':
+      return { ...state, creditProducts: listed(state.creditProducts, event.product.id, event.product) };
+    case 'CreditProductRetired':
+      return { ...state, creditProducts: withdrawn(state.creditProducts, event.productId) };
+    case 'CreditEventPriced':
+      return { ...state, creditEvents: listed(state.creditEvents, event.creditEvent.id, event.creditEvent) };
+    case 'CreditEventDisabled':
+      return { ...state, creditEvents: withdrawn(state.creditEvents, event.creditEventId) };
+    default:
+      return assertNever(event);
+  }
+}
+
+/** How one entry of the catalogue differs from what is wanted. */
+export type Difference<Item> =
+  | { readonly kind: 'added'; readonly id: string; readonly wanted: Item }
+  | { readonly kind: 'changed'; readonly id: string; readonly present: Item; readonly wanted: Item }
+  | { readonly kind: 'retired'; readonly id: string; readonly present: Item };
+
+/** What must happen to `listing` so that exactly `wanted` is active; in the order of `wanted`, then what goes. */
+export function differences<Item extends { readonly id: string }>(
+  listing: Listing<Item>,
+  wanted: readonly Item[],
+): readonly Difference<Item>[] {
+  const found: Difference<Item>[] = [];
+  for (const item of wanted) {
+    const present = listing.get(item.id);
+    if (!present?.active) found.push({ kind: 'added', id: item.id, wanted: item });
+    else if (canonicalJson(present.item as unknown as Json) !== canonicalJson(item as unknown as Json)) {
+      found.push({ kind: 'changed', id: item.id, present: present.item, wanted: item });
+    }
+  }
+  const kept = new Set(wanted.map(({ id }) => id));
+  for (const [id, { item, active }] of listing)
+    if (active && !kept.has(id)) found.push({ kind: 'retired', id, present: item });
+  return found;
+}
+
+function decide(state: CatalogState, { catalog }: CatalogCommand, at: Instant): readonly CatalogEvent[] {
+  const plans = differences(state.plans, catalog.plans).map((found): CatalogEvent =>
+    found.kind === 'retired'
+      ? { type: 'PlanRetired', at, planId: found.id }
+      : { type: 'PlanPublished', at, plan: found.wanted },
+  );
+  const products = differences(state.creditProducts, catalog.creditProducts).map((found): CatalogEvent =>
+    found.kind === 'retired'
+      ? { type: 'CreditProductRetired', at, productId: found.id }
+      : { type: 'CreditProductPublished', at, product: found.wanted },
+  );
+  const creditEvents = differences(state.creditEvents, catalog.creditEvents).map((found): CatalogEvent =>
+    found.kind === 'retired'
+      ? { type: 'CreditEventDisabled', at, creditEventId: found.id }
+      : { type: 'CreditEventPriced', at, creditEvent: found.wanted },
+  );
+  return [...plans, ...products, ...creditEvents];
+}
+
+export const catalogDecider: Decider<CatalogCommand, CatalogEvent, CatalogState, never> = {
+  category: 'catalog',
+  initial: () => emptyCatalog,
+  decide: (state, command, moment) => decide(state, command, moment.at),
+  evolve,
+  fork: (state) => state,
+  merge: (fork) => fork,
+};
+
+/**
+ * What `quantity` units (an integer ≥ 1) cost in credits; may be 0 where a tier is free.
+ * Null when the quantity is no such integer or the sum goes beyond 2^53−1.
+ */
+export function price(of: CreditEventPrice, quantity: number): Amount | null {
+  if (!Number.isSafeInteger(quantity) || quantity < 1) return null;
+  const tiers = of.kind === 'flat' ? [{ upTo: null, cost: of.cost }] : of.tiers;
+  let total = 0;
+  let from = 0;
+  for (const { upTo, cost } of tiers) {
+    const until = upTo === null ? quantity : Math.min(upTo, quantity);
+    const part = (until - from) * cost;
+    if (!isAmount(part) || !isAmount(total + part)) return null;
+    total += part;
+    from = until;
+    if (from === quantity) return total;
+  }
+  return null;
+}
+
+export type PricingRefusal = {
+  readonly rejected: 'credit_event_unknown' | 'credit_event_disabled' | 'price_out_of_range';
+};
+
+/** What using a credit event `quantity` times costs now, or why it cannot be used. */
+export function priceOf(state: CatalogState, creditEventId: string, quantity: number): Amount | PricingRefusal {
+  const known = state.creditEvents.get(creditEventId);
+  if (known === undefined) return { rejected: 'credit_event_unknown' };
+  if (!known.active) return { rejected: 'credit_event_disabled' };
+  return price(known.item.price, quantity) ?? { rejected: 'price_out_of_range' };
+}
+
+/** The plan that a Stripe price belongs to, and the interval it bills; retired plans included; null when none has it. */
+export function planOfStripePrice(
+  state: CatalogState,
+  stripePriceId: string,
+): { readonly plan: Plan; readonly interval: 'month' | 'year'; readonly price: PlanPrice } | null {
+  for (const { item: plan } of state.plans.values()) {
+    if (plan.monthly?.stripePriceId === stripePriceId) return { plan, interval: 'month', price: plan.monthly };
+    if (plan.yearly?.stripePriceId === stripePriceId) return { plan, interval: 'year', price: plan.yearly };
+  }
+  return null;
+}

@@ -8,7 +8,8 @@ import type { SubscriptionEvent } from './subscription.js';
 import type { Json } from '#kernel/json.js';
 
 /** Every event that Scrip records. */
-export type LedgerEvent = AccountEvent | CustomerEvent | CatalogEvent | StripeEventEvent | SubscriptionEvent | PaymentEvent | InvoiceEvent;
+export type LedgerEvent =
+  AccountEvent | CustomerEvent | CatalogEvent | StripeEventEvent | SubscriptionEvent | PaymentEvent | InvoiceEvent;
 export type LedgerEventType = LedgerEvent['type'];
 
 /** Turns the stored data of one schema version into that of the next. */
@@ -55,6 +56,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   StripeEventTranslated: [],
   StripeEventParked: [],
   StripeEventRetryRequested: [],
+  SubscriptionStarted: [],
   SubscriptionActivated: [],
   SubscriptionRenewed: [],
   PaymentSucceeded: [],
@@ -69,15 +71,26 @@ export const schemaVersionOf = (type: LedgerEventType): number => upcasters[type
 /** Why stored bytes are not an event that this version of Scrip knows. */
 export type UndecodableEvent = { readonly undecodable: string };
 
-export const isUndecodable = (decoded: LedgerEvent | UndecodableEvent): decoded is UndecodableEvent => 'undecodable' in decoded;
+export const isUndecodable = (decoded: LedgerEvent | UndecodableEvent): decoded is UndecodableEvent =>
+  'undecodable' in decoded;
+
+type StoredEvent = { readonly type: string; readonly schemaVersion: number; readonly data: string };
 
 /** A stored event in today's shape, or the reason why it cannot be read. Never skips: the caller must halt on a reason. */
-export function decodeEvent(stored: { readonly type: string; readonly schemaVersion: number; readonly data: string }): LedgerEvent | UndecodableEvent {
-  const steps = Object.hasOwn(upcasters, stored.type) ? upcasters[stored.type as LedgerEventType] : undefined;
+export const decodeEvent = (stored: StoredEvent): LedgerEvent | UndecodableEvent => decodeWith(upcasters, stored);
+
+/** `decodeEvent` by another table of upcasters, so that the mechanism can be tried with steps that do not exist yet. */
+export function decodeWith(
+  table: { readonly [type: string]: readonly Upcaster[] },
+  stored: StoredEvent,
+): LedgerEvent | UndecodableEvent {
+  const steps = Object.hasOwn(table, stored.type) ? table[stored.type] : undefined;
   if (steps === undefined) return { undecodable: `unknown event type ${stored.type}` };
   const current = steps.length + 1;
   if (!Number.isInteger(stored.schemaVersion) || stored.schemaVersion < 1 || stored.schemaVersion > current) {
-    return { undecodable: `${stored.type} has schema version ${String(stored.schemaVersion)}; this version of Scrip knows up to ${String(current)}` };
+    return {
+      undecodable: `${stored.type} has schema version ${String(stored.schemaVersion)}; this version of Scrip knows up to ${String(current)}`,
+    };
   }
   const data = parseObject(stored.data);
   if (data === null) return { undecodable: `the data of a ${stored.type} is not a JSON object` };
@@ -88,7 +101,9 @@ export function decodeEvent(stored: { readonly type: string; readonly schemaVers
 function parseObject(text: string): { readonly [key: string]: Json } | null {
   try {
     const value = JSON.parse(text) as Json;
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as { readonly [key: string]: Json }) : null;
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as { readonly [key: string]: Json })
+      : null;
   } catch {
     return null;
   }
@@ -99,3 +114,14 @@ export function dataToStore(event: LedgerEvent): object {
   const { type: _type, ...data } = event;
   return data;
 }
+
+/**
+ * How events become bytes and come back. `decode` takes the caller's word for which events its stream holds: a stream has
+ * only the events of its own category.
+ */
+export const ledgerCodec = {
+  decode: <Event extends LedgerEvent>(stored: StoredEvent): Event | UndecodableEvent =>
+    decodeEvent(stored) as Event | UndecodableEvent,
+  schemaVersionOf,
+  dataToStore,
+};

@@ -1,8 +1,98 @@
+import { assertNever } from '#kernel/assert.js';
+import type { Money } from '#kernel/amount.js';
+import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 
-type Of = { readonly at: Instant; readonly subscriptionId: string; readonly customerId: string };
-type Period = { readonly planId: string; readonly interval: 'month' | 'year'; readonly periodStart: Instant; readonly periodEnd: Instant };
+type Of = { readonly subscriptionId: string; readonly customerId: string };
+
+/** A period that was paid for, as agreed when it was paid: later changes of the catalogue do not touch it. */
+export type PaidPeriod = {
+  readonly planId: string;
+  readonly interval: 'month' | 'year';
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  /** Stripe's subscription item, which with `periodStart` names the allotment. */
+  readonly itemId: string;
+  /** Credits for each month of the period, all seats together. */
+  readonly creditsPerMonth: number;
+  /** What the whole period cost without tax; null when it cost nothing. */
+  readonly cost: Money | null;
+};
+
+export type SubscriptionCommand =
+  | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })
+  /** Puts a customer on a plan that costs nothing. The caller has looked the plan up in the catalogue. */
+  | (Of & { readonly type: 'StartFreePlan'; readonly planId: string });
 
 export type SubscriptionEvent =
-  | (Of & Period & { readonly type: 'SubscriptionActivated'; readonly invoiceId: string | null })
-  | (Of & Period & { readonly type: 'SubscriptionRenewed'; readonly invoiceId: string });
+  | (Of & PaidPeriod & { readonly type: 'SubscriptionActivated'; readonly at: Instant; readonly invoiceId: string })
+  | (Of & PaidPeriod & { readonly type: 'SubscriptionRenewed'; readonly at: Instant; readonly invoiceId: string })
+  /** A plan without Stripe and without end: its credits come by the calendar month. */
+  | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string });
+
+export type SubscriptionState = {
+  readonly customerId: string | null;
+  /** The free plan that was started, if any. */
+  readonly freePlanId: string | null;
+  /** The period that ends last, whatever order they were heard of. */
+  readonly current: PaidPeriod | null;
+};
+
+const initial: SubscriptionState = { customerId: null, freePlanId: null, current: null };
+
+/** The stream id of a customer's subscription to a free plan; there is one per customer. */
+export const freeSubscriptionId = (customerId: string): string => `free_${customerId}`;
+
+function evolve(state: SubscriptionState, event: SubscriptionEvent): SubscriptionState {
+  switch (event.type) {
+    case 'SubscriptionStarted':
+      return { ...state, customerId: event.customerId, freePlanId: event.planId };
+    case 'SubscriptionActivated':
+    case 'SubscriptionRenewed': {
+      const later = state.current === null || event.periodEnd > state.current.periodEnd;
+      return { ...state, customerId: event.customerId, current: later ? event : state.current };
+    }
+    default:
+      return assertNever(event);
+  }
+}
+
+function decide(state: SubscriptionState, command: SubscriptionCommand, at: Instant): readonly SubscriptionEvent[] {
+  const { subscriptionId, customerId, planId } = command;
+  switch (command.type) {
+    case 'StartFreePlan':
+      return state.freePlanId === planId
+        ? []
+        : [{ type: 'SubscriptionStarted', at, subscriptionId, customerId, planId }];
+    case 'RecordPaidPeriod': {
+      const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId } = command;
+      return [
+        {
+          type: command.first ? 'SubscriptionActivated' : 'SubscriptionRenewed',
+          at,
+          subscriptionId,
+          customerId,
+          planId,
+          interval,
+          periodStart,
+          periodEnd,
+          itemId,
+          creditsPerMonth,
+          cost,
+          invoiceId,
+        },
+      ];
+    }
+    default:
+      return assertNever(command);
+  }
+}
+
+export const subscriptionDecider: Decider<SubscriptionCommand, SubscriptionEvent, SubscriptionState, never> = {
+  category: 'subscription',
+  initial: () => initial,
+  decide: (state, command, moment) => decide(state, command, moment.at),
+  evolve,
+  fork: (state) => state,
+  merge: (fork) => fork,
+};
