@@ -20,7 +20,12 @@ export type CommandRequest<Command> = {
 };
 
 /** An event that the command recorded, with its place. */
-export type Recorded<Event> = { readonly event: Event; readonly id: string; readonly revision: number; readonly position: Position };
+export type Recorded<Event> = {
+  readonly event: Event;
+  readonly id: string;
+  readonly revision: number;
+  readonly position: Position;
+};
 
 /** How a command ended. Everything but a bug is a value. */
 export type CommandOutcome<Event, State, Refusal extends Refused> =

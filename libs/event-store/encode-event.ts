@@ -50,7 +50,10 @@ export function encodeEvent(
  * has the same ids for ever, which is what lets a lost answer be settled by repeating the append.
  */
 export function eventId(stream: StreamName, origin: string, key: string, index: number): string {
-  const digest = createHash('sha1').update(namespace).update(field(stream) + field(origin) + field(key) + String(index)).digest();
+  const digest = createHash('sha1')
+    .update(namespace)
+    .update(field(stream) + field(origin) + field(key) + String(index))
+    .digest();
   digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x50;
   digest[8] = ((digest[8] ?? 0) & 0x3f) | 0x80;
   const hex = digest.toString('hex', 0, 16);

@@ -36,7 +36,11 @@ export interface Decider<Command, Event extends TypedEvent, State, Refusal exten
   /** The revision of a past event that the decision needs (a consumption to reverse), or null. */
   needs?(state: State, command: Command): number | null;
   /** How a state is kept to shorten a later load. Disposable: another `version` is ignored. */
-  readonly snapshot?: { readonly version: number; encode(state: State): Json; decode(json: Json, stream: StreamName): State };
+  readonly snapshot?: {
+    readonly version: number;
+    encode(state: State): Json;
+    decode(json: Json, stream: StreamName): State;
+  };
 }
 
 /** True when a decision was refused. */

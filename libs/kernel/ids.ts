@@ -5,7 +5,8 @@ const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32, low
 
 function encode(value: number, length: number): string {
   let text = '';
-  for (let rest = value, i = 0; i < length; i += 1, rest = Math.floor(rest / 32)) text = alphabet.charAt(rest % 32) + text;
+  for (let rest = value, i = 0; i < length; i += 1, rest = Math.floor(rest / 32))
+    text = alphabet.charAt(rest % 32) + text;
   return text;
 }
 

@@ -10,7 +10,8 @@ export const instantOf = (ms: number): Instant => new Date(ms).toISOString();
 /** Milliseconds since the epoch. */
 export const msOf = (instant: Instant): number => Date.parse(instant);
 
-export const isInstant = (value: string): value is Instant => instantPattern.test(value) && !Number.isNaN(Date.parse(value));
+export const isInstant = (value: string): value is Instant =>
+  instantPattern.test(value) && !Number.isNaN(Date.parse(value));
 
 /** Any RFC 3339 time with an offset, as an Instant; null when it is not one or lies outside the years 0000 to 9999. */
 export function parseInstant(value: string): Instant | null {

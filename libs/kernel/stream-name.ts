@@ -21,7 +21,9 @@ export function accountOf(stream: StreamName): { customerId: string; unit: strin
   if (!stream.startsWith('account-')) return null;
   const rest = stream.slice('account-'.length);
   const dot = rest.lastIndexOf('.');
-  return dot < 0 ? { customerId: rest, unit: DEFAULT_UNIT } : { customerId: rest.slice(0, dot), unit: rest.slice(dot + 1) };
+  return dot < 0
+    ? { customerId: rest, unit: DEFAULT_UNIT }
+    : { customerId: rest.slice(0, dot), unit: rest.slice(dot + 1) };
 }
 
 export const customerStream = (customerId: string): StreamName => `customer-${customerId}`;

@@ -19,8 +19,18 @@ export type AccountCommand =
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
     })
-  | (Told & { readonly type: 'ConsumeCredits'; readonly amount: Amount; readonly usage: Usage | null; readonly resource: Resource | null })
-  | { readonly type: 'ReverseConsumption'; readonly consumptionId: string; readonly amount: Amount | null; readonly reason: string | null }
+  | (Told & {
+      readonly type: 'ConsumeCredits';
+      readonly amount: Amount;
+      readonly usage: Usage | null;
+      readonly resource: Resource | null;
+    })
+  | {
+      readonly type: 'ReverseConsumption';
+      readonly consumptionId: string;
+      readonly amount: Amount | null;
+      readonly reason: string | null;
+    }
   | (Told & { readonly type: 'HoldCredits'; readonly amount: Amount; readonly expiresInSeconds: number })
   | { readonly type: 'ExtendHold'; readonly holdId: string; readonly expiresInSeconds: number }
   | { readonly type: 'CaptureHold'; readonly holdId: string; readonly amount: Amount | null; readonly final: boolean }
@@ -28,9 +38,20 @@ export type AccountCommand =
   /** `amount` ≠ 0: positive grants, negative takes away by the burn order. */
   | { readonly type: 'AdjustCredits'; readonly amount: number; readonly reason: string }
   /** Takes back `amount` of one grant; what is spent or reserved of it becomes debt or is written off, by policy. */
-  | { readonly type: 'RevokeCredits'; readonly grantId: string; readonly amount: Amount; readonly cause: RevocationCause; readonly reason: string | null }
+  | {
+      readonly type: 'RevokeCredits';
+      readonly grantId: string;
+      readonly amount: Amount;
+      readonly cause: RevocationCause;
+      readonly reason: string | null;
+    }
   /** Undoes what was revoked of a grant under `cause`: forgives its debt, gives the rest back. */
-  | { readonly type: 'ReinstateCredits'; readonly grantId: string; readonly amount: Amount; readonly cause: RevocationCause }
+  | {
+      readonly type: 'ReinstateCredits';
+      readonly grantId: string;
+      readonly amount: Amount;
+      readonly cause: RevocationCause;
+    }
   /** Records what time alone has done by now: activations, expiries, holds timed out. */
   | { readonly type: 'RecordDue' }
   | {

@@ -3,7 +3,15 @@ import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 
-export const sources = ['purchase', 'subscription', 'trial', 'free_tier', 'promotion', 'adjustment', 'transfer'] as const;
+export const sources = [
+  'purchase',
+  'subscription',
+  'trial',
+  'free_tier',
+  'promotion',
+  'adjustment',
+  'transfer',
+] as const;
 export type Source = (typeof sources)[number];
 
 export const burnOrders = ['purchased-first', 'expiring-first'] as const;
@@ -17,7 +25,12 @@ export type DebtPolicy = 'debt' | 'write_off';
 export type Balance = { readonly available: Amount; readonly held: Amount; readonly debt: Amount };
 
 /** A part of a grant; `cost` is the share of the grant's cost basis that it used up, null for a grant that cost nothing. */
-export type Slice = { readonly grantId: string; readonly source: Source; readonly amount: Amount; readonly cost: Money | null };
+export type Slice = {
+  readonly grantId: string;
+  readonly source: Source;
+  readonly amount: Amount;
+  readonly cost: Money | null;
+};
 /** A reserved part of a grant. Its cost is known when it is captured. */
 export type HeldSlice = { readonly grantId: string; readonly source: Source; readonly amount: Amount };
 
@@ -97,6 +110,9 @@ type Facts = {
     readonly allocations: readonly Slice[];
     /** The part of `amount` that came from scheduled grants and so was not in the balance. */
     readonly scheduled: Amount;
+    /** Spent or reserved credits that were not asked back, by the account's policy. Beyond `amount`. */
+    readonly writtenOff: Amount;
+    readonly grantId: string | null;
     readonly cause: RevocationCause;
     readonly reason: string | null;
   };
@@ -112,23 +128,43 @@ type Facts = {
   ConsumptionReversed: {
     readonly reversalId: string;
     readonly consumptionId: string;
-    /** The sum of `restored` and `debtForgiven`. */
+    /** The revision of the consumption in this stream. */
+    readonly consumptionRevision: number;
+    /** The sum of `restored` and `debtReversed`. */
     readonly amount: Amount;
     /** All of this consumption that has been reversed, this reversal included. */
     readonly reversedTotal: Amount;
     readonly restored: readonly Slice[];
-    /** The part that was an overdraft and was still owed. */
-    readonly debtForgiven: Amount;
+    /** The part that had been an overdraft; the DebtForgiven that follows says what became of it. */
+    readonly debtReversed: Amount;
     readonly reason: string | null;
   };
   DebtIncurred: {
     readonly debtId: string;
     readonly amount: Amount;
-    readonly cause: { readonly kind: 'overdraft' | 'refund' | 'dispute' | 'operator'; readonly id: string };
+    /** An overdraft's consumption; or what took back credits of `grantId` that were spent already. */
+    readonly cause: {
+      readonly kind: 'overdraft' | RevocationCause['kind'];
+      readonly id: string;
+      readonly grantId: string | null;
+    };
   };
-  DebtRepaid: { readonly debtId: string; readonly grantId: string; readonly amount: Amount; readonly cost: Money | null };
-  /** Owed credits that will not be asked for: a dispute won, a refund that failed. */
-  DebtForgiven: { readonly debtId: string; readonly amount: Amount; readonly cause: RevocationCause };
+  DebtRepaid: {
+    readonly debtId: string;
+    readonly grantId: string;
+    readonly amount: Amount;
+    readonly cost: Money | null;
+  };
+  /**
+   * A debt undone: its consumption was reversed, its dispute won, its refund failed. `amount` was still owed; what had been
+   * repaid goes back to the grants that repaid it (`restored`).
+   */
+  DebtForgiven: {
+    readonly debtId: string;
+    readonly amount: Amount;
+    readonly restored: readonly Slice[];
+    readonly cause: { readonly kind: 'reversal' | RevocationCause['kind']; readonly id: string };
+  };
   BurnOrderChanged: { readonly settings: Settings };
   OverdraftLimitChanged: { readonly settings: Settings };
   DebtPolicyChanged: { readonly settings: Settings };
@@ -158,7 +194,8 @@ export type AccountFact = { [Type in AccountEventType]: { readonly type: Type } 
 
 export const NOTHING: Balance = { available: 0, held: 0, debt: 0 };
 
-const total = (slices: readonly { readonly amount: Amount }[]): Amount => slices.reduce((sum, slice) => sum + slice.amount, 0);
+export const total = (slices: readonly { readonly amount: Amount }[]): Amount =>
+  slices.reduce((sum, slice) => sum + slice.amount, 0);
 
 /** The signed change of the balance that a fact means. `available` of it is the amount that the history shows. */
 export function balanceChange(fact: AccountFact, at: Instant): { available: number; held: number; debt: number } {
@@ -182,13 +219,13 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'CreditsReinstated':
       return { available: fact.scheduled ? 0 : fact.amount, held: 0, debt: 0 };
     case 'ConsumptionReversed':
-      return { available: total(fact.restored), held: 0, debt: -fact.debtForgiven };
+      return { available: total(fact.restored), held: 0, debt: 0 };
     case 'DebtIncurred':
       return { available: 0, held: 0, debt: fact.amount };
     case 'DebtRepaid':
       return { available: -fact.amount, held: 0, debt: -fact.amount };
     case 'DebtForgiven':
-      return { available: 0, held: 0, debt: -fact.amount };
+      return { available: total(fact.restored), held: 0, debt: -fact.amount };
     case 'AccountOpened':
     case 'HoldExtended':
     case 'BurnOrderChanged':

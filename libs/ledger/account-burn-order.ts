@@ -1,0 +1,57 @@
+import { assert, assertNever } from '#kernel/assert.js';
+import type { Amount } from '#kernel/amount.js';
+import type { BurnOrder, BurnOrderName, HeldSlice } from './account-events.js';
+import type { AccountState, Grant } from './account-state.js';
+
+/** The version of the rules below, recorded with every choice they make. */
+export const burnOrderOf = (name: BurnOrderName): BurnOrder => ({ name, version: 1 });
+
+const soonestExpiry = (a: Grant, b: Grant): number => {
+  if (a.expiresAt === b.expiresAt) return 0;
+  if (a.expiresAt === null) return 1;
+  return b.expiresAt === null || a.expiresAt < b.expiresAt ? -1 : 1;
+};
+const first = (a: boolean, b: boolean): number => Number(b) - Number(a);
+const isFree = (grant: Grant): boolean => grant.costBasis === null || grant.costBasis.amount === 0;
+const earliestEffective = (a: Grant, b: Grant): number =>
+  a.effectiveAt === b.effectiveAt ? 0 : a.effectiveAt < b.effectiveAt ? -1 : 1;
+
+const purchasedFirst = (a: Grant, b: Grant): number =>
+  first(a.source === 'purchase', b.source === 'purchase') ||
+  a.priority - b.priority ||
+  soonestExpiry(a, b) ||
+  earliestEffective(a, b) ||
+  a.revision - b.revision;
+
+const expiringFirst = (a: Grant, b: Grant): number =>
+  a.priority - b.priority ||
+  soonestExpiry(a, b) ||
+  first(isFree(a), isFree(b)) ||
+  earliestEffective(a, b) ||
+  a.revision - b.revision;
+
+/** A total order of grants: the revision of a grant in its stream is unique. Looks only at what never changes in a grant. */
+export function compareForBurn(name: BurnOrderName): (a: Grant, b: Grant) => number {
+  switch (name) {
+    case 'purchased-first':
+      return purchasedFirst;
+    case 'expiring-first':
+      return expiringFirst;
+    default:
+      return assertNever(name);
+  }
+}
+
+/** `amount` of the spendable credits, taken grant by grant in burn order. There must be enough. */
+export function chooseSlices(state: AccountState, amount: Amount): { grant: Grant; slice: HeldSlice }[] {
+  const chosen: { grant: Grant; slice: HeldSlice }[] = [];
+  let missing = amount;
+  for (const grant of state.spendable) {
+    if (missing === 0) break;
+    const taken = Math.min(missing, grant.free);
+    chosen.push({ grant, slice: { grantId: grant.id, source: grant.source, amount: taken } });
+    missing -= taken;
+  }
+  assert(missing === 0, 'slices were asked for beyond what is available');
+  return chosen;
+}

@@ -1,0 +1,92 @@
+import { assert } from '#kernel/assert.js';
+import { MAX_AMOUNT, proportion } from '#kernel/amount.js';
+import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import { forgiveDebt } from './account-debt.js';
+import type { Recording } from './account-recording.js';
+import { costOf, type Debt, type Grant } from './account-state.js';
+import { letTimePass } from './account-time.js';
+
+type Revoke = Extract<AccountCommand, { type: 'RevokeCredits' }>;
+type Reinstate = Extract<AccountCommand, { type: 'ReinstateCredits' }>;
+
+/** What of a grant can still be asked back. */
+const revocable = (grant: Grant): number => grant.free + grant.held + grant.consumed + grant.repaid - grant.clawedBack;
+
+/**
+ * Takes credits of one grant back: what is free of it at once; what is spent or reserved becomes debt, or is written off, by
+ * the account's policy. Never more than the grant still has to give; asking for more takes what there is.
+ */
+export function revokeCredits(recording: Recording, command: Revoke): AccountRefusal | null {
+  const grant = recording.state.grants.get(command.grantId);
+  if (grant === undefined) return { rejected: 'grant_not_found' };
+  const amount = Math.min(command.amount, revocable(grant));
+  if (amount <= 0) return null;
+  const taken = Math.min(amount, grant.free);
+  const spent = amount - taken;
+  const debt =
+    recording.state.settings.debtPolicy === 'debt' ? Math.min(spent, MAX_AMOUNT - recording.balance.debt) : 0;
+  if (taken > 0 || spent > debt) {
+    recording.record({
+      type: 'CreditsRevoked',
+      revocationId: recording.newId('rvk'),
+      amount: taken,
+      allocations:
+        taken === 0 ? [] : [{ grantId: grant.id, source: grant.source, amount: taken, cost: costOf(grant, taken) }],
+      scheduled: grant.scheduled ? taken : 0,
+      writtenOff: spent - debt,
+      grantId: grant.id,
+      cause: command.cause,
+      reason: command.reason,
+    });
+  }
+  if (debt > 0) {
+    recording.record({
+      type: 'DebtIncurred',
+      debtId: recording.newId('debt'),
+      amount: debt,
+      cause: { ...command.cause, grantId: grant.id },
+    });
+  }
+  return null;
+}
+
+/**
+ * Undoes a revocation under the same cause: first the debt that it made, newest first, then the credits it took. What comes
+ * back to an expired grant expires at once.
+ */
+export function reinstateCredits(recording: Recording, command: Reinstate): AccountRefusal | null {
+  const grant = recording.state.grants.get(command.grantId);
+  if (grant === undefined) return { rejected: 'grant_not_found' };
+  let left = command.amount;
+  for (const debt of debtsOf(recording, command)) left -= forgiveDebt(recording, debt, left, command.cause);
+  const current = recording.state.grants.get(command.grantId);
+  assert(current !== undefined, 'a grant vanished during its reinstatement');
+  const amount = Math.min(left, current.revoked);
+  if (amount > 0) {
+    recording.record({
+      type: 'CreditsReinstated',
+      reinstatementId: recording.newId('rein'),
+      grantId: grant.id,
+      amount,
+      cost: costToReturn(current, amount),
+      scheduled: current.scheduled,
+      cause: command.cause,
+    });
+  }
+  letTimePass(recording);
+  return null;
+}
+
+/** Credits that come back bring back their share of the cost that was recorded when they were revoked; the last the rest. */
+const costToReturn = (grant: Grant, amount: number): Grant['costBasis'] =>
+  grant.costBasis && {
+    amount: proportion(grant.revokedCost, amount, grant.revoked),
+    currency: grant.costBasis.currency,
+  };
+
+function debtsOf(recording: Recording, command: Reinstate): Debt[] {
+  const { cause, grantId } = command;
+  return [...recording.state.debts.values()]
+    .filter((debt) => debt.cause.grantId === grantId && debt.cause.kind === cause.kind && debt.cause.id === cause.id)
+    .sort((a, b) => b.revision - a.revision);
+}

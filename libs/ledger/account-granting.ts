@@ -1,0 +1,102 @@
+import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import type { Source } from './account-events.js';
+import { repayDebt } from './account-debt.js';
+import { chooseSlices } from './account-burn-order.js';
+import { costOf, grantOf } from './account-state.js';
+import type { Recording } from './account-recording.js';
+
+type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
+type Adjust = Extract<AccountCommand, { type: 'AdjustCredits' }>;
+type NewGrant = {
+  amount: Amount;
+  source: Source;
+  priority: number;
+  effectiveAt: Instant;
+  expiresAt: Instant | null;
+  costBasis: Money | null;
+  paymentReference: string | null;
+  description: string | null;
+  metadata: Json;
+};
+
+/** Lots of credits enter the account. The first one opens it; a grant that is effective repays debt first. */
+export function grantCredits(recording: Recording, command: Grant): AccountRefusal | null {
+  const { at } = recording.moment;
+  const effectiveAt = command.effectiveAt ?? at;
+  if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
+  if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
+  return recordGrant(recording, { ...command, effectiveAt }, null);
+}
+
+function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' | null): AccountRefusal | null {
+  if (recording.state.granted > MAX_AMOUNT - grant.amount) return { rejected: 'balance_limit_exceeded' };
+  openAccount(recording);
+  const grantId = recording.newId('gr');
+  recording.record({
+    type: 'CreditsGranted',
+    grantId,
+    amount: grant.amount,
+    source: grant.source,
+    priority: grant.priority,
+    effectiveAt: grant.effectiveAt,
+    expiresAt: grant.expiresAt,
+    costBasis: grant.costBasis,
+    paymentReference: grant.paymentReference,
+    adjustmentId: adjusts === null ? null : recording.newId('adj'),
+    description: grant.description,
+    metadata: grant.metadata,
+  });
+  const { state, moment } = recording;
+  if (state.owed.length > 0 && grant.effectiveAt <= moment.at) repayDebt(recording, grantOf(state, grantId), moment.at);
+  return null;
+}
+
+/** An account opens by itself with the first thing that is recorded in it. */
+export function openAccount(recording: Recording): void {
+  const { state } = recording;
+  if (!state.opened) recording.record({ type: 'AccountOpened', customerId: state.customerId, unit: state.unit });
+}
+
+/** An operator's correction: a grant that never expires, or credits taken away in burn order, never below zero. */
+export function adjustCredits(recording: Recording, command: Adjust): AccountRefusal | null {
+  if (command.amount > 0) {
+    const { amount, reason } = command;
+    const { at } = recording.moment;
+    return recordGrant(
+      recording,
+      {
+        amount,
+        source: 'adjustment',
+        priority: 50,
+        effectiveAt: at,
+        expiresAt: null,
+        costBasis: null,
+        paymentReference: null,
+        description: reason,
+        metadata: {},
+      },
+      'adjusts',
+    );
+  }
+  const amount = -command.amount;
+  const { available } = recording.balance;
+  if (amount > available) return { rejected: 'insufficient_credits', available, required: amount };
+  recording.record({
+    type: 'CreditsRevoked',
+    revocationId: recording.newId('rvk'),
+    amount,
+    allocations: chooseSlices(recording.state, amount).map(({ grant, slice }) => ({
+      ...slice,
+      cost: costOf(grant, slice.amount),
+    })),
+    scheduled: 0,
+    writtenOff: 0,
+    grantId: null,
+    cause: { kind: 'adjustment', id: recording.newId('adj') },
+    reason: command.reason,
+  });
+  return null;
+}

@@ -1,0 +1,119 @@
+import type { Amount } from '#kernel/amount.js';
+import { revisionInId } from '#kernel/ids.js';
+import { plusMs } from '#kernel/instant.js';
+import { burnOrderOf, chooseSlices } from './account-burn-order.js';
+import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import type { HeldSlice, Slice } from './account-events.js';
+import type { Recording } from './account-recording.js';
+import { costOf, grantOf, type Hold } from './account-state.js';
+import { letTimePass } from './account-time.js';
+
+type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
+type HoldCommand = Command<'ExtendHold' | 'CaptureHold' | 'ReleaseHold'>;
+
+/** Reserves credits in burn order for work under way. Never uses an overdraft. */
+export function holdCredits(recording: Recording, command: Command<'HoldCredits'>): AccountRefusal | null {
+  const { available } = recording.balance;
+  if (command.amount > available) return { rejected: 'insufficient_credits', available, required: command.amount };
+  recording.record({
+    type: 'CreditsHeld',
+    holdId: recording.newId('hold'),
+    amount: command.amount,
+    allocations: chooseSlices(recording.state, command.amount).map(({ slice }) => slice),
+    expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
+    burnOrder: burnOrderOf(recording.state.settings.burnOrder),
+    description: command.description,
+    metadata: command.metadata,
+  });
+  return null;
+}
+
+/** The revision at which a hold that is not open was placed, if the id is one of ours. */
+export const revisionOfHold = (command: HoldCommand): number | null => revisionInId('hold', command.holdId);
+
+function openHold(recording: Recording, command: HoldCommand): Hold | AccountRefusal {
+  const hold = recording.state.holds.get(command.holdId);
+  if (hold !== undefined) return hold;
+  const { past } = recording.moment;
+  const timedOutJustNow = recording.before.holds.get(command.holdId) !== undefined;
+  const wasPlaced = timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId);
+  return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
+}
+
+/** The hold now times out `expiresInSeconds` from now. */
+export function extendHold(recording: Recording, command: Command<'ExtendHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  recording.record({
+    type: 'HoldExtended',
+    holdId: hold.id,
+    heldAmount: hold.amount,
+    remaining: hold.remaining,
+    heldAllocations: hold.allocations,
+    expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
+  });
+  return null;
+}
+
+/**
+ * Turns held credits into a consumption, slice by slice in the order they were chosen, also after their grant expired: a
+ * hold pins its slices. A final capture releases the rest.
+ */
+export function captureHold(recording: Recording, command: Command<'CaptureHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  const amount = command.amount ?? hold.remaining;
+  if (amount > hold.remaining) return { rejected: 'amount_exceeds_hold' };
+  const { captured, rest } = split(recording, hold, amount);
+  const remaining = hold.remaining - amount;
+  const final = command.final || remaining === 0;
+  recording.record({
+    type: 'HoldCaptured',
+    holdId: hold.id,
+    consumptionId: recording.newId('con'),
+    amount,
+    allocations: captured,
+    final,
+    heldAmount: hold.amount,
+    remaining,
+    heldAllocations: rest,
+    expiresAt: hold.expiresAt,
+  });
+  if (final && remaining > 0) release(recording, { ...hold, remaining, allocations: rest }, 'captured');
+  return null;
+}
+
+function split(recording: Recording, hold: Hold, amount: Amount): { captured: Slice[]; rest: HeldSlice[] } {
+  const captured: Slice[] = [];
+  const rest: HeldSlice[] = [];
+  let missing = amount;
+  for (const slice of hold.allocations) {
+    const taken = Math.min(missing, slice.amount);
+    missing -= taken;
+    if (taken > 0)
+      captured.push({ ...slice, amount: taken, cost: costOf(grantOf(recording.state, slice.grantId), taken) });
+    if (taken < slice.amount) rest.push({ ...slice, amount: slice.amount - taken });
+  }
+  return { captured, rest };
+}
+
+/** Gives all that is still held back to its grants; what comes back to an expired grant expires at once. */
+export function releaseHold(recording: Recording, command: Command<'ReleaseHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  release(recording, hold, 'released');
+  return null;
+}
+
+function release(recording: Recording, hold: Hold, reason: 'released' | 'captured'): void {
+  recording.record({
+    type: 'HoldReleased',
+    holdId: hold.id,
+    amount: hold.remaining,
+    allocations: hold.allocations,
+    reason,
+    heldAmount: hold.amount,
+    expiresAt: hold.expiresAt,
+  });
+  letTimePass(recording);
+}

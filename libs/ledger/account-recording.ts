@@ -1,0 +1,54 @@
+import type { Moment } from '#kernel/decider.js';
+import { makeId, type IdPrefix } from '#kernel/ids.js';
+import type { Instant } from '#kernel/instant.js';
+import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './account-events.js';
+import { evolveAccount, forkAccount, type AccountState } from './account-state.js';
+
+/** A decision being written down: facts become events with their time and the balance after them. */
+export class Recording {
+  readonly moment: Moment<AccountEvent>;
+  /** The state that the decision began with. */
+  readonly before: AccountState;
+  readonly events: AccountEvent[] = [];
+  #state: AccountState;
+  #balance: Balance;
+  #folded = 0;
+  #forked = false;
+
+  constructor(state: AccountState, moment: Moment<AccountEvent>) {
+    this.moment = moment;
+    this.before = state;
+    this.#state = state;
+    this.#balance = state.balance;
+  }
+
+  /** The balance after everything recorded so far. */
+  get balance(): Balance {
+    return this.#balance;
+  }
+
+  record(fact: AccountFact, at: Instant = this.moment.at): void {
+    const change = balanceChange(fact, at);
+    const { available, held, debt } = this.#balance;
+    this.#balance = { available: available + change.available, held: held + change.held, debt: debt + change.debt };
+    this.events.push({ ...fact, at, balance: this.#balance } as AccountEvent);
+  }
+
+  /** An id for what the next event makes. */
+  newId(prefix: IdPrefix): string {
+    return makeId(prefix, this.moment.at, this.moment.revision + this.events.length, this.moment.commandId);
+  }
+
+  /** The state with everything recorded so far; the state that the decision began with stays as it is. */
+  get state(): AccountState {
+    if (this.#folded < this.events.length) {
+      if (!this.#forked) this.#state = forkAccount(this.#state);
+      this.#forked = true;
+      for (const event of this.events.slice(this.#folded)) {
+        this.#state = evolveAccount(this.#state, event, this.moment.revision + this.#folded);
+        this.#folded += 1;
+      }
+    }
+    return this.#state;
+  }
+}

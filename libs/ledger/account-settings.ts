@@ -1,0 +1,43 @@
+import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import type { Settings } from './account-events.js';
+import { openAccount } from './account-granting.js';
+import type { Recording } from './account-recording.js';
+
+type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
+
+/** Records each setting that really changes. */
+export function changeSettings(recording: Recording, command: Command<'ChangeSettings'>): null {
+  let { settings } = recording.state;
+  const change = (type: SettingsEvent, wanted: Partial<Settings>): void => {
+    const next = { ...settings, ...wanted };
+    if (JSON.stringify(next) === JSON.stringify(settings)) return;
+    openAccount(recording);
+    settings = next;
+    recording.record({ type, settings });
+  };
+  if (command.burnOrder !== undefined) change('BurnOrderChanged', { burnOrder: command.burnOrder });
+  if (command.overdraftLimit !== undefined) change('OverdraftLimitChanged', { overdraftLimit: command.overdraftLimit });
+  if (command.debtPolicy !== undefined) change('DebtPolicyChanged', { debtPolicy: command.debtPolicy });
+  if (command.lowBalanceThreshold !== undefined)
+    change('LowBalanceThresholdChanged', { lowBalanceThreshold: command.lowBalanceThreshold });
+  return null;
+}
+type SettingsEvent = 'BurnOrderChanged' | 'OverdraftLimitChanged' | 'DebtPolicyChanged' | 'LowBalanceThresholdChanged';
+
+/** Stops or allows spending, or ends the account for good. Asked again, it changes nothing. */
+export function changeStatus(
+  recording: Recording,
+  command: Command<'FreezeAccount' | 'UnfreezeAccount' | 'CloseAccount'>,
+): AccountRefusal | null {
+  const { settings } = recording.state;
+  const { type, status } = statusAfter[command.type];
+  if (settings.status === status) return null;
+  openAccount(recording);
+  recording.record({ type, settings: { ...settings, status }, reason: command.reason });
+  return null;
+}
+const statusAfter = {
+  FreezeAccount: { type: 'AccountFrozen', status: 'frozen' },
+  UnfreezeAccount: { type: 'AccountUnfrozen', status: 'active' },
+  CloseAccount: { type: 'AccountClosed', status: 'closed' },
+} as const;

@@ -1,0 +1,71 @@
+import type { Amount } from '#kernel/amount.js';
+import type { Json } from '#kernel/json.js';
+import { LayeredMap } from '#kernel/layered-map.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import { compareForBurn } from './account-burn-order.js';
+import type { Balance, Settings } from './account-events.js';
+import {
+  compareDebts,
+  compareDue,
+  dueOf,
+  initialAccount,
+  isSpendable,
+  timeoutOf,
+  type AccountState,
+  type Debt,
+  type Due,
+  type Grant,
+  type Hold,
+} from './account-state.js';
+
+/** What a snapshot keeps; all else follows from it. */
+type Kept = {
+  readonly opened: boolean;
+  readonly settings: Settings;
+  readonly balance: Balance;
+  readonly lastAt: string;
+  readonly granted: Amount;
+  readonly grants: readonly Grant[];
+  readonly holds: readonly Hold[];
+  readonly debts: readonly Debt[];
+  readonly reversed: readonly (readonly [number, Amount])[];
+};
+
+/** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
+export const SNAPSHOT_VERSION = 1;
+
+export function encodeAccount(state: AccountState): Json {
+  const { opened, settings, balance, lastAt, granted } = state;
+  const kept: Kept = {
+    opened,
+    settings,
+    balance,
+    lastAt,
+    granted,
+    grants: [...state.grants.values()],
+    holds: [...state.holds.values()],
+    debts: [...state.debts.values()],
+    reversed: [...state.reversed.entries()],
+  };
+  return kept as unknown as Json;
+}
+
+export function decodeAccount(json: Json, stream: StreamName): AccountState {
+  const kept = json as unknown as Kept;
+  const dues = [...kept.grants.map(dueOf), ...kept.holds.map(timeoutOf)];
+  return {
+    ...initialAccount(stream),
+    opened: kept.opened,
+    settings: kept.settings,
+    balance: kept.balance,
+    lastAt: kept.lastAt,
+    granted: kept.granted,
+    grants: LayeredMap.from(kept.grants.map((grant) => [grant.id, grant] as const)),
+    spendable: kept.grants.filter(isSpendable).sort(compareForBurn(kept.settings.burnOrder)),
+    holds: LayeredMap.from(kept.holds.map((hold) => [hold.id, hold] as const)),
+    debts: LayeredMap.from(kept.debts.map((debt) => [debt.id, debt] as const)),
+    owed: kept.debts.filter((debt) => debt.outstanding > 0).sort(compareDebts),
+    reversed: LayeredMap.from(kept.reversed),
+    timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
+  };
+}

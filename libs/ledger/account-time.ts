@@ -1,0 +1,60 @@
+import { assert } from '#kernel/assert.js';
+import type { Instant } from '#kernel/instant.js';
+import { repayDebt } from './account-debt.js';
+import { costOf, grantOf, type AccountState, type Due } from './account-state.js';
+import { Recording } from './account-recording.js';
+
+/** When time will next change the account by itself; null when it will not. */
+export const nextDueAt = (state: AccountState): Instant | null => state.timeline[0]?.at ?? null;
+
+/**
+ * Records what time alone has done by the moment of the decision: grants became effective (and repaid debt), holds timed
+ * out, grants expired. Each at its own instant, though never before the newest event. Every command records this first and
+ * again after giving credits back, so the log shows time passing in order and no expired credit is ever spent.
+ */
+export function letTimePass(recording: Recording): void {
+  for (;;) {
+    const due = recording.state.timeline[0];
+    if (due === undefined || due.at > recording.moment.at) return;
+    const { lastAt } = recording.state;
+    recordDue(recording, due, due.at < lastAt ? lastAt : due.at);
+  }
+}
+
+function recordDue(recording: Recording, due: Due, at: Instant): void {
+  const { state } = recording;
+  if (due.kind === 'timeout') {
+    const hold = state.holds.get(due.id);
+    assert(hold !== undefined, `hold ${due.id} is due but not open`);
+    recording.record(
+      {
+        type: 'HoldReleased',
+        holdId: hold.id,
+        amount: hold.remaining,
+        allocations: hold.allocations,
+        reason: 'expired',
+        heldAmount: hold.amount,
+        expiresAt: hold.expiresAt,
+      },
+      at,
+    );
+    return;
+  }
+  const grant = grantOf(state, due.id);
+  if (due.kind === 'expire') {
+    recording.record(
+      { type: 'CreditsExpired', grantId: grant.id, amount: grant.free, cost: costOf(grant, grant.free) },
+      at,
+    );
+    return;
+  }
+  recording.record({ type: 'CreditsActivated', grantId: grant.id, amount: grant.free }, at);
+  repayDebt(recording, grantOf(recording.state, grant.id), at);
+}
+
+/** The account as it is at `at`, with everything that time has done by then, recorded or not. The given state stays as it is. */
+export function accountAt(state: AccountState, at: Instant): AccountState {
+  const recording = new Recording(state, { at, revision: 0, commandId: '', past: null });
+  letTimePass(recording);
+  return recording.state;
+}
