@@ -1,0 +1,47 @@
+import { proportion } from '#kernel/amount.js';
+import type { Money } from '#kernel/amount.js';
+import { instantOf, msOf } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+
+const MAX_MONTHS = 120; // Stripe's longest interval is three years
+
+/**
+ * The instant `months` calendar months (UTC) after `start`: the same day and time, or the month's last day where it has no
+ * such day, always counted from `start`, so that the 31st comes back after a short month.
+ */
+export function anniversary(start: Instant, months: number): Instant {
+  const from = new Date(msOf(start));
+  const month = from.getUTCMonth() + months;
+  const lastDay = new Date(Date.UTC(from.getUTCFullYear(), month + 1, 0)).getUTCDate();
+  const midnight = Date.UTC(from.getUTCFullYear(), month, Math.min(from.getUTCDate(), lastDay));
+  return instantOf(midnight + (msOf(start) % 86_400_000));
+}
+
+/** How many months of credits a paid period holds: the anniversaries of its start that lie before its end. At least 1. */
+export function monthsIn(periodStart: Instant, periodEnd: Instant): number {
+  let months = 1;
+  while (months < MAX_MONTHS && anniversary(periodStart, months) < periodEnd) months += 1;
+  return months;
+}
+
+/** The share of a period's cost that belongs to month `index` of `months`; the shares add up to the cost exactly. */
+export function costOfMonth(cost: Money | null, index: number, months: number): Money | null {
+  if (cost === null) return null;
+  const until = proportion(cost.amount, index + 1, months);
+  return { amount: until - proportion(cost.amount, index, months), currency: cost.currency };
+}
+
+/**
+ * When the credits of month `index` end: at the next anniversary, at the latest with the period. A month that is recorded too
+ * late for that ends at the first anniversary after `now`: it was paid for, and nobody is to lose it because a worker stood still.
+ */
+export function endOfMonth(periodStart: Instant, periodEnd: Instant, index: number, now: Instant): Instant {
+  const own = anniversary(periodStart, index + 1);
+  const end = own < periodEnd ? own : periodEnd;
+  if (end > now) return end;
+  for (let later = index + 2; later < MAX_MONTHS; later += 1) {
+    const next = anniversary(periodStart, later);
+    if (next > now) return next;
+  }
+  return end;
+}

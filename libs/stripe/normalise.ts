@@ -1,0 +1,192 @@
+import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
+import type { Fields } from './json-fields.js';
+
+/** A Checkout session, in the one shape that the translation knows. */
+export type Session = {
+  readonly id: string;
+  readonly mode: string;
+  readonly paymentStatus: string;
+  readonly created: Instant;
+  readonly stripeCustomerId: string | null;
+  readonly clientReferenceId: string | null;
+  readonly metadata: Metadata;
+  /** Null outside of payments. */
+  readonly amount: { readonly total: number; readonly tax: number; readonly currency: string } | null;
+  readonly paymentIntentId: string | null;
+  readonly invoiceId: string | null;
+};
+
+export type Metadata = { readonly [key: string]: string };
+
+export type InvoiceLine = {
+  readonly id: string;
+  /** Before discounts; negative for what is given back. */
+  readonly amount: number;
+  readonly discount: number;
+  /** The part of the amount that is tax; tax on top of the amount is not in it. */
+  readonly includedTax: number;
+  readonly quantity: number;
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  readonly proration: boolean;
+  readonly priceId: string | null;
+  readonly subscriptionItemId: string | null;
+};
+
+/** An invoice, in the one shape that the translation knows, whatever version of Stripe's API wrote it. */
+export type Invoice = {
+  readonly id: string;
+  readonly stripeCustomerId: string | null;
+  readonly subscriptionId: string | null;
+  readonly billingReason: string | null;
+  readonly currency: string;
+  readonly amountPaid: number;
+  readonly total: number;
+  readonly paidAt: Instant;
+  readonly periodStart: Instant | null;
+  readonly periodEnd: Instant | null;
+  readonly hostedInvoiceUrl: string | null;
+  readonly paymentIntentId: string | null;
+  readonly metadata: Metadata;
+  /** The subscription's metadata as it was when the invoice was made. */
+  readonly subscriptionMetadata: Metadata;
+  readonly lines: readonly InvoiceLine[];
+  /** True when Stripe holds more lines than it sent. */
+  readonly hasMoreLines: boolean;
+};
+
+/** What was read, or which field made it unreadable. */
+export type Normalised<T> = { readonly ok: T } | { readonly unreadable: string };
+
+const unreadable = (field: string): { readonly unreadable: string } => ({
+  unreadable: `${field} is missing or of another type`,
+});
+
+/** Only text counts: Stripe's metadata holds nothing else. */
+function metadataAt(fields: Fields | null, key: string): Metadata {
+  const texts = Object.entries(objectAt(fields, key) ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return Object.fromEntries(texts);
+}
+
+/** The object that a Stripe event is about: `data.object` of the stored payload. */
+export const subjectOf = (payload: Json): Fields | null => objectAt(objectIn(payload), 'data', 'object');
+
+export function normaliseSession(session: Fields | null): Normalised<Session> {
+  const id = textAt(session, 'id');
+  const mode = textAt(session, 'mode');
+  const paymentStatus = textAt(session, 'payment_status');
+  const created = timeAt(session, 'created');
+  if (id === null) return unreadable('id');
+  if (mode === null) return unreadable('mode');
+  if (paymentStatus === null) return unreadable('payment_status');
+  if (created === null) return unreadable('created');
+  const total = integerAt(session, 'amount_total');
+  const currency = textAt(session, 'currency');
+  const tax = integerAt(objectAt(session, 'total_details'), 'amount_tax') ?? 0;
+  return {
+    ok: {
+      id,
+      mode,
+      paymentStatus,
+      created,
+      stripeCustomerId: idAt(session, 'customer'),
+      clientReferenceId: textAt(session, 'client_reference_id'),
+      metadata: metadataAt(session, 'metadata'),
+      amount: total === null || currency === null ? null : { total, tax, currency },
+      paymentIntentId: idAt(session, 'payment_intent'),
+      invoiceId: idAt(session, 'invoice'),
+    },
+  };
+}
+
+/**
+ * Reads an invoice by what the object has, never by a version's name: `parent`, `pricing` and `taxes` since 2025-03 (basil),
+ * the flat fields before.
+ */
+export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant): Normalised<Invoice> {
+  const id = textAt(invoice, 'id');
+  const currency = textAt(invoice, 'currency');
+  const amountPaid = integerAt(invoice, 'amount_paid');
+  const total = integerAt(invoice, 'total');
+  if (id === null) return unreadable('id');
+  if (currency === null) return unreadable('currency');
+  if (amountPaid === null || amountPaid < 0) return unreadable('amount_paid');
+  if (total === null) return unreadable('total');
+  const rows = listAt(objectAt(invoice, 'lines'), 'data');
+  if (rows === null) return unreadable('lines');
+  const lines: InvoiceLine[] = [];
+  for (const row of rows) {
+    const line = normaliseLine(objectIn(row));
+    if ('unreadable' in line) return { unreadable: `lines: ${line.unreadable}` };
+    lines.push(line.ok);
+  }
+  const subscription = objectAt(invoice, 'parent', 'subscription_details');
+  return {
+    ok: {
+      id,
+      currency,
+      amountPaid,
+      total,
+      stripeCustomerId: idAt(invoice, 'customer'),
+      subscriptionId: idAt(subscription, 'subscription') ?? idAt(invoice, 'subscription'),
+      billingReason: textAt(invoice, 'billing_reason'),
+      paidAt: timeAt(objectAt(invoice, 'status_transitions'), 'paid_at') ?? eventCreated,
+      periodStart: timeAt(invoice, 'period_start'),
+      periodEnd: timeAt(invoice, 'period_end'),
+      hostedInvoiceUrl: textAt(invoice, 'hosted_invoice_url'),
+      paymentIntentId: paymentIntentOf(invoice),
+      metadata: metadataAt(invoice, 'metadata'),
+      subscriptionMetadata: metadataAt(subscription ?? objectAt(invoice, 'subscription_details'), 'metadata'),
+      lines,
+      hasMoreLines: at(objectAt(invoice, 'lines'), 'has_more') === true,
+    },
+  };
+}
+
+function paymentIntentOf(invoice: Fields | null): string | null {
+  const payments = (listAt(objectAt(invoice, 'payments'), 'data') ?? []).map(objectIn);
+  const paid = payments.find((payment) => textAt(payment, 'status') === 'paid') ?? null;
+  return idAt(objectAt(paid, 'payment'), 'payment_intent') ?? idAt(invoice, 'payment_intent');
+}
+
+function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
+  const id = textAt(line, 'id');
+  const amount = integerAt(line, 'amount');
+  const period = objectAt(line, 'period');
+  const periodStart = timeAt(period, 'start');
+  const periodEnd = timeAt(period, 'end');
+  if (id === null) return unreadable('id');
+  if (amount === null) return unreadable('amount');
+  if (periodStart === null || periodEnd === null) return unreadable('period');
+  const details =
+    objectAt(line, 'parent', 'subscription_item_details') ?? objectAt(line, 'parent', 'invoice_item_details') ?? line;
+  const quantity = at(line, 'quantity') == null ? 1 : integerAt(line, 'quantity');
+  if (quantity === null || quantity < 0) return unreadable('quantity');
+  return {
+    ok: {
+      id,
+      amount,
+      quantity,
+      periodStart,
+      periodEnd,
+      discount: sumOf(listAt(line, 'discount_amounts')),
+      includedTax:
+        sumOf(listAt(line, 'taxes'), (tax) => textAt(tax, 'tax_behavior') === 'inclusive') +
+        sumOf(listAt(line, 'tax_amounts'), (tax) => at(tax, 'inclusive') === true),
+      proration: at(details, 'proration') === true,
+      priceId: idAt(objectAt(line, 'pricing', 'price_details'), 'price') ?? idAt(line, 'price') ?? idAt(line, 'plan'),
+      subscriptionItemId: idAt(details, 'subscription_item'),
+    },
+  };
+}
+
+function sumOf(rows: readonly Json[] | null, counts: (row: Fields) => boolean = () => true): number {
+  return (rows ?? [])
+    .map(objectIn)
+    .filter((row): row is Fields => row !== null && counts(row))
+    .reduce((sum, row) => sum + (integerAt(row, 'amount') ?? 0), 0);
+}

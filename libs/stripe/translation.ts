@@ -1,0 +1,88 @@
+import { isAmount } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import { isCustomerId } from '#kernel/stream-name.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import type { CatalogState } from '#ledger/catalog.js';
+import type { CustomerCommand } from '#ledger/customer.js';
+import type { InvoiceCommand } from '#ledger/invoice.js';
+import type { PaymentCommand } from '#ledger/payment.js';
+import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { SubscriptionCommand } from '#ledger/subscription.js';
+import type { Metadata } from './normalise.js';
+
+/** A command that a fact at Stripe asks for. `key` names the fact, so that telling it twice has one effect. */
+export type FactCommand = { readonly stream: StreamName; readonly key: string } & (
+  | { readonly to: 'account'; readonly command: AccountCommand }
+  | { readonly to: 'customer'; readonly command: CustomerCommand }
+  | { readonly to: 'payment'; readonly command: PaymentCommand }
+  | { readonly to: 'invoice'; readonly command: InvoiceCommand }
+  | { readonly to: 'subscription'; readonly command: SubscriptionCommand }
+);
+
+/** What a translation may know besides the event; all of it is data. */
+export type Lookups = {
+  readonly catalog: CatalogState;
+  /** Our customer of a Stripe customer, for those that the event names. */
+  readonly customerOfStripe: ReadonlyMap<string, string>;
+  /** Whether this installation works with real money. */
+  readonly livemode: boolean;
+  readonly now: Instant;
+};
+
+/** What a Stripe event means: commands, all of them to be executed in order; or a wait for a person; or nothing. */
+export type Translation =
+  | { readonly kind: 'commands'; readonly commands: readonly FactCommand[] }
+  | { readonly kind: 'park'; readonly reason: ParkReason };
+
+/** Translates the Stripe events of some types. Pure: the same event and lookups give the same translation, for ever. */
+export type Translate = (event: ReceivedStripeEvent, lookups: Lookups) => Translation;
+
+export const commands = (...list: readonly FactCommand[]): Translation => ({ kind: 'commands', commands: list });
+
+/** The event means nothing to the ledger. */
+export const NOTHING: Translation = { kind: 'commands', commands: [] };
+
+export const park = (code: ParkReason['code'], subject: string | null, detail: string): Translation => ({
+  kind: 'park',
+  reason: { code, subject, detail },
+});
+
+/** The first customer id among what the caller put into Stripe's objects; null when there is none that could be one. */
+export const namedCustomer = (...candidates: readonly (string | null | undefined)[]): string | null =>
+  candidates.find((candidate): candidate is string => candidate != null && isCustomerId(candidate)) ?? null;
+
+/** Credits that were sold by metadata: `credit_product` × `quantity`, or `credits`. */
+export type SoldCredits =
+  | { readonly kind: 'credits'; readonly amount: number; readonly expiresAfterDays: number | null }
+  | { readonly kind: 'unsold' }
+  | { readonly kind: 'park'; readonly translation: Translation };
+
+/**
+ * Reads how many credits a payment bought. `metadata.credit_product` is the id of a credit product of the catalogue (one that
+ * has been retired since still counts), `metadata.quantity` how many of it (default 1); else `metadata.credits` is the number.
+ */
+export function soldCredits(metadata: Metadata, catalog: CatalogState): SoldCredits {
+  const { credit_product: productId, quantity = '1', credits } = metadata;
+  if (productId === undefined && credits === undefined) return { kind: 'unsold' };
+  const count = positiveInteger(productId === undefined ? (credits ?? '') : quantity);
+  if (count === null) {
+    const field = productId === undefined ? 'credits' : 'quantity';
+    return { kind: 'park', translation: park('unknown_shape', null, `metadata.${field} is not a positive integer`) };
+  }
+  if (productId === undefined) return { kind: 'credits', amount: count, expiresAfterDays: null };
+  const product = catalog.creditProducts.get(productId)?.item;
+  if (product === undefined) {
+    return { kind: 'park', translation: park('unknown_price', productId, 'the catalogue has no such credit product') };
+  }
+  const amount = product.credits * count;
+  if (!isAmount(amount))
+    return { kind: 'park', translation: park('unknown_shape', null, 'more credits than an account can hold') };
+  return { kind: 'credits', amount, expiresAfterDays: product.expiresAfterDays };
+}
+
+function positiveInteger(text: string): number | null {
+  if (!/^[1-9]\d{0,15}$/.test(text)) return null;
+  const value = Number(text);
+  return isAmount(value) ? value : null;
+}

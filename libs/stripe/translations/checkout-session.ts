@@ -1,0 +1,108 @@
+import { isAmount } from '#kernel/amount.js';
+import type { Money } from '#kernel/amount.js';
+import { plusMs } from '#kernel/instant.js';
+import { accountStream, customerStream, DEFAULT_UNIT, paymentStream } from '#kernel/stream-name.js';
+import { isSupportedCurrency } from '../currency.js';
+import { normaliseSession, subjectOf } from '../normalise.js';
+import type { Session } from '../normalise.js';
+import { commands, namedCustomer, park, soldCredits } from '../translation.js';
+import type { FactCommand, Translate, Translation } from '../translation.js';
+
+const DAY_MS = 86_400_000;
+
+/**
+ * `checkout.session.completed` and `.async_payment_succeeded`: one fact under one key, `session:{id}`, whichever comes first.
+ * Grants the credits of a paid session in payment mode. A subscription's session only links the customer: its credits come with
+ * `invoice.paid`.
+ */
+export const translateSession: Translate = (event, lookups) => {
+  const read = normaliseSession(subjectOf(event.payload));
+  if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+  const session = read.ok;
+  const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
+  const links = linkTo(session, named);
+  if (session.mode !== 'payment' || session.paymentStatus === 'unpaid') return commands(...links);
+  if (session.paymentStatus !== 'paid' && session.paymentStatus !== 'no_payment_required') {
+    return park('unknown_shape', session.id, 'payment_status is none that is known');
+  }
+  const customerId = named ?? lookups.customerOfStripe.get(session.stripeCustomerId ?? '') ?? null;
+  if (customerId === null) {
+    return park(
+      'unknown_customer',
+      session.stripeCustomerId,
+      'neither client_reference_id, metadata.customer_id nor a link names a customer',
+    );
+  }
+  const paid = moneyOf(session);
+  if ('kind' in paid) return paid;
+  const sold = soldCredits(session.metadata, lookups.catalog);
+  if (sold.kind === 'park') return sold.translation;
+  if (sold.kind === 'unsold') {
+    return park('unknown_price', session.id, 'the metadata names neither credit_product nor credits');
+  }
+  return commands(
+    {
+      to: 'account',
+      stream: accountStream(customerId, DEFAULT_UNIT),
+      key: keyOf(session),
+      command: {
+        type: 'GrantCredits',
+        amount: sold.amount,
+        source: 'purchase',
+        priority: 50,
+        effectiveAt: null,
+        expiresAt: sold.expiresAfterDays === null ? null : plusMs(session.created, sold.expiresAfterDays * DAY_MS),
+        costBasis: paid.net.amount === 0 ? null : paid.net,
+        paymentReference: session.paymentIntentId ?? session.id,
+        description: null,
+        metadata: { checkoutSession: session.id },
+      },
+    },
+    ...paymentOf(session, customerId, paid.total),
+    ...links,
+  );
+};
+
+const keyOf = (session: Session): string => `session:${session.id}`;
+
+function linkTo(session: Session, customerId: string | null): readonly FactCommand[] {
+  const { stripeCustomerId } = session;
+  if (customerId === null || stripeCustomerId === null) return [];
+  const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
+  return [{ to: 'customer', stream: customerStream(customerId), key: keyOf(session), command }];
+}
+
+/** What was paid with tax, and what the credits cost without it. */
+function moneyOf(session: Session): { readonly total: Money; readonly net: Money } | Translation {
+  const { amount } = session;
+  if (amount === null || !isAmount(amount.total) || !isAmount(amount.tax) || amount.tax > amount.total) {
+    return park('unknown_shape', session.id, 'amount_total or currency is missing or of another type');
+  }
+  const { total, tax, currency } = amount;
+  if (!isSupportedCurrency(currency))
+    return park('unsupported_currency', currency.slice(0, 16), 'the ledger cannot keep this currency');
+  return { total: { amount: total, currency }, net: { amount: total - tax, currency } };
+}
+
+function paymentOf(session: Session, customerId: string, money: Money): readonly FactCommand[] {
+  if (money.amount === 0) return [];
+  const paymentId = session.paymentIntentId ?? session.id;
+  return [
+    {
+      to: 'payment',
+      stream: paymentStream(paymentId),
+      key: keyOf(session),
+      command: {
+        type: 'RecordPayment',
+        paymentId,
+        customerId,
+        kind: 'top_up',
+        money,
+        paidAt: session.created,
+        paymentIntentId: session.paymentIntentId,
+        invoiceId: session.invoiceId,
+        sessionId: session.id,
+      },
+    },
+  ];
+}

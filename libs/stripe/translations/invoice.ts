@@ -1,0 +1,224 @@
+import { isAmount } from '#kernel/amount.js';
+import type { Money } from '#kernel/amount.js';
+import { msOf } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
+import { planOfStripePrice } from '#ledger/catalog.js';
+import type { Plan } from '#ledger/catalog.js';
+import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import { isSupportedCurrency } from '../currency.js';
+import { normaliseInvoice, subjectOf } from '../normalise.js';
+import type { Invoice, InvoiceLine } from '../normalise.js';
+import { commands, namedCustomer, park, soldCredits } from '../translation.js';
+import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+
+/**
+ * `invoice.paid`, the only money-in of subscriptions. Each line of a plan grants what its price stands for in the catalogue, once
+ * for each subscription item and start of period, so an invoice that Stripe issues again grants nothing again. Prorations
+ * grant nothing. An invoice without subscription is recorded only, unless its metadata says `top_up: true`.
+ */
+export const translateInvoicePaid: Translate = (event, lookups) => {
+  const read = normaliseInvoice(subjectOf(event.payload), event.created);
+  if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+  const invoice = read.ok;
+  if (!isSupportedCurrency(invoice.currency)) {
+    return park('unsupported_currency', invoice.currency.slice(0, 16), 'the ledger cannot keep this currency');
+  }
+  if (invoice.hasMoreLines)
+    return park('unknown_shape', invoice.id, 'the invoice has more lines than the webhook holds');
+  const customerId =
+    namedCustomer(invoice.subscriptionMetadata['customer_id'], invoice.metadata['customer_id']) ??
+    lookups.customerOfStripe.get(invoice.stripeCustomerId ?? '') ??
+    null;
+  if (customerId === null) {
+    return park(
+      'unknown_customer',
+      invoice.stripeCustomerId,
+      'neither metadata.customer_id nor a link names a customer',
+    );
+  }
+  const bought =
+    invoice.subscriptionId === null
+      ? topUp(invoice, customerId, lookups)
+      : periods(invoice, invoice.subscriptionId, customerId, lookups);
+  if (bought.kind === 'park') return bought;
+  return commands(...bought.commands, recordInvoice(invoice, customerId), ...recordPayment(invoice, customerId));
+};
+
+function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
+  // A paid Checkout session that made an invoice has granted already: only an invoice that says so itself is a sale of credits.
+  if (invoice.metadata['top_up'] !== 'true') return commands();
+  const sold = soldCredits(invoice.metadata, lookups.catalog);
+  if (sold.kind === 'park') return sold.translation;
+  if (sold.kind === 'unsold')
+    return park('unknown_price', invoice.id, 'the metadata names neither credit_product nor credits');
+  const net = invoice.lines.reduce((sum, line) => sum + netOf(line), 0);
+  return commands({
+    to: 'account',
+    stream: accountStream(customerId, DEFAULT_UNIT),
+    key: `invoice:${invoice.id}`,
+    command: {
+      type: 'GrantCredits',
+      amount: sold.amount,
+      source: 'purchase',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: null,
+      costBasis: costOf(net, invoice.currency),
+      paymentReference: invoice.id,
+      description: null,
+      metadata: { invoice: invoice.id },
+    },
+  });
+}
+
+/** The lines of one subscription item and period: graduated prices and seats may make several of one plan. */
+type Allotment = {
+  readonly itemId: string;
+  readonly priceId: string;
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  readonly lines: readonly InvoiceLine[];
+};
+
+function periods(invoice: Invoice, subscriptionId: string, customerId: string, lookups: Lookups): Translation {
+  const list: FactCommand[] = [];
+  for (const allotment of allotmentsOf(invoice)) {
+    const known = planOfStripePrice(lookups.catalog, allotment.priceId);
+    const charged = allotment.lines.some((line) => line.amount > 0);
+    // A line of nothing is a trial's, unless the plan's price is nothing.
+    if (known !== null && !charged && known.price.money.amount > 0) continue;
+    if (known === null && !charged) continue;
+    if (known === null)
+      return park('unknown_price', allotment.priceId, 'no plan of the catalogue has this Stripe price');
+    const granted = period(allotment, known.plan, known.interval, {
+      invoice,
+      subscriptionId,
+      customerId,
+      now: lookups.now,
+    });
+    if (granted.kind === 'park') return granted;
+    list.push(...granted.commands);
+  }
+  return commands(...list);
+}
+
+function allotmentsOf(invoice: Invoice): readonly Allotment[] {
+  const found = new Map<string, Allotment>();
+  for (const line of invoice.lines) {
+    const { subscriptionItemId: itemId, priceId, periodStart, periodEnd } = line;
+    if (line.proration || line.amount < 0 || itemId === null || priceId === null || line.quantity === 0) continue;
+    const key = `${itemId} ${periodStart}`;
+    const lines = [...(found.get(key)?.lines ?? []), line];
+    found.set(key, { itemId, priceId, periodStart, periodEnd, lines });
+  }
+  return [...found.values()];
+}
+
+type Context = {
+  readonly invoice: Invoice;
+  readonly subscriptionId: string;
+  readonly customerId: string;
+  readonly now: Instant;
+};
+
+function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', context: Context): Translation {
+  const { itemId, periodStart, periodEnd, lines } = allotment;
+  const { invoice, subscriptionId, customerId, now } = context;
+  const creditsPerMonth = plan.creditsPerMonth * lines.reduce((sum, line) => sum + line.quantity, 0);
+  if (!isAmount(creditsPerMonth)) return park('unknown_shape', invoice.id, 'more credits than an account can hold');
+  if (periodEnd <= periodStart) return park('unknown_shape', invoice.id, 'a line ends before it starts');
+  const net = lines.reduce((sum, line) => sum + netOf(line), 0);
+  const cost = costOf(net, invoice.currency);
+  const name = `${itemId}:${String(msOf(periodStart) / 1000)}`;
+  const record: FactCommand = {
+    to: 'subscription',
+    stream: subscriptionStream(subscriptionId),
+    key: `period:${name}`,
+    command: {
+      type: 'RecordPaidPeriod',
+      subscriptionId,
+      customerId,
+      planId: plan.id,
+      interval,
+      periodStart,
+      periodEnd,
+      itemId,
+      creditsPerMonth,
+      cost,
+      first: invoice.billingReason === 'subscription_create',
+      invoiceId: invoice.id,
+    },
+  };
+  if (creditsPerMonth === 0) return commands(record);
+  const yearly = interval === 'year';
+  const grant: FactCommand = {
+    to: 'account',
+    stream: accountStream(customerId, DEFAULT_UNIT),
+    key: yearly ? `drip:${name}:0` : `allotment:${name}`,
+    command: {
+      type: 'GrantCredits',
+      amount: creditsPerMonth,
+      source: 'subscription',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: yearly ? endOfMonth(periodStart, periodEnd, 0, now) : periodEnd,
+      costBasis: yearly ? costOfMonth(cost, 0, monthsIn(periodStart, periodEnd)) : cost,
+      paymentReference: invoice.id,
+      description: null,
+      metadata: { plan: plan.id, subscription: subscriptionId },
+    },
+  };
+  return commands(grant, record);
+}
+
+/** What a line cost without discounts and without tax. */
+const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;
+
+const costOf = (amount: number, currency: string): Money | null => (amount > 0 ? { amount, currency } : null);
+
+function recordInvoice(invoice: Invoice, customerId: string): FactCommand {
+  const { id, subscriptionId, amountPaid, total, currency, paidAt, periodStart, periodEnd, hostedInvoiceUrl } = invoice;
+  return {
+    to: 'invoice',
+    stream: invoiceStream(id),
+    key: `invoice:${id}`,
+    command: {
+      type: 'RecordInvoicePaid',
+      invoiceId: id,
+      customerId,
+      subscriptionId,
+      paid: { amount: amountPaid, currency },
+      total: { amount: total, currency },
+      paidAt,
+      periodStart,
+      periodEnd,
+      hostedInvoiceUrl,
+    },
+  };
+}
+
+/** The payment of a one-off invoice belongs to the session or intent that made it; only a subscription's is recorded here. */
+function recordPayment(invoice: Invoice, customerId: string): readonly FactCommand[] {
+  const ownMoney = invoice.subscriptionId !== null || invoice.metadata['top_up'] === 'true';
+  if (!ownMoney || invoice.amountPaid === 0) return [];
+  const { id, amountPaid, currency, paidAt, paymentIntentId } = invoice;
+  return [
+    {
+      to: 'payment',
+      stream: paymentStream(id),
+      key: `invoice:${id}`,
+      command: {
+        type: 'RecordPayment',
+        paymentId: id,
+        customerId,
+        kind: invoice.subscriptionId === null ? 'top_up' : 'subscription',
+        money: { amount: amountPaid, currency },
+        paidAt,
+        paymentIntentId,
+        invoiceId: id,
+        sessionId: null,
+      },
+    },
+  ];
+}
