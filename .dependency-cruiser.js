@@ -1,39 +1,87 @@
-/** Who may import whom. One row an area; everything not named is forbidden. See README, "How it is built". */
+/**
+ * Who may import whom: one row an area, and what a row does not name is forbidden. Aliases (`#ledger/…`) are resolved by
+ * "imports" in package.json under the condition `source`; resolved to dist/ they would all be invisible here.
+ */
+const packages = (...names) => `node_modules/(@types/)?(${names.join('|')})/`;
+const builtins = (...names) => `^(node:)?(${names.join('|')})$`;
+
 const areas = [
   { name: 'kernel', path: '^libs/kernel/', may: ['^libs/kernel/'] },
   { name: 'ledger', path: '^libs/ledger/', may: ['^libs/(kernel|ledger)/'] },
-  { name: 'event-store', path: '^libs/event-store/(?!adapters/)', may: ['^libs/kernel/', '^libs/event-store/(?!adapters/)', '^(node:)?crypto$'] },
+  {
+    name: 'event-store',
+    path: '^libs/event-store/(?!adapters/|event-store\\.module\\.ts)',
+    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|event-store\\.module\\.ts)', builtins('crypto')],
+  },
+  {
+    name: 'event-store-module',
+    path: '^libs/event-store/event-store\\.module\\.ts',
+    may: ['^libs/(kernel|event-store)/'],
+  },
   {
     name: 'event-store-adapters',
     path: '^libs/event-store/adapters/',
-    may: ['^libs/(kernel|event-store)/', 'node_modules/(@types/)?(pg|kysely|@eventstore/db-client)/', '^(node:)?(crypto|events)$'],
+    may: [
+      '^libs/kernel/',
+      '^libs/event-store/(?!event-store\\.module\\.ts)',
+      packages('pg', '@eventstore/db-client'),
+      builtins('crypto', 'events'),
+    ],
   },
-  { name: 'stripe', path: '^libs/stripe/', may: ['^libs/(kernel|ledger|stripe)/', 'node_modules/stripe/'] },
+  { name: 'stripe', path: '^libs/stripe/', may: ['^libs/(kernel|ledger|stripe)/', packages('stripe')] },
   {
     name: 'read-store',
     path: '^libs/read-store/',
-    may: ['^libs/(kernel|read-store)/', '^libs/event-store/(?!adapters/)', 'node_modules/(@types/)?(pg|kysely)/'],
+    may: [
+      '^libs/(kernel|read-store)/',
+      '^libs/event-store/(event-store|key-index)\\.ts$',
+      packages('pg', 'kysely'),
+      builtins('crypto'),
+    ],
   },
-  { name: 'config', path: '^libs/config/', may: ['^libs/(kernel|config)/', 'node_modules/(class-validator|class-transformer|reflect-metadata|pino)/', '^(node:)?[a-z/]+$'] },
+  {
+    name: 'config',
+    path: '^libs/config/',
+    may: ['^libs/(kernel|config)/', packages('class-validator', 'class-transformer', 'reflect-metadata', 'pino')],
+  },
   {
     name: 'projections',
     path: '^projections/',
-    may: ['^projections/', '^libs/(kernel|ledger|read-store)/', '^libs/event-store/event-store\\.ts$', 'node_modules/kysely/'],
+    may: [
+      '^projections/',
+      '^libs/(kernel|ledger|read-store)/',
+      '^libs/event-store/(event-store|key-index)\\.ts$',
+      packages('kysely'),
+    ],
   },
 ];
 
-const notSpec = '\\.spec\\.ts$';
+const apps = ['api', 'worker', 'cli', 'dashboard', 'stripe-sandbox'];
+const spec = '\\.spec\\.ts$';
 
 export default {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: { pathNot: 'node_modules' },
+      to: { couldNotResolve: true },
+    },
     ...areas.map(({ name, path, may }) => ({
       name: `${name}-imports-only-its-own`,
       severity: 'error',
-      from: { path, pathNot: notSpec },
+      from: { path, pathNot: spec },
       to: { pathNot: may },
     })),
-    ...['api', 'worker', 'cli', 'dashboard', 'stripe-sandbox'].map((app) => ({
+    {
+      name: 'every-area-has-a-row',
+      severity: 'error',
+      comment: 'A new folder of libs/ needs a row above',
+      from: { path: '^libs/', pathNot: areas.map(({ path }) => path) },
+      to: {},
+    },
+    ...apps.map((app) => ({
       name: `${app}-imports-no-other-app`,
       severity: 'error',
       from: { path: `^apps/${app}/` },
@@ -43,14 +91,25 @@ export default {
       name: 'adapters-only-in-modules',
       severity: 'error',
       comment: 'An adapter is chosen in a composition root: *.module.ts',
-      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/adapters/', notSpec, '^test/'] },
+      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/adapters/', spec, '^test/'] },
       to: { path: '^libs/event-store/adapters/' },
     },
-    { name: 'product-imports-no-test', severity: 'error', from: { path: '^(apps|libs|projections)/', pathNot: notSpec }, to: { path: '^test/' } },
+    {
+      name: 'product-imports-no-test',
+      severity: 'error',
+      from: { path: '^(apps|libs|projections)/', pathNot: spec },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'product-imports-no-development-tool',
+      severity: 'error',
+      from: { path: '^(apps|libs|projections)/', pathNot: spec },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
+    },
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^(apps|libs|projections)/', pathNot: [notSpec, '/main\\.ts$', '\\.d\\.ts$'] },
+      from: { orphan: true, path: '^(apps|libs|projections)/', pathNot: [spec, '/main\\.ts$', '\\.d\\.ts$'] },
       to: {},
     },
   ],
@@ -58,7 +117,11 @@ export default {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { conditionNames: ['source', 'import', 'node', 'default'], exportsFields: ['exports'], mainFields: ['module', 'main'] },
+    enhancedResolveOptions: {
+      conditionNames: ['source', 'import', 'node', 'default'],
+      exportsFields: ['exports'],
+      mainFields: ['module', 'main'],
+    },
     moduleSystems: ['es6', 'cjs'],
   },
 };
