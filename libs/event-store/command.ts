@@ -17,6 +17,8 @@ export type CommandRequest<Command> = {
   readonly actor: string;
   readonly causationId: string | null;
   readonly correlationId: string;
+  /** Set where the stream most likely does not exist yet: the first try then appends without reading. */
+  readonly assumeNew?: boolean;
 };
 
 /** An event that the command recorded, with its place. */
@@ -33,8 +35,8 @@ export type CommandOutcome<Event, State, Refusal extends Refused> =
   | { readonly kind: 'recorded'; readonly replayed: boolean; readonly events: readonly Recorded<Event>[] }
   /** There was nothing to do; `state` is what the decision saw. */
   | { readonly kind: 'unchanged'; readonly state: State }
-  /** `state` is what the decision saw; nothing was recorded, the key is still free. */
-  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly state: State }
+  /** Nothing was recorded, the key is still free. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The key was used for another body. */
   | { readonly kind: 'key_reused' }
   /** Other processes kept writing the stream first; nothing was recorded. */

@@ -1,13 +1,11 @@
 import type { EventPlace, Position } from './event-store.js';
 
 /**
- * Finds old command keys where the log itself does not know every event id: an index outside the log that follows it.
- * Used only with stores whose `knowsEveryId` is false.
+ * Where the first event of every command stands, kept beside a store that does not know every event id. It lags behind the
+ * log: `through` says up to which position it is complete.
  */
 export abstract class KeyIndex {
-  /**
-   * Where events with these ids stand, as far as the index has followed the log; `through` is the position up to which the
-   * answer is complete. Errors: StoreUnavailable.
-   */
-  abstract locate(eventIds: readonly string[]): Promise<{ places: ReadonlyMap<string, EventPlace>; through: Position }>;
+  abstract locate(
+    eventIds: readonly string[],
+  ): Promise<{ readonly places: ReadonlyMap<string, EventPlace>; readonly through: Position }>;
 }

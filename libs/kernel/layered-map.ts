@@ -71,8 +71,6 @@ export class LayeredMap<K, V> {
   /** The number of entries; counts them, so not for hot paths on a fork. */
   get size(): number {
     if (this.#base === null) return this.#own.size;
-    let size = 0;
-    for (const _entry of this.entries()) size += 1;
-    return size;
+    return [...this.entries()].length;
   }
 }

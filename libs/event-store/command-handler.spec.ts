@@ -1,0 +1,372 @@
+import { describe, expect, test } from '@jest/globals';
+import { Clock } from '#kernel/clock.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountState } from '#ledger/account-state.js';
+import { accountDecider, conservationOf } from '#ledger/account.js';
+import { ledgerCodec } from '#ledger/events.js';
+import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from './adapters/in-memory.js';
+import type { Codec, CommandOutcome, CommandRequest } from './command.js';
+import { CommandHandler, type WriteLimits } from './command-handler.js';
+import { chainHash, ZERO_HASH } from './encode-event.js';
+import {
+  OutcomeUnknown,
+  START,
+  StoreUnavailable,
+  type AppendRequest,
+  type AppendResult,
+  type EventPlace,
+  type EventStore,
+} from './event-store.js';
+import { KeyIndex } from './key-index.js';
+import type { SnapshotStore } from './snapshots.js';
+
+/** Sleeping moves this clock, so no test waits. */
+class TestClock extends Clock {
+  ms = Date.parse('2026-01-01T00:00:00.000Z');
+  override now(): number {
+    return this.ms;
+  }
+  override async sleep(ms: number): Promise<void> {
+    this.ms += ms;
+    await Promise.resolve();
+  }
+  override random(): number {
+    return 0.5;
+  }
+}
+
+type Handler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
+type Outcome = CommandOutcome<AccountEvent, AccountState, AccountRefusal>;
+
+const stream = 'account-ada';
+const clock = new TestClock();
+const codec: Codec<AccountEvent> = ledgerCodec;
+const process = (
+  store: EventStore,
+  more: { snapshots?: SnapshotStore; keys?: KeyIndex; limits?: Partial<WriteLimits> } = {},
+): Handler => new CommandHandler(accountDecider, { store, snapshots: null, keys: null, clock, codec, ...more });
+
+const request = (
+  command: AccountCommand,
+  key: string | null,
+  fingerprint = JSON.stringify(command),
+): CommandRequest<AccountCommand> => ({
+  stream,
+  command,
+  key,
+  origin: 'api',
+  fingerprint,
+  actor: 'key:test',
+  causationId: null,
+  correlationId: 'req_1',
+});
+const told = { description: null, metadata: {} };
+const grant = (amount: number): AccountCommand => ({
+  type: 'GrantCredits',
+  amount,
+  source: 'purchase',
+  priority: 50,
+  effectiveAt: null,
+  expiresAt: null,
+  costBasis: null,
+  paymentReference: null,
+  ...told,
+});
+const consume = (amount: number): AccountCommand => ({
+  type: 'ConsumeCredits',
+  amount,
+  usage: null,
+  resource: null,
+  ...told,
+});
+const kinds = (outcomes: readonly Outcome[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const outcome of outcomes) {
+    const kind = outcome.kind === 'recorded' && outcome.replayed ? 'replayed' : outcome.kind;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+};
+const settled = async (store: EventStore): Promise<AccountState> => (await process(store).load(stream)).state;
+
+/** The log as every reader checks it: contiguous, chained, folding to balances that add up. */
+async function expectSound(store: EventStore): Promise<void> {
+  let hash = ZERO_HASH;
+  for (const [revision, event] of (await store.readStream(stream, 0, 100_000)).entries()) {
+    expect(event.revision).toBe(revision);
+    expect(event.prevHash).toBe(hash);
+    expect(chainHash(stream, revision, event)).toBe(event.hash);
+    ({ hash } = event);
+  }
+  expect(conservationOf(await settled(store)).violations).toEqual([]);
+}
+
+describe('a lane', () => {
+  test('lets exactly 100 of 1,000 concurrent consumptions of 1 through on an account with 100', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    await handler.execute(request(grant(100), 'g'));
+    const outcomes = await Promise.all(
+      Array.from({ length: 1_000 }, (_, i) => handler.execute(request(consume(1), `c${String(i)}`))),
+    );
+    expect(kinds(outcomes)).toEqual({ recorded: 100, refused: 900 });
+    expect((await settled(store)).balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(handler.statistics.batches).toBeLessThan(10);
+    await expectSound(store);
+  });
+
+  test('refuses early over its bounds and records nothing of what it refused', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store, { limits: { laneLength: 10 } });
+    const outcomes = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => handler.execute(request(grant(1), `g${String(i)}`))),
+    );
+    expect(kinds(outcomes)).toEqual({ recorded: 10, overloaded: 20 });
+    await handler.drain();
+    expect((await settled(store)).balance.available).toBe(10);
+    expect(handler.statistics.waiting).toBe(0);
+  });
+
+  test('lets the commands of a batch go on when one meets a bug', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    const broken = { type: 'NoSuchCommand' } as unknown as AccountCommand;
+    const [good, bad, after] = await Promise.allSettled([
+      handler.execute(request(grant(5), 'a')),
+      handler.execute(request(broken, 'b')),
+      handler.execute(request(consume(2), 'c')),
+    ]);
+    expect([good.status, bad.status, after.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((await settled(store)).balance.available).toBe(3);
+  });
+
+  test('writes no batch larger than its bytes', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store, { limits: { batchBytes: 4_000 } });
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => handler.execute(request(grant(1), `g${String(i)}`))),
+    );
+    expect(kinds(outcomes)).toEqual({ recorded: 100 });
+    expect(handler.statistics.batches).toBeGreaterThan(10);
+    await expectSound(store);
+  });
+});
+
+describe('a key', () => {
+  test('used 50 times at once has one effect and 50 equal answers', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => handler.execute(request(grant(7), 'same'))));
+    expect(kinds(outcomes)).toEqual({ recorded: 1, replayed: 49 });
+    expect(new Set(outcomes.map((outcome) => JSON.stringify({ ...outcome, replayed: null }))).size).toBe(1);
+    expect((await settled(store)).balance.available).toBe(7);
+  });
+
+  test('gives the first answer again after a restart, after much else, and in another process', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    const first = await handler.execute(request(grant(7), 'first'));
+    for (let i = 0; i < 300; i += 1) await handler.execute(request(grant(1), `g${String(i)}`));
+    for (const again of [handler, process(store)]) {
+      expect(await again.execute(request(grant(7), 'first'))).toEqual({ ...first, replayed: true });
+    }
+    expect((await settled(store)).balance.available).toBe(307);
+  });
+
+  test('is known also when the command would be refused by now', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    await handler.execute(request(grant(100), 'g'));
+    const first = await handler.execute(request(consume(1), 'c'));
+    for (let i = 0; i < 99; i += 1) await handler.execute(request(consume(1), `c${String(i)}`));
+    for (const again of [handler, process(store)]) {
+      expect(await again.execute(request(consume(1), 'c'))).toEqual({ ...first, replayed: true });
+    }
+  });
+
+  test('with another body is refused, at once and later', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    const outcomes = await Promise.all([
+      handler.execute(request(grant(7), 'k')),
+      handler.execute(request(grant(8), 'k')),
+    ]);
+    expect(kinds(outcomes)).toEqual({ recorded: 1, key_reused: 1 });
+    expect(await process(store).execute(request(grant(9), 'k'))).toEqual({ kind: 'key_reused' });
+  });
+
+  test('of another origin is another key', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    await handler.execute(request(grant(7), 'k'));
+    expect(kinds([await handler.execute({ ...request(grant(7), 'k'), origin: 'stripe' })])).toEqual({ recorded: 1 });
+  });
+
+  test('that was refused may succeed later', async () => {
+    const handler = process(new InMemoryEventStore());
+    expect(kinds([await handler.execute(request(consume(1), 'k'))])).toEqual({ refused: 1 });
+    await handler.execute(request(grant(1), 'g'));
+    expect(kinds([await handler.execute(request(consume(1), 'k'))])).toEqual({ recorded: 1 });
+  });
+});
+
+/** A store that, like EventStoreDB, cannot say whether an id is anywhere in the log. */
+class ForgetfulStore extends InMemoryEventStore {
+  override readonly knowsEveryId = false as unknown as true;
+  override async append(appended: AppendRequest): Promise<AppendResult> {
+    const result = await super.append(appended);
+    return result.kind === 'duplicate' ? { kind: 'conflict', actualRevision: -2 } : result;
+  }
+}
+
+/** An index that has seen the log up to `through`. */
+class LaggingIndex extends KeyIndex {
+  constructor(
+    private readonly log: InMemoryLog,
+    private readonly share: number,
+  ) {
+    super();
+  }
+  override async locate(ids: readonly string[]): Promise<{ places: ReadonlyMap<string, EventPlace>; through: string }> {
+    await Promise.resolve();
+    const seen = this.log.events.slice(0, Math.floor(this.log.events.length * this.share));
+    return {
+      places: new Map(seen.filter(({ id }) => ids.includes(id)).map((event) => [event.id, event])),
+      through: seen.at(-1)?.position ?? START,
+    };
+  }
+}
+
+test.each([0, 0.3, 1])(
+  'old keys are found beside a store that forgets ids, with an index that has seen %d of the log',
+  async (share) => {
+    const log = new InMemoryLog();
+    const keys = new LaggingIndex(log, share);
+    const writer = process(new ForgetfulStore(log), { keys });
+    const first = await writer.execute(request(grant(7), 'first'));
+    const snapshots = new InMemorySnapshotStore();
+    for (let i = 0; i < 2_500; i += 1) await writer.execute(request(grant(1), `g${String(i)}`));
+    const snapshotting = process(new ForgetfulStore(log), { keys, snapshots });
+    for (let i = 0; i < 5; i += 1) await snapshotting.execute(request(grant(1), `h${String(i)}`));
+    const later = process(new ForgetfulStore(log), { keys, snapshots });
+    expect(await later.execute(request(grant(7), 'first'))).toEqual({ ...first, replayed: true });
+    expect(await later.execute(request(grant(8), 'g1200', 'other'))).toEqual({ kind: 'key_reused' });
+    expect((await settled(new InMemoryEventStore(log))).balance.available).toBe(2_512);
+  },
+);
+
+describe('two processes', () => {
+  test('writing one account decide again after a conflict and lose nothing', async () => {
+    const log = new InMemoryLog();
+    const handlers = [process(new InMemoryEventStore(log)), process(new InMemoryEventStore(log))];
+    await handlers[0]!.execute(request(grant(100), 'g'));
+    const outcomes = await Promise.all(
+      Array.from({ length: 300 }, (_, i) => handlers[i % 2]!.execute(request(consume(1), `c${String(i)}`))),
+    );
+    expect(kinds(outcomes)).toEqual({ recorded: 100, refused: 200 });
+    await expectSound(new InMemoryEventStore(log));
+  });
+
+  test('never refuse from a stale memory', async () => {
+    const log = new InMemoryLog();
+    const [one, other] = [process(new InMemoryEventStore(log)), process(new InMemoryEventStore(log))];
+    await one.execute(request(grant(1), 'g1'));
+    await other.execute(request(consume(1), 'c1'));
+    expect(kinds([await other.execute(request(consume(1), 'c2'))])).toEqual({ refused: 1 });
+    await one.execute(request(grant(1), 'g2'));
+    expect(kinds([await other.execute(request(consume(1), 'c2'))])).toEqual({ recorded: 1 });
+  });
+});
+
+/** Loses the answer of an append, or the append itself, as often as it is told to. */
+class UnsureStore extends InMemoryEventStore {
+  losses: ('before' | 'after' | 'unavailable')[] = [];
+  override async append(appended: AppendRequest): Promise<AppendResult> {
+    const loss = this.losses.shift();
+    if (loss === 'before') throw new OutcomeUnknown('no answer');
+    if (loss === 'unavailable') throw new StoreUnavailable('gone');
+    const result = await super.append(appended);
+    if (loss === 'after') throw new OutcomeUnknown('no answer');
+    return result;
+  }
+}
+
+describe('an unknown outcome', () => {
+  test.each([[['after']], [['before']], [['after', 'after', 'before']], [['before', 'unavailable', 'after']]] as (
+    'before' | 'after' | 'unavailable'
+  )[][][])('is settled by the identical append: %p', async (losses) => {
+    const store = new UnsureStore();
+    const handler = process(store);
+    await handler.execute(request(grant(10), 'g'));
+    store.losses = [...losses];
+    const outcomes = await Promise.all(
+      Array.from({ length: 5 }, (_, i) => handler.execute(request(consume(1), `c${String(i)}`))),
+    );
+    expect(kinds(outcomes)).toEqual({ recorded: 5 });
+    expect((await settled(store)).balance.available).toBe(5);
+    await expectSound(store);
+  });
+
+  test('that stays unknown is told, and the same key settles it', async () => {
+    const store = new UnsureStore();
+    const handler = process(store);
+    await handler.execute(request(grant(10), 'g'));
+    store.losses = ['after', ...Array.from({ length: 40 }, () => 'unavailable' as const)];
+    expect(await handler.execute(request(consume(1), 'c'))).toEqual({ kind: 'outcome_unknown' });
+    store.losses = [];
+    expect(kinds([await handler.execute(request(consume(1), 'c'))])).toEqual({ replayed: 1 });
+    expect((await settled(store)).balance.available).toBe(9);
+  });
+
+  test('is not claimed when nothing was sent', async () => {
+    const store = new UnsureStore();
+    store.losses = ['unavailable'];
+    expect(await process(store).execute(request(grant(10), 'g'))).toEqual({ kind: 'unavailable' });
+    expect(await store.head()).toBe(START);
+  });
+});
+
+describe('snapshots', () => {
+  test('shorten the way to the same state', async () => {
+    const [store, snapshots] = [new InMemoryEventStore(), new InMemorySnapshotStore()];
+    const handler = process(store, { snapshots });
+    for (let i = 0; i < 1_500; i += 1)
+      await handler.execute(request(i % 3 === 2 ? consume(1) : grant(1), `c${String(i)}`));
+    expect(await snapshots.load(stream, 1)).not.toBeNull();
+    const [withSnapshot, without] = [
+      await process(store, { snapshots }).load(stream),
+      await process(store).load(stream),
+    ];
+    expect(accountDecider.snapshot?.encode(withSnapshot.state)).toEqual(accountDecider.snapshot?.encode(without.state));
+  });
+
+  test('of a log that was rolled back are not believed', async () => {
+    const [log, snapshots] = [new InMemoryLog(), new InMemorySnapshotStore()];
+    const handler = process(new InMemoryEventStore(log), { snapshots });
+    for (let i = 0; i < 1_100; i += 1) await handler.execute(request(grant(1), `g${String(i)}`));
+    const restored = new InMemoryLog();
+    const event = log.events[0]!;
+    restored.append({ stream, expectedRevision: -1, events: [event] });
+    expect((await process(new InMemoryEventStore(restored), { snapshots }).load(stream)).revision).toBe(0);
+  });
+});
+
+test('a stream that contradicts its hashes is not written on', async () => {
+  const log = new InMemoryLog();
+  await process(new InMemoryEventStore(log)).execute(request(grant(5), 'g'));
+  const events = log.streams.get(stream)!;
+  events[1] = { ...events[1]!, prevHash: 'f'.repeat(64) };
+  await expect(process(new InMemoryEventStore(log)).execute(request(grant(5), 'h'))).rejects.toThrow(
+    /does not continue at revision 1/,
+  );
+});
+
+test('a stream assumed to be new is found when it is not', async () => {
+  const log = new InMemoryLog();
+  const assumed = { ...request(grant(5), 'g'), assumeNew: true };
+  const first = await process(new InMemoryEventStore(log)).execute(assumed);
+  expect(kinds([first])).toEqual({ recorded: 1 });
+  clock.ms += 5_000;
+  expect(await process(new InMemoryEventStore(log)).execute(assumed)).toEqual({ ...first, replayed: true });
+});

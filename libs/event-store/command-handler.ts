@@ -1,0 +1,556 @@
+import { isRefused, type Decider, type Moment, type Refused, type TypedEvent } from '#kernel/decider.js';
+import type { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
+import { KeyLookup } from './key-lookup.js';
+import type { KeyIndex } from './key-index.js';
+import { LruCache } from './lru-cache.js';
+import { eventId, encodeEvent } from './encode-event.js';
+import {
+  OutcomeUnknown,
+  StoreOverloaded,
+  StoreUnavailable,
+  type AppendResult,
+  type EncodedEvent,
+  type EventStore,
+  type Position,
+} from './event-store.js';
+import type { SnapshotStore } from './snapshots.js';
+import { StreamLoader, type LoadedStream } from './stream-loader.js';
+
+/** Every bound of the write path. */
+export type WriteLimits = {
+  /** Commands that may wait in one lane, and in all lanes of the process. */
+  readonly laneLength: number;
+  readonly waiting: number;
+  /** Commands decided together, and bytes of events written together. */
+  readonly batchCommands: number;
+  readonly batchBytes: number;
+  /** Streams kept folded in memory. */
+  readonly cachedStreams: number;
+  /** Tries against other processes that write the same stream. */
+  readonly conflictRetries: number;
+  /** How long an unknown outcome is tried to be settled before the caller is told. */
+  readonly settleMs: number;
+};
+
+export const defaultLimits: WriteLimits = {
+  laneLength: 5_000,
+  waiting: 20_000,
+  batchCommands: 500,
+  batchBytes: 512 * 1024,
+  cachedStreams: 20_000,
+  conflictRetries: 12,
+  settleMs: 8_000,
+};
+
+/** Figures for operators: what the write path has done since it started. */
+export type WriteStatistics = {
+  batches: number;
+  commands: number;
+  events: number;
+  conflicts: number;
+  duplicates: number;
+  unknownOutcomes: number;
+  waiting: number;
+};
+
+type Item<Command, Event, State, Refusal extends Refused> = {
+  readonly request: CommandRequest<Command>;
+  readonly resolve: (
+    outcome: CommandOutcome<Event, State, Refusal> | Promise<CommandOutcome<Event, State, Refusal>>,
+  ) => void;
+  readonly reject: (reason: unknown) => void;
+};
+type Lane<Command, Event, State, Refusal extends Refused> = { readonly queue: Item<Command, Event, State, Refusal>[] };
+
+/** What was found out about one command before the append. */
+type Verdict<Event, Refusal extends Refused> =
+  | {
+      readonly kind: 'events';
+      readonly events: readonly Event[];
+      readonly first: number;
+      readonly count: number;
+      readonly firstId: string;
+    }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  | { readonly kind: 'unchanged' }
+  /** Recorded before: the revision of its first event. */
+  | { readonly kind: 'known'; readonly revision: number }
+  /** The same key stands earlier in the batch: what becomes of that one becomes of this one. */
+  | { readonly kind: 'follows'; readonly leader: number }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+type Decided<Event, Refusal extends Refused> = Exclude<Verdict<Event, Refusal>, { kind: 'failed' | 'known' }>;
+
+type Plan<Event, State, Refusal extends Refused> = {
+  readonly draft: State;
+  readonly verdicts: readonly Verdict<Event, Refusal>[];
+  readonly encoded: readonly EncodedEvent[];
+  readonly recordedAt: string;
+  /** Commands that did not fit; they are decided with the next batch. */
+  readonly taken: number;
+};
+
+/**
+ * The one write path of a stream category. Commands of one stream queue in a lane; while one append is under way the next
+ * commands gather, then they are decided together against the folded state and appended as one write. The state in memory is
+ * never trusted alone: an append succeeds only at its exact revision, and a refusal is given only after the store has
+ * confirmed that nothing newer exists.
+ */
+export class CommandHandler<Command, Event extends TypedEvent, State, Refusal extends Refused> {
+  readonly statistics: WriteStatistics = {
+    batches: 0,
+    commands: 0,
+    events: 0,
+    conflicts: 0,
+    duplicates: 0,
+    unknownOutcomes: 0,
+    waiting: 0,
+  };
+  readonly #decider: Decider<Command, Event, State, Refusal>;
+  readonly #store: EventStore;
+  readonly #clock: Clock;
+  readonly #codec: Codec<Event>;
+  readonly #limits: WriteLimits;
+  readonly #loader: StreamLoader<Command, Event, State, Refusal>;
+  readonly #lookup: KeyLookup;
+  readonly #lanes = new Map<StreamName, Lane<Command, Event, State, Refusal>>();
+  readonly #cache: LruCache<StreamName, LoadedStream<State>>;
+  #idle: (() => void)[] = [];
+
+  constructor(
+    decider: Decider<Command, Event, State, Refusal>,
+    parts: {
+      store: EventStore;
+      snapshots: SnapshotStore | null;
+      /** Needed with a store that does not know every event id. */
+      keys: KeyIndex | null;
+      clock: Clock;
+      codec: Codec<Event>;
+      limits?: Partial<WriteLimits>;
+    },
+  ) {
+    this.#decider = decider;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#codec = parts.codec;
+    this.#limits = { ...defaultLimits, ...parts.limits };
+    // A store that knows every id answers for old keys itself; the few kept here only save it the work.
+    this.#loader = new StreamLoader(decider, { ...parts, maxKeys: parts.store.knowsEveryId ? 32 : 3_000 });
+    this.#lookup = new KeyLookup(parts.store, parts.keys);
+    this.#cache = new LruCache(this.#limits.cachedStreams);
+  }
+
+  /**
+   * Runs one command: exactly once per key, for ever. Resolves with how it ended; rejects only for a bug or a log that
+   * contradicts itself. Commands of one stream run in the order of the calls.
+   */
+  execute(request: CommandRequest<Command>): Promise<CommandOutcome<Event, State, Refusal>> {
+    let lane = this.#lanes.get(request.stream);
+    if (
+      this.statistics.waiting >= this.#limits.waiting ||
+      (lane !== undefined && lane.queue.length >= this.#limits.laneLength)
+    ) {
+      return Promise.resolve({ kind: 'overloaded' });
+    }
+    this.statistics.waiting += 1;
+    return new Promise((resolve, reject) => {
+      const item = { request, resolve, reject };
+      if (lane !== undefined) {
+        lane.queue.push(item);
+        return;
+      }
+      lane = { queue: [item] };
+      this.#lanes.set(request.stream, lane);
+      void this.#run(request.stream, lane);
+    });
+  }
+
+  /** The stream's state as the store has it now. For reading: the state belongs to the caller. */
+  async load(stream: StreamName): Promise<{ state: State; revision: number }> {
+    const { state, revision } = await this.#loader.load(stream);
+    return { state, revision };
+  }
+
+  /** Resolves when no command is waiting or under way. */
+  async drain(): Promise<void> {
+    if (this.#lanes.size === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  async #run(stream: StreamName, lane: Lane<Command, Event, State, Refusal>): Promise<void> {
+    await Promise.resolve(); // what is called in the same turn belongs to the same batch
+    while (lane.queue.length > 0) {
+      const batch = lane.queue.splice(0, this.#limits.batchCommands);
+      let taken = batch.length;
+      try {
+        taken = await this.#runBatch(stream, batch);
+      } catch (error) {
+        this.#cache.delete(stream);
+        for (const item of batch) item.reject(error);
+      }
+      this.statistics.waiting -= taken;
+      if (taken < batch.length) lane.queue.unshift(...batch.slice(taken));
+    }
+    this.#lanes.delete(stream);
+    if (this.#lanes.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Decides and appends as many commands of the batch as fit, answers them, and says how many that were. */
+  async #runBatch(stream: StreamName, batch: readonly Item<Command, Event, State, Refusal>[]): Promise<number> {
+    this.statistics.batches += 1;
+    const found = new Map<string, number>();
+    const failed = new Map<number, unknown>();
+    // True once the store has been asked during this batch: only then may a refusal be given.
+    let fresh = false;
+    for (let conflicts = 0; conflicts <= this.#limits.conflictRetries;) {
+      const loaded = this.#cache.get(stream) ?? (await this.#load(stream, batch));
+      const past = loaded === null ? null : await this.#prepare(stream, loaded, batch, found);
+      if (loaded === null || past === null) return answerAll(batch, { kind: 'unavailable' });
+      const plan = this.#plan(stream, loaded, batch, { found, failed, past });
+      if (plan === null) continue; // one command met a bug and is left out; the others go on without it
+      if (plan.encoded.length === 0) {
+        const staleness = await this.#staleness(stream, loaded, batch, { fresh, found });
+        if (staleness === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
+        fresh = true;
+        if (staleness === 'stale') continue;
+        return this.#settle(stream, loaded, batch, plan, []);
+      }
+      const result = await this.#append(stream, loaded, plan);
+      if (result.kind === 'appended') return this.#settle(stream, loaded, batch, plan, result.positions);
+      if (result.kind === 'conflict') {
+        conflicts += 1;
+        this.statistics.conflicts += 1;
+        if (conflicts > 1) await this.#clock.sleep(this.#clock.random() * 4 * 2 ** Math.min(conflicts, 6));
+        if (!(await this.#refreshed(stream, loaded))) return answerAll(batch, { kind: 'unavailable' });
+        fresh = true;
+      } else if (result.kind === 'duplicate') {
+        this.statistics.duplicates += 1;
+        if (!(await this.#locate(result.eventIds, found))) return answerAll(batch, { kind: 'unavailable' });
+      } else {
+        if (result.kind === 'outcome_unknown') this.#cache.delete(stream);
+        return answerAll(batch.slice(0, plan.taken), { kind: result.kind });
+      }
+    }
+    return answerAll(batch, { kind: 'conflict' });
+  }
+
+  async #load(
+    stream: StreamName,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+  ): Promise<LoadedStream<State> | null> {
+    try {
+      const assumeNew = batch.every(({ request }) => request.assumeNew === true);
+      const loaded = assumeNew ? this.#loader.empty(stream) : await this.#loader.load(stream);
+      this.#cache.set(stream, loaded);
+      return loaded;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  }
+
+  async #refreshed(stream: StreamName, loaded: LoadedStream<State>): Promise<boolean> {
+    try {
+      await this.#loader.refresh(stream, loaded);
+      return true;
+    } catch (error) {
+      this.#cache.delete(stream);
+      if (error instanceof StoreUnavailable) return false;
+      throw error;
+    }
+  }
+
+  async #locate(eventIds: readonly string[], found: Map<string, number>): Promise<boolean> {
+    try {
+      for (const [id, place] of await this.#store.locate(eventIds)) found.set(id, place.revision);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return false;
+      throw error;
+    }
+  }
+
+  /** Reads what the decisions need besides the state: past events they name, and old keys where the store does not know them. */
+  async #prepare(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    found: Map<string, number>,
+  ): Promise<ReadonlyMap<number, Event | null> | null> {
+    const past = new Map<number, Event | null>();
+    try {
+      for (const { request } of batch) {
+        const revision = this.#decider.needs?.(loaded.state, request.command) ?? null;
+        if (revision === null || revision > loaded.revision || past.has(revision)) continue;
+        past.set(revision, await this.#loader.eventAt(stream, revision));
+      }
+      if (!this.#store.knowsEveryId)
+        await this.#lookup.find(stream, loaded, unknownIds(stream, loaded, batch, found), found);
+      return past;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  }
+
+  /** Decides the commands one after the other on a fork of the state. Null when one of them met a bug. */
+  #plan(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    known: {
+      found: ReadonlyMap<string, number>;
+      failed: Map<number, unknown>;
+      past: ReadonlyMap<number, Event | null>;
+    },
+  ): Plan<Event, State, Refusal> | null {
+    const now = instantOf(this.#clock.now());
+    const at = now < loaded.recordedAt ? loaded.recordedAt : now;
+    const leaders = new Map<string, number>();
+    const verdicts: Verdict<Event, Refusal>[] = [];
+    const encoded: EncodedEvent[] = [];
+    let draft = this.#decider.fork(loaded.state);
+    let hash = loaded.hash;
+    let bytes = 0;
+    for (const [index, { request }] of batch.entries()) {
+      if (bytes >= this.#limits.batchBytes) break;
+      const revision = loaded.revision + 1 + encoded.length;
+      const ids = idsOf(request, at, revision);
+      const firstId = ids(0);
+      const leader = leaders.get(firstId);
+      const knownAt = known.found.get(firstId) ?? loaded.keys.get(firstId)?.revision;
+      if (known.failed.has(index)) verdicts.push({ kind: 'failed', error: known.failed.get(index) });
+      else if (leader !== undefined) verdicts.push({ kind: 'follows', leader });
+      else if (knownAt !== undefined) verdicts.push({ kind: 'known', revision: knownAt });
+      else {
+        leaders.set(firstId, index);
+        try {
+          const needed = this.#decider.needs?.(loaded.state, request.command) ?? null;
+          const moment: Moment<Event> = {
+            at,
+            revision,
+            commandId: firstId,
+            past: needed === null ? null : (known.past.get(needed) ?? null),
+          };
+          const decision = this.#decider.decide(draft, request.command, moment);
+          if (isRefused<Event, Refusal>(decision)) verdicts.push({ kind: 'refused', refusal: decision });
+          else if (decision.length === 0) verdicts.push({ kind: 'unchanged' });
+          else {
+            for (const [i, event] of decision.entries()) {
+              const written = this.#encode(stream, revision + i, hash, ids(i), event, request, at);
+              encoded.push(written);
+              hash = written.hash;
+              bytes += written.data.length + written.metadata.length;
+              draft = this.#decider.evolve(draft, event, revision + i);
+            }
+            verdicts.push({
+              kind: 'events',
+              events: decision,
+              first: revision - loaded.revision - 1,
+              count: decision.length,
+              firstId,
+            });
+          }
+        } catch (error) {
+          known.failed.set(index, error);
+          return null;
+        }
+      }
+    }
+    return { draft, verdicts, encoded, recordedAt: at, taken: verdicts.length };
+  }
+
+  #encode(
+    stream: StreamName,
+    revision: number,
+    prevHash: string,
+    id: string,
+    event: Event,
+    request: CommandRequest<Command>,
+    at: string,
+  ): EncodedEvent {
+    const { key, fingerprint, causationId, correlationId, actor } = request;
+    return encodeEvent(stream, revision, prevHash, {
+      id,
+      type: event.type,
+      schemaVersion: this.#codec.schemaVersionOf(event.type),
+      data: this.#codec.dataToStore(event),
+      metadata: { commandKey: key, commandHash: fingerprint, causationId, correlationId, actor, recordedAt: at },
+    });
+  }
+
+  /**
+   * Before a refusal (or a "nothing to do") is given: has another process written meanwhile, or was the key used long ago?
+   * An append finds that out by itself, so this is asked only when there is none.
+   */
+  async #staleness(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    { fresh, found }: { fresh: boolean; found: Map<string, number> },
+  ): Promise<'stale' | 'fresh' | 'unavailable'> {
+    const before = loaded.revision;
+    if (!fresh && !(await this.#refreshed(stream, loaded))) return 'unavailable';
+    if (loaded.revision > before) return 'stale';
+    if (!this.#store.knowsEveryId) return 'fresh';
+    const ids = unknownIds(stream, loaded, batch, found);
+    const known = found.size;
+    if (ids.length > 0 && !(await this.#locate(ids, found))) return 'unavailable';
+    return found.size > known ? 'stale' : 'fresh';
+  }
+
+  /** Appends, repeating the identical append while its outcome is unknown: only that settles it. */
+  async #append(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    plan: Plan<Event, State, Refusal>,
+  ): Promise<AppendResult | { kind: 'unavailable' } | { kind: 'overloaded' } | { kind: 'outcome_unknown' }> {
+    const request = { stream, expectedRevision: loaded.revision, events: plan.encoded };
+    const deadline = this.#clock.now() + this.#limits.settleMs;
+    let unknown = false;
+    for (let delay = 20; ; delay = Math.min(delay * 2, 1_000)) {
+      try {
+        return await this.#store.append(request);
+      } catch (error) {
+        if (error instanceof OutcomeUnknown) {
+          unknown = true;
+          this.statistics.unknownOutcomes += 1;
+        } else if (error instanceof StoreUnavailable || error instanceof StoreOverloaded) {
+          if (!unknown) return { kind: error instanceof StoreOverloaded ? 'overloaded' : 'unavailable' };
+        } else throw error;
+        if (this.#clock.now() >= deadline) return { kind: 'outcome_unknown' };
+        await this.#clock.sleep(delay * (0.5 + this.#clock.random() / 2));
+      }
+    }
+  }
+
+  /** The batch is stored: takes over the new state and answers every command. */
+  #settle(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    plan: Plan<Event, State, Refusal>,
+    positions: readonly Position[],
+  ): number {
+    const firstRevision = loaded.revision + 1;
+    loaded.state = this.#decider.merge(plan.draft);
+    const newest = plan.encoded.at(-1);
+    if (newest !== undefined) {
+      loaded.revision += plan.encoded.length;
+      loaded.hash = newest.hash;
+      loaded.recordedAt = plan.recordedAt;
+    }
+    this.statistics.commands += plan.taken;
+    this.statistics.events += plan.encoded.length;
+    const outcomes: CommandOutcome<Event, State, Refusal>[] = [];
+    const outcomeOf = (
+      item: Item<Command, Event, State, Refusal>,
+      verdict: Decided<Event, Refusal>,
+    ): CommandOutcome<Event, State, Refusal> => {
+      if (verdict.kind === 'refused') return verdict;
+      if (verdict.kind === 'unchanged') return { kind: 'unchanged', state: loaded.state };
+      if (verdict.kind === 'follows')
+        return followed(item.request, batch[verdict.leader]?.request, outcomes[verdict.leader]);
+      const events = verdict.events.map((event, i): Recorded<Event> => {
+        const index = verdict.first + i;
+        return {
+          event,
+          id: plan.encoded[index]?.id ?? '',
+          revision: firstRevision + index,
+          position: positions[index] ?? '',
+        };
+      });
+      if (item.request.key !== null && events[0] !== undefined)
+        this.#loader.remember(loaded, verdict.firstId, events[0]);
+      return { kind: 'recorded', replayed: false, events };
+    };
+    for (const [index, verdict] of plan.verdicts.entries()) {
+      const item = batch[index];
+      if (item === undefined) break;
+      if (verdict.kind === 'failed') item.reject(verdict.error);
+      else if (verdict.kind === 'known') item.resolve(this.#replay(stream, item.request, verdict.revision));
+      else item.resolve((outcomes[index] = outcomeOf(item, verdict)));
+    }
+    if (newest !== undefined) void this.#loader.saveSnapshot(stream, loaded);
+    return plan.taken;
+  }
+
+  /** The first answer again, from the events as they were stored. */
+  async #replay(
+    stream: StreamName,
+    request: CommandRequest<Command>,
+    revision: number,
+  ): Promise<CommandOutcome<Event, State, Refusal>> {
+    const ids = idsOf(request, '', revision);
+    const events: Recorded<Event>[] = [];
+    try {
+      for (let whole = true; whole;) {
+        const page = await this.#store.readStream(stream, revision + events.length, REPLAY_PAGE);
+        const own = page.filter((event, i) => event.id === ids(events.length + i));
+        if (request.fingerprint !== null && own.some((event) => commandHashOf(event) !== request.fingerprint))
+          return { kind: 'key_reused' };
+        for (const stored of own)
+          events.push({
+            event: this.#loader.decode(stored),
+            id: stored.id,
+            revision: stored.revision,
+            position: stored.position,
+          });
+        whole = own.length === REPLAY_PAGE;
+      }
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return { kind: 'unavailable' };
+      throw error;
+    }
+    return { kind: 'recorded', replayed: true, events };
+  }
+}
+
+/** Most commands record one or two events. */
+const REPLAY_PAGE = 8;
+
+/** What becomes of a command whose key stands earlier in the same batch. */
+function followed<Command, Event, State, Refusal extends Refused>(
+  request: CommandRequest<Command>,
+  leader: CommandRequest<Command> | undefined,
+  outcome: CommandOutcome<Event, State, Refusal> | undefined,
+): CommandOutcome<Event, State, Refusal> {
+  if (outcome?.kind !== 'recorded' || leader === undefined) return outcome ?? { kind: 'conflict' };
+  if (request.fingerprint !== null && leader.fingerprint !== request.fingerprint) return { kind: 'key_reused' };
+  return { ...outcome, replayed: true };
+}
+
+const commandHashOf = (event: EncodedEvent): string | null =>
+  (JSON.parse(event.metadata) as { commandHash: string | null }).commandHash;
+
+/** The ids of a command's events: from its key, so that they are the same in every try and for ever. */
+function idsOf<Command>(request: CommandRequest<Command>, at: string, revision: number): (index: number) => string {
+  const { stream, origin, key, command } = request;
+  // Without a key only an identical decision at the same revision may have the same ids.
+  const name = key ?? `${at}|${String(revision)}|${JSON.stringify(command)}`;
+  return (index) => eventId(stream, key === null ? `${origin} without key` : origin, name, index);
+}
+
+function unknownIds<Command, Event, State, Refusal extends Refused>(
+  stream: StreamName,
+  loaded: LoadedStream<State>,
+  batch: readonly Item<Command, Event, State, Refusal>[],
+  found: ReadonlyMap<string, number>,
+): string[] {
+  if (loaded.keysFrom.revision === 0) return [];
+  return batch
+    .filter(({ request }) => request.key !== null)
+    .map(({ request }) => eventId(stream, request.origin, request.key ?? '', 0))
+    .filter((id) => !loaded.keys.has(id) && !found.has(id));
+}
+
+function answerAll<Command, Event, State, Refusal extends Refused>(
+  batch: readonly Item<Command, Event, State, Refusal>[],
+  outcome: CommandOutcome<Event, State, Refusal>,
+): number {
+  for (const item of batch) item.resolve(outcome);
+  return batch.length;
+}

@@ -1,0 +1,44 @@
+import { assert } from '#kernel/assert.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import type { EventStore } from './event-store.js';
+import type { KeyIndex } from './key-index.js';
+import type { LoadedStream } from './stream-loader.js';
+
+const WINDOW = 500;
+
+/**
+ * Finds commands older than the keys that a loaded stream remembers, where the store does not know every event id. Exact
+ * whatever the index lags: it is trusted for what it has passed, and the stream itself is read back to there.
+ */
+export class KeyLookup {
+  readonly #store: EventStore;
+  readonly #index: KeyIndex | null;
+
+  constructor(store: EventStore, index: KeyIndex | null) {
+    assert(store.knowsEveryId || index !== null, 'a store that does not know every event id needs a key index');
+    this.#store = store;
+    this.#index = index;
+  }
+
+  /** Adds to `found` the revision of each of the ids that the stream has before the remembered keys. */
+  async find<State>(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    eventIds: readonly string[],
+    found: Map<string, number>,
+  ): Promise<void> {
+    if (eventIds.length === 0 || this.#index === null) return;
+    const { places, through } = await this.#index.locate(eventIds);
+    for (const [id, place] of places) if (place.stream === stream) found.set(id, place.revision);
+    if (through >= loaded.keysFrom.position) return;
+    const wanted = new Set(eventIds);
+    for (let end = loaded.keysFrom.revision; end > 0;) {
+      const start = Math.max(0, end - WINDOW);
+      const events = await this.#store.readStream(stream, start, end - start);
+      for (const event of events) if (wanted.has(event.id)) found.set(event.id, event.revision);
+      const [first] = events;
+      if (first === undefined || first.position <= through) return;
+      end = start;
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { assert } from '#kernel/assert.js';
+import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import type { Codec } from './command.js';
+import { ZERO_HASH } from './encode-event.js';
+import { metadataOf, NO_STREAM, START, type EventStore, type Position, type RecordedEvent } from './event-store.js';
+import type { Snapshot, SnapshotStore } from './snapshots.js';
+
+export type KnownKey = { readonly revision: number; readonly position: Position };
+
+/** A stream's folded state with what a writer needs to go on from its newest event. */
+export type LoadedStream<State> = {
+  state: State;
+  revision: number;
+  hash: string;
+  /** The recordedAt of the newest event; empty when there is none. */
+  recordedAt: string;
+  /** First event id of the known commands → where it stands, in the order they were recorded. */
+  readonly keys: Map<string, KnownKey>;
+  /** Every command at or after this place is in `keys`; revision 0: all of them. */
+  keysFrom: KnownKey;
+  /** Events since the last snapshot that make a new one worth while. */
+  snapshotAfter: number;
+  snapshotRevision: number;
+};
+
+const PAGE = 1000;
+/** How many events a snapshot is behind before another is taken, and how that grows with its size. */
+const SNAPSHOT_EVERY = 1000;
+const SNAPSHOT_BYTES_PER_EVENT = 100;
+
+/** The log contradicts itself: a hash does not follow from the one before, or an event cannot be read. Nothing may be written. */
+export class StreamCorrupt extends Error {
+  override readonly name = 'StreamCorrupt';
+}
+
+/** Folds streams from the log, with snapshots to shorten the way. One for each stream category. */
+export class StreamLoader<Command, Event extends TypedEvent, State, Refusal extends Refused> {
+  readonly #decider: Decider<Command, Event, State, Refusal>;
+  readonly #store: EventStore;
+  readonly #snapshots: SnapshotStore | null;
+  readonly #codec: Codec<Event>;
+  readonly #maxKeys: number;
+
+  constructor(
+    decider: Decider<Command, Event, State, Refusal>,
+    parts: { store: EventStore; snapshots: SnapshotStore | null; codec: Codec<Event>; maxKeys: number },
+  ) {
+    this.#decider = decider;
+    this.#store = parts.store;
+    this.#snapshots = parts.snapshots;
+    this.#codec = parts.codec;
+    this.#maxKeys = parts.maxKeys;
+  }
+
+  /** What is known of a stream that has no events. */
+  empty(stream: StreamName): LoadedStream<State> {
+    return {
+      state: this.#decider.initial(stream),
+      revision: NO_STREAM,
+      hash: ZERO_HASH,
+      recordedAt: '',
+      keys: new Map(),
+      keysFrom: { revision: 0, position: START },
+      snapshotAfter: SNAPSHOT_EVERY,
+      snapshotRevision: NO_STREAM,
+    };
+  }
+
+  /** The stream as the store has it now. */
+  async load(stream: StreamName): Promise<LoadedStream<State>> {
+    const snapshot = await this.#snapshotOf(stream);
+    if (snapshot !== null) {
+      const loaded = this.#fromSnapshot(stream, snapshot);
+      if (await this.#continues(loaded, stream)) return loaded;
+    }
+    const loaded = this.empty(stream);
+    await this.refresh(stream, loaded);
+    return loaded;
+  }
+
+  /** Folds in what the store has beyond `loaded`; true when there was something. */
+  async refresh(stream: StreamName, loaded: LoadedStream<State>): Promise<boolean> {
+    const before = loaded.revision;
+    for (;;) {
+      const events = await this.#store.readStream(stream, loaded.revision + 1, PAGE);
+      for (const event of events) this.#fold(loaded, event);
+      if (events.length < PAGE) break;
+    }
+    return loaded.revision > before;
+  }
+
+  /** One event of the stream, decoded; null when it is not there. */
+  async eventAt(stream: StreamName, revision: number): Promise<Event | null> {
+    const [event] = await this.#store.readStream(stream, revision, 1);
+    return event === undefined ? null : this.decode(event);
+  }
+
+  decode(event: RecordedEvent): Event {
+    const decoded = this.#codec.decode(event);
+    if ('undecodable' in decoded)
+      throw new StreamCorrupt(`${event.stream} at revision ${String(event.revision)}: ${String(decoded.undecodable)}`);
+    return decoded;
+  }
+
+  /** Remembers the first event of a command, and forgets the oldest beyond the bound. */
+  remember(loaded: LoadedStream<State>, firstEventId: string, place: KnownKey): void {
+    loaded.keys.set(firstEventId, { revision: place.revision, position: place.position });
+    if (loaded.keys.size <= this.#maxKeys) return;
+    const entries = loaded.keys.entries();
+    const [oldest, next] = [entries.next().value, entries.next().value];
+    if (oldest !== undefined) loaded.keys.delete(oldest[0]);
+    loaded.keysFrom = next?.[1] ?? place;
+  }
+
+  /** Keeps a snapshot when enough has happened since the last. Never fails: a snapshot lost costs only time. */
+  async saveSnapshot(stream: StreamName, loaded: LoadedStream<State>): Promise<void> {
+    const codec = this.#decider.snapshot;
+    if (codec === undefined || this.#snapshots === null) return;
+    if (loaded.revision - loaded.snapshotRevision < loaded.snapshotAfter) return;
+    loaded.snapshotRevision = loaded.revision;
+    const snapshot: Snapshot = {
+      stream,
+      version: codec.version,
+      revision: loaded.revision,
+      head: { hash: loaded.hash, recordedAt: loaded.recordedAt },
+      state: codec.encode(loaded.state),
+    };
+    loaded.snapshotAfter = Math.max(SNAPSHOT_EVERY, JSON.stringify(snapshot.state).length / SNAPSHOT_BYTES_PER_EVENT);
+    await this.#snapshots.save(snapshot).catch(() => undefined);
+  }
+
+  async #snapshotOf(stream: StreamName): Promise<Snapshot | null> {
+    const codec = this.#decider.snapshot;
+    if (codec === undefined || this.#snapshots === null) return null;
+    return this.#snapshots.load(stream, codec.version).catch(() => null);
+  }
+
+  #fromSnapshot(stream: StreamName, snapshot: Snapshot): LoadedStream<State> {
+    const codec = this.#decider.snapshot;
+    assert(codec !== undefined, 'a snapshot of a category without snapshots');
+    return {
+      ...this.empty(stream),
+      state: codec.decode(snapshot.state, stream),
+      revision: snapshot.revision,
+      hash: snapshot.head.hash,
+      recordedAt: snapshot.head.recordedAt,
+      snapshotRevision: snapshot.revision,
+    };
+  }
+
+  /** Reads on from a snapshot; false when the log does not have the event that the snapshot was taken at. */
+  async #continues(loaded: LoadedStream<State>, stream: StreamName): Promise<boolean> {
+    const events = await this.#store.readStream(stream, loaded.revision, PAGE);
+    const [at, ...tail] = events;
+    if (at?.hash !== loaded.hash) return false;
+    loaded.keysFrom = { revision: at.revision, position: at.position };
+    loaded.keys.set(at.id, loaded.keysFrom);
+    for (const event of tail) this.#fold(loaded, event);
+    if (events.length === PAGE) await this.refresh(stream, loaded);
+    return true;
+  }
+
+  #fold(loaded: LoadedStream<State>, event: RecordedEvent): void {
+    if (event.revision !== loaded.revision + 1 || event.prevHash !== loaded.hash) {
+      throw new StreamCorrupt(`${event.stream} does not continue at revision ${String(event.revision)}`);
+    }
+    loaded.state = this.#decider.evolve(loaded.state, this.decode(event), event.revision);
+    loaded.revision = event.revision;
+    loaded.hash = event.hash;
+    const metadata = metadataOf(event);
+    loaded.recordedAt = metadata.recordedAt;
+    if (metadata.commandKey !== null) this.remember(loaded, event.id, event);
+  }
+}
