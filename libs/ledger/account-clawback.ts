@@ -3,7 +3,7 @@ import { MAX_AMOUNT, proportion } from '#kernel/amount.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { forgiveDebt } from './account-debt.js';
 import type { Recording } from './account-recording.js';
-import { costOf, type Debt, type Grant } from './account-state.js';
+import { costOf, sameCause, type Debt, type Grant, type Revocation } from './account-state.js';
 import { letTimePass } from './account-time.js';
 
 type Revoke = Extract<AccountCommand, { type: 'RevokeCredits' }>;
@@ -61,14 +61,15 @@ export function reinstateCredits(recording: Recording, command: Reinstate): Acco
   for (const debt of debtsOf(recording, command)) left -= forgiveDebt(recording, debt, left, command.cause);
   const current = recording.state.grants.get(command.grantId);
   assert(current !== undefined, 'a grant vanished during its reinstatement');
-  const amount = Math.min(left, current.revoked);
-  if (amount > 0) {
+  const revocation = current.revocations.find(({ cause }) => sameCause(cause, command.cause));
+  const amount = Math.min(left, revocation?.amount ?? 0);
+  if (revocation !== undefined && amount > 0) {
     recording.record({
       type: 'CreditsReinstated',
       reinstatementId: recording.newId('rein'),
       grantId: grant.id,
       amount,
-      cost: costToReturn(current, amount),
+      cost: costToReturn(current, revocation, amount),
       scheduled: current.scheduled,
       cause: command.cause,
     });
@@ -78,15 +79,15 @@ export function reinstateCredits(recording: Recording, command: Reinstate): Acco
 }
 
 /** Credits that come back bring back their share of the cost that was recorded when they were revoked; the last the rest. */
-const costToReturn = (grant: Grant, amount: number): Grant['costBasis'] =>
+const costToReturn = (grant: Grant, revocation: Revocation, amount: number): Grant['costBasis'] =>
   grant.costBasis && {
-    amount: proportion(grant.revokedCost, amount, grant.revoked),
+    amount: proportion(revocation.cost, amount, revocation.amount),
     currency: grant.costBasis.currency,
   };
 
 function debtsOf(recording: Recording, command: Reinstate): Debt[] {
   const { cause, grantId } = command;
   return [...recording.state.debts.values()]
-    .filter((debt) => debt.cause.grantId === grantId && debt.cause.kind === cause.kind && debt.cause.id === cause.id)
+    .filter((debt) => debt.cause.grantId === grantId && sameCause(debt.cause, cause))
     .sort((a, b) => b.revision - a.revision);
 }

@@ -10,6 +10,7 @@ import {
   type AccountEventOf,
   type Balance,
   type HeldSlice,
+  type RevocationCause,
   type Settings,
   type Slice,
   type Source,
@@ -38,13 +39,16 @@ export type Grant = {
   readonly consumed: Amount;
   readonly expired: Amount;
   readonly revoked: Amount;
-  /** Minor units of the cost basis that went with the revoked credits. */
-  readonly revokedCost: number;
+  /** What each cause has revoked; adjustments are left out, an opposite adjustment undoes them. */
+  readonly revocations: readonly Revocation[];
   /** Used to repay debt. */
   readonly repaid: Amount;
   /** Asked back after it was spent or reserved: became debt or was written off. */
   readonly clawedBack: Amount;
 };
+
+/** `cost`: the minor units of the cost basis that went with the credits. */
+export type Revocation = { readonly cause: RevocationCause; readonly amount: Amount; readonly cost: number };
 
 export type Hold = {
   readonly id: string;
@@ -223,7 +227,7 @@ type Counters = Partial<
     | 'repaid'
     | 'clawedBack'
     | 'costLeft'
-    | 'revokedCost'
+    | 'revocations'
     | 'scheduled'
   >
 >;
@@ -248,8 +252,26 @@ function move(
     [from]: grant[from] - slice.amount,
     [to]: grant[to] + slice.amount,
     costLeft: grant.costLeft + cost,
-    revokedCost: from === 'revoked' || to === 'revoked' ? grant.revokedCost - cost : grant.revokedCost,
   });
+}
+
+export const sameCause = (a: { kind: string; id: string }, b: { kind: string; id: string }): boolean =>
+  a.kind === b.kind && a.id === b.id;
+
+/** Notes what `cause` has revoked of a grant, all in all; a negative slice was given back. */
+function noteRevocation(
+  state: AccountState,
+  grantId: string,
+  cause: RevocationCause,
+  { amount, cost }: { amount: number; cost: number },
+): void {
+  if (cause.kind === 'adjustment') return;
+  const grant = grantOf(state, grantId);
+  const before = grant.revocations.find((revocation) => sameCause(revocation.cause, cause));
+  const after = { cause, amount: (before?.amount ?? 0) + amount, cost: (before?.cost ?? 0) + cost };
+  assert(after.amount >= 0 && after.cost >= 0, `grant ${grantId} gets back more than was revoked`);
+  const others = grant.revocations.filter((revocation) => revocation !== before);
+  changeGrant(state, grant, { revocations: after.amount === 0 ? others : [...others, after] });
 }
 
 const free = (slice: HeldSlice): Slice => ({ ...slice, cost: null });
@@ -351,7 +373,7 @@ function evolveGrants(state: AccountState, event: GrantEvent & AccountEvent, rev
         consumed: 0,
         expired: 0,
         revoked: 0,
-        revokedCost: 0,
+        revocations: [],
         repaid: 0,
         clawedBack: 0,
       });
@@ -363,11 +385,15 @@ function evolveGrants(state: AccountState, event: GrantEvent & AccountEvent, rev
       move(state, event, 'free', 'expired');
       return state;
     case 'CreditsRevoked':
-      for (const slice of event.allocations) move(state, slice, 'free', 'revoked');
+      for (const slice of event.allocations) {
+        move(state, slice, 'free', 'revoked');
+        noteRevocation(state, slice.grantId, event.cause, { amount: slice.amount, cost: moneyOf(slice) });
+      }
       if (event.grantId !== null && event.writtenOff > 0) clawBack(state, event.grantId, event.writtenOff);
       return state;
     case 'CreditsReinstated':
       move(state, event, 'revoked', 'free');
+      noteRevocation(state, event.grantId, event.cause, { amount: -event.amount, cost: -moneyOf(event) });
       return state;
     default:
       return assertNever(event);

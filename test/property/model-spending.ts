@@ -1,0 +1,176 @@
+import { Bookkeeping } from './model-bookkeeping.js';
+import { balanceOf, plusSeconds, refuse, Refusal, standing, sum } from './model-books.js';
+import type { ModelGrant, ModelHold, Use } from './model-books.js';
+
+/** Consumptions, their reversals, and holds. */
+export class Spending extends Bookkeeping {
+  /** The grants that can be spent now, in the account's burn order. */
+  protected spendable(): number[] {
+    const usable = [...this.books.grants.keys()].filter((number) => this.books.grants[number]!.free > 0);
+    const purchasedFirst = this.books.settings.burnOrder === 'purchased-first';
+    const rankings: ((grant: ModelGrant) => number | string)[] = purchasedFirst
+      ? [
+          (grant) => (grant.source === 'purchase' ? 0 : 1),
+          (grant) => grant.priority,
+          (grant) => grant.expiresAt ?? '~never',
+        ]
+      : [(grant) => grant.priority, (grant) => grant.expiresAt ?? '~never', (grant) => (grant.paid ? 1 : 0)];
+    rankings.push(
+      (grant) => grant.effectiveAt,
+      (grant) => grant.revision,
+    );
+    return usable.sort((a, b) => {
+      for (const ranking of rankings) {
+        const [left, right] = [ranking(this.books.grants[a]!), ranking(this.books.grants[b]!)];
+        if (left !== right) return left < right ? -1 : 1;
+      }
+      return 0;
+    });
+  }
+
+  protected choose(amount: number): { grant: number; amount: number }[] {
+    const chosen: { grant: number; amount: number }[] = [];
+    let missing = amount;
+    for (const grant of this.spendable()) {
+      if (missing === 0) break;
+      const part = Math.min(missing, this.books.grants[grant]!.free);
+      chosen.push({ grant, amount: part });
+      missing -= part;
+    }
+    return chosen;
+  }
+
+  protected burnOrder(): object {
+    return { name: this.books.settings.burnOrder, version: 1 };
+  }
+
+  protected insufficient(required: number): never {
+    throw new Refusal({
+      kind: 'refused',
+      code: 'insufficient_credits',
+      available: balanceOf(this.books).available,
+      required,
+    });
+  }
+
+  protected consume(amount: number, usage: unknown, resource: unknown): void {
+    if (this.books.settings.status === 'frozen') refuse('account_frozen');
+    const { available, debt } = balanceOf(this.books);
+    const missing = Math.max(0, amount - available);
+    if (missing > 0 && debt + missing > this.books.settings.overdraftLimit) this.insufficient(amount);
+    const uses = this.choose(amount - missing).map((part) => this.use(part.grant, 'free', 'consumed', part.amount));
+    const number = this.books.consumptions.push({ amount, uses, debt: null, reversed: 0 }) - 1;
+    const consumptionId = `con#${String(number)}`;
+    const allocations = uses.map((use) => this.slice(use));
+    this.emit('CreditsConsumed', {
+      consumptionId,
+      amount,
+      allocations,
+      debt: missing,
+      burnOrder: this.burnOrder(),
+      usage,
+      resource,
+    });
+    if (missing > 0)
+      this.books.consumptions[number]!.debt = this.incur(missing, null, {
+        kind: 'overdraft',
+        id: consumptionId,
+        grantId: null,
+      });
+  }
+
+  protected reverse(command: { consumptionId: string; amount: number | null; reason: string | null }): void {
+    const number = this.books.consumptions.findIndex((_, index) => command.consumptionId === `con#${String(index)}`);
+    const consumption = this.books.consumptions[number];
+    if (consumption === undefined) refuse('consumption_not_found');
+    const left = consumption.amount - consumption.reversed;
+    if (left === 0) refuse('already_reversed');
+    const amount = command.amount ?? left;
+    if (amount > left) refuse('amount_exceeds_consumption');
+    const debt = consumption.debt === null ? null : this.books.debts[consumption.debt]!;
+    const debtReversed = Math.min(amount, debt === null ? 0 : standing(debt));
+    const restored = this.giveBackNewestFirst(consumption.uses, 'consumed', amount - debtReversed);
+    consumption.reversed += amount;
+    this.emit('ConsumptionReversed', {
+      consumptionId: command.consumptionId,
+      amount,
+      reversedTotal: consumption.reversed,
+      restored: restored.map((use) => this.slice(use)),
+      debtReversed,
+      reason: command.reason,
+    });
+    if (debtReversed > 0) this.forgive(consumption.debt!, debtReversed, { kind: 'reversal', id: 'rev' });
+    this.passTime();
+  }
+
+  protected hold(amount: number, expiresInSeconds: number): void {
+    if (this.books.settings.status === 'frozen') refuse('account_frozen');
+    if (amount > balanceOf(this.books).available) this.insufficient(amount);
+    const slices = this.choose(amount);
+    for (const part of slices) this.move(part.grant, 'free', 'held', part.amount);
+    const expiresAt = plusSeconds(this.at, expiresInSeconds);
+    const number = this.books.holds.push({ open: true, expiresAt, slices }) - 1;
+    const allocations = slices.map((part) => this.heldSlice(part));
+    this.emit('CreditsHeld', {
+      holdId: `hold#${String(number)}`,
+      amount,
+      allocations,
+      expiresAt,
+      burnOrder: this.burnOrder(),
+    });
+  }
+
+  protected openHold(holdId: string): number {
+    const number = this.books.holds.findIndex((_, index) => holdId === `hold#${String(index)}`);
+    if (number < 0) refuse('hold_not_found');
+    if (!this.books.holds[number]!.open) refuse('hold_not_open');
+    return number;
+  }
+
+  protected heldBy(hold: ModelHold): number {
+    return sum(hold.slices.map((part) => part.amount));
+  }
+
+  protected extend(holdId: string, expiresInSeconds: number): void {
+    const hold = this.books.holds[this.openHold(holdId)]!;
+    hold.expiresAt = plusSeconds(this.at, expiresInSeconds);
+    this.emit('HoldExtended', {
+      holdId,
+      remaining: this.heldBy(hold),
+      expiresAt: hold.expiresAt,
+      heldAllocations: hold.slices.map((part) => this.heldSlice(part)),
+    });
+  }
+
+  protected capture(command: { holdId: string; amount: number | null; final: boolean }): void {
+    const number = this.openHold(command.holdId);
+    const hold = this.books.holds[number]!;
+    const remaining = this.heldBy(hold);
+    const amount = command.amount ?? remaining;
+    if (amount > remaining) refuse('amount_exceeds_hold');
+    let rest = amount;
+    const uses: Use[] = [];
+    for (const part of hold.slices) {
+      const taken = Math.min(rest, part.amount);
+      if (taken === 0) continue;
+      uses.push(this.use(part.grant, 'held', 'consumed', taken));
+      part.amount -= taken;
+      rest -= taken;
+    }
+    hold.slices = hold.slices.filter((part) => part.amount > 0);
+    const consumptionId = `con#${String(this.books.consumptions.push({ amount, uses, debt: null, reversed: 0 }) - 1)}`;
+    const final = command.final || hold.slices.length === 0;
+    this.emit('HoldCaptured', {
+      holdId: command.holdId,
+      consumptionId,
+      amount,
+      allocations: uses.map((use) => this.slice(use)),
+      final,
+      remaining: remaining - amount,
+      expiresAt: hold.expiresAt,
+      heldAllocations: hold.slices.map((part) => this.heldSlice(part)),
+    });
+    if (final && hold.slices.length > 0) this.release(number, 'captured', this.at);
+    if (final) hold.open = false;
+  }
+}
