@@ -1,12 +1,13 @@
-import { isRefused, type Decider, type Moment, type Refused, type TypedEvent } from '#kernel/decider.js';
+import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
+import { idsOf, planBatch, type Decided, type Known, type Plan } from './batch-plan.js';
 import { KeyLookup } from './key-lookup.js';
 import type { KeyIndex } from './key-index.js';
 import { LruCache } from './lru-cache.js';
-import { eventId, encodeEvent } from './encode-event.js';
+import { eventId } from './encode-event.js';
 import {
   OutcomeUnknown,
   StoreOverloaded,
@@ -64,34 +65,6 @@ type Item<Command, Event, State, Refusal extends Refused> = {
   readonly reject: (reason: unknown) => void;
 };
 type Lane<Command, Event, State, Refusal extends Refused> = { readonly queue: Item<Command, Event, State, Refusal>[] };
-
-/** What was found out about one command before the append. */
-type Verdict<Event, Refusal extends Refused> =
-  | {
-      readonly kind: 'events';
-      readonly events: readonly Event[];
-      readonly first: number;
-      readonly count: number;
-      readonly firstId: string;
-    }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'unchanged' }
-  /** Recorded before: the revision of its first event. */
-  | { readonly kind: 'known'; readonly revision: number }
-  /** The same key stands earlier in the batch: what becomes of that one becomes of this one. */
-  | { readonly kind: 'follows'; readonly leader: number }
-  | { readonly kind: 'failed'; readonly error: unknown };
-
-type Decided<Event, Refusal extends Refused> = Exclude<Verdict<Event, Refusal>, { kind: 'failed' | 'known' }>;
-
-type Plan<Event, State, Refusal extends Refused> = {
-  readonly draft: State;
-  readonly verdicts: readonly Verdict<Event, Refusal>[];
-  readonly encoded: readonly EncodedEvent[];
-  readonly recordedAt: string;
-  /** Commands that did not fit; they are decided with the next batch. */
-  readonly taken: number;
-};
 
 /**
  * The one write path of a stream category. Commands of one stream queue in a lane; while one append is under way the next
@@ -296,89 +269,19 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     }
   }
 
-  /** Decides the commands one after the other on a fork of the state. Null when one of them met a bug. */
   #plan(
     stream: StreamName,
     loaded: LoadedStream<State>,
     batch: readonly Item<Command, Event, State, Refusal>[],
-    known: {
-      found: ReadonlyMap<string, number>;
-      failed: Map<number, unknown>;
-      past: ReadonlyMap<number, Event | null>;
-    },
+    known: Known<Event>,
   ): Plan<Event, State, Refusal> | null {
-    const now = instantOf(this.#clock.now());
-    const at = now < loaded.recordedAt ? loaded.recordedAt : now;
-    const leaders = new Map<string, number>();
-    const verdicts: Verdict<Event, Refusal>[] = [];
-    const encoded: EncodedEvent[] = [];
-    let draft = this.#decider.fork(loaded.state);
-    let hash = loaded.hash;
-    let bytes = 0;
-    for (const [index, { request }] of batch.entries()) {
-      if (bytes >= this.#limits.batchBytes) break;
-      const revision = loaded.revision + 1 + encoded.length;
-      const ids = idsOf(request, at, revision);
-      const firstId = ids(0);
-      const leader = leaders.get(firstId);
-      const knownAt = known.found.get(firstId) ?? loaded.keys.get(firstId)?.revision;
-      if (known.failed.has(index)) verdicts.push({ kind: 'failed', error: known.failed.get(index) });
-      else if (leader !== undefined) verdicts.push({ kind: 'follows', leader });
-      else if (knownAt !== undefined) verdicts.push({ kind: 'known', revision: knownAt });
-      else {
-        leaders.set(firstId, index);
-        try {
-          const needed = this.#decider.needs?.(loaded.state, request.command) ?? null;
-          const moment: Moment<Event> = {
-            at,
-            revision,
-            commandId: firstId,
-            past: needed === null ? null : (known.past.get(needed) ?? null),
-          };
-          const decision = this.#decider.decide(draft, request.command, moment);
-          if (isRefused<Event, Refusal>(decision)) verdicts.push({ kind: 'refused', refusal: decision });
-          else if (decision.length === 0) verdicts.push({ kind: 'unchanged' });
-          else {
-            for (const [i, event] of decision.entries()) {
-              const written = this.#encode(stream, revision + i, hash, ids(i), event, request, at);
-              encoded.push(written);
-              hash = written.hash;
-              bytes += written.data.length + written.metadata.length;
-              draft = this.#decider.evolve(draft, event, revision + i);
-            }
-            verdicts.push({
-              kind: 'events',
-              events: decision,
-              first: revision - loaded.revision - 1,
-              count: decision.length,
-              firstId,
-            });
-          }
-        } catch (error) {
-          known.failed.set(index, error);
-          return null;
-        }
-      }
-    }
-    return { draft, verdicts, encoded, recordedAt: at, taken: verdicts.length };
-  }
-
-  #encode(
-    stream: StreamName,
-    revision: number,
-    prevHash: string,
-    id: string,
-    event: Event,
-    request: CommandRequest<Command>,
-    at: string,
-  ): EncodedEvent {
-    const { key, fingerprint, causationId, correlationId, actor } = request;
-    return encodeEvent(stream, revision, prevHash, {
-      id,
-      type: event.type,
-      schemaVersion: this.#codec.schemaVersionOf(event.type),
-      data: this.#codec.dataToStore(event),
-      metadata: { commandKey: key, commandHash: fingerprint, causationId, correlationId, actor, recordedAt: at },
+    return planBatch(this.#decider, this.#codec, {
+      stream,
+      loaded,
+      requests: batch.map(({ request }) => request),
+      now: instantOf(this.#clock.now()),
+      maxBytes: this.#limits.batchBytes,
+      known,
     });
   }
 
@@ -525,14 +428,6 @@ function followed<Command, Event, State, Refusal extends Refused>(
 
 const commandHashOf = (event: EncodedEvent): string | null =>
   (JSON.parse(event.metadata) as { commandHash: string | null }).commandHash;
-
-/** The ids of a command's events: from its key, so that they are the same in every try and for ever. */
-function idsOf<Command>(request: CommandRequest<Command>, at: string, revision: number): (index: number) => string {
-  const { stream, origin, key, command } = request;
-  // Without a key only an identical decision at the same revision may have the same ids.
-  const name = key ?? `${at}|${String(revision)}|${JSON.stringify(command)}`;
-  return (index) => eventId(stream, key === null ? `${origin} without key` : origin, name, index);
-}
 
 function unknownIds<Command, Event, State, Refusal extends Refused>(
   stream: StreamName,
