@@ -1,0 +1,188 @@
+import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { Clock } from '#kernel/clock.js';
+import { NO_STREAM, StoreOverloaded, StoreUnavailable, type AppendRequest, type Position } from '../event-store.js';
+import type { EventStoreDbConnection } from './eventstoredb-connection.js';
+import { verdictOfBreak, verdictOfStatus } from './eventstoredb-status.js';
+import { encodeAppend, positionOfCommit } from './eventstoredb-wire.js';
+
+export type AppendAnswer =
+  /** `position` is that of the last event; null when the server did not say. */
+  | { readonly kind: 'stored'; readonly revision: number; readonly position: Position | null }
+  | { readonly kind: 'conflict'; readonly actualRevision: number }
+  /** Certainly not stored. */
+  | { readonly kind: 'refused'; readonly why: string }
+  /** Perhaps stored. `silent` when nothing was heard until the deadline. */
+  | { readonly kind: 'unknown'; readonly why: string; readonly silent: boolean };
+
+type AppendCall = {
+  readonly wire: ReturnType<StreamsClient['batchAppend']>;
+  /** The tick of the last answer. */
+  heard: number;
+  broken: boolean;
+};
+type Waiting = {
+  readonly settle: (answer: AppendAnswer) => void;
+  readonly bytes: number;
+  readonly since: number;
+  /** The call it was sent on; null until then. */
+  call: AppendCall | null;
+};
+
+const TICK_MS = 100;
+
+/**
+ * Appends over one long call that carries them all, each answered alone. Every append is answered within the deadline; an
+ * answer that comes later is dropped. A call that breaks, ends, or is silent past the deadline is replaced by a new one.
+ */
+export class EventStoreDbAppends {
+  readonly #waiting = new Map<string, Waiting>();
+  #waitingBytes = 0;
+  #count = 0;
+  #opening: Promise<AppendCall> | null = null;
+  #call: AppendCall | null = null;
+  /** Deadlines are counted in ticks of the clock's waiting, since the time of day may jump. */
+  #ticks = 0;
+  #ticking = false;
+
+  constructor(
+    private readonly connection: EventStoreDbConnection,
+    private readonly clock: Clock,
+    private readonly limits: {
+      appendDeadlineMs: number;
+      maxPendingAppends: number;
+      maxPendingBytes: number;
+      maxAppendBytes: number;
+    },
+  ) {}
+
+  /** Never rejects but with StoreOverloaded, or StoreUnavailable for an append that is larger than the server takes. */
+  append(request: AppendRequest): Promise<AppendAnswer> {
+    const id = `00000000-0000-4000-8000-${(this.#count++).toString(16).padStart(12, '0')}`;
+    const { message, bytes } = encodeAppend(request, id);
+    if (bytes > this.limits.maxAppendBytes)
+      return Promise.reject(new StoreUnavailable(`an append of ${String(bytes)} bytes is too large`));
+    if (this.#waiting.size >= this.limits.maxPendingAppends || this.#waitingBytes + bytes > this.limits.maxPendingBytes)
+      return Promise.reject(new StoreOverloaded('too many appends are waiting for EventStoreDB'));
+    return new Promise((settle) => {
+      const waiting: Waiting = { settle, bytes, since: this.#ticks, call: null };
+      this.#waiting.set(id, waiting);
+      this.#waitingBytes += bytes;
+      void this.#tick();
+      const send = (call: AppendCall): void => {
+        if (call.broken) this.#settle(id, { kind: 'refused', why: 'connection lost' });
+        if (!this.#waiting.has(id)) return;
+        waiting.call = call;
+        call.wire.write(message);
+      };
+      if (this.#call) send(this.#call);
+      else this.#open().then(send, () => this.#settle(id, { kind: 'refused', why: 'no connection' }));
+    });
+  }
+
+  /** Waits for the answers of all appends, at most their deadline, and ends the call. */
+  async close(): Promise<void> {
+    while (this.#waiting.size > 0) await this.clock.sleep(TICK_MS / 10);
+    const call = this.#call ?? (await this.#opening?.catch(() => null));
+    call?.wire.cancel();
+  }
+
+  #open(): Promise<AppendCall> {
+    return (this.#opening ??= this.connection
+      .start((stub, metadata, options) => stub.batchAppend(metadata, options))
+      .then((wire) => {
+        const call = { wire, heard: this.#ticks, broken: false };
+        wire.on('data', (answer: BatchAppendResp) => this.#answered(call, answer));
+        wire.on('error', (error: Error) => this.#broke(call, error));
+        wire.on('end', () => this.#broke(call, null));
+        return (this.#call = call);
+      })
+      .finally(() => (this.#opening = null)));
+  }
+
+  #answered(call: AppendCall, answer: BatchAppendResp): void {
+    call.heard = this.#ticks;
+    const id = answer.getCorrelationId()?.getString();
+    if (id !== undefined) this.#settle(id, answerOf(answer));
+  }
+
+  #broke(call: AppendCall, error: Error | null): void {
+    this.#abandon(call);
+    const { name, verdict } = verdictOfBreak(error);
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.call !== call) continue;
+      this.#settle(
+        id,
+        verdict === 'refused' ? { kind: 'refused', why: name } : { kind: 'unknown', why: name, silent: false },
+      );
+    }
+  }
+
+  #abandon(call: AppendCall): void {
+    if (this.#call === call) this.#call = null;
+    if (call.broken) return;
+    call.broken = true;
+    call.wire.cancel();
+  }
+
+  #settle(id: string, answer: AppendAnswer): void {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    this.#waiting.delete(id);
+    this.#waitingBytes -= waiting.bytes;
+    waiting.settle(answer);
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    while (this.#waiting.size > 0) {
+      await this.clock.sleep(TICK_MS);
+      this.#ticks += 1;
+      this.#expire();
+    }
+    this.#ticking = false;
+  }
+
+  #expire(): void {
+    const latest = this.#ticks - Math.ceil(this.limits.appendDeadlineMs / TICK_MS);
+    for (const [id, { since, call }] of this.#waiting) {
+      if (since > latest) return;
+      if (call === null) {
+        this.#settle(id, { kind: 'refused', why: 'no connection in time' });
+        continue;
+      }
+      this.#settle(id, { kind: 'unknown', why: 'no answer in time', silent: true });
+      if (call.heard <= since) this.#abandon(call);
+    }
+  }
+}
+
+function answerOf(answer: BatchAppendResp): AppendAnswer {
+  const success = answer.getSuccess();
+  if (success) {
+    const position = success.getPosition();
+    return {
+      kind: 'stored',
+      revision: Number(success.getCurrentRevision()),
+      position: position ? positionOfCommit(position.getCommitPosition()) : null,
+    };
+  }
+  const error = answer.getError();
+  if (!error) return { kind: 'unknown', why: 'an empty answer', silent: false };
+  const conflict = error
+    .getDetails()
+    ?.unpack(
+      (bytes) => shared.WrongExpectedVersion.deserializeBinary(bytes),
+      'event_store.client.WrongExpectedVersion',
+    );
+  if (conflict) {
+    const actualRevision = conflict.hasCurrentStreamRevision()
+      ? Number(conflict.getCurrentStreamRevision())
+      : NO_STREAM;
+    return { kind: 'conflict', actualRevision };
+  }
+  const { name, verdict } = verdictOfStatus(error.getCode());
+  return verdict === 'refused' ? { kind: 'refused', why: name } : { kind: 'unknown', why: name, silent: false };
+}

@@ -1,0 +1,142 @@
+import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { Clock } from '#kernel/clock.js';
+import type { Position, RecordedEvent } from '../event-store.js';
+import type { EventStoreDbConnection } from './eventstoredb-connection.js';
+import { eventOf, isSystem, subscriptionAfter, type ReadCall } from './eventstoredb-reads.js';
+
+type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number };
+
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 2_000;
+
+/**
+ * All events after a position, for ever. The server drops subscribers that fall a little behind, and calls break or end for many
+ * reasons: whatever the reason, the next call goes on after the last event delivered. Only a call that delivered nothing is
+ * followed by a pause.
+ */
+export class EventStoreDbSubscription {
+  #position: Position;
+  #inbox: Inbox | null = null;
+  readonly #aborted: Promise<null>;
+
+  constructor(
+    private readonly connection: EventStoreDbConnection,
+    private readonly clock: Clock,
+    private readonly limits: Limits,
+    private readonly head: () => Promise<Position>,
+    after: Position,
+    /** Must be this subscription's own: listeners stay on it. */
+    private readonly signal: AbortSignal,
+  ) {
+    this.#position = after;
+    this.#aborted = new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
+  }
+
+  async *batches(): AsyncGenerator<readonly RecordedEvent[], void> {
+    const stop = (): void => this.#inbox?.close();
+    this.signal.addEventListener('abort', stop);
+    try {
+      for (let delay = FIRST_DELAY_MS; !this.signal.aborted; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
+        for await (const batch of this.#oneCall()) {
+          delay = 0;
+          yield batch;
+        }
+        if (delay === 0) delay = FIRST_DELAY_MS / 2;
+        else await this.clock.sleep(delay * (0.5 + this.clock.random() / 2), this.signal);
+      }
+    } finally {
+      this.signal.removeEventListener('abort', stop);
+      stop();
+    }
+  }
+
+  /** What one call delivers until it ends, in whatever way. Never rejects. */
+  async *#oneCall(): AsyncGenerator<readonly RecordedEvent[], void> {
+    const inbox = await this.#open();
+    if (!inbox) return;
+    try {
+      for (;;) {
+        const received = inbox.take();
+        if (this.signal.aborted) return;
+        const batch = received.filter((event) => event.position > this.#position && !isSystem(event));
+        this.#position = batch.at(-1)?.position ?? this.#position;
+        if (batch.length > 0) yield batch;
+        else if (inbox.over) return;
+        else if (!(await inbox.filled(this.clock, this.limits.silenceMs)) && (await this.#missesEvents(inbox))) return;
+      }
+    } finally {
+      inbox.close();
+    }
+  }
+
+  async #open(): Promise<Inbox | null> {
+    const request = subscriptionAfter(this.#position);
+    const starting = this.connection
+      .start((stub, ...args) => stub.read(request, ...args))
+      .then(
+        (call) => new Inbox(call, this.limits.maxBufferedEvents),
+        () => null,
+      );
+    const inbox = await Promise.race([starting, this.#aborted]);
+    if (!inbox) void starting.then((late) => late?.close());
+    return (this.#inbox = inbox);
+  }
+
+  /** Whether the log went on while the call stayed silent, and the call still says nothing. */
+  async #missesEvents(inbox: Inbox): Promise<boolean> {
+    const head = await this.head().catch(() => null);
+    if (head !== null && head <= this.#position) return false;
+    return !(await inbox.filled(this.clock, this.limits.silenceMs));
+  }
+}
+
+/** The events that a call has brought and nobody has taken yet. Full, it stops reading, and the server has to wait. */
+class Inbox {
+  #events: RecordedEvent[] = [];
+  #wake: (() => void) | null = null;
+  over = false;
+
+  constructor(
+    private readonly call: ReadCall,
+    private readonly limit: number,
+  ) {
+    call.on('data', (answer: ReadResp) => {
+      const event = eventOf(answer);
+      if (!event) return;
+      this.#events.push(event);
+      if (this.#events.length >= this.limit) call.pause();
+      this.#wake?.();
+    });
+    call.on('end', () => this.#end());
+    call.on('error', () => this.#end());
+  }
+
+  take(): readonly RecordedEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    if (this.call.isPaused()) this.call.resume();
+    return events;
+  }
+
+  /** Waits until there is something to take, or the call is over; false after `ms` of silence. */
+  async filled(clock: Clock, ms: number): Promise<boolean> {
+    if (this.over || this.#events.length > 0) return true;
+    const waiting = new AbortController();
+    this.#wake = () => waiting.abort();
+    await clock.sleep(ms, waiting.signal);
+    this.#wake = null;
+    return waiting.signal.aborted;
+  }
+
+  close(): void {
+    this.#end();
+    this.call.cancel();
+  }
+
+  #end(): void {
+    this.over = true;
+    this.#wake?.();
+  }
+}

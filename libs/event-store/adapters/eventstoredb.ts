@@ -1,0 +1,192 @@
+import { assert } from '#kernel/assert.js';
+import type { Clock } from '#kernel/clock.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import {
+  EventStore,
+  NO_STREAM,
+  OutcomeUnknown,
+  START,
+  StoreUnavailable,
+  type AppendRequest,
+  type AppendResult,
+  type EventPlace,
+  type Position,
+  type RecordedEvent,
+} from '../event-store.js';
+import { EventStoreDbAppends } from './eventstoredb-appends.js';
+import { EventStoreDbConnection } from './eventstoredb-connection.js';
+import { EventStoreDbReads } from './eventstoredb-reads.js';
+import { EventStoreDbSubscription } from './eventstoredb-subscription.js';
+
+export type EventStoreDbLimits = {
+  /** An append is answered within this time, plus `settleDeadlineMs` when the first answer left it open. */
+  readonly appendDeadlineMs: number;
+  readonly settleDeadlineMs: number;
+  readonly readDeadlineMs: number;
+  /** A subscription that brings nothing for this long asks whether the log went on without it. */
+  readonly silenceMs: number;
+  readonly maxPendingAppends: number;
+  readonly maxPendingBytes: number;
+  /** The server's own limit (`MaxAppendSize`). */
+  readonly maxAppendBytes: number;
+  readonly maxBufferedEvents: number;
+};
+
+const defaultLimits: EventStoreDbLimits = {
+  appendDeadlineMs: 5_000,
+  settleDeadlineMs: 1_000,
+  readDeadlineMs: 10_000,
+  silenceMs: 5_000,
+  maxPendingAppends: 4_096,
+  maxPendingBytes: 64 * 1024 * 1024,
+  maxAppendBytes: 1_000_000,
+  maxBufferedEvents: 2_000,
+};
+
+const MAX_UNSETTLED = 10_000;
+
+/**
+ * The log in EventStoreDB 21.10 or newer.
+ *
+ * - Revisions are always exact, and the server's event id is made from the event's hash. So the server recognises a repetition
+ *   exactly when it is the identical append, for ever; anything else is a conflict.
+ * - An append whose fate is open (no answer, broken call, a status that does not exclude it) is looked for by reading, at once or
+ *   when it is repeated: the server ignores a repetition while the first try is under way.
+ * - Positions are commit positions in `$all`; every event has its own. The server tells only that of an append's last event:
+ *   those of the others are read back.
+ * - Any number of stores may live in one process; they share nothing.
+ */
+export class EventStoreDbEventStore extends EventStore {
+  /** The server finds an id only at the revision where it is repeated. */
+  override readonly knowsEveryId = false;
+  readonly #limits: EventStoreDbLimits;
+  readonly #connection: EventStoreDbConnection;
+  readonly #appends: EventStoreDbAppends;
+  readonly #reads: EventStoreDbReads;
+  readonly #closing = new AbortController();
+  /** Appends that were left open: what is repeated of them is first looked for. The oldest are forgotten. */
+  readonly #unsettled = new Set<string>();
+
+  /** `url`: `esdb://…` or `esdb+discover://…`. Connects when first used. Throws when the url cannot be understood. */
+  constructor(
+    url: string,
+    private readonly clock: Clock,
+    limits: Partial<EventStoreDbLimits> = {},
+  ) {
+    super();
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#connection = new EventStoreDbConnection(url);
+    this.#appends = new EventStoreDbAppends(this.#connection, clock, this.#limits);
+    this.#reads = new EventStoreDbReads(this.#connection, clock, this.#limits);
+  }
+
+  override async append(request: AppendRequest): Promise<AppendResult> {
+    const { events, expectedRevision } = request;
+    assert(events.length > 0, 'an append has events');
+    this.#assertOpen();
+    const known = this.#unsettled.has(identityOf(request)) ? await this.#find(request) : null;
+    if (known) return known;
+    const answer = await this.#appends.append(request);
+    switch (answer.kind) {
+      case 'refused':
+        throw new StoreUnavailable(`EventStoreDB did not take the append: ${answer.why}`);
+      case 'conflict':
+        if (answer.actualRevision !== expectedRevision) return this.#settled(request, answer);
+        return this.#lookFor(request, 'a conflict that is none');
+      case 'unknown':
+        if (answer.silent) throw this.#leftOpen(request, answer.why);
+        return this.#lookFor(request, answer.why);
+      case 'stored':
+        if (answer.revision === expectedRevision + 1 && events.length === 1 && answer.position !== null)
+          return this.#settled(request, { kind: 'appended', positions: [answer.position] });
+        return this.#lookFor(request, 'stored, but not to be found');
+    }
+  }
+
+  /** Nothing: the server has no index of ids. */
+  override locate(): Promise<ReadonlyMap<string, EventPlace>> {
+    return Promise.resolve(new Map());
+  }
+
+  override async readStream(
+    stream: StreamName,
+    fromRevision: number,
+    limit: number,
+  ): Promise<readonly RecordedEvent[]> {
+    this.#assertOpen();
+    return this.#reads.readStream(stream, fromRevision, limit);
+  }
+
+  override async readAll(after: Position, limit: number): Promise<readonly RecordedEvent[]> {
+    this.#assertOpen();
+    return this.#reads.readAll(after, limit);
+  }
+
+  override async head(): Promise<Position> {
+    this.#assertOpen();
+    return (await this.#reads.newest())?.position ?? START;
+  }
+
+  override subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    return new EventStoreDbSubscription(
+      this.#connection,
+      this.clock,
+      this.#limits,
+      () => this.head(),
+      after,
+      ended,
+    ).batches();
+  }
+
+  override async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#appends.close();
+    await this.#connection.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw new StoreUnavailable('the event store is closed');
+  }
+
+  /** Reads what became of an append; OutcomeUnknown when that cannot be seen now. */
+  async #lookFor(request: AppendRequest, why: string): Promise<AppendResult> {
+    const found = await this.#find(request);
+    if (found) return found;
+    throw this.#leftOpen(request, why);
+  }
+
+  /** The result of an append that is in the stream, or that another has made impossible; null when it may still come. */
+  async #find(request: AppendRequest): Promise<AppendResult | null> {
+    const { stream, expectedRevision, events } = request;
+    try {
+      const stored = await this.#reads.readStream(
+        stream,
+        expectedRevision + 1,
+        events.length,
+        this.#limits.settleDeadlineMs,
+      );
+      if (stored.length === 0) return null;
+      if (events.every((event, index) => event.hash === stored[index]?.hash))
+        return this.#settled(request, { kind: 'appended', positions: stored.map((event) => event.position) });
+      const newest = await this.#reads.newestOf(stream);
+      return this.#settled(request, { kind: 'conflict', actualRevision: newest?.revision ?? NO_STREAM });
+    } catch {
+      throw this.#leftOpen(request, 'the stream cannot be read');
+    }
+  }
+
+  #settled(request: AppendRequest, result: AppendResult): AppendResult {
+    this.#unsettled.delete(identityOf(request));
+    return result;
+  }
+
+  #leftOpen(request: AppendRequest, why: string): OutcomeUnknown {
+    const [oldest] = this.#unsettled;
+    if (oldest !== undefined && this.#unsettled.size >= MAX_UNSETTLED) this.#unsettled.delete(oldest);
+    this.#unsettled.add(identityOf(request));
+    return new OutcomeUnknown(`an append to EventStoreDB may or may not have happened: ${why}`);
+  }
+}
+
+const identityOf = ({ events }: AppendRequest): string => events[0]?.hash ?? '';
