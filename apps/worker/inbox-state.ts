@@ -1,0 +1,38 @@
+import type { Position } from '#event-store/event-store.js';
+import type { ParkReason } from '#ledger/stripe-event.js';
+
+/** What a batch of the log changes in what the inbox remembers. */
+export type InboxChange = {
+  /** The checkpoint that the batch was read after. */
+  readonly from: Position;
+  readonly to: Position;
+  /** In log order; a Stripe customer that has a link already keeps it. */
+  readonly links: ReadonlyMap<string, string>;
+  /** Stripe events that are parked now, with the reason; null for those that are not any more. */
+  readonly parked: ReadonlyMap<string, ParkReason | null>;
+};
+
+/** Another worker has moved the checkpoint: what this one was about to remember is out of date. */
+export class InboxFenced extends Error {
+  override readonly name = 'InboxFenced';
+}
+
+/**
+ * What the inbox remembers between batches: how far it has read, which Stripe customer is whose, which Stripe events are
+ * parked. All of it follows from the log in order, so it can be lost and made again.
+ */
+export abstract class InboxState {
+  abstract checkpoint(): Promise<Position>;
+  /** Our customers of those of the Stripe customers that have a link. */
+  abstract customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** At most `limit` parked Stripe events after `after` (an id) that wait for one of the customers, in order of their ids. */
+  abstract waitingForCustomers(
+    stripeCustomerIds: readonly string[],
+    after: string,
+    limit: number,
+  ): Promise<readonly string[]>;
+  /** At most `limit` parked Stripe events after `after` (an id) that wait for the catalogue, in order of their ids. */
+  abstract waitingForCatalog(after: string, limit: number): Promise<readonly string[]>;
+  /** Remembers all of the change or nothing. Throws InboxFenced when the checkpoint is not `from`. */
+  abstract commit(change: InboxChange): Promise<void>;
+}

@@ -1,0 +1,210 @@
+import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import type { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { catalogStream, categoryOf, stripeEventStream } from '#kernel/stream-name.js';
+import { decodeEvent, isUndecodable } from '#ledger/events.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import { stripeCustomerOf, translate } from '#stripe/translate.js';
+import type { FactCommand, Lookups } from '#stripe/translation.js';
+import { eachBounded } from './bounded.js';
+import type { InboxState } from './inbox-state.js';
+import { refusalOf } from './ledger-handlers.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
+
+const CONCURRENCY = 64;
+const PAGE = 500;
+/** How many events that tell nothing may pass before the checkpoint is moved for them. */
+const SAVE_EVERY = 10_000;
+
+/** The log holds an event that this version cannot read; going on would skip it. */
+export class InboxHalted extends Error {
+  override readonly name = 'InboxHalted';
+}
+
+/**
+ * Works off Stripe events: translates each, executes what it means, records how it ended. Knows no Nest and no database.
+ *
+ * Everything may be repeated: commands carry the key of their fact, and the checkpoint moves only after the whole batch is in
+ * the log. Whatever became of a Stripe event passes by in the log again, so an event that was parked while its customer's link
+ * or its price was on the way is found when either of the two comes by, whichever is first.
+ */
+export class Inbox {
+  readonly #handlers: LedgerHandlers;
+  readonly #state: InboxState;
+  readonly #clock: Clock;
+  readonly #livemode: boolean;
+  /** Events read since the checkpoint was moved. */
+  #unsaved = 0;
+
+  constructor(parts: { handlers: LedgerHandlers; state: InboxState; clock: Clock; livemode: boolean }) {
+    this.#handlers = parts.handlers;
+    this.#state = parts.state;
+    this.#clock = parts.clock;
+    this.#livemode = parts.livemode;
+  }
+
+  /**
+   * Acts upon the next batch of the log after `checkpoint` (and after batches that were not saved since) and returns the
+   * checkpoint as it is then: batches that tell nothing are saved with a later one. Throws without moving the checkpoint when the
+   * store fails (TryAgainLater), another worker has taken over (InboxFenced) or an event cannot be read (InboxHalted).
+   */
+  async process(checkpoint: Position, batch: readonly RecordedEvent[]): Promise<Position> {
+    const last = batch.at(-1);
+    if (last === undefined) return checkpoint;
+    const seen = scan(batch);
+    this.#unsaved += batch.length;
+    if (!tellsSomething(seen) && this.#unsaved < SAVE_EVERY) return checkpoint;
+    if (seen.due.size > 0) await this.#attemptAll(seen.due, seen.links);
+    if (seen.links.size > 0) {
+      const ids = [...seen.links.keys()];
+      await this.#retry((after) => this.#state.waitingForCustomers(ids, after, PAGE), seen);
+    }
+    if (seen.catalogChanged) await this.#retry((after) => this.#state.waitingForCatalog(after, PAGE), seen);
+    await this.#state.commit({ from: checkpoint, to: last.position, links: seen.links, parked: seen.parked });
+    this.#unsaved = 0;
+    return last.position;
+  }
+
+  async #retry(page: (after: string) => Promise<readonly string[]>, seen: Seen): Promise<void> {
+    for (let after = ''; ;) {
+      const ids = await page(after);
+      const due = new Map(
+        ids.filter((id) => !seen.due.has(id) && seen.parked.get(id) !== null).map((id) => [id, null]),
+      );
+      await this.#attemptAll(due, seen.links);
+      const last = ids.at(-1);
+      if (last === undefined || ids.length < PAGE) return;
+      after = last;
+    }
+  }
+
+  /** Customers side by side, the Stripe events of one customer one after the other. */
+  async #attemptAll(due: Due, links: ReadonlyMap<string, string>): Promise<void> {
+    const events = (await this.#receivedOf(due)).map((event) => ({ event, stripeCustomerId: stripeCustomerOf(event) }));
+    const named = [...new Set(events.flatMap(({ stripeCustomerId }) => stripeCustomerId ?? []))];
+    const known = await this.#state.customersOf(named);
+    const lookups: Lookups = {
+      catalog: (await this.#handlers.catalog.load(catalogStream)).state,
+      customerOfStripe: new Map([...links, ...known]),
+      livemode: this.#livemode,
+      now: instantOf(this.#clock.now()),
+    };
+    const groups = Map.groupBy(events, ({ event, stripeCustomerId }) => stripeCustomerId ?? event.stripeEventId);
+    await eachBounded(groups.values(), CONCURRENCY, async (group) => {
+      for (const { event } of group) await this.#attempt(event, lookups);
+    });
+  }
+
+  async #receivedOf(due: Due): Promise<readonly ReceivedStripeEvent[]> {
+    const found = new Map(due);
+    await eachBounded(due, CONCURRENCY, async ([id, received]) => {
+      if (received !== null) return;
+      found.set(id, (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state.received);
+    });
+    return [...found.values()].filter((received) => received !== null);
+  }
+
+  async #attempt(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
+    const translation = translate(event, lookups);
+    if (translation.kind === 'park')
+      return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason }, null);
+    let refused: ParkReason | null = null;
+    // A refused grant does not undo that money came in: the payment is recorded all the same.
+    for (const fact of translation.commands) {
+      const refusal = await this.#execute(event, fact);
+      if (refusal !== null) refused = { code: 'account_refused', subject: fact.stream, detail: refusal };
+    }
+    if (refused !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: refused }, null);
+    const effects = translation.commands.map(({ command, stream }) => `${command.type} ${stream}`);
+    return this.#record(event, { type: 'RecordTranslation', effects }, 'translated');
+  }
+
+  /** The code of the refusal, or null. */
+  async #execute(event: ReceivedStripeEvent, fact: FactCommand): Promise<string | null> {
+    const { stream, key } = fact;
+    const request = { stream, key, ...requestBy(event) };
+    switch (fact.to) {
+      case 'account':
+        return (
+          (await refusalOf(this.#handlers.account.execute({ ...request, command: fact.command })))?.rejected ?? null
+        );
+      case 'customer':
+        return (
+          (await refusalOf(this.#handlers.customer.execute({ ...request, command: fact.command })))?.rejected ?? null
+        );
+      case 'payment':
+        return refusalOf(this.#handlers.payment.execute({ ...request, command: fact.command }));
+      case 'invoice':
+        return refusalOf(this.#handlers.invoice.execute({ ...request, command: fact.command }));
+      case 'subscription':
+        return refusalOf(this.#handlers.subscription.execute({ ...request, command: fact.command }));
+    }
+  }
+
+  async #record(event: ReceivedStripeEvent, command: StripeEventCommand, key: string | null): Promise<void> {
+    const stream = stripeEventStream(event.stripeEventId);
+    await refusalOf(this.#handlers.stripeEvent.execute({ stream, key, command, ...requestBy(event) }));
+  }
+}
+
+const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>
+  ({
+    origin: 'stripe',
+    fingerprint: null,
+    actor: 'stripe',
+    causationId: stripeEventId,
+    correlationId: stripeEventId,
+  }) as const;
+
+/** Stripe events to try: id → its content, where the batch has it. */
+type Due = Map<string, ReceivedStripeEvent | null>;
+
+/** What a batch of the log tells the inbox. */
+type Seen = {
+  readonly due: Due;
+  readonly links: Map<string, string>;
+  readonly parked: Map<string, ParkReason | null>;
+  catalogChanged: boolean;
+};
+
+const tellsSomething = ({ due, links, parked, catalogChanged }: Seen): boolean =>
+  due.size > 0 || links.size > 0 || parked.size > 0 || catalogChanged;
+
+function scan(batch: readonly RecordedEvent[]): Seen {
+  const seen: Seen = { due: new Map(), links: new Map(), parked: new Map(), catalogChanged: false };
+  for (const recorded of batch) {
+    const category = categoryOf(recorded.stream);
+    if (category === 'catalog') seen.catalogChanged = true;
+    if (category !== 'stripeEvent' && recorded.type !== 'StripeCustomerLinked') continue;
+    const event = decodeEvent(recorded);
+    if (isUndecodable(event)) throw new InboxHalted(`position ${recorded.position}: ${event.undecodable}`);
+    note(seen, event);
+  }
+  return seen;
+}
+
+function note({ due, links, parked }: Seen, event: LedgerEvent): void {
+  switch (event.type) {
+    case 'StripeCustomerLinked':
+      if (!links.has(event.stripeCustomerId)) links.set(event.stripeCustomerId, event.customerId);
+      return;
+    case 'StripeEventReceived':
+      due.set(event.stripeEventId, event);
+      return;
+    case 'StripeEventRetryRequested':
+      due.set(event.stripeEventId, due.get(event.stripeEventId) ?? null);
+      return;
+    case 'StripeEventParked':
+      parked.set(event.stripeEventId, event.reason);
+      // What it waits for may have passed by before it was parked.
+      due.set(event.stripeEventId, due.get(event.stripeEventId) ?? null);
+      return;
+    case 'StripeEventTranslated':
+      parked.set(event.stripeEventId, null);
+      due.delete(event.stripeEventId);
+      return;
+    default:
+      return;
+  }
+}

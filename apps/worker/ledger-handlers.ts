@@ -1,0 +1,56 @@
+import type { CommandOutcome } from '#event-store/command.js';
+import { CommandHandler } from '#event-store/command-handler.js';
+import type { EventStore } from '#event-store/event-store.js';
+import type { KeyIndex } from '#event-store/key-index.js';
+import type { SnapshotStore } from '#event-store/snapshots.js';
+import type { Clock } from '#kernel/clock.js';
+import type { Refused } from '#kernel/decider.js';
+import { accountDecider } from '#ledger/account.js';
+import { catalogDecider } from '#ledger/catalog.js';
+import { customerDecider } from '#ledger/customer.js';
+import { ledgerCodec } from '#ledger/events.js';
+import { invoiceDecider } from '#ledger/invoice.js';
+import { paymentDecider } from '#ledger/payment.js';
+import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { subscriptionDecider } from '#ledger/subscription.js';
+
+export type HandlerParts = {
+  readonly store: EventStore;
+  readonly snapshots: SnapshotStore | null;
+  readonly keys: KeyIndex | null;
+  readonly clock: Clock;
+};
+
+/** The write path of every category that the worker writes, over one store. */
+export function ledgerHandlers(parts: HandlerParts) {
+  const withCodec = { ...parts, codec: ledgerCodec };
+  return {
+    account: new CommandHandler(accountDecider, withCodec),
+    customer: new CommandHandler(customerDecider, withCodec),
+    catalog: new CommandHandler(catalogDecider, withCodec),
+    stripeEvent: new CommandHandler(stripeEventDecider, withCodec),
+    subscription: new CommandHandler(subscriptionDecider, withCodec),
+    payment: new CommandHandler(paymentDecider, withCodec),
+    invoice: new CommandHandler(invoiceDecider, withCodec),
+  };
+}
+
+export type LedgerHandlers = ReturnType<typeof ledgerHandlers>;
+
+/** The store could not take a command, or it is not known whether it did; the same command again settles it. */
+export class TryAgainLater extends Error {
+  override readonly name = 'TryAgainLater';
+}
+
+/**
+ * The refusal of a command; null when its effect is in the log or there was nothing to do.
+ * Throws TryAgainLater when the command has to be repeated.
+ */
+export async function refusalOf<Event, State, Refusal extends Refused>(
+  execution: Promise<CommandOutcome<Event, State, Refusal>>,
+): Promise<Refusal | null> {
+  const outcome = await execution;
+  if (outcome.kind === 'refused') return outcome.refusal;
+  if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return null;
+  throw new TryAgainLater(`a command ended with ${outcome.kind}`);
+}

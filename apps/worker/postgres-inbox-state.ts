@@ -1,0 +1,101 @@
+import type { Position } from '#event-store/event-store.js';
+import type { ReadDatabase } from '#read-store/read-database.js';
+import { InboxFenced, InboxState } from './inbox-state.js';
+import type { InboxChange } from './inbox-state.js';
+
+/** The inbox's memory in PostgreSQL: tables `inbox_*` of the read schema. */
+export class PostgresInboxState extends InboxState {
+  readonly #db: ReadDatabase;
+
+  constructor(db: ReadDatabase) {
+    super();
+    this.#db = db;
+  }
+
+  override async checkpoint(): Promise<Position> {
+    const rows = await this.#db.query<{ position: string }>({
+      text: 'select position from scrip_read.inbox_checkpoint',
+    });
+    const [row] = rows;
+    if (row === undefined) throw new Error('scrip_read.inbox_checkpoint is empty: run `scrip migrate`');
+    return row.position;
+  }
+
+  override async customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (stripeCustomerIds.length === 0) return new Map();
+    const rows = await this.#db.query<{ stripe_customer_id: string; customer_id: string }>({
+      name: 'inbox-customers',
+      text: 'select stripe_customer_id, customer_id from scrip_read.inbox_links where stripe_customer_id = any($1)',
+      values: [stripeCustomerIds],
+    });
+    return new Map(rows.map((row) => [row.stripe_customer_id, row.customer_id]));
+  }
+
+  override waitingForCustomers(
+    stripeCustomerIds: readonly string[],
+    after: string,
+    limit: number,
+  ): Promise<readonly string[]> {
+    return this.#waiting(
+      {
+        name: 'inbox-waiting-for-customers',
+        text: `select stripe_event_id from scrip_read.inbox_parked
+          where code = 'unknown_customer' and subject = any($1) and stripe_event_id > $2 order by stripe_event_id limit $3`,
+      },
+      [stripeCustomerIds, after, limit],
+    );
+  }
+
+  override waitingForCatalog(after: string, limit: number): Promise<readonly string[]> {
+    return this.#waiting(
+      {
+        name: 'inbox-waiting-for-catalog',
+        text: `select stripe_event_id from scrip_read.inbox_parked
+          where code = 'unknown_price' and stripe_event_id > $1 order by stripe_event_id limit $2`,
+      },
+      [after, limit],
+    );
+  }
+
+  async #waiting(statement: { name: string; text: string }, values: readonly unknown[]): Promise<readonly string[]> {
+    const rows = await this.#db.query<{ stripe_event_id: string }>({ ...statement, values });
+    return rows.map((row) => row.stripe_event_id);
+  }
+
+  override async commit({ from, to, links, parked }: InboxChange): Promise<void> {
+    // A crash of the server may lose this transaction as a whole; then the batch is worked off again, which changes nothing.
+    await this.#db.transaction('begin; set local synchronous_commit = off', async (transaction) => {
+      const moved = await transaction.query({
+        name: 'inbox-move',
+        text: 'update scrip_read.inbox_checkpoint set position = $2 where position = $1 returning position',
+        values: [from, to],
+      });
+      if (moved.length === 0) throw new InboxFenced('another worker has moved the checkpoint of the inbox');
+      if (links.size > 0) {
+        await transaction.query({
+          name: 'inbox-link',
+          text: `insert into scrip_read.inbox_links (stripe_customer_id, customer_id)
+            select * from unnest($1::text[], $2::text[]) on conflict do nothing`,
+          values: [[...links.keys()], [...links.values()]],
+        });
+      }
+      if (parked.size === 0) return;
+      await transaction.query({
+        name: 'inbox-forget',
+        text: 'delete from scrip_read.inbox_parked where stripe_event_id = any($1)',
+        values: [[...parked.keys()]],
+      });
+      const waiting = [...parked].flatMap(([id, reason]) => (reason === null ? [] : [{ id, reason }]));
+      await transaction.query({
+        name: 'inbox-park',
+        text: `insert into scrip_read.inbox_parked (stripe_event_id, code, subject)
+          select * from unnest($1::text[], $2::text[], $3::text[])`,
+        values: [
+          waiting.map(({ id }) => id),
+          waiting.map(({ reason }) => reason.code),
+          waiting.map(({ reason }) => reason.subject),
+        ],
+      });
+    });
+  }
+}

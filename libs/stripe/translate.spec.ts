@@ -1,0 +1,287 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { readdirSync } from 'node:fs';
+import { catalogState } from '../../test/support/catalog.js';
+import { received, stripeEvent, stripeFixtures } from '../../test/support/stripe-events.js';
+import { translate, translatedTypes } from './translate.js';
+import type { Lookups } from './translation.js';
+
+const lookups: Lookups = {
+  catalog: catalogState(),
+  customerOfStripe: new Map([['cus_1', 'acme']]),
+  livemode: false,
+  now: '2026-10-01T00:00:10.000Z',
+};
+const nobody = { ...lookups, customerOfStripe: new Map() };
+type Fixture = (typeof stripeFixtures)[number];
+const translated = (name: Fixture, change = {}, known = lookups, envelope = {}) =>
+  translate(received(stripeEvent(name, envelope, change)), known);
+const commandsOf = (name: Fixture, change = {}, known = lookups) => {
+  const result = translated(name, change, known);
+  if (result.kind === 'park') throw new Error(`parked: ${result.reason.detail}`);
+  return result.commands.map(({ stream, key, command }) => ({ stream, key, ...command }));
+};
+const line = (
+  change: Record<string, unknown>,
+  invoice: 'invoice.paid.acacia' | 'invoice.paid.endive' = 'invoice.paid.endive',
+) => {
+  const { lines } = stripeEvent(invoice).data.object as { lines: { data: Record<string, unknown>[] } };
+  return { lines: { ...lines, data: [{ ...lines.data[0], ...change }] } };
+};
+
+test('every translated type has a recorded payload, every recorded payload is of a translated type', () => {
+  const files = readdirSync(new URL('../../test/fixtures/stripe/', import.meta.url));
+  expect(files.map((file) => file.replace(/\.json$/, '')).sort()).toEqual([...stripeFixtures].sort());
+  expect(new Set(stripeFixtures.map((name) => stripeEvent(name).type))).toEqual(new Set(translatedTypes));
+});
+
+describe('a paid Checkout session in payment mode', () => {
+  test('grants the product, records the payment with tax, links the customer; old and new shape alike', () => {
+    const now = commandsOf('checkout.session.completed.endive', {}, nobody);
+    expect(now).toEqual([
+      expect.objectContaining({
+        stream: 'account-acme',
+        key: 'session:cs_test_1',
+        type: 'GrantCredits',
+        amount: 2000,
+        source: 'purchase',
+        expiresAt: null,
+        costBasis: { amount: 1000, currency: 'usd' },
+        paymentReference: 'pi_1',
+      }),
+      expect.objectContaining({
+        stream: 'payment-pi_1',
+        key: 'session:cs_test_1',
+        type: 'RecordPayment',
+        money: { amount: 1190, currency: 'usd' },
+      }),
+      expect.objectContaining({ stream: 'customer-acme', type: 'LinkStripeCustomer', stripeCustomerId: 'cus_1' }),
+    ]);
+    expect(commandsOf('checkout.session.completed.acacia', {}, nobody)).toEqual(now);
+    expect(commandsOf('checkout.session.async_payment_succeeded.endive', {}, nobody)).toEqual(now);
+  });
+
+  test('the customer comes from metadata or the link where client_reference_id is missing', () => {
+    const byMetadata = { client_reference_id: null, metadata: { customer_id: 'acme', credits: '70' } };
+    expect(commandsOf('checkout.session.completed.endive', byMetadata, nobody)[0]).toMatchObject({ amount: 70 });
+    const byLink = { client_reference_id: null, metadata: { credits: '70' } };
+    expect(commandsOf('checkout.session.completed.endive', byLink)[0]).toMatchObject({ stream: 'account-acme' });
+    expect(translated('checkout.session.completed.endive', byLink, nobody)).toMatchObject({
+      reason: { code: 'unknown_customer', subject: 'cus_1' },
+    });
+  });
+
+  test('while unpaid it only links', () => {
+    const commands = commandsOf('checkout.session.completed.endive', { payment_status: 'unpaid' });
+    expect(commands.map(({ type }) => type)).toEqual(['LinkStripeCustomer']);
+  });
+
+  test('one for a subscription only links', () => {
+    const commands = commandsOf('checkout.session.completed.subscription.endive');
+    expect(commands.map(({ type }) => type)).toEqual(['LinkStripeCustomer']);
+  });
+
+  test('a full discount grants credits that cost nothing and records no payment', () => {
+    const free = {
+      amount_total: 0,
+      total_details: { amount_tax: 0 },
+      payment_intent: null,
+      payment_status: 'no_payment_required',
+    };
+    const commands = commandsOf('checkout.session.completed.endive', free);
+    expect(commands.map(({ type }) => type)).toEqual(['GrantCredits', 'LinkStripeCustomer']);
+    expect(commands[0]).toMatchObject({ costBasis: null, paymentReference: 'cs_test_1' });
+  });
+
+  test.each([
+    [{ metadata: { credit_product: 'gone' } }, 'unknown_price', 'gone'],
+    [{ metadata: {} }, 'unknown_price', 'cs_test_1'],
+    [{ metadata: { credits: '1e3' } }, 'unknown_shape', null],
+    [{ metadata: { credit_product: 'credits_1000', quantity: '0' } }, 'unknown_shape', null],
+    [{ metadata: { credit_product: 'credits_1000', quantity: '9007199254740991' } }, 'unknown_shape', null],
+    [{ currency: 'ugx' }, 'unsupported_currency', 'ugx'],
+    [{ amount_total: 'much' }, 'unknown_shape', 'cs_test_1'],
+    [{ amount_total: 10.5 }, 'unknown_shape', 'cs_test_1'],
+    [{ payment_status: null }, 'unknown_shape', null],
+  ])('%j is parked as %s', (change, code, subject) => {
+    expect(translated('checkout.session.completed.endive', change)).toMatchObject({
+      kind: 'park',
+      reason: { code, subject },
+    });
+  });
+});
+
+describe('a paid invoice of a subscription', () => {
+  test('grants per line until the end of its period; old and new shape alike', () => {
+    const now = commandsOf('invoice.paid.endive');
+    expect(now).toEqual([
+      expect.objectContaining({
+        stream: 'account-acme',
+        key: 'allotment:si_1:1790812800',
+        type: 'GrantCredits',
+        amount: 500,
+        source: 'subscription',
+        expiresAt: '2026-11-01T00:00:00.000Z',
+        costBasis: { amount: 1950, currency: 'usd' },
+      }),
+      expect.objectContaining({
+        stream: 'subscription-sub_1',
+        type: 'RecordPaidPeriod',
+        planId: 'starter',
+        interval: 'month',
+        first: true,
+      }),
+      expect.objectContaining({
+        stream: 'invoice-in_1',
+        type: 'RecordInvoicePaid',
+        paid: { amount: 2320, currency: 'usd' },
+      }),
+      expect.objectContaining({ stream: 'payment-in_1', type: 'RecordPayment', paymentIntentId: 'pi_sub_1' }),
+    ]);
+    expect(commandsOf('invoice.paid.acacia')).toEqual(now);
+  });
+
+  test('an invoice issued again for the same item and period has the same key', () => {
+    const again = commandsOf('invoice.paid.endive', { id: 'in_2' });
+    expect(again[0]?.key).toBe(commandsOf('invoice.paid.endive')[0]?.key);
+  });
+
+  test('a yearly price grants one month of twelve', () => {
+    const change = {
+      period: { start: 1790812800, end: 1822348800 },
+      pricing: { price_details: { price: 'price_starter_year' } },
+      amount: 20000,
+      discount_amounts: [],
+    };
+    expect(commandsOf('invoice.paid.endive', line(change))[0]).toMatchObject({
+      key: 'drip:si_1:1790812800:0',
+      amount: 500,
+      expiresAt: '2026-11-01T00:00:00.000Z',
+      costBasis: { amount: 1667, currency: 'usd' },
+    });
+  });
+
+  test.each([
+    [
+      'a proration',
+      { parent: { subscription_item_details: { subscription_item: 'si_1', proration: true } } },
+      'invoice.paid.endive',
+    ],
+    ['a proration of the old shape', { proration: true }, 'invoice.paid.acacia'],
+    ['a trial', { amount: 0, discount_amounts: [] }, 'invoice.paid.endive'],
+    [
+      'a trial of an unknown price',
+      { amount: 0, pricing: { price_details: { price: 'price_x' } } },
+      'invoice.paid.endive',
+    ],
+    ['what is given back', { amount: -2000 }, 'invoice.paid.endive'],
+    [
+      'an invoice item',
+      { parent: { invoice_item_details: { invoice_item: 'ii_1', proration: false } } },
+      'invoice.paid.endive',
+    ],
+  ] as const)('%s grants nothing but is recorded', (_what, change, shape) => {
+    const commands = commandsOf(shape, line(change, shape));
+    expect(commands.map(({ type }) => type)).toEqual(['RecordInvoicePaid', 'RecordPayment']);
+  });
+
+  test('paid by a coupon or a balance it still grants', () => {
+    const commands = commandsOf('invoice.paid.endive', {
+      ...line({ discount_amounts: [{ amount: 2000 }] }),
+      amount_paid: 0,
+      total: 0,
+    });
+    expect(commands[0]).toMatchObject({ type: 'GrantCredits', amount: 500, costBasis: null });
+    expect(commands.some(({ type }) => type === 'RecordPayment')).toBe(false);
+  });
+
+  test('an included tax is no cost of the credits', () => {
+    const taxed = line({ discount_amounts: [], taxes: [{ amount: 319, tax_behavior: 'inclusive' }] });
+    expect(commandsOf('invoice.paid.endive', taxed)[0]).toMatchObject({ costBasis: { amount: 1681, currency: 'usd' } });
+  });
+
+  test('without a subscription it is recorded only, unless its metadata sells credits', () => {
+    const manual = { parent: null, metadata: { credits: '5' } };
+    expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual(['RecordInvoicePaid']);
+    const sale = { parent: null, metadata: { credits: '5', top_up: 'true' } };
+    expect(commandsOf('invoice.paid.endive', sale)).toMatchObject([
+      { type: 'GrantCredits', amount: 5, key: 'invoice:in_1' },
+      { type: 'RecordInvoicePaid' },
+      { type: 'RecordPayment', kind: 'top_up' },
+    ]);
+  });
+
+  test.each([
+    [line({ pricing: { price_details: { price: 'price_x' } } }), 'unknown_price', 'price_x'],
+    [line({ period: null }), 'unknown_shape', null],
+    [{ lines: { data: [], has_more: true } }, 'unknown_shape', 'in_1'],
+    [{ currency: 'ugx' }, 'unsupported_currency', 'ugx'],
+    [{ customer: null }, 'unknown_customer', null],
+  ])('%# is parked as %s', (change, code, subject) => {
+    expect(translated('invoice.paid.endive', change)).toMatchObject({ kind: 'park', reason: { code, subject } });
+  });
+});
+
+test('an event of the other mode is parked, an unknown type means nothing', () => {
+  expect(translated('invoice.paid.endive', {}, lookups, { livemode: true })).toMatchObject({
+    reason: { code: 'wrong_mode' },
+  });
+  expect(translated('invoice.paid.endive', {}, lookups, { type: 'product.created' })).toEqual({
+    kind: 'commands',
+    commands: [],
+  });
+  expect(translated('invoice.paid.endive', {}, lookups, { type: 'toString' })).toEqual({
+    kind: 'commands',
+    commands: [],
+  });
+});
+
+test('no change of any field makes a translation throw, and no grant has an impossible amount', () => {
+  const odd = fc.oneof(
+    fc.constant(null),
+    fc.constant(undefined),
+    fc.integer(),
+    fc.double(),
+    fc.string(),
+    fc.boolean(),
+    fc.constant([]),
+    fc.constant({}),
+    fc.constant('__proto__'),
+    fc.constant(1e300),
+    fc.constant([null]),
+    fc.constant({ data: [null, 1, {}] }),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...stripeFixtures),
+      fc.array(fc.tuple(fc.nat(), odd), { minLength: 1, maxLength: 4 }),
+      (name, mutations) => {
+        const body = stripeEvent(name);
+        for (const [choice, value] of mutations) mutate(body.data, choice, value);
+        const result = translate({ ...received(body), payload: { data: body.data } as never }, lookups);
+        if (result.kind === 'park') return;
+        for (const { command } of result.commands) {
+          if (command.type === 'GrantCredits')
+            expect(Number.isSafeInteger(command.amount) && command.amount > 0).toBe(true);
+          if (command.type === 'RecordPayment') expect(command.money.amount).toBeGreaterThan(0);
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
+
+/** Puts `value` into one of the places of a tree, chosen by number. */
+function mutate(tree: object, choice: number, value: unknown): void {
+  const places: [Record<string, unknown>, string][] = [];
+  const walk = (node: unknown): void => {
+    if (node === null || typeof node !== 'object') return;
+    for (const key of Object.keys(node)) {
+      places.push([node as Record<string, unknown>, key]);
+      walk((node as Record<string, unknown>)[key]);
+    }
+  };
+  walk(tree);
+  const place = places[choice % places.length];
+  if (place !== undefined) place[0][place[1]] = structuredClone(value);
+}

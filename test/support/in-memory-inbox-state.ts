@@ -1,0 +1,52 @@
+import { START } from '#event-store/event-store.js';
+import type { Position } from '#event-store/event-store.js';
+import type { ParkReason } from '#ledger/stripe-event.js';
+import { InboxFenced, InboxState } from '../../apps/worker/inbox-state.js';
+import type { InboxChange } from '../../apps/worker/inbox-state.js';
+
+/** The inbox's memory without a database. */
+export class InMemoryInboxState extends InboxState {
+  position: Position = START;
+  readonly links = new Map<string, string>();
+  readonly parked = new Map<string, ParkReason>();
+
+  override checkpoint(): Promise<Position> {
+    return Promise.resolve(this.position);
+  }
+
+  override customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(new Map([...this.links].filter(([id]) => stripeCustomerIds.includes(id))));
+  }
+
+  override waitingForCustomers(
+    stripeCustomerIds: readonly string[],
+    after: string,
+    limit: number,
+  ): Promise<readonly string[]> {
+    return this.#waiting(
+      after,
+      limit,
+      ({ code, subject }) => code === 'unknown_customer' && stripeCustomerIds.includes(subject ?? ''),
+    );
+  }
+
+  override waitingForCatalog(after: string, limit: number): Promise<readonly string[]> {
+    return this.#waiting(after, limit, ({ code }) => code === 'unknown_price');
+  }
+
+  #waiting(after: string, limit: number, waits: (reason: ParkReason) => boolean): Promise<readonly string[]> {
+    const ids = [...this.parked].filter(([id, reason]) => id > after && waits(reason)).map(([id]) => id);
+    return Promise.resolve(ids.sort().slice(0, limit));
+  }
+
+  override commit({ from, to, links, parked }: InboxChange): Promise<void> {
+    if (from !== this.position) return Promise.reject(new InboxFenced('the checkpoint has moved'));
+    this.position = to;
+    for (const [id, customer] of links) if (!this.links.has(id)) this.links.set(id, customer);
+    for (const [id, reason] of parked) {
+      if (reason === null) this.parked.delete(id);
+      else this.parked.set(id, reason);
+    }
+    return Promise.resolve();
+  }
+}
