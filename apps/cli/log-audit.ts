@@ -1,0 +1,177 @@
+import { accountOf, categoryOf } from '#kernel/stream-name.js';
+import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
+import { NO_STREAM, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import { decodeEvent, isUndecodable } from '#ledger/events.js';
+import { AccountBooks, type AccountSums } from './account-books.js';
+
+/** Something wrong with an event of the log. */
+export type Finding = {
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: number;
+  /** Null when it shows only in the sums of the whole stream. */
+  readonly eventId: string | null;
+  readonly problem: string;
+};
+
+export type LogReport = {
+  readonly events: number;
+  readonly streams: number;
+  readonly accounts: number;
+  readonly lastPosition: Position | null;
+  /** Every finding is counted, the first ones in log order are named. */
+  readonly findings: readonly Finding[];
+  readonly findingsTotal: number;
+  /** Per unit, over all accounts whose books are in order; decimal, since totals may go beyond 2^53. */
+  readonly totals: { readonly [unit: string]: { readonly [sum in keyof AccountSums]: string } };
+};
+
+type StreamRecord = {
+  revision: number;
+  hash: string;
+  lastPosition: Position;
+  lastRecordedAt: string;
+  /** Null for other streams than accounts, and once the books contradict themselves. */
+  books: AccountBooks | null;
+};
+
+const namedFindings = 100;
+const recordedAtMark = '"recordedAt":"';
+
+/**
+ * Reads a log from its first event to its last and checks that it is whole: positions and revisions without gaps, every
+ * stream's hash chain, time that does not go back, and the books of every account.
+ */
+export class LogAudit {
+  readonly #contiguous: boolean;
+  readonly #streams = new Map<string, StreamRecord>();
+  readonly #findings: Finding[] = [];
+  #findingsTotal = 0;
+  #events = 0;
+  #position: Position | null = null;
+
+  /** @param contiguous whether the store counts positions without gaps, as the PostgreSQL store does. */
+  constructor(options: { readonly contiguous: boolean }) {
+    this.#contiguous = options.contiguous;
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Takes the next events of the log. */
+  add(events: readonly RecordedEvent[]): void {
+    for (const event of events) this.#check(event);
+  }
+
+  /** Notes that something could not be read as an event at all. */
+  addUnreadable(problem: string): void {
+    this.#find({ position: this.#position ?? '', stream: '', revision: NO_STREAM, id: null }, problem);
+  }
+
+  /** Closes the books. */
+  report(): LogReport {
+    const totals = new Map<string, Map<keyof AccountSums, bigint>>();
+    let accounts = 0;
+    for (const [stream, record] of this.#streams) {
+      if (categoryOf(stream) === 'account') accounts += 1;
+      if (record.books === null) continue;
+      const { sums, problem } = record.books.close();
+      if (problem !== null)
+        this.#find({ position: record.lastPosition, stream, revision: record.revision, id: null }, problem);
+      else addTo(totals, accountOf(stream)?.unit ?? '', sums);
+    }
+    return {
+      events: this.#events,
+      streams: this.#streams.size,
+      accounts,
+      lastPosition: this.#position,
+      findings: this.#findings,
+      findingsTotal: this.#findingsTotal,
+      totals: Object.fromEntries(
+        [...totals].map(([unit, sums]) => [
+          unit,
+          Object.fromEntries([...sums].map(([sum, value]) => [sum, `${value}`])),
+        ]),
+      ) as LogReport['totals'],
+    };
+  }
+
+  #check(event: RecordedEvent): void {
+    this.#events += 1;
+    this.#checkPosition(event);
+    let stream = this.#streams.get(event.stream);
+    if (stream === undefined) {
+      const books = categoryOf(event.stream) === 'account' ? new AccountBooks() : null;
+      stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: event.position, lastRecordedAt: '', books };
+      this.#streams.set(event.stream, stream);
+    }
+    this.#checkChain(event, stream);
+    this.#checkContent(event, stream);
+    stream.revision = event.revision;
+    stream.hash = event.hash;
+    stream.lastPosition = event.position;
+  }
+
+  #checkPosition(event: RecordedEvent): void {
+    const before = Number(this.#position ?? 0);
+    const position = Number(event.position);
+    if (this.#contiguous && position !== before + 1)
+      this.#find(event, `the position should be ${String(before + 1)}: events are missing before it`);
+    else if (event.position <= (this.#position ?? '')) this.#find(event, 'the position is not after the one before it');
+    this.#position = event.position;
+  }
+
+  #checkChain(event: RecordedEvent, stream: StreamRecord): void {
+    if (event.revision !== stream.revision + 1)
+      this.#find(
+        event,
+        `the revision should be ${String(stream.revision + 1)}: events of the stream are missing before it`,
+      );
+    if (event.prevHash !== stream.hash)
+      this.#find(event, 'prevHash is not the hash of the event before it in the stream');
+    if (chainHash(event.stream, event.revision, event) !== event.hash)
+      this.#find(event, 'the hash does not fit the content');
+    const at = event.metadata.indexOf(recordedAtMark) + recordedAtMark.length;
+    const recordedAt = event.metadata.slice(at, at + 24);
+    if (recordedAt < stream.lastRecordedAt) this.#find(event, 'recordedAt is before that of the event before it');
+    stream.lastRecordedAt = recordedAt;
+  }
+
+  #checkContent(event: RecordedEvent, stream: StreamRecord): void {
+    const decoded = decodeEvent(event);
+    if (isUndecodable(decoded)) {
+      stream.books = null;
+      this.#find(event, decoded.undecodable);
+    } else if (stream.books !== null) {
+      const problem = enter(stream.books, decoded as AccountEvent);
+      if (problem === null) return;
+      stream.books = null;
+      this.#find(event, problem);
+    }
+  }
+
+  #find(where: { position: Position; stream: string; revision: number; id: string | null }, problem: string): void {
+    this.#findingsTotal += 1;
+    const { position, stream, revision, id } = where;
+    if (this.#findings.length < namedFindings)
+      this.#findings.push({ position, stream, revision, eventId: id, problem });
+  }
+}
+
+/** Data of another shape than the type promises must be a finding, not the end of the audit. */
+function enter(books: AccountBooks, event: AccountEvent): string | null {
+  try {
+    return books.enter(event);
+  } catch {
+    return `the data of this ${event.type} does not have its shape`;
+  }
+}
+
+function addTo(totals: Map<string, Map<keyof AccountSums, bigint>>, unit: string, sums: AccountSums): void {
+  const all = totals.get(unit) ?? new Map<keyof AccountSums, bigint>();
+  totals.set(unit, all);
+  for (const [sum, value] of Object.entries(sums) as [keyof AccountSums, number][])
+    all.set(sum, (all.get(sum) ?? 0n) + BigInt(value));
+}
