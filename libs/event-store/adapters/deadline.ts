@@ -1,0 +1,19 @@
+import type { Clock } from '#kernel/clock.js';
+
+/** The time that a call was given has passed; what it asked for may still happen. */
+export class DeadlinePassed extends Error {
+  override readonly name = 'DeadlinePassed';
+}
+
+/** The outcome of `work`, or DeadlinePassed after `ms` milliseconds. `work` itself goes on; its late failure is ignored. */
+export async function within<Result>(clock: Clock, ms: number, work: Promise<Result>): Promise<Result> {
+  const done = new AbortController();
+  const passed = clock.sleep(ms, done.signal).then(() => {
+    throw new DeadlinePassed(`no answer within ${ms} ms`);
+  });
+  try {
+    return await Promise.race([work, passed]);
+  } finally {
+    done.abort();
+  }
+}
