@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
+import { NodeProcess } from '../support/node-process.js';
+import { LoadProcess } from './load/load-process.js';
+import type { Job, JobResult } from './load/job.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const sources = ['--conditions=source', '--import', './test/support/run-typescript.mjs'];
+export const apiKey = 'bench-admin-key-0123456789';
+
+/** What the benchmarks share: a PostgreSQL server with durable commits, servers on databases of their own, a load generator. */
+export class Bench {
+  readonly load = new LoadProcess();
+  readonly #processes: NodeProcess[] = [];
+  #databases = 0;
+
+  private constructor(
+    readonly postgres: EmbeddedPostgres,
+    readonly pool: pg.Pool,
+    /** Rounds and seconds a round: smaller to try a benchmark out, never to quote it. */
+    readonly effort: { readonly rounds: number; readonly seconds: number; readonly warmUpSeconds: number },
+    private readonly directory: string,
+  ) {}
+
+  static async start(effort: Bench['effort']): Promise<Bench> {
+    const directory = await mkdtemp(join(tmpdir(), 'scrip-bench-'));
+    const postgres = await EmbeddedPostgres.start({ dataDir: directory });
+    return new Bench(postgres, new pg.Pool({ connectionString: postgres.url, max: 4 }), effort, directory);
+  }
+
+  async stop(): Promise<void> {
+    this.load.stop();
+    await Promise.all(this.#processes.map((process) => process.stop()));
+    await this.pool.end();
+    await this.postgres.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** The URL of a new, empty database. */
+  async database(): Promise<string> {
+    this.#databases += 1;
+    const name = `bench_${String(this.#databases)}`;
+    await this.pool.query(`create database ${name}`);
+    const url = new URL(this.postgres.url);
+    url.pathname = `/${name}`;
+    return url.href;
+  }
+
+  /** A database with Scrip's tables. */
+  async scripDatabase(): Promise<string> {
+    const url = await this.database();
+    await this.scrip(['migrate'], { DATABASE_URL: url });
+    return url;
+  }
+
+  /** Runs the built `scrip` to its end; gives what it printed. */
+  async scrip(args: readonly string[], env: Record<string, string>): Promise<string> {
+    const { PATH = '' } = process.env;
+    const { stdout } = await promisify(execFile)(process.execPath, ['dist/apps/cli/main.js', ...args], {
+      cwd: root,
+      env: { PATH, ...env },
+      maxBuffer: 2 ** 26,
+    });
+    return stdout;
+  }
+
+  api(databaseUrl: string, env: Record<string, string> = {}): Promise<NodeProcess> {
+    return this.#start(['dist/apps/api/main.js'], { DATABASE_URL: databaseUrl, PORT: '0', ...env }, 'listening');
+  }
+
+  worker(databaseUrl: string, env: Record<string, string> = {}): Promise<NodeProcess> {
+    return this.#start(
+      ['dist/apps/worker/main.js'],
+      { DATABASE_URL: databaseUrl, METRICS_PORT: '0', ...env },
+      'working',
+    );
+  }
+
+  baseline(databaseUrl: string, poolSize: number): Promise<NodeProcess> {
+    return this.#start(
+      [...sources, 'test/bench/baseline/server.ts'],
+      { DATABASE_URL: databaseUrl, POOL_SIZE: String(poolSize) },
+      'listening',
+    );
+  }
+
+  run(
+    server: NodeProcess,
+    job: Omit<Job, 'host' | 'port' | 'apiKey' | 'warmUpSeconds' | 'seconds' | 'atMost'> & Partial<Job>,
+  ): Promise<JobResult> {
+    const { hostname, port } = new URL(server.url);
+    const { seconds, warmUpSeconds } = this.effort;
+    return this.load.run({ host: hostname, port: Number(port), apiKey, seconds, warmUpSeconds, atMost: null, ...job });
+  }
+
+  async #start(args: readonly string[], env: Record<string, string>, readyWhen: string): Promise<NodeProcess> {
+    const process = await NodeProcess.start({
+      args,
+      readyWhen,
+      env: { ADMIN_API_KEY: apiKey, NODE_ENV: 'production', ...env },
+    });
+    this.#processes.push(process);
+    return process;
+  }
+}
+
+/** One line of the table: what was measured, and whether it reaches its bar. */
+export type Figure = {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly bar: { readonly atLeast: number } | { readonly atMost: number } | null;
+  /** What else the rounds showed: medians, latencies, statuses. */
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+export type Benchmark = (bench: Bench) => Promise<readonly Figure[]>;

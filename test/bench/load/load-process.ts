@@ -1,0 +1,23 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import type { Job, JobResult } from './job.js';
+
+/** The load generator in its own process; one job at a time. */
+export class LoadProcess {
+  readonly #child: ChildProcess = fork(new URL('generator.ts', import.meta.url), { execArgv: process.execArgv });
+
+  /** Runs a job to its end. Rejects when the server could not be reached at all. */
+  run(job: Job): Promise<JobResult> {
+    return new Promise((resolve, reject) => {
+      this.#child.once('message', (message: { result: JobResult } | { failed: string }) => {
+        if ('result' in message) resolve(message.result);
+        else reject(new Error(`load generator: ${message.failed}`));
+      });
+      this.#child.send(job);
+    });
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+}

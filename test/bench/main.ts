@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { Bench } from './bench.js';
+import type { Benchmark, Figure } from './bench.js';
+import { consumeHot, consumeSpread } from './consume.js';
+import { describeMachine } from './machine.js';
+
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  'consume-spread': consumeSpread,
+  'consume-hot': consumeHot,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '10' },
+    'warm-up': { type: 'string', default: '3' },
+  },
+});
+const unknown = positionals.filter((name) => !(name in benchmarks));
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benchmarks).join(', ')}.`);
+  process.exit(2);
+}
+
+const bench = await Bench.start({
+  rounds: Number(values.rounds),
+  seconds: Number(values.seconds),
+  warmUpSeconds: Number(values['warm-up']),
+});
+try {
+  const machine = await describeMachine(bench.pool);
+  console.log(JSON.stringify(machine, null, 2));
+  const figures: Figure[] = [];
+  for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
+    const found = await benchmarks[name]!(bench);
+    figures.push(...found);
+    for (const figure of found) {
+      console.log(line(figure));
+      if (Object.keys(figure.detail).length > 0) console.log(JSON.stringify(figure.detail, null, 2));
+    }
+  }
+  console.log(['', ...figures.map(line)].join('\n'));
+  if (values.json !== undefined)
+    await writeFile(values.json, JSON.stringify({ machine, effort: bench.effort, figures }, null, 2));
+} finally {
+  await bench.stop();
+}
+
+function line({ name, value, unit, bar }: Figure): string {
+  const shown = `${name.padEnd(28)} ${value.toFixed(value < 100 ? 2 : 0).padStart(10)} ${unit}`;
+  if (bar === null) return shown;
+  const reached = 'atLeast' in bar ? value >= bar.atLeast : value <= bar.atMost;
+  const asked = 'atLeast' in bar ? `≥ ${String(bar.atLeast)}` : `≤ ${String(bar.atMost)}`;
+  return `${shown.padEnd(70)} ${asked.padEnd(12)} ${reached ? 'reached' : 'NOT REACHED'}`;
+}
