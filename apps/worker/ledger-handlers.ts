@@ -28,7 +28,8 @@ export function ledgerHandlers(parts: HandlerParts) {
     account: new CommandHandler(accountDecider, withCodec),
     customer: new CommandHandler(customerDecider, withCodec),
     catalog: new CommandHandler(catalogDecider, withCodec),
-    stripeEvent: new CommandHandler(stripeEventDecider, withCodec),
+    // Their states hold whole webhooks, and each is used once or twice.
+    stripeEvent: new CommandHandler(stripeEventDecider, { ...withCodec, limits: { cachedStreams: 500 } }),
     subscription: new CommandHandler(subscriptionDecider, withCodec),
     payment: new CommandHandler(paymentDecider, withCodec),
     invoice: new CommandHandler(invoiceDecider, withCodec),

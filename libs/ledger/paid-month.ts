@@ -24,11 +24,15 @@ export function monthsIn(periodStart: Instant, periodEnd: Instant): number {
   return months;
 }
 
-/** The share of a period's cost that belongs to month `index` of `months`; the shares add up to the cost exactly. */
+/**
+ * The share of a period's cost that belongs to month `index` of `months`; the shares add up to the cost exactly. Null for a
+ * share of nothing.
+ */
 export function costOfMonth(cost: Money | null, index: number, months: number): Money | null {
   if (cost === null) return null;
   const until = proportion(cost.amount, index + 1, months);
-  return { amount: until - proportion(cost.amount, index, months), currency: cost.currency };
+  const share = until - proportion(cost.amount, index, months);
+  return share === 0 ? null : { amount: share, currency: cost.currency };
 }
 
 /**

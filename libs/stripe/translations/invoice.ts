@@ -1,8 +1,8 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
-import { msOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
+import { allotmentKey, dripKey, periodName } from '#ledger/allowance-keys.js';
 import { planOfStripePrice } from '#ledger/catalog.js';
 import type { Plan } from '#ledger/catalog.js';
 import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
@@ -130,7 +130,7 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
   if (periodEnd <= periodStart) return park('unknown_shape', invoice.id, 'a line ends before it starts');
   const net = lines.reduce((sum, line) => sum + netOf(line), 0);
   const cost = costOf(net, invoice.currency);
-  const name = `${itemId}:${String(msOf(periodStart) / 1000)}`;
+  const name = periodName(itemId, periodStart);
   const record: FactCommand = {
     to: 'subscription',
     stream: subscriptionStream(subscriptionId),
@@ -155,7 +155,7 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
   const grant: FactCommand = {
     to: 'account',
     stream: accountStream(customerId, DEFAULT_UNIT),
-    key: yearly ? `drip:${name}:0` : `allotment:${name}`,
+    key: yearly ? dripKey(name, 0) : allotmentKey(name),
     command: {
       type: 'GrantCredits',
       amount: creditsPerMonth,

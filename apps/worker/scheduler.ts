@@ -1,0 +1,166 @@
+import type { CommandRequest } from '#event-store/command.js';
+import type { Clock } from '#kernel/clock.js';
+import { instantOf, monthAfter, monthOf } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+import { accountStream, catalogStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
+import type { CatalogState } from '#ledger/catalog.js';
+import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import type { DueAllowance } from '#projections/allowances.js';
+import type { DueAccount } from '#projections/due-accounts.js';
+import type { Agenda } from './agenda.js';
+import { eachBounded } from './bounded.js';
+import { refusalOf, TryAgainLater } from './ledger-handlers.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
+
+const PAGE = 500;
+const CONCURRENCY = 32;
+/** How long an account that refused its allowance (it is frozen or closed) is left alone. */
+const REFUSED_MS = 300_000;
+const REMEMBERED_REFUSALS = 10_000;
+
+/** What one account's work came to, for the log. */
+export type SchedulerReport = { readonly stream: string; readonly problem: string };
+
+/**
+ * Does what time asks for: records expiries, activations and holds timed out, and grants monthly allowances. Any number of
+ * workers may run it at once and after any downtime: an account records each change once, and each month of credits has its key.
+ */
+export class Scheduler {
+  readonly #handlers: LedgerHandlers;
+  readonly #agenda: Agenda;
+  readonly #clock: Clock;
+  readonly #report: (report: SchedulerReport) => void;
+  readonly #leftAloneUntil = new Map<string, number>();
+
+  constructor(parts: {
+    handlers: LedgerHandlers;
+    agenda: Agenda;
+    clock: Clock;
+    report: (report: SchedulerReport) => void;
+  }) {
+    this.#handlers = parts.handlers;
+    this.#agenda = parts.agenda;
+    this.#clock = parts.clock;
+    this.#report = parts.report;
+  }
+
+  /** Works through everything that is due now, in pages. Ends early, between pages, when `signal` aborts. */
+  async runOnce(signal: AbortSignal): Promise<void> {
+    const now = instantOf(this.#clock.now());
+    await this.#recordDue(now, signal);
+    await this.#grantAllowances(now, signal);
+  }
+
+  async #recordDue(now: Instant, signal: AbortSignal): Promise<void> {
+    await inPages<DueAccount>(
+      signal,
+      (after) => this.#agenda.accounts(now, after, PAGE),
+      ({ stream }) =>
+        this.#guarded(stream, async () => {
+          await refusalOf(this.#handlers.account.execute(request(stream, null, { type: 'RecordDue' })));
+        }),
+    );
+  }
+
+  async #grantAllowances(now: Instant, signal: AbortSignal): Promise<void> {
+    let catalog: CatalogState | null = null;
+    await inPages<DueAllowance>(
+      signal,
+      (after) => this.#agenda.allowances(now, after, PAGE),
+      async (due) => {
+        if ((this.#leftAloneUntil.get(due.id) ?? 0) > this.#clock.now()) return;
+        catalog ??= (await this.#handlers.catalog.load(catalogStream)).state;
+        const month = monthOfCredits(due, catalog, now);
+        if (month === null) return this.#leaveAlone(due.id);
+        const stream = accountStream(due.customerId, DEFAULT_UNIT);
+        await this.#guarded(stream, async () => {
+          const refusal = await refusalOf(this.#handlers.account.execute(request(stream, month.key, month.command)));
+          if (refusal !== null) this.#leaveAlone(due.id);
+        });
+      },
+    );
+  }
+
+  #leaveAlone(id: string): void {
+    if (this.#leftAloneUntil.size >= REMEMBERED_REFUSALS) this.#leftAloneUntil.clear();
+    this.#leftAloneUntil.set(id, this.#clock.now() + REFUSED_MS);
+  }
+
+  /** One account's trouble does not keep the others waiting; it stays on the agenda. */
+  async #guarded(stream: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof TryAgainLater) throw error;
+      this.#report({ stream, problem: error instanceof Error ? `${error.name}: ${error.message}` : 'unknown' });
+    }
+  }
+}
+
+/** Calls `work` for every item of every page, bounded; a page after the last item of the one before. */
+async function inPages<Item>(
+  signal: AbortSignal,
+  page: (after: Item | null) => Promise<readonly Item[]>,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  for (let after: Item | null = null; !signal.aborted;) {
+    const items: readonly Item[] = await page(after);
+    await eachBounded(items, CONCURRENCY, work);
+    const last = items.at(-1);
+    if (last === undefined || items.length < PAGE) return;
+    after = last;
+  }
+}
+
+function request(stream: string, key: string | null, command: AccountCommand): CommandRequest<AccountCommand> {
+  return {
+    stream,
+    command,
+    key,
+    origin: 'scheduler',
+    fingerprint: null,
+    actor: 'scheduler',
+    causationId: null,
+    correlationId: key ?? stream,
+  };
+}
+
+/**
+ * The month of credits that is due. A free plan gives the present calendar month only: months that have wholly passed are not
+ * given later. A paid month is always given. Null when the plan gives nothing.
+ */
+function monthOfCredits(
+  due: DueAllowance,
+  catalog: CatalogState,
+  now: Instant,
+): { readonly key: string; readonly command: AccountCommand } | null {
+  const { paid, planId, subscriptionId } = due;
+  const metadata = { plan: planId, subscription: subscriptionId };
+  const common = { type: 'GrantCredits', priority: 50, effectiveAt: null, description: null, metadata } as const;
+  if (paid !== null) {
+    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId } = paid;
+    const command: AccountCommand = {
+      ...common,
+      amount: creditsPerMonth,
+      source: 'subscription',
+      expiresAt: endOfMonth(periodStart, periodEnd, index, now),
+      costBasis: costOfMonth(cost, index, monthsIn(periodStart, periodEnd)),
+      paymentReference: invoiceId,
+    };
+    return { key: dripKey(period, index), command };
+  }
+  const plan = catalog.plans.get(planId)?.item;
+  if (plan === undefined || !plan.free || plan.creditsPerMonth === 0) return null;
+  const month = monthOf(now);
+  const command: AccountCommand = {
+    ...common,
+    amount: plan.creditsPerMonth,
+    source: 'free_tier',
+    expiresAt: monthAfter(month),
+    costBasis: null,
+    paymentReference: null,
+  };
+  return { key: freeMonthKey(planId, month), command };
+}
