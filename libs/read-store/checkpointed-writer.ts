@@ -1,0 +1,138 @@
+import { assert } from '#kernel/assert.js';
+import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import { tableOf } from './generations.js';
+import { relevant } from './projection.js';
+import type { EventSharing, ProjectedEvent, Projection, ProjectionWriter } from './projection.js';
+import { literal, ReadDatabaseError, SCHEMA } from './read-database.js';
+import type { Session } from './read-database.js';
+
+/** Somebody else moved the checkpoint: this runner is not the one that works any more. */
+export class Fenced extends Error {
+  override readonly name = 'Fenced';
+}
+
+/** The projection cannot go on past this event. Everything before it is applied. */
+export class Halted extends Error {
+  override readonly name = 'Halted';
+  constructor(
+    readonly position: Position,
+    readonly reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+/** The same bytes would fail again: anything but the database being away or busy, or another runner at work. */
+function isPoison(error: unknown): boolean {
+  if (error instanceof Fenced) return false;
+  if (error instanceof ReadDatabaseError) return error.sqlState !== null && /^2[23]/.test(error.sqlState);
+  return true;
+}
+
+/**
+ * Applies batches to one generation, exactly once: rows and checkpoint move in one transaction, which first locks the
+ * checkpoint and compares it with where this writer believes to be. These commits do not wait for the disk: a crash loses
+ * rows and checkpoint together.
+ */
+export class CheckpointedWriter<Event> {
+  position: Position;
+  readonly #session: Session;
+  readonly #projection: Projection<Event>;
+  readonly #sharing: EventSharing<Event>;
+  readonly #generation: number;
+  #writer: ProjectionWriter<Event>;
+
+  constructor(
+    session: Session,
+    projection: Projection<Event>,
+    generation: number,
+    position: Position,
+    sharing: EventSharing<Event>,
+  ) {
+    this.#session = session;
+    this.#projection = projection;
+    this.#generation = generation;
+    this.position = position;
+    this.#sharing = sharing;
+    this.#writer = this.#freshWriter();
+  }
+
+  /**
+   * Applies the batch and moves the checkpoint behind it. A batch that fails for its content is cut in halves until the
+   * event at fault is found. Throws Halted at that event, Fenced, or ReadDatabaseError.
+   */
+  async apply(batch: readonly RecordedEvent[]): Promise<void> {
+    let rest = batch;
+    let size = batch.length;
+    while (rest.length > 0) {
+      const part = rest.slice(0, size);
+      try {
+        await this.#commit(part);
+        rest = rest.slice(part.length);
+      } catch (error) {
+        this.#writer = this.#freshWriter();
+        if (!isPoison(error)) throw error;
+        const [event] = part;
+        if (part.length === 1 && event !== undefined)
+          throw new Halted(event.position, error instanceof Error ? error.message : 'unknown');
+        size = Math.ceil(part.length / 2);
+      }
+    }
+  }
+
+  /** Writes rows and checkpoint in the transaction that the caller has begun on the session, and holds the lock in. */
+  async applyWithin(batch: readonly RecordedEvent[]): Promise<void> {
+    const last = this.#assertInOrder(batch);
+    await this.#writer.apply(this.#session, relevant(this.#projection, batch, this.#sharing));
+    await this.#session.script(`update ${SCHEMA}.projection_checkpoints set position = ${last} where ${this.#row}`);
+    this.position = last;
+  }
+
+  get #row(): string {
+    return `name = ${literal(this.#projection.name)} and generation = ${String(this.#generation)}`;
+  }
+
+  #freshWriter(): ProjectionWriter<Event> {
+    return this.#projection.open((name) => tableOf(name, this.#generation));
+  }
+
+  #assertInOrder(batch: readonly RecordedEvent[]): Position {
+    let last = this.position;
+    for (const { position } of batch) {
+      assert(/^\d{19}$/.test(position) && position > last, 'the log gave events out of order');
+      last = position;
+    }
+    return last;
+  }
+
+  async #commit(batch: readonly RecordedEvent[]): Promise<void> {
+    const last = this.#assertInOrder(batch);
+    const events = relevant(this.#projection, batch, this.#sharing);
+    const expected = `${this.#row} and position = ${this.position} and state = 'running' and role <> 'retired'`;
+    const move = `update ${SCHEMA}.projection_checkpoints set position = ${last} where`;
+    if (events.length === 0) {
+      const moved = await this.#session.script(
+        `begin; set local synchronous_commit = off; ${move} ${expected} returning 1; commit`,
+      );
+      if (moved.length === 0) throw new Fenced();
+    } else {
+      await this.#inTransaction(expected, events, `${move} ${this.#row}`);
+    }
+    this.position = last;
+  }
+
+  async #inTransaction(expected: string, events: readonly ProjectedEvent<Event>[], move: string): Promise<void> {
+    const session = this.#session;
+    try {
+      const held = await session.script(
+        `begin; set local synchronous_commit = off; select 1 from ${SCHEMA}.projection_checkpoints where ${expected} for update`,
+      );
+      if (held.length === 0) throw new Fenced();
+      await this.#writer.apply(session, events);
+      await session.script(`${move}; commit`);
+    } catch (error) {
+      await session.script('rollback').catch(() => undefined);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import type { Clock } from '#kernel/clock.js';
+import type { EventStore, Position } from '#event-store/event-store.js';
+import { joined } from './batches.js';
+import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
+import { compareGeneration } from './compare.js';
+import { generationsOf, switchTo } from './generations.js';
+import type { Generation } from './generations.js';
+import type { EventSharing, Projection } from './projection.js';
+import { literal, SCHEMA } from './read-database.js';
+import type { ReadDatabase, Session } from './read-database.js';
+
+/** What happened to a projection that somebody should know. */
+export type ProjectionReport = {
+  readonly projection: string;
+  readonly generation: number | null;
+  readonly kind: 'halted' | 'failing' | 'switched';
+  readonly position: Position | null;
+  readonly reason: string;
+};
+
+export type Running<Event> = {
+  readonly store: EventStore;
+  readonly db: ReadDatabase;
+  readonly clock: Clock;
+  readonly sharing: EventSharing<Event>;
+  readonly report: (report: ProjectionReport) => void;
+};
+
+const BATCH_MAX = 4000;
+const LOCK_POLL_MS = 300;
+const HALTED_POLL_MS = 1000;
+const BACKOFF_MAX_MS = 5000;
+const SESSION_TIMEOUT_MS = 60_000;
+
+type Work<Event> = (
+  running: Running<Event>,
+  projection: Projection<Event>,
+  session: Session,
+  generation: Generation,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** Keeps the live generation up to date until it is replaced or `signal` aborts. A second process waits until the first is gone. */
+export const runLive = <Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  generation: number,
+  signal: AbortSignal,
+): Promise<void> => keepTrying(running, projection, generation, 'live', follow, signal);
+
+/** Fills a building generation, compares it with an independent fold, and makes it the live one. */
+export const runBuilding = <Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  generation: number,
+  signal: AbortSignal,
+): Promise<void> => keepTrying(running, projection, generation, 'building', build, signal);
+
+async function keepTrying<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  generation: number,
+  role: Generation['role'],
+  work: Work<Event>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      if ((await attempt(running, projection, generation, role, work, signal)) === 'over') return;
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      failures = error instanceof Fenced ? 0 : failures + 1;
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+      running.report({ projection: projection.name, generation, kind: 'failing', position: null, reason });
+      const pause = Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10));
+      await running.clock.sleep(pause * (0.5 + running.clock.random() / 2), signal);
+    }
+  }
+}
+
+async function attempt<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  number: number,
+  role: Generation['role'],
+  work: Work<Event>,
+  signal: AbortSignal,
+): Promise<'over' | 'again'> {
+  const session = await running.db.session(`projection ${projection.name}`, SESSION_TIMEOUT_MS);
+  try {
+    await session.script('set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3');
+    if (!(await lock(session, projection.name, number, running.clock, signal))) return 'over';
+    await setRunning(session, projection.name, number);
+    while (!signal.aborted) {
+      const generation = await generationOf(session, projection.name, number);
+      if (generation?.role !== role) return 'over';
+      try {
+        await work(running, projection, session, generation, signal);
+        if (role === 'building') return 'over';
+      } catch (error) {
+        if (!(error instanceof Halted)) throw error;
+        running.report({
+          projection: projection.name,
+          generation: number,
+          kind: 'halted',
+          position: error.position,
+          reason: error.reason,
+        });
+        await setHalted(session, projection.name, number, error);
+        await untilRunning(session, projection.name, number, running.clock, signal);
+      }
+    }
+    return 'over';
+  } finally {
+    await session.close();
+  }
+}
+
+async function lock(
+  session: Session,
+  name: string,
+  generation: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const key = `hashtextextended(${literal(`${SCHEMA}/run/${name}/${String(generation)}`)}, 0)`;
+  while (!signal.aborted) {
+    const [row] = await session.script<{ locked: boolean }>(`select pg_try_advisory_lock(${key}) as locked`);
+    if (row?.locked === true) return true;
+    await clock.sleep(LOCK_POLL_MS, signal);
+  }
+  return false;
+}
+
+const rowOf = (name: string, generation: number): string =>
+  `name = ${literal(name)} and generation = ${String(generation)}`;
+
+const generationOf = async (session: Session, name: string, number: number): Promise<Generation | undefined> =>
+  (await generationsOf(session)).find((each) => each.name === name && each.generation === number);
+
+async function setRunning(session: Session, name: string, generation: number): Promise<void> {
+  await session.script(`update ${SCHEMA}.projection_checkpoints set state = 'running', halted_position = null, halted_reason = null
+    where ${rowOf(name, generation)} and state = 'halted'`);
+}
+
+async function setHalted(session: Session, name: string, generation: number, halted: Halted): Promise<void> {
+  await session.script(`update ${SCHEMA}.projection_checkpoints
+    set state = 'halted', halted_position = ${halted.position}, halted_reason = ${literal(halted.reason.slice(0, 1000))}
+    where ${rowOf(name, generation)}`);
+}
+
+async function untilRunning(
+  session: Session,
+  name: string,
+  generation: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(HALTED_POLL_MS, signal);
+    if ((await generationOf(session, name, generation))?.state !== 'halted') return;
+  }
+}
+
+async function follow<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  session: Session,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = new CheckpointedWriter(
+    session,
+    projection,
+    generation.generation,
+    generation.position,
+    running.sharing,
+  );
+  // The subscription must end with this attempt, also when no further event ever comes.
+  const ending = new AbortController();
+  try {
+    const pages = running.store.subscribe(generation.position, AbortSignal.any([signal, ending.signal]));
+    for await (const batch of joined(pages, BATCH_MAX)) await writer.apply(batch);
+  } finally {
+    ending.abort();
+  }
+}
+
+async function build<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  session: Session,
+  generation: Generation,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = new CheckpointedWriter(
+    session,
+    projection,
+    generation.generation,
+    generation.position,
+    running.sharing,
+  );
+  await catchUp(running, projection, session, writer, signal);
+  if (signal.aborted) return;
+  const comparison = await compareGeneration(running, projection, generation.generation, { signal });
+  if (signal.aborted) return;
+  const [difference] = comparison.differences;
+  if (difference !== undefined) {
+    const { table, key, column } = difference;
+    throw new Halted(
+      comparison.position,
+      `the rebuilt tables differ from the fold of the log, first in ${table} ${key} ${column}`,
+    );
+  }
+  while (!signal.aborted) {
+    await catchUp(running, projection, session, writer, signal);
+    if (signal.aborted) return;
+    if (!(await takeOver(running, projection, session, writer, generation))) continue;
+    running.report({
+      projection: projection.name,
+      generation: generation.generation,
+      kind: 'switched',
+      position: writer.position,
+      reason: 'rebuilt',
+    });
+    return;
+  }
+}
+
+const liveOf = async (session: Session, name: string): Promise<Generation> => {
+  const live = (await generationsOf(session)).find((each) => each.name === name && each.role === 'live');
+  if (live === undefined) throw new Fenced();
+  return live;
+};
+
+/** Applies the log until the building generation has been where the live one is. */
+async function catchUp<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  session: Session,
+  writer: CheckpointedWriter<Event>,
+  signal: AbortSignal,
+): Promise<void> {
+  const goal = (await liveOf(session, projection.name)).position;
+  while (writer.position < goal && !signal.aborted) {
+    const batch = await running.store.readAll(writer.position, BATCH_MAX);
+    if (batch.length === 0) throw new Fenced('the log ends before the live projection');
+    await writer.apply(batch);
+  }
+}
+
+/**
+ * One transaction: holds the live generation still, applies the few events that it is ahead, and switches. False when it is
+ * too far ahead to be held that long.
+ */
+async function takeOver<Event>(
+  running: Running<Event>,
+  projection: Projection<Event>,
+  session: Session,
+  writer: CheckpointedWriter<Event>,
+  building: Generation,
+): Promise<boolean> {
+  return session.transaction(async () => {
+    await session.script(
+      `select 1 from ${SCHEMA}.projection_checkpoints where name = ${literal(projection.name)} order by generation for update`,
+    );
+    const live = await liveOf(session, projection.name);
+    if (writer.position < live.position) {
+      const batch = await running.store.readAll(writer.position, BATCH_MAX);
+      const rest = batch.filter(({ position }) => position <= live.position);
+      if (rest.at(-1)?.position !== live.position) return false;
+      await writer.applyWithin(rest);
+    }
+    await switchTo(session, projection, live, building);
+    return true;
+  });
+}

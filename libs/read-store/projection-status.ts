@@ -1,0 +1,46 @@
+import { metadataOf } from '#event-store/event-store.js';
+import type { EventStore, Position } from '#event-store/event-store.js';
+import { generationsOf } from './generations.js';
+import type { Generation } from './generations.js';
+import type { Reader } from './read-database.js';
+
+export type ProjectionStatus = {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+  readonly role: Generation['role'];
+  readonly state: 'running' | 'halted';
+  readonly position: Position;
+  readonly head: Position;
+  /** How long the oldest event that is not applied yet has been in the log; 0 when there is none. */
+  readonly lagSeconds: number;
+  readonly haltedPosition: Position | null;
+  readonly haltedReason: string | null;
+  readonly rebuildRequested: boolean;
+};
+
+/**
+ * How far every projection is, the generations being built included.
+ * @param now milliseconds since the epoch. Errors: ReadDatabaseError, StoreUnavailable.
+ */
+export async function projectionStatus(
+  reader: Reader,
+  store: EventStore,
+  now: number,
+): Promise<readonly ProjectionStatus[]> {
+  const generations = (await generationsOf(reader)).filter(({ role }) => role !== 'retired');
+  const head = await store.head();
+  return Promise.all(
+    generations.map(async ({ tables: _tables, ...generation }) => ({
+      ...generation,
+      head,
+      lagSeconds: await lagOf(store, generation.position, head, now),
+    })),
+  );
+}
+
+async function lagOf(store: EventStore, position: Position, head: Position, now: number): Promise<number> {
+  if (position >= head) return 0;
+  const [next] = await store.readAll(position, 1);
+  return next === undefined ? 0 : Math.max(0, (now - Date.parse(metadataOf(next).recordedAt)) / 1000);
+}

@@ -1,0 +1,113 @@
+import { metadataOf } from '#event-store/event-store.js';
+import type { EventMetadata, RecordedEvent } from '#event-store/event-store.js';
+import type { Reader } from './read-database.js';
+import type { Table, Value } from './tables.js';
+
+/** What turns stored events into today's shape, or says why it cannot. */
+export type Decode<Event> = (stored: RecordedEvent) => Event | { readonly undecodable: string };
+
+/** Work stops here until somebody acts: the event cannot be applied, and skipping it would lose money. */
+export class PoisonEvent extends Error {
+  override readonly name = 'PoisonEvent';
+}
+
+/** A stored event with its content, decoded at most once however many projections look at it. */
+export class ProjectedEvent<Event> {
+  readonly recorded: RecordedEvent;
+  readonly #decode: Decode<Event>;
+  #event: Event | undefined;
+  #metadata: EventMetadata | undefined;
+
+  constructor(recorded: RecordedEvent, decode: Decode<Event>) {
+    this.recorded = recorded;
+    this.#decode = decode;
+  }
+
+  /** Throws PoisonEvent when it cannot be decoded. */
+  get event(): Event {
+    if (this.#event === undefined) {
+      const decoded = this.#decode(this.recorded);
+      if (typeof decoded === 'object' && decoded !== null && 'undecodable' in decoded)
+        throw new PoisonEvent(decoded.undecodable);
+      this.#event = decoded as Event;
+    }
+    return this.#event;
+  }
+
+  get metadata(): EventMetadata {
+    this.#metadata ??= metadataOf(this.recorded);
+    return this.#metadata;
+  }
+}
+
+/** Shares decoded events between the projections of a process, as long as the store gives out the same objects. */
+export class EventSharing<Event> {
+  readonly #shared = new WeakMap<RecordedEvent, ProjectedEvent<Event>>();
+  readonly #decode: Decode<Event>;
+
+  constructor(decode: Decode<Event>) {
+    this.#decode = decode;
+  }
+
+  of(recorded: RecordedEvent): ProjectedEvent<Event> {
+    let event = this.#shared.get(recorded);
+    if (event === undefined) {
+      event = new ProjectedEvent(recorded, this.#decode);
+      this.#shared.set(recorded, event);
+    }
+    return event;
+  }
+}
+
+/**
+ * Writes one generation of a projection. `apply` folds the batch in memory and writes rows in few statements, inside the
+ * caller's transaction. It may keep what it wrote to save reading it again: after a failure it is thrown away.
+ */
+export interface ProjectionWriter<Event> {
+  apply(transaction: Reader, batch: readonly ProjectedEvent<Event>[]): Promise<void>;
+}
+
+export type ExpectedRow = { readonly table: string; readonly row: { readonly [column: string]: Value } };
+
+/** An independent fold: gives each row that must exist once it cannot change any more, the others at the end. */
+export interface OracleFold<Event> {
+  add(event: ProjectedEvent<Event>): Iterable<ExpectedRow>;
+  rest(): Iterable<ExpectedRow>;
+}
+
+export type Oracle<Event> = {
+  /** Events and rows with different keys have nothing to do with each other, so they can be folded apart. */
+  readonly keyOf: (event: RecordedEvent) => string;
+  readonly fold: () => OracleFold<Event>;
+};
+
+export type Projection<Event> = {
+  readonly name: string;
+  /** Raised whenever tables or handlers change their meaning: the worker then builds it anew beside the old one. */
+  readonly version: number;
+  /** The stream categories it looks at; events of others pass by undecoded. */
+  readonly categories: readonly string[];
+  readonly tables: readonly Table[];
+  /** One entry per event type of these categories; a type without an entry halts the projection. */
+  readonly handlers: { readonly [type: string]: unknown };
+  /** `table` gives the full name of a table of the generation to write. */
+  readonly open: (table: (name: string) => string) => ProjectionWriter<Event>;
+  readonly oracle: Oracle<Event>;
+};
+
+/** The events of a batch that the projection acts upon; those it must not skip and cannot read throw PoisonEvent later. */
+export function relevant<Event>(
+  projection: Projection<Event>,
+  batch: readonly RecordedEvent[],
+  sharing: EventSharing<Event>,
+): readonly ProjectedEvent<Event>[] {
+  const chosen: ProjectedEvent<Event>[] = [];
+  for (const recorded of batch) {
+    const hyphen = recorded.stream.indexOf('-');
+    const category = hyphen < 0 ? recorded.stream : recorded.stream.slice(0, hyphen);
+    if (!projection.categories.includes(category)) continue;
+    if (projection.handlers[recorded.type] === 'ignored') continue;
+    chosen.push(sharing.of(recorded));
+  }
+  return chosen;
+}

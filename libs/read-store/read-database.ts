@@ -1,0 +1,217 @@
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, DummyDriver, Kysely } from 'kysely';
+import type { Compilable } from 'kysely';
+import pg from 'pg';
+import type { Clock } from '#kernel/clock.js';
+
+/** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not made. */
+export class ReadDatabaseError extends Error {
+  override readonly name = 'ReadDatabaseError';
+  constructor(
+    readonly sqlState: string | null,
+    message: string,
+    options?: { cause: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/** One statement. With a name it is prepared once per connection; equal names must mean equal texts. */
+export type Statement = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
+
+/** What can be asked for rows: the whole database, or one transaction of it. bigint columns arrive as text. */
+export interface Reader {
+  query<Row>(statement: Statement): Promise<readonly Row[]>;
+  /** Runs what a `queryBuilder` built. */
+  rows<Row>(query: Compilable<Row>): Promise<readonly Row[]>;
+}
+
+/** The schema of all read models. */
+export const SCHEMA = 'scrip_read';
+
+/** The role that customers' queries run under; the policies of every table with `customer_id` are written for it. */
+export const READER_ROLE = 'scrip_reader';
+
+/** A Kysely that only builds: typed SQL over `Tables` of the read schema, run by any Reader. */
+export function queryBuilder<Tables>(): Kysely<Tables> {
+  const kysely = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  return kysely.withSchema(SCHEMA);
+}
+
+type Queryable = { query(config: pg.QueryConfig): Promise<pg.QueryResult<pg.QueryResultRow>> };
+
+async function ask<Row>(on: Queryable, statement: Statement): Promise<readonly Row[]> {
+  try {
+    const { name, text, values } = statement;
+    const result = await on.query({ ...(name === undefined ? {} : { name }), text, values: [...(values ?? [])] });
+    return result.rows as Row[];
+  } catch (error) {
+    throw asReadDatabaseError(error);
+  }
+}
+
+const compiled = (query: Compilable): Statement => {
+  const { sql, parameters } = query.compile();
+  return { text: sql, values: parameters };
+};
+
+/** The message of a server error may quote data; only its class and the names of things are kept. */
+function asReadDatabaseError(error: unknown): ReadDatabaseError {
+  if (error instanceof ReadDatabaseError) return error;
+  if (error instanceof pg.DatabaseError && error.code !== undefined) {
+    const about = [error.schema, error.table, error.column, error.constraint]
+      .filter((part) => part !== undefined)
+      .join('.');
+    return new ReadDatabaseError(error.code, `PostgreSQL error ${error.code}${about === '' ? '' : ` (${about})`}`, {
+      cause: error,
+    });
+  }
+  return new ReadDatabaseError(null, 'the read database did not answer', { cause: error });
+}
+
+/** A connection of its own, for work that holds locks across statements. When it is lost, so are its locks. */
+export class Session implements Reader {
+  readonly #client: pg.Client;
+  #ended = false;
+
+  constructor(client: pg.Client) {
+    this.#client = client;
+  }
+
+  query<Row>(statement: Statement): Promise<readonly Row[]> {
+    return ask<Row>(this.#client, statement);
+  }
+
+  rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
+    return this.query<Row>(compiled(query));
+  }
+
+  /** Several statements in one round trip, without parameters; the rows of all of them. */
+  async script<Row>(text: string): Promise<readonly Row[]> {
+    try {
+      const results = (await this.#client.query(text)) as unknown as pg.QueryResult | readonly pg.QueryResult[];
+      const all = Array.isArray(results) ? (results as readonly pg.QueryResult[]) : [results as pg.QueryResult];
+      return all.flatMap(({ rows }) => rows as Row[]);
+    } catch (error) {
+      throw asReadDatabaseError(error);
+    }
+  }
+
+  /** One transaction around `work`; rolled back when it throws. `begin` may add settings after `begin;`. */
+  async transaction<Result>(work: (session: Session) => Promise<Result>, begin = 'begin'): Promise<Result> {
+    await this.script(begin);
+    try {
+      const result = await work(this);
+      await this.script('commit');
+      return result;
+    } catch (error) {
+      await this.script('rollback').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#client.end().catch(() => undefined);
+  }
+}
+
+export type ReadDatabaseOptions = {
+  readonly clock: Clock;
+  /** Connections for queries; sessions come on top. Default 8. */
+  readonly poolSize?: number;
+  /** After how many milliseconds a query is given up. Default 15,000. */
+  readonly queryTimeoutMs?: number;
+};
+
+/** The read models' database, open. Every failure is a ReadDatabaseError. */
+export class ReadDatabase implements Reader {
+  readonly clock: Clock;
+  readonly #pool: pg.Pool;
+  readonly #connection: pg.ClientConfig;
+
+  constructor(url: string, options: ReadDatabaseOptions) {
+    this.clock = options.clock;
+    this.#connection = { connectionString: url, connectionTimeoutMillis: 5000, keepAlive: true };
+    const timeout = options.queryTimeoutMs ?? 15_000;
+    this.#pool = new pg.Pool({
+      ...this.#connection,
+      max: options.poolSize ?? 8,
+      statement_timeout: timeout,
+      query_timeout: timeout + 1000,
+      application_name: 'scrip read',
+    });
+    // The pool replaces a connection that breaks while idle; queries report their own failures.
+    this.#pool.on('error', () => undefined);
+  }
+
+  query<Row>(statement: Statement): Promise<readonly Row[]> {
+    return ask<Row>(this.#pool, statement);
+  }
+
+  rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
+    return this.query<Row>(compiled(query));
+  }
+
+  /** A connection of its own; the caller closes it. No time limit unless `queryTimeoutMs` is given. */
+  async session(name: string, queryTimeoutMs?: number): Promise<Session> {
+    const client = new pg.Client({
+      ...this.#connection,
+      application_name: `scrip ${name}`,
+      ...(queryTimeoutMs === undefined
+        ? {}
+        : { statement_timeout: queryTimeoutMs, query_timeout: queryTimeoutMs + 1000 }),
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw asReadDatabaseError(error);
+    }
+    return new Session(client);
+  }
+
+  /** One transaction on a pooled connection. `begin` is sent as it is and must start the transaction. */
+  async transaction<Result>(begin: string, work: (reader: Reader) => Promise<Result>): Promise<Result> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw asReadDatabaseError(error);
+    });
+    let broken = false;
+    try {
+      await ask(client, { text: begin });
+      const reader: Reader = {
+        query: (statement) => ask(client, statement),
+        rows: (query) => ask(client, compiled(query)),
+      };
+      const result = await work(reader);
+      await ask(client, { text: 'commit' });
+      return result;
+    } catch (error) {
+      await ask(client, { text: 'rollback' }).catch(() => {
+        broken = true;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** Opens the read database at a `postgres://` URL; connections are made when they are needed. */
+export const openReadDatabase = (url: string, options: ReadDatabaseOptions): ReadDatabase =>
+  new ReadDatabase(url, options);
+
+/** A literal for statements that cannot have parameters. */
+export const literal = (text: string): string => pg.escapeLiteral(text);

@@ -1,0 +1,289 @@
+import { monthAfter } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import { anniversary, monthsIn } from '#ledger/paid-month.js';
+import type { PaidPeriod, SubscriptionEvent } from '#ledger/subscription.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import { queryBuilder } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { TableWriter } from '#read-store/tables.js';
+import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { dispatch, ownerOf } from './ledger-projection.js';
+import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+
+/**
+ * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when
+ * the next month's credits are due; null when none are.
+ */
+const allowances = {
+  name: 'allowances',
+  visibleTo: 'operators',
+  key: ['id'],
+  changing: true,
+  columns: {
+    id: 'text',
+    kind: 'text',
+    customer_id: 'text',
+    plan_id: 'text',
+    subscription_id: 'text',
+    invoice_id: 'text?',
+    credits_per_month: 'bigint',
+    cost_amount: 'bigint?',
+    cost_currency: 'text?',
+    period_start: 'text?',
+    period_end: 'text?',
+    months_granted: 'int',
+    next_at: 'text?',
+  },
+  indexes: ['(next_at, id) where next_at is not null', `(customer_id, period_end) where kind = 'paid'`],
+} as const satisfies Table;
+type Row = RowOf<typeof allowances>;
+
+const freeId = (customerId: string): string => `free:${customerId}`;
+const paidId = (period: string): string => `paid:${period}`;
+
+/** The row that an event changes; null when it changes none. */
+function rowIdOf({ recorded, metadata, event }: Projected): string | null {
+  if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
+  if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') {
+    return paidId(periodName(event.itemId, event.periodStart));
+  }
+  if (event.type !== 'CreditsGranted' || metadata.actor !== 'scheduler' || metadata.commandKey === null) return null;
+  if (freeMonthIn(metadata.commandKey) !== null) return freeId(ownerOf(recorded).customer_id);
+  const drip = dripIn(metadata.commandKey);
+  return drip === null ? null : paidId(drip.period);
+}
+
+type Fold = Map<string, Row>;
+
+const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
+  SubscriptionStarted: (rows, { customerId, subscriptionId, planId, at }) => {
+    const id = freeId(customerId);
+    rows.set(id, {
+      id,
+      kind: 'free',
+      customer_id: customerId,
+      plan_id: planId,
+      subscription_id: subscriptionId,
+      invoice_id: null,
+      credits_per_month: 0,
+      cost_amount: null,
+      cost_currency: null,
+      period_start: null,
+      period_end: null,
+      months_granted: rows.get(id)?.months_granted ?? 0,
+      // Changing from one free plan to another does not give the month twice.
+      next_at: rows.get(id)?.next_at ?? at,
+    });
+  },
+  SubscriptionActivated: (rows, event) => addPeriod(rows, event),
+  SubscriptionRenewed: (rows, event) => addPeriod(rows, event),
+  CreditsGranted: (rows, _event, projected) => {
+    const id = rowIdOf(projected);
+    const row = id === null ? undefined : rows.get(id);
+    if (row === undefined) return;
+    const granted = projected.metadata.commandKey ?? '';
+    rows.set(row.id, row.kind === 'free' ? afterFreeMonth(row, granted) : afterDrip(row, granted));
+  },
+  AccountOpened: 'ignored',
+  CreditsActivated: 'ignored',
+  CreditsConsumed: 'ignored',
+  ConsumptionReversed: 'ignored',
+  CreditsHeld: 'ignored',
+  HoldExtended: 'ignored',
+  HoldCaptured: 'ignored',
+  HoldReleased: 'ignored',
+  CreditsExpired: 'ignored',
+  CreditsRevoked: 'ignored',
+  CreditsReinstated: 'ignored',
+  DebtIncurred: 'ignored',
+  DebtRepaid: 'ignored',
+  DebtForgiven: 'ignored',
+  BurnOrderChanged: 'ignored',
+  OverdraftLimitChanged: 'ignored',
+  DebtPolicyChanged: 'ignored',
+  LowBalanceThresholdChanged: 'ignored',
+  AccountFrozen: 'ignored',
+  AccountUnfrozen: 'ignored',
+  AccountClosed: 'ignored',
+};
+
+type Period = PaidPeriod & { readonly subscriptionId: string; readonly customerId: string; readonly invoiceId: string };
+
+function addPeriod(rows: Fold, event: Period): void {
+  const id = paidId(periodName(event.itemId, event.periodStart));
+  const row: Row = {
+    id,
+    kind: 'paid',
+    customer_id: event.customerId,
+    plan_id: event.planId,
+    subscription_id: event.subscriptionId,
+    invoice_id: event.invoiceId,
+    credits_per_month: event.creditsPerMonth,
+    cost_amount: event.cost?.amount ?? null,
+    cost_currency: event.cost?.currency ?? null,
+    period_start: event.periodStart,
+    period_end: event.periodEnd,
+    months_granted: 1,
+    next_at: null,
+  };
+  const drips = event.interval === 'year' && event.creditsPerMonth > 0;
+  rows.set(id, { ...row, next_at: drips ? nextDrip(row, 1) : null });
+}
+
+function nextDrip({ period_start: start, period_end: end }: Row, index: number): Instant | null {
+  if (start === null || end === null) return null;
+  return index < monthsIn(start, end) ? anniversary(start, index) : null;
+}
+
+function afterDrip(row: Row, key: string): Row {
+  const granted = Math.max(row.months_granted, (dripIn(key)?.index ?? 0) + 1);
+  return { ...row, months_granted: granted, next_at: nextDrip(row, granted) };
+}
+
+function afterFreeMonth(row: Row, key: string): Row {
+  const month = freeMonthIn(key);
+  const next = month === null ? row.next_at : monthAfter(month);
+  const later = next !== null && row.next_at !== null && row.next_at > next;
+  return { ...row, months_granted: row.months_granted + 1, next_at: later ? row.next_at : next };
+}
+
+class AllowancesWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof allowances>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(allowances, table(allowances.name));
+  }
+
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const changing = batch.map((projected) => ({ projected, id: rowIdOf(projected) })).filter(({ id }) => id !== null);
+    const ids = [...new Set(changing.flatMap(({ id }) => id ?? []))];
+    const before = await this.#table.withKeys(
+      transaction,
+      ids.map((id) => ({ id })),
+    );
+    const rows: Fold = new Map(before.map((row) => [row.id, row]));
+    for (const { projected } of changing) dispatch(handlers, rows, projected);
+    await this.#table.put(transaction, [...rows.values()]);
+  }
+}
+
+/** Counts anew from all that was granted, at the end, instead of row by row as it happens. */
+class AllowancesOracle implements OracleFold<LedgerEvent> {
+  readonly #starts: Projected[] = [];
+  readonly #grants: Projected[] = [];
+
+  add(projected: Projected): readonly ExpectedRow[] {
+    if (rowIdOf(projected) === null) return [];
+    (projected.event.type === 'CreditsGranted' ? this.#grants : this.#starts).push(projected);
+    return [];
+  }
+
+  *rest(): Iterable<ExpectedRow> {
+    const rows: Fold = new Map();
+    for (const projected of this.#starts) dispatch(handlers, rows, projected);
+    for (const projected of this.#grants) dispatch(handlers, rows, projected);
+    for (const row of rows.values()) yield { table: allowances.name, row };
+  }
+}
+
+const oracle: Oracle<LedgerEvent> = { keyOf: () => 'all', fold: () => new AllowancesOracle() };
+
+/** The months of credits that the scheduler has to grant. */
+export const allowancesProjection: LedgerProjection = {
+  name: 'allowances',
+  version: 1,
+  categories: ['subscription', 'account'],
+  tables: [allowances],
+  handlers,
+  open: (table) => new AllowancesWriter(table),
+  oracle,
+};
+
+/** A month of credits that is due; `index` of a paid period counts from 0. */
+export type DueAllowance = {
+  readonly id: string;
+  readonly nextAt: Instant;
+  readonly customerId: string;
+  readonly planId: string;
+  readonly subscriptionId: string;
+  /** Null for a free plan. */
+  readonly paid: {
+    /** The period's name in keys. */
+    readonly period: string;
+    readonly index: number;
+    readonly periodStart: Instant;
+    readonly periodEnd: Instant;
+    readonly creditsPerMonth: number;
+    readonly cost: { readonly amount: number; readonly currency: string } | null;
+    readonly invoiceId: string | null;
+  } | null;
+};
+
+type Stored = StoredRow<typeof allowances>;
+const build = queryBuilder<{ allowances: Stored }>();
+
+/**
+ * At most `limit` allowances that are due at `now`, the longest due first, after the one at `after`. A customer with a paid
+ * period at `now` is not on the free plan for that time.
+ */
+export async function dueAllowances(
+  reader: Reader,
+  now: Instant,
+  after: { readonly nextAt: Instant; readonly id: string } | null,
+  limit: number,
+): Promise<readonly DueAllowance[]> {
+  let query = build
+    .selectFrom('allowances as due')
+    .selectAll()
+    .where('next_at', '<=', now)
+    .where(({ eb, not, exists, selectFrom }) =>
+      eb.or([
+        eb('kind', '=', 'paid'),
+        not(
+          exists(
+            selectFrom('allowances as paid')
+              .select('paid.id')
+              .whereRef('paid.customer_id', '=', 'due.customer_id')
+              .where('paid.kind', '=', 'paid')
+              .where('paid.period_end', '>', now)
+              .where('paid.period_start', '<=', now),
+          ),
+        ),
+      ]),
+    )
+    .orderBy('next_at')
+    .orderBy('id')
+    .limit(limit);
+  if (after !== null) {
+    const { nextAt, id } = after;
+    query = query.where((eb) =>
+      eb.or([eb('next_at', '>', nextAt), eb.and([eb('next_at', '=', nextAt), eb('id', '>', id)])]),
+    );
+  }
+  return (await reader.rows(query)).map(dueOf);
+}
+
+function dueOf(row: Stored): DueAllowance {
+  const { id, customer_id: customerId, plan_id: planId, subscription_id: subscriptionId } = row;
+  const start = row.period_start;
+  const end = row.period_end;
+  const paid =
+    row.kind !== 'paid' || start === null || end === null
+      ? null
+      : {
+          period: id.slice('paid:'.length),
+          index: row.months_granted,
+          periodStart: start,
+          periodEnd: end,
+          creditsPerMonth: Number(row.credits_per_month),
+          cost:
+            row.cost_amount === null || row.cost_currency === null
+              ? null
+              : { amount: Number(row.cost_amount), currency: row.cost_currency },
+          invoiceId: row.invoice_id,
+        };
+  return { id, nextAt: row.next_at ?? '', customerId, planId, subscriptionId, paid };
+}

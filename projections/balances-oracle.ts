@@ -1,0 +1,176 @@
+import { assert } from '#kernel/assert.js';
+import { monthOf } from '#kernel/instant.js';
+import { accountDecider } from '#ledger/account.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import { nextDueAt } from '#ledger/account-time.js';
+import type { AccountState, Grant } from '#ledger/account-state.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ExpectedRow, Oracle, OracleFold } from '#read-store/projection.js';
+import { document } from '#read-store/tables.js';
+import type { AccountRow, GrantRow, HoldRow } from './balances-tables.js';
+import type { Projected } from './ledger-projection.js';
+
+/** What the ledger's own state does not keep, because no decision needs it. */
+type Told = Pick<GrantRow, 'description' | 'created_at'>;
+type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string };
+type Folded = {
+  state: AccountState;
+  revision: number;
+  position: string;
+  openedAt: string;
+  usage: { month: string | null; consumed: number };
+  readonly grants: Map<string, Told>;
+  readonly holds: Map<string, HoldTold>;
+};
+
+/** Folds accounts with the ledger's `evolve`, which the projection does not use. */
+export const balancesOracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new BalancesOracle() };
+
+class BalancesOracle implements OracleFold<LedgerEvent> {
+  readonly #accounts = new Map<string, Folded>();
+
+  add({ recorded, event }: Projected): Iterable<ExpectedRow> {
+    const accountEvent = event as AccountEvent;
+    const folded = this.#accounts.get(recorded.stream) ?? opened(recorded.stream, accountEvent.at);
+    this.#accounts.set(recorded.stream, folded);
+    folded.state = accountDecider.evolve(folded.state, accountEvent, recorded.revision);
+    folded.revision = recorded.revision;
+    folded.position = recorded.position;
+    note(folded, accountEvent);
+    return [];
+  }
+
+  *rest(): Iterable<ExpectedRow> {
+    for (const [stream, folded] of this.#accounts) {
+      yield { table: 'account_balances', row: accountRow(stream, folded) };
+      for (const grant of folded.state.grants.values()) yield { table: 'grants', row: grantRow(stream, folded, grant) };
+      for (const [id, told] of folded.holds) yield { table: 'holds', row: holdRow(stream, folded, id, told) };
+    }
+  }
+}
+
+const opened = (stream: string, at: string): Folded => ({
+  state: accountDecider.initial(stream),
+  revision: -1,
+  position: '0',
+  openedAt: at,
+  usage: { month: null, consumed: 0 },
+  grants: new Map(),
+  holds: new Map(),
+});
+
+function note(folded: Folded, event: AccountEvent): void {
+  switch (event.type) {
+    case 'CreditsGranted':
+      folded.grants.set(event.grantId, { description: event.description, created_at: event.at });
+      return;
+    case 'CreditsHeld': {
+      const { amount, description, expiresAt } = event;
+      folded.holds.set(event.holdId, {
+        amount,
+        description,
+        created_at: event.at,
+        captured: 0,
+        status: 'open',
+        expires_at: expiresAt,
+      });
+      return;
+    }
+    case 'CreditsConsumed':
+      use(folded, event);
+      return;
+    case 'HoldExtended':
+      holdOf(folded, event.holdId).expires_at = event.expiresAt;
+      return;
+    case 'HoldCaptured': {
+      use(folded, event);
+      const hold = holdOf(folded, event.holdId);
+      hold.captured += event.amount;
+      if (event.remaining === 0) hold.status = 'captured';
+      return;
+    }
+    case 'HoldReleased':
+      holdOf(folded, event.holdId).status = event.reason;
+      return;
+    default:
+  }
+}
+
+function holdOf(folded: Folded, id: string): HoldTold {
+  const hold = folded.holds.get(id);
+  assert(hold !== undefined, `an event names hold ${id}, which was never placed`);
+  return hold;
+}
+
+function use(folded: Folded, { at, amount }: { readonly at: string; readonly amount: number }): void {
+  const month = monthOf(at);
+  folded.usage = { month, consumed: (folded.usage.month === month ? folded.usage.consumed : 0) + amount };
+}
+
+function accountRow(stream: string, { state, revision, position, openedAt, usage }: Folded): AccountRow {
+  return {
+    stream,
+    customer_id: state.customerId,
+    unit: state.unit,
+    status: state.settings.status,
+    burn_order: state.settings.burnOrder,
+    overdraft_limit: state.settings.overdraftLimit,
+    debt_policy: state.settings.debtPolicy,
+    low_balance_threshold: state.settings.lowBalanceThreshold,
+    ...state.balance,
+    revision,
+    position,
+    next_due_at: nextDueAt(state),
+    usage_month: usage.month,
+    usage_consumed: usage.consumed,
+    opened_at: openedAt,
+  };
+}
+
+function grantRow(stream: string, { state, grants }: Folded, grant: Grant): GrantRow {
+  const told = grants.get(grant.id);
+  return {
+    stream,
+    grant_id: grant.id,
+    customer_id: state.customerId,
+    unit: state.unit,
+    revision: grant.revision,
+    source: grant.source,
+    priority: grant.priority,
+    amount: grant.amount,
+    scheduled: grant.scheduled,
+    free: grant.free,
+    held: grant.held,
+    consumed: grant.consumed,
+    expired: grant.expired,
+    revoked: grant.revoked,
+    repaid: grant.repaid,
+    live: grant.free + grant.held > 0,
+    effective_at: grant.effectiveAt,
+    expires_at: grant.expiresAt,
+    cost_amount: grant.costBasis?.amount ?? null,
+    cost_currency: grant.costBasis?.currency ?? null,
+    cost_left: grant.costLeft,
+    payment_reference: grant.paymentReference,
+    description: told?.description ?? null,
+    created_at: told?.created_at ?? '',
+  };
+}
+
+function holdRow(stream: string, { state }: Folded, id: string, told: HoldTold): HoldRow {
+  const open = state.holds.get(id);
+  return {
+    stream,
+    hold_id: id,
+    customer_id: state.customerId,
+    unit: state.unit,
+    amount: told.amount,
+    remaining: open?.remaining ?? 0,
+    captured: told.captured,
+    status: told.status,
+    expires_at: told.expires_at,
+    allocations: document(open?.allocations ?? []),
+    description: told.description,
+    created_at: told.created_at,
+  };
+}

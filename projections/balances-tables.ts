@@ -1,0 +1,91 @@
+import type { RowOf, Table } from '#read-store/tables.js';
+
+/** One row per account. `next_due_at`: when time alone will next change something that is to be recorded. */
+export const accountBalances = {
+  name: 'account_balances',
+  visibleTo: 'own-rows',
+  key: ['stream'],
+  changing: true,
+  columns: {
+    stream: 'text',
+    customer_id: 'text',
+    unit: 'text',
+    status: 'text',
+    burn_order: 'text',
+    overdraft_limit: 'bigint',
+    debt_policy: 'text',
+    low_balance_threshold: 'bigint?',
+    available: 'bigint',
+    held: 'bigint',
+    debt: 'bigint',
+    revision: 'bigint',
+    position: 'bigint',
+    next_due_at: 'text?',
+    usage_month: 'text?',
+    usage_consumed: 'bigint',
+    opened_at: 'text',
+  },
+  indexes: ['(next_due_at) where next_due_at is not null'],
+} as const satisfies Table;
+
+/** One row per grant. amount = free + held + consumed + expired + revoked + repaid; `free` is scheduled or available. */
+export const grants = {
+  name: 'grants',
+  visibleTo: 'own-rows',
+  key: ['stream', 'grant_id'],
+  changing: true,
+  columns: {
+    stream: 'text',
+    grant_id: 'text',
+    customer_id: 'text',
+    unit: 'text',
+    revision: 'bigint',
+    source: 'text',
+    priority: 'int',
+    amount: 'bigint',
+    scheduled: 'boolean',
+    free: 'bigint',
+    held: 'bigint',
+    consumed: 'bigint',
+    expired: 'bigint',
+    revoked: 'bigint',
+    repaid: 'bigint',
+    live: 'boolean',
+    effective_at: 'text',
+    expires_at: 'text?',
+    cost_amount: 'bigint?',
+    cost_currency: 'text?',
+    cost_left: 'bigint',
+    payment_reference: 'text?',
+    description: 'text?',
+    created_at: 'text',
+  },
+  indexes: ['(stream) where live'],
+} as const satisfies Table;
+
+/** One row per hold. `allocations`: what it still pins, `[{ grantId, source, amount }]`. */
+export const holds = {
+  name: 'holds',
+  visibleTo: 'own-rows',
+  key: ['stream', 'hold_id'],
+  changing: true,
+  columns: {
+    stream: 'text',
+    hold_id: 'text',
+    customer_id: 'text',
+    unit: 'text',
+    amount: 'bigint',
+    remaining: 'bigint',
+    captured: 'bigint',
+    status: 'text',
+    expires_at: 'text',
+    allocations: 'text',
+    description: 'text?',
+    created_at: 'text',
+  },
+  indexes: [`(stream) where status = 'open'`],
+} as const satisfies Table;
+
+export type AccountRow = RowOf<typeof accountBalances>;
+export type GrantRow = RowOf<typeof grants>;
+export type HoldRow = RowOf<typeof holds>;

@@ -1,0 +1,125 @@
+import { assert } from '#kernel/assert.js';
+import { catalogDecider, emptyCatalog } from '#ledger/catalog.js';
+import type { CatalogEvent, CreditEvent, CreditProduct, Plan } from '#ledger/catalog.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import { queryBuilder } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document, TableWriter } from '#read-store/tables.js';
+import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { dispatch } from './ledger-projection.js';
+import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+
+/** Everything that is or was on sale, as it was last published. */
+const catalogue = {
+  name: 'catalogue',
+  visibleTo: 'everyone',
+  key: ['kind', 'id'],
+  columns: { kind: 'text', id: 'text', active: 'boolean', item: 'text' },
+} as const satisfies Table;
+type Row = RowOf<typeof catalogue>;
+type Kind = 'plan' | 'credit_product' | 'credit_event';
+
+const keyOf = (kind: string, id: string): string => `${kind} ${id}`;
+
+/** The rows that a batch touches, by key. */
+class CatalogueFold {
+  readonly rows = new Map<string, Row>();
+
+  publish(kind: Kind, item: { readonly id: string }): void {
+    this.rows.set(keyOf(kind, item.id), { kind, id: item.id, active: true, item: document(item) });
+  }
+
+  withdraw(kind: Kind, id: string): void {
+    const row = this.rows.get(keyOf(kind, id));
+    assert(row !== undefined, `${kind} ${id} is withdrawn but was never published`);
+    row.active = false;
+  }
+}
+
+const handlers: Handlers<CatalogueFold, CatalogEvent> = {
+  PlanPublished: (fold, { plan }) => fold.publish('plan', plan),
+  PlanRetired: (fold, { planId }) => fold.withdraw('plan', planId),
+  CreditProductPublished: (fold, { product }) => fold.publish('credit_product', product),
+  CreditProductRetired: (fold, { productId }) => fold.withdraw('credit_product', productId),
+  CreditEventPriced: (fold, { creditEvent }) => fold.publish('credit_event', creditEvent),
+  CreditEventDisabled: (fold, { creditEventId }) => fold.withdraw('credit_event', creditEventId),
+};
+
+const kinds: readonly Kind[] = ['plan', 'credit_product', 'credit_event'];
+
+class CatalogueWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof catalogue>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(catalogue, table(catalogue.name));
+  }
+
+  /** A catalogue is small and seldom changes: it is simply read first. */
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const fold = new CatalogueFold();
+    for (const row of await this.#table.where(transaction, 'kind', kinds)) fold.rows.set(keyOf(row.kind, row.id), row);
+    for (const projected of batch) dispatch(handlers, fold, projected);
+    await this.#table.put(transaction, [...fold.rows.values()]);
+  }
+}
+
+/** Folds with the ledger's own `evolve`. */
+class CatalogueOracle implements OracleFold<LedgerEvent> {
+  #state = emptyCatalog;
+
+  add({ recorded, event }: Projected): readonly ExpectedRow[] {
+    this.#state = catalogDecider.evolve(this.#state, event as CatalogEvent, recorded.revision);
+    return [];
+  }
+
+  *rest(): Iterable<ExpectedRow> {
+    const { plans, creditProducts, creditEvents } = this.#state;
+    for (const [kind, listing] of [
+      ['plan', plans],
+      ['credit_product', creditProducts],
+      ['credit_event', creditEvents],
+    ] as const) {
+      for (const [id, { item, active }] of listing)
+        yield { table: catalogue.name, row: { kind, id, active, item: document(item) } };
+    }
+  }
+}
+
+/** Plans, credit packs and priced credit events. */
+export const catalogueProjection: LedgerProjection = {
+  name: 'catalogue',
+  version: 1,
+  categories: ['catalog'],
+  tables: [catalogue],
+  handlers,
+  open: (table) => new CatalogueWriter(table),
+  oracle: { keyOf: () => '', fold: () => new CatalogueOracle() },
+};
+
+const build = queryBuilder<{ catalogue: StoredRow<typeof catalogue> }>();
+
+/** What is on sale; with `alsoWithdrawn` also what was, `active: false`. */
+async function listOf<Item>(
+  reader: Reader,
+  kind: Kind,
+  alsoWithdrawn: boolean,
+): Promise<readonly (Item & { readonly active: boolean })[]> {
+  const all = build.selectFrom('catalogue').select(['item', 'active']).where('kind', '=', kind).orderBy('id');
+  const rows = await reader.rows(alsoWithdrawn ? all : all.where('active', '=', true));
+  return rows.map(({ item, active }) => ({ ...(JSON.parse(item) as Item), active }));
+}
+
+export type ListedPlan = Plan & { readonly active: boolean };
+export type ListedCreditProduct = CreditProduct & { readonly active: boolean };
+export type ListedCreditEvent = CreditEvent & { readonly active: boolean };
+
+/** The plans, by id. */
+export const plansOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedPlan[]> =>
+  listOf<Plan>(reader, 'plan', alsoWithdrawn);
+/** The credit packs, by id. */
+export const creditProductsOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedCreditProduct[]> =>
+  listOf<CreditProduct>(reader, 'credit_product', alsoWithdrawn);
+/** The priced credit events, by id. */
+export const creditEventsOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedCreditEvent[]> =>
+  listOf<CreditEvent>(reader, 'credit_event', alsoWithdrawn);

@@ -1,0 +1,96 @@
+import { KeyIndex } from '#event-store/key-index.js';
+import type { EventPlace, Position } from '#event-store/event-store.js';
+import { START } from '#event-store/event-store.js';
+import { eventTypes } from '#ledger/events.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import { toPosition } from '#read-store/generations.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import { SCHEMA } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { arrayText, TableWriter } from '#read-store/tables.js';
+import type { RowOf, Table } from '#read-store/tables.js';
+import type { LedgerProjection, Projected } from './ledger-projection.js';
+
+/**
+ * Where the events of commands stand, by id. A command asks for its first event; the others are in too, because where one
+ * command ends and the next begins is not worth finding out.
+ */
+const commandKeys = {
+  name: 'command_keys',
+  visibleTo: 'operators',
+  key: ['event_id'],
+  columns: { event_id: 'uuid', stream: 'text', revision: 'bigint' },
+} as const satisfies Table;
+type Row = RowOf<typeof commandKeys>;
+
+/** Null for an event of a command without a key: nobody will ask for it. */
+const rowOf = ({ recorded: { id, stream, revision }, metadata }: Projected): Row | null =>
+  metadata.commandKey === null ? null : { event_id: id, stream, revision };
+
+class CommandKeysWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof commandKeys>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(commandKeys, table(commandKeys.name));
+  }
+
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const rows = batch.map(rowOf).filter((row) => row !== null);
+    await this.#table.insert(transaction, rows);
+  }
+}
+
+class CommandKeysOracle implements OracleFold<LedgerEvent> {
+  add(projected: Projected): readonly ExpectedRow[] {
+    const row = rowOf(projected);
+    return row === null ? [] : [{ table: commandKeys.name, row }];
+  }
+
+  rest(): readonly ExpectedRow[] {
+    return [];
+  }
+}
+
+/** The index of command keys. It looks at no event's content, so events that nobody can read do not halt it. */
+export const commandKeysProjection: LedgerProjection = {
+  name: 'command-keys',
+  version: 1,
+  categories: ['account', 'customer', 'catalog', 'stripeEvent', 'subscription', 'payment', 'invoice'],
+  tables: [commandKeys],
+  handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),
+  open: (table) => new CommandKeysWriter(table),
+  oracle: { keyOf: ({ stream }) => stream, fold: () => new CommandKeysOracle() },
+};
+
+/** The index as the write path asks it. Complete up to `through`, read in the same statement. */
+export class CommandKeyIndex extends KeyIndex {
+  readonly #reader: Reader;
+
+  constructor(reader: Reader) {
+    super();
+    this.#reader = reader;
+  }
+
+  override async locate(
+    eventIds: readonly string[],
+  ): Promise<{ places: ReadonlyMap<string, EventPlace>; through: Position }> {
+    const rows = await this.#reader.query<{
+      position: string;
+      event_id: string | null;
+      stream: string | null;
+      revision: string | null;
+    }>({
+      name: 'command keys',
+      text: `select c.position, k.event_id, k.stream, k.revision
+        from (select max(position) as position from ${SCHEMA}.projection_checkpoints where name = 'command-keys' and role = 'live') c
+        left join ${SCHEMA}.command_keys k on k.event_id = any($1::uuid[])`,
+      values: [arrayText(eventIds)],
+    });
+    const places = new Map<string, EventPlace>();
+    for (const { event_id, stream, revision } of rows) {
+      if (event_id !== null && stream !== null) places.set(event_id, { stream, revision: Number(revision) });
+    }
+    const position = rows[0]?.position ?? null;
+    return { places, through: position === null ? START : toPosition(position) };
+  }
+}

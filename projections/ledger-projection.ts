@@ -1,0 +1,37 @@
+import { assert } from '#kernel/assert.js';
+import { accountOf } from '#kernel/stream-name.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { RecordedEvent } from '#event-store/event-store.js';
+import type { ProjectedEvent, Projection } from '#read-store/projection.js';
+
+export type LedgerProjection = Projection<LedgerEvent>;
+export type Projected = ProjectedEvent<LedgerEvent>;
+
+/** What a projection does with each event type of its categories: a new event type without an entry fails to compile. */
+export type Handlers<Fold, Event extends LedgerEvent> = {
+  readonly [Type in Event['type']]:
+    'ignored' | ((fold: Fold, event: Extract<Event, { readonly type: Type }>, projected: Projected) => void);
+};
+
+/** Gives the event to its handler. A type that the projection does not know is a bug or a foreign event: it must not pass. */
+export function dispatch<Fold, Event extends LedgerEvent>(
+  handlers: Handlers<Fold, Event>,
+  fold: Fold,
+  projected: Projected,
+): void {
+  const event = projected.event;
+  const handler = (handlers as { readonly [type: string]: unknown })[event.type];
+  assert(handler !== undefined, `no handler for ${event.type} in stream ${projected.recorded.stream}`);
+  if (handler !== 'ignored')
+    (handler as (fold: Fold, event: LedgerEvent, projected: Projected) => void)(fold, event, projected);
+}
+
+/** The customer and unit of an account's event. */
+export function ownerOf(recorded: Pick<RecordedEvent, 'stream'>): {
+  readonly customer_id: string;
+  readonly unit: string;
+} {
+  const account = accountOf(recorded.stream);
+  assert(account !== null, `${recorded.stream} is not an account's stream`);
+  return { customer_id: account.customerId, unit: account.unit };
+}

@@ -1,0 +1,145 @@
+import type { Instant } from '#kernel/instant.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ParkReason, StripeEventEvent } from '#ledger/stripe-event.js';
+import { pageOf } from '#read-store/cursor.js';
+import type { Cursor, Page } from '#read-store/cursor.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import { queryBuilder } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { TableWriter } from '#read-store/tables.js';
+import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { dispatch } from './ledger-projection.js';
+import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+
+/** Stripe events that wait for a person. */
+const parked = {
+  name: 'parked_events',
+  visibleTo: 'operators',
+  key: ['stripe_event_id'],
+  columns: {
+    stripe_event_id: 'text',
+    stripe_type: 'text',
+    reason_code: 'text',
+    subject: 'text?',
+    detail: 'text',
+    parked_at: 'text',
+    retry_requested_at: 'text?',
+    position: 'bigint',
+  },
+} as const satisfies Table;
+type Row = RowOf<typeof parked>;
+
+/** What a batch makes of each Stripe event: its row, or null when it waits no longer. */
+type Fold = { readonly rows: Map<string, Row | null>; readonly retried: Map<string, Instant> };
+
+const rowOf = ({ recorded }: Projected, event: Extract<StripeEventEvent, { type: 'StripeEventParked' }>): Row => ({
+  stripe_event_id: event.stripeEventId,
+  stripe_type: event.stripeType,
+  reason_code: event.reason.code,
+  subject: event.reason.subject,
+  detail: event.reason.detail,
+  parked_at: event.at,
+  retry_requested_at: null,
+  position: recorded.position,
+});
+
+const handlers: Handlers<Fold, StripeEventEvent> = {
+  StripeEventReceived: 'ignored',
+  StripeEventParked: (fold, event, projected) => {
+    fold.rows.set(event.stripeEventId, rowOf(projected, event));
+    fold.retried.delete(event.stripeEventId);
+  },
+  StripeEventTranslated: (fold, { stripeEventId }) => {
+    fold.rows.set(stripeEventId, null);
+  },
+  StripeEventRetryRequested: (fold, { stripeEventId, at }) => {
+    const row = fold.rows.get(stripeEventId);
+    if (row === undefined) fold.retried.set(stripeEventId, at);
+    else if (row !== null) row.retry_requested_at = at;
+  },
+};
+
+class ParkedWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof parked>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(parked, table(parked.name));
+  }
+
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const fold: Fold = { rows: new Map(), retried: new Map() };
+    for (const projected of batch) dispatch(handlers, fold, projected);
+    const waiting = [...fold.retried.keys()]
+      .filter((id) => !fold.rows.has(id))
+      .map((stripe_event_id) => ({ stripe_event_id }));
+    for (const row of await this.#table.withKeys(transaction, waiting)) {
+      fold.rows.set(row.stripe_event_id, { ...row, retry_requested_at: fold.retried.get(row.stripe_event_id) ?? null });
+    }
+    const gone = [...fold.rows].filter(([, row]) => row === null).map(([stripe_event_id]) => ({ stripe_event_id }));
+    await this.#table.remove(transaction, gone);
+    await this.#table.put(
+      transaction,
+      [...fold.rows.values()].filter((row) => row !== null),
+    );
+  }
+}
+
+class ParkedOracle implements OracleFold<LedgerEvent> {
+  readonly #rows = new Map<string, Row>();
+
+  add(projected: Projected): readonly ExpectedRow[] {
+    if (projected.recorded.type === 'StripeEventReceived') return [];
+    const event = projected.event as StripeEventEvent;
+    const before = this.#rows.get(event.stripeEventId);
+    if (event.type === 'StripeEventParked') this.#rows.set(event.stripeEventId, rowOf(projected, event));
+    else if (event.type === 'StripeEventTranslated') this.#rows.delete(event.stripeEventId);
+    else if (before !== undefined) this.#rows.set(event.stripeEventId, { ...before, retry_requested_at: event.at });
+    return [];
+  }
+
+  *rest(): Iterable<ExpectedRow> {
+    for (const row of this.#rows.values()) yield { table: parked.name, row };
+  }
+}
+
+/** The Stripe events that could not be translated yet. */
+export const parkedEventsProjection: LedgerProjection = {
+  name: 'parked-events',
+  version: 1,
+  categories: ['stripeEvent'],
+  tables: [parked],
+  handlers,
+  open: (table) => new ParkedWriter(table),
+  oracle: { keyOf: ({ stream }) => stream, fold: () => new ParkedOracle() },
+};
+
+export type ParkedEvent = {
+  readonly id: string;
+  readonly type: string;
+  readonly reason: ParkReason;
+  readonly parkedAt: Instant;
+  /** When somebody asked to try it again; null when nobody has since it was parked. */
+  readonly retryRequestedAt: Instant | null;
+};
+export const PARKED_CURSOR_LENGTH = 1;
+
+const build = queryBuilder<{ parked_events: StoredRow<typeof parked> }>();
+
+/** Parked events, newest first. `cursor`: decoded, of one field. */
+export async function parkedEvents(reader: Reader, limit: number, cursor: Cursor | null): Promise<Page<ParkedEvent>> {
+  const newest = build
+    .selectFrom('parked_events')
+    .selectAll()
+    .orderBy('position', 'desc')
+    .limit(limit + 1);
+  const rows = await reader.rows(cursor === null ? newest : newest.where('position', '<', String(cursor[0])));
+  return pageOf(rows, limit, parkedEvent, ({ position }) => [position]);
+}
+
+const parkedEvent = (row: StoredRow<typeof parked>): ParkedEvent => ({
+  id: row.stripe_event_id,
+  type: row.stripe_type,
+  reason: { code: row.reason_code as ParkReason['code'], subject: row.subject, detail: row.detail },
+  parkedAt: row.parked_at,
+  retryRequestedAt: row.retry_requested_at,
+});
