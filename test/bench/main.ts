@@ -3,11 +3,13 @@ import { parseArgs } from 'node:util';
 import { Bench } from './bench.js';
 import type { Benchmark, Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
+import { writePath } from './write-path.js';
 import { describeMachine } from './machine.js';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   'consume-spread': consumeSpread,
   'consume-hot': consumeHot,
+  'write-path': writePath,
 };
 
 const { values, positionals } = parseArgs({
