@@ -1,0 +1,230 @@
+import { randomBytes } from 'node:crypto';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Config } from '#config/env.js';
+import type { Logger } from '#config/logger.js';
+import { EventStore } from '#event-store/event-store.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
+import { Clock } from '#kernel/clock.js';
+import { catalogDecider } from '#ledger/catalog.js';
+import { customerDecider } from '#ledger/customer.js';
+import { ledgerCodec } from '#ledger/events.js';
+import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { CommandKeyIndex } from '#projections/command-keys.js';
+import { findApiKey } from '#read-store/api-keys.js';
+import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
+import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { AccountController } from './account.controller.js';
+import { RunAccountCommandHandler } from './account.commands.js';
+import { apiAccountDecider } from './account-requests.js';
+import { AccountService } from './account-service.js';
+import { AccountSettingsController } from './account-settings.controller.js';
+import { ApiContext } from './api-context.js';
+import { Authenticator } from './authenticator.js';
+import { BulkController } from './bulk.controller.js';
+import { CatalogueController } from './catalogue.controller.js';
+import { ListCatalogueHandler } from './catalogue.queries.js';
+import { FreshReads } from './freshness.js';
+import { HealthChecks } from './health.js';
+import { createAdapter, guardRoutes } from './http-server.js';
+import { AccountWriter, CatalogReader, CustomerWriter, StripeEventWriter } from './ledger-writers.js';
+import { LoadLimit } from './load-limit.js';
+import { LogController } from './log.controller.js';
+import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log.queries.js';
+import { Metrics } from './metrics.js';
+import { openApiDocument, serveDocs } from './openapi.js';
+import { OperationsController } from './operations.controller.js';
+import { PriceList } from './price-list.js';
+import { ProblemsFilter } from './problems.filter.js';
+import { RateLimit } from './rate-limit.js';
+import { probeStripe } from './stripe-probe.js';
+import { KeepStripeEventHandler, RetryStripeEventHandler } from './stripe-event.commands.js';
+import { StripeWebhookController } from './stripe-webhook.controller.js';
+import { TopUp } from './top-up.js';
+import { ValidationPipe } from './validation.js';
+
+const controllers = [
+  AccountController,
+  AccountSettingsController,
+  BulkController,
+  LogController,
+  CatalogueController,
+  StripeWebhookController,
+];
+const handlers = [
+  RunAccountCommandHandler,
+  KeepStripeEventHandler,
+  RetryStripeEventHandler,
+  ReadLogHandler,
+  StreamLogHandler,
+  FindEventHandler,
+  ListCatalogueHandler,
+];
+const services = [AccountService, PriceList, FreshReads];
+
+/** What the process holds open. */
+type Parts = {
+  readonly context: ApiContext;
+  readonly clock: Clock;
+  readonly store: EventStore;
+  readonly database: ReadDatabase;
+  readonly writers: {
+    readonly account: AccountWriter;
+    readonly customer: CustomerWriter;
+    readonly stripeEvent: StripeEventWriter;
+    readonly catalog: CatalogReader;
+  };
+  readonly load: LoadLimit;
+  readonly checks: HealthChecks;
+  readonly metrics: Metrics;
+};
+
+@Module({})
+class ApiModule {
+  static with(parts: Parts, withOperations: boolean): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [CqrsModule.forRoot()],
+      controllers: withOperations ? [...controllers, OperationsController] : controllers,
+      providers: [...values(parts), ...services, ...handlers],
+    };
+  }
+}
+
+@Module({})
+class OperationsModule {
+  static with(parts: Parts): DynamicModule {
+    return { module: OperationsModule, controllers: [OperationsController], providers: values(parts) };
+  }
+}
+
+const values = (parts: Parts): Provider[] => [
+  { provide: ApiContext, useValue: parts.context },
+  { provide: Clock, useValue: parts.clock },
+  { provide: EventStore, useValue: parts.store },
+  { provide: ReadDatabase, useValue: parts.database },
+  { provide: AccountWriter, useValue: parts.writers.account },
+  { provide: CustomerWriter, useValue: parts.writers.customer },
+  { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
+  { provide: CatalogReader, useValue: parts.writers.catalog },
+  { provide: LoadLimit, useValue: parts.load },
+  { provide: HealthChecks, useValue: parts.checks },
+  { provide: Metrics, useValue: parts.metrics },
+  { provide: TopUp, useValue: new TopUp(parts.context.config.topUpUrl) },
+];
+
+/** Opens everything that the API stands on. Fails when the database cannot be reached. */
+async function openParts(config: Config & { databaseUrl: string }, logger: Logger, clock: Clock): Promise<Parts> {
+  const { databaseUrl } = config;
+  const store = await openEventStore(
+    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
+    clock,
+  );
+  const snapshots = await openSnapshotStore(databaseUrl, clock);
+  const database = openReadDatabase(databaseUrl, { clock });
+  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
+  const shared = { store, snapshots, keys, clock };
+  const writers = {
+    account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
+    customer: new CustomerWriter(customerDecider, { ...shared, codec: ledgerCodec }),
+    stripeEvent: new StripeEventWriter(stripeEventDecider, { ...shared, codec: ledgerCodec }),
+    catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
+  };
+  const load = new LoadLimit(config.maxInFlight);
+  const projections = (): Promise<readonly ProjectionStatus[]> => projectionStatus(database, store, clock.now());
+  return {
+    context: new ApiContext(config, logger),
+    clock,
+    store,
+    database,
+    writers,
+    load,
+    checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
+    metrics: new Metrics(writers, () => load.inFlight, projections),
+  };
+}
+
+export type RunningApi = { readonly url: string; stop(): Promise<void> };
+
+const drainMs = 10_000;
+
+/**
+ * Starts the API: opens what it stands on, then listens. `stop` takes no new requests, lets those under way finish (at most
+ * ten seconds), and closes everything.
+ */
+export async function startApi(
+  config: Config & { databaseUrl: string },
+  logger: Logger,
+  clock: Clock,
+): Promise<RunningApi> {
+  const parts = await openParts(config, logger, clock);
+  const app = await createApp(parts);
+  const operations = config.metricsPort === null ? null : await createOperations(parts);
+  await app.listen(config.port, config.host);
+  if (operations !== null) await operations.listen(config.metricsPort ?? 0, config.host);
+  return {
+    url: await app.getUrl(),
+    stop: async () => {
+      parts.load.drain();
+      await closeWithin(app, clock);
+      await Promise.all(Object.values(parts.writers).map((writer) => writer.drain()));
+      await operations?.close();
+      await parts.store.close();
+      await parts.database.close();
+    },
+  };
+}
+
+async function createApp(parts: Parts): Promise<NestFastifyApplication> {
+  const { config, logger } = parts.context;
+  const adapter = createAdapter(randomBytes(6).toString('hex'));
+  const server = adapter.getInstance();
+  const authenticator = new Authenticator(config, parts.clock, (digest) => findApiKey(parts.database, digest));
+  const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
+  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates });
+  parts.metrics.measure(server);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    ApiModule.with(parts, config.metricsPort === null),
+    adapter,
+    {
+      logger: false,
+      bodyParser: false,
+      abortOnError: false,
+    },
+  );
+  if (config.corsOrigins.length > 0) {
+    app.enableCors({
+      origin: [...config.corsOrigins],
+      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
+      maxAge: 600,
+    });
+  }
+  app.useGlobalPipes(new ValidationPipe());
+  app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
+  serveDocs(server, openApiDocument(app));
+  await app.init();
+  return app;
+}
+
+async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
+  const adapter = createAdapter(randomBytes(6).toString('hex'));
+  return NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
+    logger: false,
+    abortOnError: false,
+  });
+}
+
+/** Stops listening and waits for the requests under way; connections that become idle meanwhile are closed. */
+async function closeWithin(app: NestFastifyApplication, clock: Clock): Promise<void> {
+  const http = app.getHttpServer();
+  const closed = app.close();
+  const ended = new AbortController();
+  const sweep = setInterval(() => http.closeIdleConnections(), 50);
+  await Promise.race([closed, clock.sleep(drainMs, ended.signal)]);
+  ended.abort();
+  clearInterval(sweep);
+  http.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,22 @@
+import type { FastifyRequest } from 'fastify';
+
+export const scopes = ['credits:write', 'credits:read', 'ledger:read', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** Who sends a request. */
+export type Caller = {
+  /** As it is kept with every event: `key:{id}` or `user:{subject}`. */
+  readonly actor: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** The one customer that a person may read; null for services and operators. */
+  readonly ownCustomerId: string | null;
+};
+
+/** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
+export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
+
+export type ApiRequest = FastifyRequest & { caller: Caller | null };
+
+/** Everything is allowed to `admin`. */
+export const hasScope = (caller: Caller, scope: Scope): boolean =>
+  caller.scopes.has(scope) || caller.scopes.has('admin');

@@ -1,0 +1,24 @@
+import { CommandHandler } from '#event-store/command-handler.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountState } from '#ledger/account-state.js';
+import type { CatalogCommand, CatalogEvent, CatalogState } from '#ledger/catalog.js';
+import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
+import type {
+  StripeEventCommand,
+  StripeEventEvent,
+  StripeEventRefusal,
+  StripeEventState,
+} from '#ledger/stripe-event.js';
+import type { ApiAccountCommand, ApiAccountRefusal } from './account-requests.js';
+
+/** The write paths of this process, one a stream category; each class is the injection token of its own. */
+export class AccountWriter extends CommandHandler<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> {}
+export class CustomerWriter extends CommandHandler<CustomerCommand, CustomerEvent, CustomerState, CustomerRefusal> {}
+export class StripeEventWriter extends CommandHandler<
+  StripeEventCommand,
+  StripeEventEvent,
+  StripeEventState,
+  StripeEventRefusal
+> {}
+/** The API reads the catalogue; `scrip catalog apply` writes it. */
+export class CatalogReader extends CommandHandler<CatalogCommand, CatalogEvent, CatalogState, never> {}

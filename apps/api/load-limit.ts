@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+
+/** How much work is under way in this process. Over the bound, new work is turned away at once instead of waiting. */
+@Injectable()
+export class LoadLimit {
+  #inFlight = 0;
+  #draining = false;
+
+  constructor(private readonly max: number) {}
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Takes `n` places; false when there are not enough. What was taken is given back by `leave`. */
+  enter(n: number): boolean {
+    if (this.#inFlight > 0 && this.#inFlight + n > this.max) return false;
+    this.#inFlight += n;
+    return true;
+  }
+
+  leave(n: number): void {
+    this.#inFlight -= n;
+  }
+
+  /** From now on answers tell clients to connect elsewhere. */
+  drain(): void {
+    this.#draining = true;
+  }
+}

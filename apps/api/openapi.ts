@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { errorsHtml } from './error-pages.js';
+
+const problemSchema = {
+  type: 'object',
+  description: 'RFC 9457. Decide by `code`; further members belong to the code.',
+  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
+  properties: {
+    type: { type: 'string', format: 'uri-reference', description: 'The page that explains it.' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'What you can do.' },
+    code: { type: 'string', description: 'Never changes its meaning.' },
+    requestId: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { field: { type: 'string' }, message: { type: 'string' } },
+        required: ['field', 'message'],
+      },
+    },
+  },
+};
+
+/** The OpenAPI 3.1 document of the routes, made from their decorators. */
+export function openApiDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Scrip')
+    .setDescription('Event-sourced billing ledger: credits, plans and payments. See /docs/errors for the problems.')
+    .setVersion('1')
+    .setOpenAPIVersion('3.1.0')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, or the token of a person.' })
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { autoTagControllers: false });
+  const schemas = { ...document.components?.schemas, Problem: problemSchema };
+  return asOpenApi31({ ...document, components: { ...document.components, schemas } } as OpenAPIObject);
+}
+
+/** OpenAPI 3.1 says `type: [string, null]` where 3.0 said `nullable`. */
+function asOpenApi31<Node>(node: Node): Node {
+  if (Array.isArray(node)) return node.map((item: unknown) => asOpenApi31(item)) as Node;
+  if (typeof node !== 'object' || node === null) return node;
+  const { nullable, ...rest } = node as { nullable?: unknown; [member: string]: unknown };
+  const converted = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, asOpenApi31(value)])) as {
+    [member: string]: unknown;
+  };
+  if (nullable !== true) return converted as Node;
+  if (typeof converted['type'] === 'string') return { ...converted, type: [converted['type'], 'null'] } as Node;
+  const { description, ...schema } = converted;
+  return { description, oneOf: [schema, { type: 'null' }] } as Node;
+}
+
+const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Scrip API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"><div id="ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></html>`;
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true });`;
+const pagePolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const assets = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' } as const;
+
+/** Serves the document, the page to try it with, and the page of problems; nothing comes from another host. */
+export function serveDocs(server: FastifyInstance, document: OpenAPIObject): void {
+  const json = JSON.stringify(document);
+  const html = (body: string) => ({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': pagePolicy,
+    body,
+  });
+  const pages = {
+    '/docs': html(page),
+    '/docs/errors': html(errorsHtml()),
+    '/docs/start.js': { 'content-type': 'text/javascript', body: start },
+    '/openapi.json': { 'content-type': 'application/json', body: json },
+  };
+  for (const [url, { body, ...headers }] of Object.entries(pages)) {
+    server.get(url, (_, reply) => reply.headers(headers).send(body));
+  }
+  for (const [name, type] of Object.entries(assets)) {
+    const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
+    server.get(`/docs/${name}`, (_, reply) =>
+      reply.headers({ 'content-type': type, 'cache-control': 'public, max-age=3600' }).send(createReadStream(path)),
+    );
+  }
+}

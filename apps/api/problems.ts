@@ -1,0 +1,214 @@
+import type { AccountRefusal } from '#ledger/account-commands.js';
+import type { PricingRefusal } from '#ledger/catalog.js';
+import type { CustomerRefusal } from '#ledger/customer.js';
+import type { StripeEventRefusal } from '#ledger/stripe-event.js';
+import type { FieldError } from './validation.js';
+
+/** `detail` says what the caller can do; it is fixed text, so nothing of a request or an exception gets into an answer. */
+export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
+
+type RefusalCode = (AccountRefusal | PricingRefusal | CustomerRefusal | StripeEventRefusal)['rejected'];
+
+/**
+ * Every problem that the API answers with: the one place where a code gets its status. `docs/errors.md` is made from it.
+ * A new refusal of a decider fails to compile here until it has a row.
+ */
+export const problemKinds = {
+  invalid_request: {
+    status: 400,
+    title: 'The request is not valid',
+    detail: 'Correct the fields named in `errors` and send it again.',
+  },
+  idempotency_key_required: {
+    status: 400,
+    title: 'The header Idempotency-Key is missing',
+    detail:
+      'Send 1 to 255 printable ASCII characters that name this command for ever, and the same ones when you repeat it.',
+  },
+  invalid_signature: {
+    status: 400,
+    title: 'The signature of the webhook is not valid',
+    detail: 'Check the signing secret, that the body arrives unchanged, and that the clocks differ by less than 300 s.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'Who you are is not known',
+    detail: 'Send `Authorization: Bearer` with a valid API key or token.',
+  },
+  insufficient_credits: {
+    status: 402,
+    title: 'Not enough credits',
+    detail:
+      'Nothing was recorded. `available` is what is left of `unit`, `required` what was asked; buy more at `topUpUrl`, if given.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    detail: 'Use credentials that have the scope which this route asks for.',
+  },
+  not_found: { status: 404, title: 'No such route', detail: 'See /openapi.json for the routes.' },
+  customer_not_found: {
+    status: 404,
+    title: 'No such customer',
+    detail: 'Check the customer id, and that your credentials may read this customer.',
+  },
+  grant_not_found: { status: 404, title: 'No such grant', detail: 'Check the grant id and the account.' },
+  hold_not_found: {
+    status: 404,
+    title: 'No such hold',
+    detail: 'Check the hold id and the account; a hold belongs to one unit of one customer.',
+  },
+  consumption_not_found: {
+    status: 404,
+    title: 'No such consumption',
+    detail: 'Check the consumption id and the account.',
+  },
+  event_not_found: { status: 404, title: 'No such event', detail: 'Check the event id.' },
+  stripe_event_not_found: { status: 404, title: 'No such Stripe event', detail: 'Check the id of the Stripe event.' },
+  api_key_not_found: { status: 404, title: 'No such API key', detail: 'Check the id of the key.' },
+  projection_not_found: {
+    status: 404,
+    title: 'No such projection',
+    detail: 'See GET /v1/admin/projections for the names.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The route does not take this method',
+    detail: 'Use one of the methods in the header Allow.',
+  },
+  hold_not_open: {
+    status: 409,
+    title: 'The hold is no longer open',
+    detail: 'It was captured, released, or timed out; place another.',
+  },
+  already_reversed: {
+    status: 409,
+    title: 'The consumption is already reversed',
+    detail: 'Nothing of it is left to give back.',
+  },
+  conflict: {
+    status: 409,
+    title: 'Others kept writing to the account first',
+    detail: 'Nothing was recorded. Send it again with the same key.',
+  },
+  customer_erased: {
+    status: 409,
+    title: 'The customer was erased',
+    detail: 'Personal data of this customer is no longer kept; use another id.',
+  },
+  idempotency_key_reused: {
+    status: 409,
+    title: 'The key was used for another command',
+    detail: 'Nothing was recorded. Use a new key for a new command, and the same body when you repeat one.',
+  },
+  payload_too_large: { status: 413, title: 'The body is too large', detail: 'Send at most 1 MiB.' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body is not JSON',
+    detail: 'Send `Content-Type: application/json`.',
+  },
+  account_frozen: { status: 422, title: 'The account is frozen', detail: 'An operator has to unfreeze it first.' },
+  account_closed: { status: 422, title: 'The account is closed', detail: 'It takes no more commands.' },
+  grant_expired: {
+    status: 422,
+    title: 'The grant has already expired',
+    detail: 'Send an `expiresAt` that is in the future.',
+  },
+  invalid_expiry: {
+    status: 422,
+    title: 'The grant would expire before it is effective',
+    detail: 'Send an `effectiveAt` before `expiresAt`.',
+  },
+  amount_exceeds_hold: { status: 422, title: 'More than the hold has left', detail: 'Capture at most `remaining`.' },
+  amount_exceeds_consumption: {
+    status: 422,
+    title: 'More than is left of the consumption',
+    detail: 'Reverse at most what is not reversed yet.',
+  },
+  balance_limit_exceeded: {
+    status: 422,
+    title: 'The account would hold too many credits',
+    detail: 'All grants of an account sum to at most 2^53-1.',
+  },
+  credit_event_unknown: {
+    status: 422,
+    title: 'No such credit event',
+    detail: 'See GET /v1/credit-events for the names.',
+  },
+  credit_event_disabled: {
+    status: 422,
+    title: 'The credit event is no longer offered',
+    detail: 'See GET /v1/credit-events for those on offer.',
+  },
+  price_out_of_range: {
+    status: 422,
+    title: 'The price of this quantity is out of range',
+    detail: 'Send a smaller quantity.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Wait as long as Retry-After says and send it again with the same key.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Something is wrong on our side',
+    detail: 'Send it again with the same key; tell us the `requestId` if it stays so.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Too much is waiting',
+    detail: 'Nothing was recorded. Wait as long as Retry-After says and send it again with the same key.',
+  },
+  outcome_unknown: {
+    status: 503,
+    title: 'The outcome is not known',
+    detail: 'It may have been recorded. Send it again with the same key: that settles it.',
+  },
+  projection_behind: {
+    status: 503,
+    title: 'The read model has not reached `minPosition` yet',
+    detail: 'Ask again, or with a longer `waitMs`.',
+  },
+  store_unavailable: {
+    status: 503,
+    title: 'The store cannot be reached',
+    detail: 'Nothing was recorded. Wait as long as Retry-After says and send it again with the same key.',
+  },
+} as const satisfies { readonly [Code in RefusalCode]: ProblemKind } & { readonly [code: string]: ProblemKind };
+
+export type ProblemCode = keyof typeof problemKinds;
+
+export type ProblemMembers = { readonly errors?: readonly FieldError[]; readonly [member: string]: unknown };
+export type ProblemBody = ProblemKind &
+  ProblemMembers & { readonly type: string; readonly code: ProblemCode; readonly requestId: string };
+
+/** The body of a problem answer (RFC 9457). */
+export function problemBody(code: ProblemCode, requestId: string, members: ProblemMembers = {}): ProblemBody {
+  const { status, title, detail } = problemKinds[code];
+  return { type: `/docs/errors#${code}`, title, status, detail, code, requestId, ...members };
+}
+
+const busy: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'rate_limited',
+  'overloaded',
+  'outcome_unknown',
+  'projection_behind',
+  'store_unavailable',
+]);
+
+/** Seconds to wait before a repeat makes sense; null when repeating alone does not help. */
+export const retryAfter = (code: ProblemCode): number | null => (busy.has(code) ? 1 : null);
+
+/** Ends a request with a problem. For what is found out before a command or query is carried out. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly members: ProblemMembers;
+
+  constructor(code: ProblemCode, members: ProblemMembers = {}) {
+    super(code);
+    this.code = code;
+    this.members = members;
+  }
+}
