@@ -28,7 +28,7 @@ export function ledgerHandlers(parts: HandlerParts) {
     account: new CommandHandler(accountDecider, withCodec),
     customer: new CommandHandler(customerDecider, withCodec),
     catalog: new CommandHandler(catalogDecider, withCodec),
-    // Their states hold whole webhooks, and each is used once or twice.
+    // Its states hold whole webhooks, and each is used once or twice.
     stripeEvent: new CommandHandler(stripeEventDecider, { ...withCodec, limits: { cachedStreams: 500 } }),
     subscription: new CommandHandler(subscriptionDecider, withCodec),
     payment: new CommandHandler(paymentDecider, withCodec),
@@ -37,6 +37,11 @@ export function ledgerHandlers(parts: HandlerParts) {
 }
 
 export type LedgerHandlers = ReturnType<typeof ledgerHandlers>;
+
+/** Resolves when no command is under way any more. */
+export async function drainHandlers(handlers: LedgerHandlers): Promise<void> {
+  await Promise.all(Object.values(handlers).map((handler) => handler.drain()));
+}
 
 /** The store could not take a command, or it is not known whether it did; the same command again settles it. */
 export class TryAgainLater extends Error {

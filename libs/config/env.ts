@@ -9,6 +9,8 @@ export type Config = {
   readonly port: number;
   /** The port of /livez, /readyz, /healthz and /metrics; null: they share `port`. */
   readonly metricsPort: number | null;
+  /** The port of the worker's /livez and /metrics; null: it has none. */
+  readonly workerMetricsPort: number | null;
   readonly logLevel: LogLevel;
   /** True: one log line a request. */
   readonly logRequests: boolean;
@@ -134,6 +136,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     host: environment.text('HOST') ?? '127.0.0.1',
     port: environment.integer('PORT', 0, 65_535) ?? 3000,
     metricsPort: environment.integer('METRICS_PORT', 0, 65_535),
+    workerMetricsPort: environment.integer('WORKER_METRICS_PORT', 0, 65_535),
     logLevel: environment.oneOf('LOG_LEVEL', logLevels, 'info'),
     logRequests: environment.flag('LOG_REQUESTS', false),
     dataDir: environment.text('SCRIP_DATA_DIR') ?? '.scrip',

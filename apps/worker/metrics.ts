@@ -1,0 +1,49 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { InboxConsumer } from './inbox.consumer.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
+
+const written = [
+  ['events', 'scrip_worker_events_total', 'Events written by the worker, by stream category.'],
+  ['commands', 'scrip_worker_commands_total', 'Commands of the worker, by stream category.'],
+] as const;
+
+/** What the worker tells Prometheus. */
+export class WorkerMetrics {
+  readonly #registry = new Registry();
+
+  constructor(handlers: LedgerHandlers, inbox: InboxConsumer) {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const [member, name, help] of written) {
+      const before = new Map<string, number>();
+      new Counter({
+        name,
+        help,
+        labelNames: ['category'],
+        registers: [this.#registry],
+        collect(): void {
+          for (const [category, { statistics }] of Object.entries(handlers)) {
+            this.inc({ category }, statistics[member] - (before.get(category) ?? 0));
+            before.set(category, statistics[member]);
+          }
+        },
+      });
+    }
+    new Gauge({
+      name: 'scrip_inbox_position',
+      help: 'How far this process has read the log for Stripe events; 0 while another process does it.',
+      registers: [this.#registry],
+      collect(): void {
+        this.set(Number(inbox.position));
+      },
+    });
+  }
+
+  /** The text that Prometheus scrapes. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+}

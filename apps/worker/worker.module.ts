@@ -1,0 +1,124 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { Config } from '#config/env.js';
+import type { Logger as PinoLogger } from '#config/logger.js';
+import { EventStore } from '#event-store/event-store.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
+import { Clock } from '#kernel/clock.js';
+import { CommandKeyIndex } from '#projections/command-keys.js';
+import { projectionsFor } from '#projections/registry.js';
+import { migrateReadStore } from '#read-store/migrate.js';
+import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { ProjectedAgenda } from './agenda.js';
+import { InboxConsumer } from './inbox.consumer.js';
+import { InboxState } from './inbox-state.js';
+import { Inbox } from './inbox.js';
+import { drainHandlers, ledgerHandlers } from './ledger-handlers.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
+import { Logger } from './logger.js';
+import { WorkerMetrics } from './metrics.js';
+import { serveOperations } from './operations-server.js';
+import { PostgresInboxState } from './postgres-inbox-state.js';
+import { ProjectionsConsumer } from './projections.consumer.js';
+import { SchedulerConsumer } from './scheduler.consumer.js';
+import { Scheduler } from './scheduler.js';
+
+type WorkerConfig = Config & { readonly databaseUrl: string };
+
+/** What the process holds open. */
+type Parts = {
+  readonly config: WorkerConfig;
+  readonly logger: PinoLogger;
+  readonly clock: Clock;
+  readonly store: EventStore;
+  readonly database: ReadDatabase;
+  readonly handlers: LedgerHandlers;
+};
+
+@Module({})
+class WorkerModule {
+  static with({ config, logger, clock, store, database, handlers }: Parts): DynamicModule {
+    const state = new PostgresInboxState(database);
+    const inbox = new Inbox({ handlers, state, clock, livemode: config.stripe.livemode });
+    const agenda = new ProjectedAgenda(database);
+    const scheduler = new Scheduler({
+      handlers,
+      agenda,
+      clock,
+      report: (report) => logger.error(report, 'an account cannot be brought up to date'),
+    });
+    return {
+      module: WorkerModule,
+      providers: [
+        { provide: Logger, useValue: logger },
+        { provide: Clock, useValue: clock },
+        { provide: EventStore, useValue: store },
+        { provide: ReadDatabase, useValue: database },
+        { provide: InboxState, useValue: state },
+        { provide: Inbox, useValue: inbox },
+        { provide: Scheduler, useValue: scheduler },
+        InboxConsumer,
+        ProjectionsConsumer,
+        SchedulerConsumer,
+        {
+          provide: WorkerMetrics,
+          useFactory: (consumer: InboxConsumer) => new WorkerMetrics(handlers, consumer),
+          inject: [InboxConsumer],
+        },
+      ],
+    };
+  }
+}
+
+async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<Parts> {
+  const { databaseUrl } = config;
+  const store = await openEventStore(
+    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
+    clock,
+  );
+  await migrateReadStore(databaseUrl, clock, projectionsFor(store));
+  const snapshots = await openSnapshotStore(databaseUrl, clock);
+  const database = openReadDatabase(databaseUrl, { clock });
+  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
+  const handlers = ledgerHandlers({ store, snapshots, keys, clock });
+  return { config, logger, clock, store, database, handlers };
+}
+
+export type RunningWorker = { stop(): Promise<void> };
+
+const drainMs = 10_000;
+
+/**
+ * Starts the worker: brings the schemas up to date, then runs the inbox of Stripe events, the projections and the scheduler.
+ * `stop` lets the work under way come to its next checkpoint (at most ten seconds) and closes everything. Without Stripe billing
+ * the inbox stands still.
+ */
+export async function startWorker(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<RunningWorker> {
+  const parts = await openParts(config, logger, clock);
+  const app = await NestFactory.createApplicationContext(WorkerModule.with(parts), {
+    logger: false,
+    abortOnError: false,
+  });
+  const { workerMetricsPort: port, host } = config;
+  const operations = port === null ? null : await serveOperations(app.get(WorkerMetrics), host, port);
+  const stopping = new AbortController();
+  const consumers = [
+    app.get(ProjectionsConsumer).run(stopping.signal),
+    app.get(SchedulerConsumer).run(stopping.signal),
+    ...(config.stripe.billingEnabled ? [app.get(InboxConsumer).run(stopping.signal)] : []),
+  ];
+  return {
+    stop: async () => {
+      stopping.abort();
+      const drained = new AbortController();
+      const ended = Promise.all(consumers).then(() => drainHandlers(parts.handlers));
+      await Promise.race([ended, clock.sleep(drainMs, drained.signal)]);
+      drained.abort();
+      operations?.close();
+      await app.close();
+      await parts.store.close();
+      await parts.database.close();
+    },
+  };
+}
