@@ -1,0 +1,111 @@
+import { START } from '#event-store/event-store.js';
+import { isBroken } from '#event-store/event-line.js';
+import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
+import { compareProjections, type Comparison } from '#read-store/compare.js';
+import { projectionsFor } from '#projections/registry.js';
+import type { CliEnvironment } from './cli.module.js';
+import type { Call, Command, ExitCode } from './command.js';
+import { eventsInFile, pagesOf } from './events.js';
+import { LogAudit, type LogReport } from './log-audit.js';
+import type { Output } from './output.js';
+import { Progress } from './progress.js';
+
+/** Compares every read model with an independent fold of the log. */
+export async function compareAll(
+  environment: CliEnvironment,
+  names: readonly string[] | null,
+): Promise<readonly Comparison[]> {
+  const [store, database] = [await environment.store(), await environment.readDatabase()];
+  const chosen = projectionsFor(store).filter(({ name }) => names === null || names.includes(name));
+  return compareProjections<LedgerEvent>(store, database, ledgerCodec.decode, chosen);
+}
+
+async function auditLog(environment: CliEnvironment, output: Output, file: string | null): Promise<LogReport> {
+  const audit = new LogAudit({ contiguous: environment.config.eventStore.kind === 'postgres' });
+  const progress = new Progress(output, environment.clock, 'verified');
+  if (file === null) {
+    for await (const page of pagesOf(await environment.store(), START)) {
+      audit.add(page);
+      progress.add(page.length);
+    }
+  } else {
+    for await (const lines of eventsInFile(file)) {
+      for (const line of lines) {
+        if (isBroken(line)) audit.addUnreadable(line.broken);
+        else audit.add([line]);
+      }
+      progress.add(lines.length);
+    }
+  }
+  progress.end();
+  return audit.report();
+}
+
+async function verify({ environment, output, ...call }: Verifying): Promise<ExitCode> {
+  const log = await auditLog(environment, output, call.file);
+  const projections = call.logOnly || call.file !== null ? [] : await compareAll(environment, null);
+  const ok = log.findingsTotal === 0 && projections.every(({ differences }) => differences.length === 0);
+  await output.answer({ ok, log, projections }, () => describe(log, projections));
+  return ok ? 0 : 1;
+}
+
+type Verifying = Pick<Call, 'environment' | 'output'> & { readonly file: string | null; readonly logOnly: boolean };
+
+const short = (position: string): string => position.replace(/^0+(?=\d)/, '');
+
+function describe(log: LogReport, projections: readonly Comparison[]): string {
+  const [first] = log.findings;
+  const lines = [
+    `${String(log.events)} events in ${String(log.streams)} streams, ${String(log.accounts)} accounts, up to position ${short(log.lastPosition ?? '0')}`,
+    ...Object.entries(log.totals).map(
+      ([unit, sums]) =>
+        `${unit}: ${sums.granted} granted = ${sums.scheduled} scheduled + ${sums.available} available + ${sums.held} held + ` +
+        `${sums.consumed} consumed + ${sums.expired} expired + ${sums.revoked} revoked + ${sums.repaid} used to repay debt`,
+    ),
+    ...projections.map(
+      ({ projection, rows, differences }) =>
+        `${projection}: ${String(rows)} rows, ${differences.length === 0 ? 'as the log says' : `${String(differences.length)} differences`}`,
+    ),
+  ];
+  if (first === undefined) return [...lines, ...describeDifferences(projections), 'the log is sound'].join('\n');
+  const where = first.stream === '' ? '' : `, stream ${first.stream}, revision ${String(first.revision)}`;
+  return [
+    ...lines,
+    ...describeDifferences(projections),
+    `${String(log.findingsTotal)} problems. The first bad event: position ${short(first.position)}${where}: ${first.problem}`,
+    ...log.findings
+      .slice(1, 10)
+      .map(({ position, stream, problem }) => `  then ${short(position)} ${stream}: ${problem}`),
+  ].join('\n');
+}
+
+/** One line for each value of a read model that is not what the log says. */
+export const describeDifferences = (comparisons: readonly Comparison[]): readonly string[] =>
+  comparisons
+    .flatMap(({ differences }) => differences)
+    .map(
+      ({ table, key, column, expected, found }) =>
+        `  ${table} ${key} ${column}: ${found ?? 'nothing'} instead of ${expected ?? 'nothing'}`,
+    );
+
+export const auditCommands: readonly Command[] = [
+  {
+    name: 'audit verify',
+    summary: 'Check that the log is whole and that balances and read models follow from it',
+    options: [
+      { name: 'from-export', value: 'FILE', help: 'check a complete export instead, without any database' },
+      { name: 'log-only', value: null, help: 'leave the read models out' },
+    ],
+    help:
+      'Checks positions and revisions for gaps, the hash chain of every stream, that every event can be read, conservation of\n' +
+      'credits per grant, account and in total, every recorded balance, and every read model against a fold of the log.\n' +
+      'Names the first bad event. With EVENT_STORE=eventstoredb positions may have gaps.',
+    run: (call) =>
+      verify({
+        environment: call.environment,
+        output: call.output,
+        file: call.text('from-export'),
+        logOnly: call.flag('log-only'),
+      }),
+  },
+];

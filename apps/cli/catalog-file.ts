@@ -1,0 +1,215 @@
+import { parse as parseYaml } from 'yaml';
+import { isAmount, MAX_AMOUNT } from '#kernel/amount.js';
+import type { Catalog, CreditEvent, CreditEventPrice, CreditProduct, Plan, PlanPrice } from '#ledger/catalog.js';
+
+/** The catalogue file breaks its rules. Names every place that does. */
+export class CatalogFileError extends Error {
+  override readonly name = 'CatalogFileError';
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+  }
+}
+
+const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const currencyPattern = /^[a-z]{3}$/;
+const oneYear = 365;
+
+/** One mapping of the file. Remembers what was asked for, so that a misspelt key is found. */
+class Entry {
+  readonly #members: Map<string, unknown>;
+
+  constructor(
+    value: unknown,
+    readonly path: string,
+    private readonly problems: string[],
+  ) {
+    const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isMapping) problems.push(`${path} must be a mapping`);
+    this.#members = new Map(isMapping ? Object.entries(value) : []);
+  }
+
+  /** Takes a member out; null when it is not there. */
+  take(key: string): unknown {
+    const value = this.#members.get(key) ?? null;
+    this.#members.delete(key);
+    return value;
+  }
+
+  text(key: string): string {
+    return this.optionalText(key) ?? this.wrong(key, 'is needed', '');
+  }
+
+  optionalText(key: string): string | null {
+    const value = this.take(key);
+    if (value === null || (typeof value === 'string' && value.length > 0 && value.length <= 500)) return value;
+    return this.wrong(key, 'must be text of 1 to 500 characters', null);
+  }
+
+  id(): string {
+    const id = this.text('id');
+    return id === '' || idPattern.test(id) ? id : this.wrong('id', 'may hold letters, digits, "_", "." and "-"', id);
+  }
+
+  number(key: string, min: number, max: number): number {
+    return this.optionalNumber(key, min, max) ?? this.wrong(key, 'is needed', min);
+  }
+
+  optionalNumber(key: string, min: number, max: number): number | null {
+    const value = this.take(key);
+    if (value === null || (isAmount(value) && value >= min && value <= max)) return value;
+    return this.wrong(key, `must be a whole number from ${String(min)} to ${String(max)}`, null);
+  }
+
+  flag(key: string): boolean {
+    const value = this.take(key) ?? false;
+    return typeof value === 'boolean' ? value : this.wrong(key, 'must be true or false', false);
+  }
+
+  texts(key: string): readonly string[] {
+    const value = this.take(key) ?? [];
+    const fits = Array.isArray(value) && value.every((item) => typeof item === 'string');
+    return fits ? (value as string[]) : this.wrong(key, 'must be a list of texts', []);
+  }
+
+  numbers(key: string): { readonly [name: string]: number } {
+    const value = this.take(key) ?? {};
+    const fits = typeof value === 'object' && !Array.isArray(value) && Object.values(value).every(isAmount);
+    return fits ? (value as { [name: string]: number }) : this.wrong(key, 'must be a mapping to whole numbers', {});
+  }
+
+  entry(key: string): Entry | null {
+    const value = this.take(key);
+    return value === null ? null : new Entry(value, `${this.path}.${key}`, this.problems);
+  }
+
+  entries(key: string): readonly Entry[] {
+    const value = this.take(key) ?? [];
+    if (!Array.isArray(value)) return this.wrong(key, 'must be a list', []);
+    return value.map((item, index) => new Entry(item, `${this.path}.${key}[${String(index)}]`, this.problems));
+  }
+
+  wrong<T>(key: string, rule: string, otherwise: T): T {
+    this.problems.push(`${this.path}.${key} ${rule}`);
+    return otherwise;
+  }
+
+  /** What is left was never asked for. */
+  end(): void {
+    for (const key of this.#members.keys()) this.wrong(key, 'is not a known key', null);
+  }
+}
+
+/**
+ * The catalogue that a YAML (or JSON) text describes; README says what it may hold.
+ * Throws CatalogFileError that names every mistake.
+ */
+export function parseCatalog(text: string): Catalog {
+  const problems: string[] = [];
+  const root = new Entry(yamlOf(text), 'catalog', problems);
+  const catalog: Catalog = {
+    plans: each(root, 'plans', problems, planOf),
+    creditProducts: each(root, 'creditProducts', problems, productOf),
+    creditEvents: each(root, 'creditEvents', problems, creditEventOf),
+  };
+  root.end();
+  if (problems.length > 0) throw new CatalogFileError(problems);
+  return catalog;
+}
+
+function yamlOf(text: string): unknown {
+  try {
+    return parseYaml(text, { maxAliasCount: 100 });
+  } catch (error) {
+    throw new CatalogFileError([error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'not YAML']);
+  }
+}
+
+function each<Item extends { readonly id: string }>(
+  root: Entry,
+  key: string,
+  problems: string[],
+  read: (entry: Entry) => Item,
+): readonly Item[] {
+  const known = new Set<string>();
+  return root.entries(key).map((entry) => {
+    const item = read(entry);
+    entry.end();
+    if (known.has(item.id)) problems.push(`${entry.path}.id is used twice: ${item.id}`);
+    known.add(item.id);
+    return item;
+  });
+}
+
+function planOf(entry: Entry): Plan {
+  const plan: Plan = {
+    id: entry.id(),
+    name: entry.text('name'),
+    description: entry.optionalText('description'),
+    monthly: planPriceOf(entry.entry('monthly')),
+    yearly: planPriceOf(entry.entry('yearly')),
+    creditsPerMonth: entry.number('creditsPerMonth', 0, MAX_AMOUNT),
+    free: entry.flag('free'),
+    trialDays: entry.optionalNumber('trialDays', 1, 2 * oneYear),
+    features: entry.texts('features'),
+    limits: entry.numbers('limits'),
+  };
+  if (plan.free && (plan.monthly !== null || plan.yearly !== null))
+    entry.wrong('free', 'and a price exclude each other', 0);
+  return plan;
+}
+
+function planPriceOf(entry: Entry | null): PlanPrice | null {
+  if (entry === null) return null;
+  const price = { money: moneyOf(entry), stripePriceId: entry.optionalText('stripePriceId') };
+  entry.end();
+  return price;
+}
+
+const moneyOf = (entry: Entry): { amount: number; currency: string } => {
+  const currency = entry.text('currency');
+  if (!currencyPattern.test(currency)) entry.wrong('currency', 'must be three lower-case letters', '');
+  return { amount: entry.number('amount', 0, MAX_AMOUNT), currency };
+};
+
+function productOf(entry: Entry): CreditProduct {
+  const id = entry.id();
+  const name = entry.text('name');
+  const credits = entry.number('credits', 1, MAX_AMOUNT);
+  const price = entry.entry('price');
+  const money = price === null ? entry.wrong('price', 'is needed', { amount: 0, currency: 'usd' }) : moneyOf(price);
+  price?.end();
+  const stripePriceId = entry.optionalText('stripePriceId');
+  return {
+    id,
+    name,
+    credits,
+    price: money,
+    stripePriceId,
+    expiresAfterDays: entry.optionalNumber('expiresAfterDays', 1, 100 * oneYear),
+  };
+}
+
+function creditEventOf(entry: Entry): CreditEvent {
+  return {
+    id: entry.id(),
+    name: entry.text('name'),
+    description: entry.optionalText('description'),
+    category: entry.optionalText('category'),
+    price: creditEventPriceOf(entry),
+  };
+}
+
+function creditEventPriceOf(entry: Entry): CreditEventPrice {
+  const cost = entry.optionalNumber('cost', 1, MAX_AMOUNT);
+  const tiers = entry.entries('tiers').map((tier) => {
+    const read = { upTo: tier.optionalNumber('upTo', 1, MAX_AMOUNT), cost: tier.number('cost', 0, MAX_AMOUNT) };
+    tier.end();
+    return read;
+  });
+  if ((cost === null) === (tiers.length === 0)) entry.wrong('cost', 'or tiers is needed, and not both', null);
+  if (cost !== null) return { kind: 'flat', cost };
+  const ends = tiers.map(({ upTo }) => upTo ?? Infinity);
+  const ordered = ends.every((end, index) => index === 0 || end > (ends[index - 1] ?? 0)) && ends.at(-1) === Infinity;
+  if (tiers.length > 0 && !ordered) entry.wrong('tiers', 'must rise in upTo, and the last must have none', null);
+  return { kind: 'tiered', tiers };
+}

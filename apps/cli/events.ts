@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { positionOf, START, type EventStore, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { eventLine, parseEventLine, type BrokenLine } from '#event-store/event-line.js';
+import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
+import { Progress } from './progress.js';
+
+/** One page of the log at a time is all that is in memory, and the one that is being fetched. */
+const pageSize = 2_000;
+
+/** The log after `after` in pages; the next page is read while the caller works. */
+export async function* pagesOf(store: EventStore, after: Position): AsyncGenerator<readonly RecordedEvent[]> {
+  let page = await store.readAll(after, pageSize);
+  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+    const next = store.readAll(last.position, pageSize);
+    next.catch(() => undefined); // it is awaited below, unless the caller leaves early
+    yield page;
+    page = await next;
+  }
+}
+
+/** The events of an export, in batches; a line that is none says why. Throws WrongUse when the file cannot be read. */
+export async function* eventsInFile(file: string): AsyncGenerator<readonly (RecordedEvent | BrokenLine)[]> {
+  let rest = '';
+  try {
+    for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: 1_048_576 })) {
+      const lines = (rest + String(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      yield lines.map(parseEventLine);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new WrongUse(`${file} cannot be read`);
+  }
+  if (rest !== '') yield [parseEventLine(rest)];
+}
+
+async function exportEvents({ environment, output }: Call, after: Position, file: string | null): Promise<ExitCode> {
+  const store = await environment.store();
+  const progress = new Progress(output, environment.clock, 'exported');
+  const target = file === null ? null : createWriteStream(file, { mode: 0o600 });
+  for await (const page of pagesOf(store, after)) {
+    const text = page.map((event) => `${eventLine(event)}\n`).join('');
+    if (target === null) await output.write(text);
+    else if (!target.write(text)) await once(target, 'drain');
+    progress.add(page.length);
+  }
+  if (target !== null) {
+    target.end();
+    await finished(target);
+  }
+  progress.end();
+  return 0;
+}
+
+function positionGiven(text: string | null): Position {
+  if (text === null) return START;
+  if (!/^\d{1,19}$/.test(text)) throw new WrongUse('--after must be a position');
+  return positionOf(BigInt(text));
+}
+
+export const eventCommands: readonly Command[] = [
+  {
+    name: 'events export',
+    summary: 'The log as lines of JSON, oldest first, one event a line',
+    options: [
+      { name: 'after', value: 'POSITION', help: 'only what stands after this position' },
+      { name: 'output', value: 'FILE', help: 'write to a file (default: stdout)' },
+    ],
+    run: (call) => exportEvents(call, positionGiven(call.text('after')), call.text('output')),
+  },
+];

@@ -1,0 +1,88 @@
+import { ConfigError } from '#config/env.js';
+import { StoreUnavailable } from '#event-store/event-store.js';
+import { ReadDatabaseError } from '#read-store/read-database.js';
+import { auditCommands } from './audit.js';
+import { CatalogFileError } from './catalog-file.js';
+import { catalogCommands } from './catalog.js';
+import { CliEnvironment } from './cli.module.js';
+import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './command.js';
+import { DataDirInUse } from './data-dir.js';
+import { eventCommands } from './events.js';
+import { keyCommands } from './keys.js';
+import { Output } from './output.js';
+import { processCommands } from './processes.js';
+import { projectionCommands } from './projections.js';
+import { replayCommands } from './replay.js';
+import { stripeCommands } from './stripe.js';
+import { upCommands } from './up.js';
+
+const commands: readonly Command[] = [
+  ...upCommands,
+  ...processCommands,
+  ...keyCommands,
+  ...catalogCommands,
+  ...replayCommands,
+  ...auditCommands,
+  ...eventCommands,
+  ...projectionCommands,
+  ...stripeCommands,
+];
+
+/** What is a mistake of whoever called, not of this program: told in one line, without a stack. */
+const expected = [ConfigError, DataDirInUse, StoreUnavailable, ReadDatabaseError];
+
+function overview(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return ['Usage: scrip COMMAND [options]; scrip COMMAND --help', '', ...lines].join('\n');
+}
+
+/** The command whose words the arguments begin with, the longest first. */
+function chosen(args: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } | null {
+  for (const words of [2, 1]) {
+    const command = commands.find(({ name }) => name === args.slice(0, words).join(' '));
+    if (command !== undefined) return { command, rest: args.slice(words) };
+  }
+  return null;
+}
+
+async function run(command: Command, rest: readonly string[]): Promise<ExitCode> {
+  const { values, positionals } = parse(command, rest);
+  const output = new Output(values['json'] === true, process.stdout, process.stderr);
+  if (values['help'] === true) {
+    await output.write(`${helpOf(command)}\n`);
+    return 0;
+  }
+  const environment = CliEnvironment.from(process.env);
+  try {
+    return await command.run(new Call(values, positionals, environment, output));
+  } finally {
+    await environment.close();
+  }
+}
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const found = chosen(args);
+  if (found === null) {
+    const asked = args.length === 0 || args[0] === 'help' || args[0] === '--help';
+    process[asked ? 'stdout' : 'stderr'].write(`${asked ? '' : `no command "${args.join(' ')}"\n\n`}${overview()}\n`);
+    return asked && args.length > 0 ? 0 : 2;
+  }
+  try {
+    return await run(found.command, found.rest);
+  } catch (error) {
+    if (error instanceof WrongUse || error instanceof ConfigError || error instanceof CatalogFileError) {
+      process.stderr.write(`scrip ${found.command.name}: ${error.message}\n`);
+      return 2;
+    }
+    const told = error instanceof Error && expected.some((type) => error instanceof type);
+    process.stderr.write(`scrip ${found.command.name}: ${told ? error.message : describe(error)}\n`);
+    return 1;
+  }
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+// A reader that has enough (`| head`) ends us quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.exitCode = await main(process.argv.slice(2));

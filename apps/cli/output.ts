@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+/** Where a command's answer goes (stdout) and where it tells how far it is (stderr). */
+export class Output {
+  constructor(
+    readonly json: boolean,
+    private readonly stdout: Writable,
+    private readonly stderr: Writable,
+  ) {}
+
+  /** The command's answer: `value` as JSON when asked for, else the text made of it. */
+  async answer<T>(value: T, text: (value: T) => string): Promise<void> {
+    await this.write(`${this.json ? JSON.stringify(value, null, 2) : text(value)}\n`);
+  }
+
+  /** Writes to stdout, waiting while the reader is slow. */
+  async write(text: string): Promise<void> {
+    if (!this.stdout.write(text)) await once(this.stdout, 'drain');
+  }
+
+  /** One line for whoever waits. Never on stdout. */
+  progress(text: string): void {
+    this.stderr.write(`${text}\n`);
+  }
+}
+
+/** Rows in columns as wide as needed. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
