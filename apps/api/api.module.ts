@@ -16,6 +16,24 @@ import { CommandKeyIndex } from '#projections/command-keys.js';
 import { findApiKey } from '#read-store/api-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { AccountReadsController } from './account-reads.controller.js';
+import { AdminController } from './admin.controller.js';
+import { ListParkedEventsHandler, ListProjectionsHandler } from './admin.queries.js';
+import { BalanceHistory } from './balance-history.js';
+import { BalanceReader } from '#projections/balance-queries.js';
+import { CustomerRecords } from './customer-records.js';
+import { RunCustomerCommandHandler } from './customer.commands.js';
+import { CustomersController } from './customers.controller.js';
+import { GetCustomerHandler, SearchCustomersHandler } from './customers.queries.js';
+import {
+  GetBalanceAtHandler,
+  GetBalanceHandler,
+  ListClaimsHandler,
+  ListGrantsHandler,
+  ListHistoryHandler,
+  ListHoldsHandler,
+} from './ledger.queries.js';
+import { ProjectionControl } from './projection-control.js';
 import { AccountController } from './account.controller.js';
 import { RunAccountCommandHandler } from './account.commands.js';
 import { apiAccountDecider } from './account-requests.js';
@@ -47,22 +65,36 @@ import { ValidationPipe } from './validation.js';
 
 const controllers = [
   AccountController,
+  AccountReadsController,
   AccountSettingsController,
+  AdminController,
   BulkController,
-  LogController,
   CatalogueController,
+  CustomersController,
+  LogController,
   StripeWebhookController,
 ];
 const handlers = [
-  RunAccountCommandHandler,
-  KeepStripeEventHandler,
-  RetryStripeEventHandler,
-  ReadLogHandler,
-  StreamLogHandler,
   FindEventHandler,
+  GetBalanceAtHandler,
+  GetBalanceHandler,
+  GetCustomerHandler,
+  KeepStripeEventHandler,
   ListCatalogueHandler,
+  ListClaimsHandler,
+  ListGrantsHandler,
+  ListHistoryHandler,
+  ListHoldsHandler,
+  ListParkedEventsHandler,
+  ListProjectionsHandler,
+  ReadLogHandler,
+  RetryStripeEventHandler,
+  RunAccountCommandHandler,
+  RunCustomerCommandHandler,
+  SearchCustomersHandler,
+  StreamLogHandler,
 ];
-const services = [AccountService, PriceList, FreshReads];
+const services = [AccountService, BalanceHistory, CustomerRecords, FreshReads, PriceList, ProjectionControl];
 
 /** What the process holds open. */
 type Parts = {
@@ -105,6 +137,7 @@ const values = (parts: Parts): Provider[] => [
   { provide: Clock, useValue: parts.clock },
   { provide: EventStore, useValue: parts.store },
   { provide: ReadDatabase, useValue: parts.database },
+  { provide: BalanceReader, useValue: new BalanceReader(parts.database) },
   { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },

@@ -19,6 +19,8 @@ export type ReadRequest = {
   readonly waitMs: number;
 };
 
+export type Fresh<Result> = { readonly result: Result; readonly asOf: AsOf };
+
 const cacheMs = 20;
 
 /** Runs queries of read models: waits until they are fresh enough, under the caller's rights, and says how fresh they are. */
@@ -33,24 +35,31 @@ export class FreshReads {
     private readonly clock: Clock,
   ) {}
 
+  /** Waits until the read model is as fresh as was asked. Ends the request when it is not in time. */
+  async reached(request: ReadRequest, projection: string): Promise<void> {
+    const { minPosition, waitMs } = request;
+    if (minPosition === null || minPosition <= this.#known(projection)) return;
+    const outcome = await waitForPosition(this.database, projection, minPosition, waitMs);
+    if (outcome === 'behind') throw new Problem('projection_behind');
+  }
+
   /** @param read gets the reader to use and the instant that its answer is for. */
   async read<Result>(
     request: ReadRequest,
     projection: string,
     read: (reader: Reader, now: Instant) => Promise<Result>,
-  ): Promise<{ readonly result: Result; readonly asOf: AsOf }> {
-    const { minPosition, ownCustomerId } = request;
-    if (minPosition !== null && minPosition > this.#known(projection)) {
-      const outcome = await waitForPosition(this.database, projection, minPosition, request.waitMs);
-      if (outcome === 'behind') throw new Problem('projection_behind');
-    }
+  ): Promise<Fresh<Result>> {
+    await this.reached(request, projection);
     // Looked up before the rows are read, so they include at least this position.
-    const position = await this.#position(projection, minPosition);
+    const position = await this.#position(projection, request.minPosition);
     const time = instantOf(this.clock.now());
-    const result = await (ownCustomerId === null
-      ? read(this.database, time)
-      : asCustomer(this.database, ownCustomerId, (reader) => read(reader, time)));
+    const result = await this.as(request, (reader) => read(reader, time));
     return { result, asOf: { position, time } };
+  }
+
+  /** Reads with the rights of the caller. */
+  as<Result>({ ownCustomerId }: ReadRequest, read: (reader: Reader) => Promise<Result>): Promise<Result> {
+    return ownCustomerId === null ? read(this.database) : asCustomer(this.database, ownCustomerId, read);
   }
 
   #known(projection: string): Position {

@@ -1,0 +1,38 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { parkedEvents, parkedEventsProjection, type ParkedEvent } from '#projections/parked-events.js';
+import type { Cursor, Page } from '#read-store/cursor.js';
+import type { ProjectionStatus } from '#read-store/projection-status.js';
+import { FreshReads, type Fresh, type ReadRequest } from './freshness.js';
+import { ProjectionControl } from './projection-control.js';
+
+/** Stripe events that wait for a person. */
+export class ListParkedEvents extends Query<Fresh<Page<ParkedEvent>>> {
+  constructor(
+    readonly limit: number,
+    readonly cursor: Cursor | null,
+    readonly request: ReadRequest,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListParkedEvents)
+export class ListParkedEventsHandler implements IQueryHandler<ListParkedEvents> {
+  constructor(private readonly reads: FreshReads) {}
+
+  execute({ limit, cursor, request }: ListParkedEvents): Promise<Fresh<Page<ParkedEvent>>> {
+    return this.reads.read(request, parkedEventsProjection.name, (reader) => parkedEvents(reader, limit, cursor));
+  }
+}
+
+/** How far every projection is. */
+export class ListProjections extends Query<readonly ProjectionStatus[]> {}
+
+@QueryHandler(ListProjections)
+export class ListProjectionsHandler implements IQueryHandler<ListProjections> {
+  constructor(private readonly projections: ProjectionControl) {}
+
+  execute(): Promise<readonly ProjectionStatus[]> {
+    return this.projections.status();
+  }
+}

@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { EventStore } from '#event-store/event-store.js';
+import { Clock } from '#kernel/clock.js';
+import { requestRebuild, resumeProjection } from '#read-store/generations.js';
+import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+
+/** The projections as operators see and steer them; the workers do what is asked here. */
+@Injectable()
+export class ProjectionControl {
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly store: EventStore,
+    private readonly clock: Clock,
+  ) {}
+
+  status(): Promise<readonly ProjectionStatus[]> {
+    return projectionStatus(this.database, this.store, this.clock.now());
+  }
+
+  /** False when there is no projection of that name. */
+  rebuild(name: string): Promise<boolean> {
+    return requestRebuild(this.database, name);
+  }
+
+  /** False when no projection of that name is halted. */
+  resume(name: string): Promise<boolean> {
+    return resumeProjection(this.database, name);
+  }
+}
