@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
 import { NodeProcess } from '../support/node-process.js';
+import { migrateScrip } from '../support/scrip-database.js';
 import { LoadProcess } from './load/load-process.js';
 import type { Job, JobResult } from './load/job.js';
 
@@ -23,8 +24,13 @@ export class Bench {
   private constructor(
     readonly postgres: EmbeddedPostgres,
     readonly pool: pg.Pool,
-    /** Rounds and seconds a round: smaller to try a benchmark out, never to quote it. */
-    readonly effort: { readonly rounds: number; readonly seconds: number; readonly warmUpSeconds: number },
+    /** Rounds and seconds a round: smaller to try a benchmark out, never to quote it. `profile`: where CPU profiles go. */
+    readonly effort: {
+      readonly rounds: number;
+      readonly seconds: number;
+      readonly warmUpSeconds: number;
+      readonly profile: string | null;
+    },
     private readonly directory: string,
   ) {}
 
@@ -55,7 +61,7 @@ export class Bench {
   /** A database with Scrip's tables. */
   async scripDatabase(): Promise<string> {
     const url = await this.database();
-    await this.scrip(['migrate'], { DATABASE_URL: url });
+    await migrateScrip(url);
     return url;
   }
 
@@ -99,11 +105,16 @@ export class Bench {
     return this.load.run({ host: hostname, port: Number(port), apiKey, seconds, warmUpSeconds, atMost: null, ...job });
   }
 
+  #profiling(): Record<string, string> {
+    const { profile } = this.effort;
+    return profile === null ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
+  }
+
   async #start(args: readonly string[], env: Record<string, string>, readyWhen: string): Promise<NodeProcess> {
     const process = await NodeProcess.start({
       args,
       readyWhen,
-      env: { ADMIN_API_KEY: apiKey, NODE_ENV: 'production', ...env },
+      env: { ADMIN_API_KEY: apiKey, NODE_ENV: 'production', ...this.#profiling(), ...env },
     });
     this.#processes.push(process);
     return process;

@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     'warm-up': { type: 'string', default: '3' },
+    profile: { type: 'string' },
   },
 });
 const unknown = positionals.filter((name) => !(name in benchmarks));
@@ -31,6 +32,7 @@ const bench = await Bench.start({
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
   warmUpSeconds: Number(values['warm-up']),
+  profile: values.profile ?? null,
 });
 try {
   const machine = await describeMachine(bench.pool);

@@ -1,0 +1,14 @@
+import { SystemClock } from '#config/system-clock.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
+import { projections } from '#projections/registry.js';
+import { migrateReadStore } from '#read-store/migrate.js';
+
+/** Gives an empty database Scrip's tables: the log, snapshots, read models. */
+export async function migrateScrip(url: string): Promise<void> {
+  const clock = new SystemClock();
+  const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
+  await store.close();
+  const snapshots = await openSnapshotStore(url, clock);
+  if ('close' in snapshots) await (snapshots as { close(): Promise<void> }).close();
+  await migrateReadStore(url, clock, projections);
+}
