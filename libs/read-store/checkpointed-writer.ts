@@ -1,8 +1,8 @@
 import { assert } from '#kernel/assert.js';
-import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import type { Position } from '#event-store/event-store.js';
 import { tableOf } from './generations.js';
 import { relevant } from './projection.js';
-import type { EventSharing, ProjectedEvent, Projection, ProjectionWriter } from './projection.js';
+import type { ProjectedEvent, Projection, ProjectionWriter } from './projection.js';
 import { literal, ReadDatabaseError, SCHEMA } from './read-database.js';
 import type { Session } from './read-database.js';
 
@@ -38,7 +38,6 @@ export class CheckpointedWriter<Event> {
   position: Position;
   readonly #session: Session;
   readonly #projection: Projection<Event>;
-  readonly #sharing: EventSharing<Event>;
   readonly #generation: number;
   #writer: ProjectionWriter<Event>;
 
@@ -47,13 +46,11 @@ export class CheckpointedWriter<Event> {
     projection: Projection<Event>,
     generation: number,
     position: Position,
-    sharing: EventSharing<Event>,
   ) {
     this.#session = session;
     this.#projection = projection;
     this.#generation = generation;
     this.position = position;
-    this.#sharing = sharing;
     this.#writer = this.#freshWriter();
   }
 
@@ -61,7 +58,7 @@ export class CheckpointedWriter<Event> {
    * Applies the batch and moves the checkpoint behind it. A batch that fails for its content is cut in halves until the
    * event at fault is found. Throws Halted at that event, Fenced, or ReadDatabaseError.
    */
-  async apply(batch: readonly RecordedEvent[]): Promise<void> {
+  async apply(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
     let rest = batch;
     let size = batch.length;
     while (rest.length > 0) {
@@ -74,16 +71,16 @@ export class CheckpointedWriter<Event> {
         if (!isPoison(error)) throw error;
         const [event] = part;
         if (part.length === 1 && event !== undefined)
-          throw new Halted(event.position, error instanceof Error ? error.message : 'unknown');
+          throw new Halted(event.recorded.position, error instanceof Error ? error.message : 'unknown');
         size = Math.ceil(part.length / 2);
       }
     }
   }
 
   /** Writes rows and checkpoint in the transaction that the caller has begun on the session, and holds the lock in. */
-  async applyWithin(batch: readonly RecordedEvent[]): Promise<void> {
+  async applyWithin(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
     const last = this.#assertInOrder(batch);
-    await this.#writer.apply(this.#session, relevant(this.#projection, batch, this.#sharing));
+    await this.#writer.apply(this.#session, relevant(this.#projection, batch));
     await this.#session.script(`update ${SCHEMA}.projection_checkpoints set position = ${last} where ${this.#row}`);
     this.position = last;
   }
@@ -96,18 +93,19 @@ export class CheckpointedWriter<Event> {
     return this.#projection.open((name) => tableOf(name, this.#generation));
   }
 
-  #assertInOrder(batch: readonly RecordedEvent[]): Position {
+  #assertInOrder(batch: readonly ProjectedEvent<Event>[]): Position {
     let last = this.position;
-    for (const { position } of batch) {
-      assert(/^\d{19}$/.test(position) && position > last, 'the log gave events out of order');
-      last = position;
+    for (const { recorded } of batch) {
+      assert(recorded.position > last, 'the log gave events out of order');
+      last = recorded.position;
     }
+    assert(/^\d{19}$/.test(last), 'a position is not of its form');
     return last;
   }
 
-  async #commit(batch: readonly RecordedEvent[]): Promise<void> {
+  async #commit(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
     const last = this.#assertInOrder(batch);
-    const events = relevant(this.#projection, batch, this.#sharing);
+    const events = relevant(this.#projection, batch);
     const expected = `${this.#row} and position = ${this.position} and state = 'running' and role <> 'retired'`;
     const move = `update ${SCHEMA}.projection_checkpoints set position = ${last} where`;
     if (events.length === 0) {

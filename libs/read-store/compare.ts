@@ -1,8 +1,8 @@
 import { START } from '#event-store/event-store.js';
-import type { EventStore, Position, RecordedEvent } from '#event-store/event-store.js';
+import type { EventStore, Position } from '#event-store/event-store.js';
 import { generationsOf, tableOf } from './generations.js';
 import { EventSharing } from './projection.js';
-import type { Decode, ExpectedRow, Projection } from './projection.js';
+import type { Decode, ExpectedRow, ProjectedEvent, Projection } from './projection.js';
 import type { ReadDatabase, Session } from './read-database.js';
 import { asText, rowsAsText } from './tables.js';
 import type { Table } from './tables.js';
@@ -94,9 +94,9 @@ async function compareInSnapshot<Event>(
   const passes = Math.ceil(Math.max(1, ...found.values()) / (options.rowsPerPass ?? 200_000));
   for (let pass = 0; pass < passes && !probe.full; pass += 1) {
     const fold = projection.oracle.fold();
-    for await (const event of eventsUpTo(sources.store, position, projection.categories, options.signal)) {
-      if (passes > 1 && share(projection.oracle.keyOf(event), passes) !== pass) continue;
-      for (const row of fold.add(sources.sharing.of(event))) await probe.expect(row);
+    for await (const event of eventsUpTo(sources, position, projection.categories, options.signal)) {
+      if (passes > 1 && share(projection.oracle.keyOf(event.recorded), passes) !== pass) continue;
+      for (const row of fold.add(event)) await probe.expect(row);
     }
     for (const row of fold.rest()) await probe.expect(row);
   }
@@ -105,22 +105,21 @@ async function compareInSnapshot<Event>(
   return { projection: projection.name, generation, position, rows: probe.rows, differences: probe.differences };
 }
 
-async function* eventsUpTo(
-  store: EventStore,
+async function* eventsUpTo<Event>(
+  { store, sharing }: Sources<Event>,
   last: Position,
   categories: readonly string[],
   signal?: AbortSignal,
-): AsyncGenerator<RecordedEvent> {
-  for (let after = START; after < last && signal?.aborted !== true;) {
-    const page = await store.readAll(after, PAGE);
+): AsyncGenerator<ProjectedEvent<Event>> {
+  for (let after = START; after < last && signal?.aborted !== true; ) {
+    const page = sharing.page(await store.readAll(after, PAGE));
     for (const event of page) {
-      if (event.position > last) return;
-      const hyphen = event.stream.indexOf('-');
-      if (categories.includes(hyphen < 0 ? event.stream : event.stream.slice(0, hyphen))) yield event;
+      if (event.recorded.position > last) return;
+      if (categories.includes(event.category)) yield event;
     }
     const end = page.at(-1);
     if (end === undefined) return;
-    after = end.position;
+    after = end.recorded.position;
   }
 }
 

@@ -175,13 +175,12 @@ async function follow<Event>(
     projection,
     generation.generation,
     generation.position,
-    running.sharing,
   );
   // The subscription must end with this attempt, also when no further event ever comes.
   const ending = new AbortController();
   try {
     const pages = running.store.subscribe(generation.position, AbortSignal.any([signal, ending.signal]));
-    for await (const batch of joined(pages, BATCH_MAX)) await writer.apply(batch);
+    for await (const batch of joined(running.sharing.pages(pages), BATCH_MAX)) await writer.apply(batch);
   } finally {
     ending.abort();
   }
@@ -199,7 +198,6 @@ async function build<Event>(
     projection,
     generation.generation,
     generation.position,
-    running.sharing,
   );
   await catchUp(running, projection, session, writer, signal);
   if (signal.aborted) return;
@@ -246,7 +244,7 @@ async function catchUp<Event>(
   while (writer.position < goal && !signal.aborted) {
     const batch = await running.store.readAll(writer.position, BATCH_MAX);
     if (batch.length === 0) throw new Fenced('the log ends before the live projection');
-    await writer.apply(batch);
+    await writer.apply(running.sharing.page(batch));
   }
 }
 
@@ -270,7 +268,7 @@ async function takeOver<Event>(
       const batch = await running.store.readAll(writer.position, BATCH_MAX);
       const rest = batch.filter(({ position }) => position <= live.position);
       if (rest.at(-1)?.position !== live.position) return false;
-      await writer.applyWithin(rest);
+      await writer.applyWithin(running.sharing.page(rest));
     }
     await switchTo(session, projection, live, building);
     return true;

@@ -1,3 +1,4 @@
+import { categoryOf } from '#kernel/stream-name.js';
 import { metadataOf } from '#event-store/event-store.js';
 import type { EventMetadata, RecordedEvent } from '#event-store/event-store.js';
 import type { Reader } from './read-database.js';
@@ -14,12 +15,15 @@ export class PoisonEvent extends Error {
 /** A stored event with its content, decoded at most once however many projections look at it. */
 export class ProjectedEvent<Event> {
   readonly recorded: RecordedEvent;
+  /** Of the stream. */
+  readonly category: string;
   readonly #decode: Decode<Event>;
   #event: Event | undefined;
   #metadata: EventMetadata | undefined;
 
   constructor(recorded: RecordedEvent, decode: Decode<Event>) {
     this.recorded = recorded;
+    this.category = categoryOf(recorded.stream);
     this.#decode = decode;
   }
 
@@ -40,22 +44,26 @@ export class ProjectedEvent<Event> {
   }
 }
 
-/** Shares decoded events between the projections of a process, as long as the store gives out the same objects. */
+/** Shares decoded events between the projections of a process, as long as the store gives out the same pages. */
 export class EventSharing<Event> {
-  readonly #shared = new WeakMap<RecordedEvent, ProjectedEvent<Event>>();
+  readonly #pages = new WeakMap<readonly RecordedEvent[], readonly ProjectedEvent<Event>[]>();
   readonly #decode: Decode<Event>;
 
   constructor(decode: Decode<Event>) {
     this.#decode = decode;
   }
 
-  of(recorded: RecordedEvent): ProjectedEvent<Event> {
-    let event = this.#shared.get(recorded);
-    if (event === undefined) {
-      event = new ProjectedEvent(recorded, this.#decode);
-      this.#shared.set(recorded, event);
+  page(recorded: readonly RecordedEvent[]): readonly ProjectedEvent<Event>[] {
+    let page = this.#pages.get(recorded);
+    if (page === undefined) {
+      page = recorded.map((event) => new ProjectedEvent(event, this.#decode));
+      this.#pages.set(recorded, page);
     }
-    return event;
+    return page;
+  }
+
+  async *pages(source: AsyncIterable<readonly RecordedEvent[]>): AsyncGenerator<readonly ProjectedEvent<Event>[]> {
+    for await (const recorded of source) yield this.page(recorded);
   }
 }
 
@@ -96,18 +104,8 @@ export type Projection<Event> = {
 };
 
 /** The events of a batch that the projection acts upon; those it must not skip and cannot read throw PoisonEvent later. */
-export function relevant<Event>(
+export const relevant = <Event>(
   projection: Projection<Event>,
-  batch: readonly RecordedEvent[],
-  sharing: EventSharing<Event>,
-): readonly ProjectedEvent<Event>[] {
-  const chosen: ProjectedEvent<Event>[] = [];
-  for (const recorded of batch) {
-    const hyphen = recorded.stream.indexOf('-');
-    const category = hyphen < 0 ? recorded.stream : recorded.stream.slice(0, hyphen);
-    if (!projection.categories.includes(category)) continue;
-    if (projection.handlers[recorded.type] === 'ignored') continue;
-    chosen.push(sharing.of(recorded));
-  }
-  return chosen;
-}
+  batch: readonly ProjectedEvent<Event>[],
+): readonly ProjectedEvent<Event>[] =>
+  batch.filter(({ category, recorded: { type } }) => projection.categories.includes(category) && projection.handlers[type] !== 'ignored');
