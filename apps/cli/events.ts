@@ -8,6 +8,8 @@ import { Progress } from './progress.js';
 
 /** One page of the log at a time is all that is in memory, and the one that is being fetched. */
 const pageSize = 2_000;
+const chunkBytes = 256 * 1024;
+const newline = 10;
 
 /** The log after `after` in pages; the next page is read while the caller works. */
 export async function* pagesOf(store: EventStore, after: Position): AsyncGenerator<readonly RecordedEvent[]> {
@@ -20,20 +22,31 @@ export async function* pagesOf(store: EventStore, after: Position): AsyncGenerat
   }
 }
 
-/** The events of an export, in batches; a line that is none says why. Throws WrongUse when the file cannot be read. */
-export async function* eventsInFile(file: string): AsyncGenerator<readonly (RecordedEvent | BrokenLine)[]> {
-  let rest = '';
+/** The lines of a file, in batches, without their ends. Throws WrongUse when it cannot be read. */
+async function* linesOf(file: string): AsyncGenerator<readonly string[]> {
+  let rest: Buffer = Buffer.alloc(0);
   try {
-    for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: 1_048_576 })) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      yield lines.map(parseEventLine);
+    for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const lines: string[] = [];
+      let start = 0;
+      for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
+        lines.push(bytes.toString('utf8', start, end));
+        start = end + 1;
+      }
+      rest = bytes.subarray(start);
+      yield lines;
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     throw new WrongUse(`${file} cannot be read`);
   }
-  if (rest !== '') yield [parseEventLine(rest)];
+  if (rest.length > 0) yield [rest.toString('utf8')];
+}
+
+/** The events of an export, in batches; a line that is none says why. Throws WrongUse when the file cannot be read. */
+export async function* eventsInFile(file: string): AsyncGenerator<readonly (RecordedEvent | BrokenLine)[]> {
+  for await (const lines of linesOf(file)) yield lines.map(parseEventLine);
 }
 
 async function exportEvents({ environment, output }: Call, after: Position, file: string | null): Promise<ExitCode> {

@@ -1,4 +1,4 @@
-import { positionOf, type RecordedEvent } from './event-store.js';
+import type { RecordedEvent } from './event-store.js';
 
 /** Why a line is not an exported event. */
 export type BrokenLine = { readonly broken: string };
@@ -18,32 +18,87 @@ export function eventLine(event: RecordedEvent): string {
   );
 }
 
-const linePattern =
-  /^\{"position":"(\d{1,19})","stream":("(?:[^"\\]|\\.)*"),"revision":(\d{1,15}),"id":"([^"\\]*)","type":("(?:[^"\\]|\\.)*"),"schemaVersion":(\d{1,9}),"data":/;
-const tailPattern = /,"prevHash":"([^"\\]*)","hash":"([^"\\]*)"\}\}$/;
 const metadataMark = ',"metadata":{';
+const positionMark = '{"position":"';
+const hashDigits = 64;
+const tailLength = ',"prevHash":"","hash":""}}'.length + 2 * hashDigits;
 
 /** The event of a line that `eventLine` wrote; nothing else is accepted, since other bytes would have another hash. */
 export function parseEventLine(line: string): RecordedEvent | BrokenLine {
-  const head = linePattern.exec(line);
-  // Looked for at the end only: text inside the data cannot have this form there.
-  const tail = tailPattern.exec(line.slice(-200));
-  if (head === null || tail === null) return { broken: 'the line is not an exported event' };
-  const [start, position = '', stream = '', revision, id = '', type = '', schemaVersion] = head;
-  const [end, prevHash = '', hash = ''] = tail;
+  const reader = new LineReader(line);
+  const position = reader.between(positionMark, '","stream":"');
+  const stream = reader.upTo('","revision":');
+  const revision = reader.upTo(',"id":"');
+  const id = reader.upTo('","type":"');
+  const type = reader.upTo('","schemaVersion":');
+  const schemaVersion = reader.upTo(',"data":');
   // The last one: metadata of the event holds no object, and quotes inside its texts are escaped.
-  const mark = line.lastIndexOf(metadataMark);
-  if (mark < start.length) return { broken: 'the line has no metadata' };
+  const data = reader.upToLast(metadataMark);
+  const metadata = reader.upToPlace(line.length - tailLength);
+  const prevHash = reader.between(',"prevHash":"', '","hash":"');
+  const hash = reader.upTo('"}}');
+  const numbered =
+    /^\d{19}$/.test(position) && Number.isInteger(Number(revision)) && Number.isInteger(Number(schemaVersion));
+  if (!reader.atEnd || !numbered || hash.length !== hashDigits) return { broken: 'the line is not an exported event' };
   return {
-    position: positionOf(BigInt(position)),
-    stream: JSON.parse(stream) as string,
+    position,
+    stream: unescaped(stream),
     revision: Number(revision),
     id,
-    type: JSON.parse(type) as string,
+    type: unescaped(type),
     schemaVersion: Number(schemaVersion),
-    data: line.slice(start.length, mark),
-    metadata: `${line.slice(mark + metadataMark.length - 1, line.length - end.length)}}`,
+    data,
+    metadata: `{${metadata}}`,
     prevHash,
     hash,
   };
+}
+
+/** Text inside quotes has no quotes of its own, so the first mark that follows ends it. */
+class LineReader {
+  #place = 0;
+  #failed = false;
+
+  constructor(private readonly line: string) {}
+
+  get atEnd(): boolean {
+    return !this.#failed && this.#place === this.line.length;
+  }
+
+  between(before: string, after: string): string {
+    if (!this.line.startsWith(before, this.#place)) this.#failed = true;
+    this.#place += before.length;
+    return this.upTo(after);
+  }
+
+  upTo(mark: string): string {
+    return this.#take(this.line.indexOf(mark, this.#place), mark.length);
+  }
+
+  upToLast(mark: string): string {
+    return this.#take(this.line.lastIndexOf(mark), mark.length);
+  }
+
+  upToPlace(place: number): string {
+    return this.#take(place, 0);
+  }
+
+  #take(end: number, skip: number): string {
+    if (end < this.#place) {
+      this.#failed = true;
+      return '';
+    }
+    const text = this.line.slice(this.#place, end);
+    this.#place = end + skip;
+    return text;
+  }
+}
+
+function unescaped(text: string): string {
+  if (!text.includes('\\')) return text;
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return text; // its hash will not fit
+  }
 }
