@@ -1,6 +1,6 @@
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
-import { projections } from '#projections/registry.js';
+import { projectionsFor } from '#projections/registry.js';
 import { migrateReadStore } from '#read-store/migrate.js';
 
 /** Gives an empty database Scrip's tables: the log, snapshots, read models. */
@@ -10,5 +10,5 @@ export async function migrateScrip(url: string): Promise<void> {
   await store.close();
   const snapshots = await openSnapshotStore(url, clock);
   if ('close' in snapshots) await (snapshots as { close(): Promise<void> }).close();
-  await migrateReadStore(url, clock, projections);
+  await migrateReadStore(url, clock, projectionsFor({ knowsEveryId: true }));
 }

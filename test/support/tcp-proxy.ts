@@ -1,0 +1,142 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type Direction = 'up' | 'down';
+
+/** What a bad network does to one direction of every connection. */
+export type Fault = {
+  readonly latencyMs?: number;
+  readonly jitterMs?: number;
+  /** Pieces of at most so many bytes. */
+  readonly sliceBytes?: number;
+  readonly bytesPerSecond?: number;
+  /** Nothing arrives any more, and nobody is told. */
+  readonly blackhole?: boolean;
+};
+
+/**
+ * A TCP proxy whose network can be made worse at any time: for both directions or one, for connections there are and those
+ * to come. Order and content stay as they are, as TCP promises; only time and the end of a connection change.
+ */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  readonly #faults: Record<Direction, Fault> = { up: {}, down: {} };
+  #refusing = false;
+
+  private constructor(private readonly target: { host: string; port: number }) {
+    this.#server = createServer((client) => {
+      this.#accept(client);
+    });
+  }
+
+  static async listen(target: { host: string; port: number }): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((listening) => proxy.#server.listen(0, '127.0.0.1', listening));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The URL with the proxy in the place of its target. */
+  through(url: string): string {
+    const changed = new URL(url);
+    changed.hostname = '127.0.0.1';
+    changed.port = String(this.port);
+    return changed.href;
+  }
+
+  worsen(fault: Fault, directions: readonly Direction[] = ['up', 'down']): void {
+    for (const direction of directions) this.#faults[direction] = fault;
+  }
+
+  /** The network is well again. What a black hole has swallowed stays lost: those connections are cut. */
+  heal(): void {
+    const swallowed = this.#faults.up.blackhole === true || this.#faults.down.blackhole === true;
+    this.worsen({});
+    this.#refusing = false;
+    if (swallowed) this.reset();
+  }
+
+  /** Every connection ends with a reset. */
+  reset(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  /** New connections are reset until `heal`. */
+  refuse(): void {
+    this.#refusing = true;
+    this.reset();
+  }
+
+  /** The target's side ends; the clients are not told. */
+  halfOpen(): void {
+    this.worsen({ blackhole: true }, ['down']);
+    for (const [, upstream] of this.#pairs) upstream.resetAndDestroy();
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((done) => this.#server.close(done));
+    this.reset();
+    await closed;
+  }
+
+  #accept(client: Socket): void {
+    client.on('error', () => undefined);
+    if (this.#refusing) {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = connect({ ...this.target, allowHalfOpen: true });
+    const pair = [client, upstream] as const;
+    this.#pairs.add(pair);
+    for (const socket of pair) socket.setNoDelay(true);
+    this.#pump(client, upstream, 'up');
+    this.#pump(upstream, client, 'down');
+    const gone = (other: Socket, direction: Direction) => (): void => {
+      this.#pairs.delete(pair);
+      if (this.#faults[direction].blackhole !== true) other.destroy();
+    };
+    upstream.on('error', () => undefined);
+    client.on('close', gone(upstream, 'up'));
+    upstream.on('close', gone(client, 'down'));
+  }
+
+  /** Carries bytes from one side to the other, one piece after another, as the fault of the moment lets them. */
+  #pump(from: Socket, to: Socket, direction: Direction): void {
+    let carrying: Promise<void> = Promise.resolve();
+    from.on('data', (chunk: Buffer) => {
+      from.pause();
+      carrying = carrying.then(async () => {
+        await this.#carry(chunk, to, direction);
+        from.resume();
+      });
+    });
+    from.on('end', () => {
+      void carrying.then(() => {
+        if (this.#faults[direction].blackhole !== true) to.end();
+      });
+    });
+  }
+
+  async #carry(chunk: Buffer, to: Socket, direction: Direction): Promise<void> {
+    const {
+      latencyMs = 0,
+      jitterMs = 0,
+      sliceBytes = chunk.length,
+      bytesPerSecond,
+      blackhole,
+    } = this.#faults[direction];
+    if (blackhole === true) return;
+    if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs);
+    for (let at = 0; at < chunk.length && to.writable; at += sliceBytes) {
+      const piece = chunk.subarray(at, at + sliceBytes);
+      if (bytesPerSecond !== undefined) await sleep((piece.length / bytesPerSecond) * 1000);
+      else if (at > 0) await new Promise((next) => setImmediate(next));
+      if (!to.write(piece)) await new Promise<void>((drained) => to.once('drain', drained).once('close', drained));
+    }
+  }
+}
