@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
@@ -13,6 +13,8 @@ import {
 } from '#event-store/event-store.js';
 import { CrashablePostgres, freshDatabase, query } from '../support/postgres.js';
 import { collect, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
+
+jest.setTimeout(60_000); // a machine that is busy with other things takes its time
 
 const lockTheLog = 'select pg_advisory_xact_lock(1396920656, 1)';
 const killWriters = `select pg_terminate_backend(pid) from pg_stat_activity
@@ -80,13 +82,20 @@ async function expectSound(store: PostgresEventStore, load: Load): Promise<void>
 }
 
 const opened: PostgresEventStore[] = [];
+const loads: Load[] = [];
 async function open(url: string, limits: Partial<PostgresLimits> = {}): Promise<PostgresEventStore> {
   const store = new PostgresEventStore(url, new SystemClock(), limits);
   await store.migrate();
   opened.push(store);
   return store;
 }
+function startLoad(stores: readonly PostgresEventStore[], writers: number): Load {
+  const load = new Load(stores, writers);
+  loads.push(load);
+  return load;
+}
 afterEach(async () => {
+  await Promise.all(loads.splice(0).map((load) => load.stop()));
   await Promise.all(opened.splice(0).map((store) => store.close()));
 });
 
@@ -214,7 +223,7 @@ describe('the PostgreSQL store when connections are killed under load', () => {
   test('every append ends in a known way, and each acknowledged event is in the log exactly once', async () => {
     const { url, drop } = await freshDatabase();
     const stores = [await open(url), await open(url)];
-    const load = new Load(stores, 24);
+    const load = startLoad(stores, 24);
     const seen = collect(stores[0]!, START, (events) => events.some(({ type }) => type === 'End'));
     for (let kill = 0; kill < 15; kill += 1) {
       await sleep(120);
@@ -243,7 +252,7 @@ describe('the PostgreSQL store when the server crashes, freezes and is away', ()
 
   test('loses nothing that it acknowledged, through stops like a power cut and kill -9', async () => {
     const store = await open(server.url);
-    const load = new Load([store], 24);
+    const load = startLoad([store], 24);
     const seen = collect(store, START, (events) => events.some(({ type }) => type === 'End'));
     for (let round = 0; round < 4; round += 1) {
       await sleep(300);

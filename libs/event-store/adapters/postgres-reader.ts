@@ -1,9 +1,6 @@
-import pg from 'pg';
-import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import { StoreUnavailable, positionOf, type RecordedEvent } from '../event-store.js';
-import { within } from './deadline.js';
-import { sessionOptions } from './postgres-session.js';
+import { NO_STREAM, positionOf, type RecordedEvent } from '../event-store.js';
+import type { PostgresSessions } from './postgres-session.js';
 
 const columns =
   "position, revision, schema_version, id, stream, type, encode(prev_hash, 'hex'), encode(hash, 'hex'), data, metadata";
@@ -32,74 +29,40 @@ export type Place = {
   readonly hash: string;
 };
 
-/** Reads of the log through a small pool, each within a deadline. All errors are StoreUnavailable. */
+/** Reads of the log. All errors are StoreUnavailable. */
 export class PostgresReader {
-  readonly #pool: pg.Pool;
-
-  constructor(
-    url: string,
-    private readonly clock: Clock,
-    private readonly limits: { readonly connections: number; readonly deadlineMs: number; readonly connectMs: number },
-  ) {
-    this.#pool = new pg.Pool({
-      connectionString: url,
-      application_name: 'scrip-log-reader',
-      max: limits.connections,
-      connectionTimeoutMillis: limits.connectMs,
-      keepAlive: true,
-      options: sessionOptions(limits.deadlineMs),
-    });
-    this.#pool.on('error', () => undefined); // a lost idle connection is replaced by the pool
-  }
-
-  /** The pool itself, for the schema's migration. */
-  get pool(): pg.Pool {
-    return this.#pool;
-  }
+  constructor(private readonly sessions: PostgresSessions) {}
 
   async stream(stream: StreamName, fromRevision: number, limit: number): Promise<readonly RecordedEvent[]> {
-    return (await this.#query<Row>('stream', streamText, [stream, fromRevision, limit], true)).map(eventOf);
+    return this.#events('stream', streamText, [stream, fromRevision, limit]);
   }
 
   /** At most `limit` events after `after`, fewer when they reach `bytes`. */
   async page(after: number, limit: number, bytes: number): Promise<readonly RecordedEvent[]> {
-    return (await this.#query<Row>('page', pageText, [after, limit, bytes], true)).map(eventOf);
+    return this.#events('page', pageText, [after, limit, bytes]);
   }
 
   async places(eventIds: readonly string[]): Promise<readonly Place[]> {
-    return this.#query<Place>('places', placesText, [eventIds], false);
+    return this.sessions.query<Place>({ name: 'places', text: placesText, values: [eventIds] });
   }
 
   /** The newest revision of the stream; -1 when there is none. */
   async revision(stream: StreamName): Promise<number> {
-    const [row] = await this.#query<{ revision: number }>('revision', revisionText, [stream], false);
-    return row?.revision ?? -1;
+    const [row] = await this.sessions.query<{ revision: number }>({
+      name: 'revision',
+      text: revisionText,
+      values: [stream],
+    });
+    return row?.revision ?? NO_STREAM;
   }
 
   async head(): Promise<number> {
-    const [row] = await this.#query<{ position: string }>('head', headText, [], false);
+    const [row] = await this.sessions.query<{ position: string }>({ name: 'head', text: headText, values: [] });
     return Number(row?.position ?? 0);
   }
 
-  async close(): Promise<void> {
-    await this.#pool.end();
-  }
-
-  async #query<R>(name: string, text: string, values: unknown[], asArrays: boolean): Promise<R[]> {
-    try {
-      const client = await this.#pool.connect();
-      try {
-        const config = { name, text, values, ...(asArrays ? { rowMode: 'array' } : {}) };
-        const { rows } = await within(this.clock, this.limits.deadlineMs, client.query(config));
-        client.release();
-        return rows as R[];
-      } catch (error) {
-        client.release(true); // it may be lost, or still busy
-        throw error;
-      }
-    } catch (cause) {
-      throw new StoreUnavailable('the log cannot be read', { cause });
-    }
+  async #events(name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> {
+    return (await this.sessions.query<Row>({ name, text, values, rowMode: 'array' })).map(eventOf);
   }
 }
 

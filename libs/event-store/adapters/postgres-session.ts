@@ -1,3 +1,8 @@
+import pg from 'pg';
+import type { Clock } from '#kernel/clock.js';
+import { StoreUnavailable } from '../event-store.js';
+import { within } from './deadline.js';
+
 /**
  * What every connection to the log asks of the server. All statements here are meant to walk an index, and a plan made
  * while the tables were empty must not choose otherwise.
@@ -11,3 +16,53 @@ export const sessionOptions = (statementTimeoutMs: number): string =>
   ]
     .map((setting) => `-c ${setting}`)
     .join(' ');
+
+export type SessionLimits = { readonly connections: number; readonly deadlineMs: number; readonly connectMs: number };
+
+/** A small pool of connections in which every query ends within its deadline. */
+export class PostgresSessions {
+  /** For statements that need one connection for several steps. */
+  readonly pool: pg.Pool;
+
+  constructor(
+    url: string,
+    private readonly clock: Clock,
+    private readonly limits: SessionLimits,
+    name: string,
+    moreOptions = '',
+  ) {
+    this.pool = new pg.Pool({
+      connectionString: url,
+      application_name: name,
+      max: limits.connections,
+      connectionTimeoutMillis: limits.connectMs,
+      keepAlive: true,
+      allowExitOnIdle: true,
+      options: `${sessionOptions(limits.deadlineMs)} ${moreOptions}`,
+    });
+    const replaced = (): undefined => undefined; // the pool makes a new connection, and a query in work is rejected by itself
+    this.pool.on('error', replaced);
+    this.pool.on('connect', (client) => client.on('error', replaced));
+  }
+
+  /** The rows of one prepared statement. All errors are StoreUnavailable. */
+  async query<Row>(statement: { name: string; text: string; values: unknown[]; rowMode?: 'array' }): Promise<Row[]> {
+    try {
+      const client = await this.pool.connect();
+      try {
+        const { rows } = await within(this.clock, this.limits.deadlineMs, client.query(statement));
+        client.release();
+        return rows as Row[];
+      } catch (error) {
+        client.release(true); // it may be lost, or still busy
+        throw error;
+      }
+    } catch (cause) {
+      throw new StoreUnavailable('the database did not answer a read', { cause });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}

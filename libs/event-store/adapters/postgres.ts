@@ -16,6 +16,7 @@ import {
 import { PageCache } from './postgres-pages.js';
 import { PostgresReader } from './postgres-reader.js';
 import { migrateEventStore } from './postgres-schema.js';
+import { PostgresSessions } from './postgres-session.js';
 import { LogTail } from './postgres-tail.js';
 import { PostgresWriter, type WriterLimits } from './postgres-writer.js';
 
@@ -56,6 +57,7 @@ export class PostgresEventStore extends EventStore {
   override readonly knowsEveryId = true;
   readonly #limits: PostgresLimits;
   readonly #writer: PostgresWriter;
+  readonly #sessions: PostgresSessions;
   readonly #reader: PostgresReader;
   readonly #pages: PageCache;
   readonly #tail: LogTail;
@@ -69,7 +71,8 @@ export class PostgresEventStore extends EventStore {
     super();
     this.#limits = { ...defaultLimits, ...limits };
     const { readConnections: connections, readMs: deadlineMs, connectMs, pageBytes, cacheBytes } = this.#limits;
-    this.#reader = new PostgresReader(url, clock, { connections, deadlineMs, connectMs });
+    this.#sessions = new PostgresSessions(url, clock, { connections, deadlineMs, connectMs }, 'scrip-log-reader');
+    this.#reader = new PostgresReader(this.#sessions);
     this.#pages = new PageCache((after, limit) => this.#reader.page(after, limit, pageBytes), cacheBytes);
     this.#tail = new LogTail(clock, () => this.#reader.head());
     this.#writer = new PostgresWriter(url, clock, this.#limits, (head) => {
@@ -79,7 +82,7 @@ export class PostgresEventStore extends EventStore {
 
   /** Makes or updates the schema. Errors: StoreUnavailable, and those of the statements themselves. */
   async migrate(): Promise<void> {
-    await migrateEventStore(this.#reader.pool);
+    await migrateEventStore(this.#sessions.pool);
   }
 
   override async append(request: AppendRequest): Promise<AppendResult> {
@@ -137,7 +140,7 @@ export class PostgresEventStore extends EventStore {
     this.#closed.abort();
     this.#tail.close();
     await this.#writer.close();
-    await this.#reader.close();
+    await this.#sessions.close();
   }
 
   #check({ stream, expectedRevision, events }: AppendRequest): void {
