@@ -9,12 +9,11 @@ import type { Cursor, Page } from '#read-store/cursor.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
-import type { accountBalances, grants, holds } from './balances-tables.js';
+import type { grants, holds } from './balances-tables.js';
 
 type StoredGrant = StoredRow<typeof grants>;
 type StoredHold = StoredRow<typeof holds>;
 const build = queryBuilder<{
-  account_balances: StoredRow<typeof accountBalances>;
   grants: StoredGrant;
   holds: StoredHold;
 }>();
@@ -155,34 +154,4 @@ function holdEntry(row: StoredHold, now: Instant): HoldEntry {
     description: row.description,
     createdAt: row.created_at,
   };
-}
-
-/** The accounts in which time has something to record by `now` (milliseconds), the longest due first. */
-export async function dueAccounts(
-  reader: Reader,
-  now: number,
-  limit: number,
-): Promise<readonly { readonly stream: string; readonly dueAt: Instant }[]> {
-  const rows = await reader.rows(
-    build
-      .selectFrom('account_balances')
-      .select(['stream', 'next_due_at'])
-      .where('next_due_at', '<=', instantOf(now))
-      .orderBy('next_due_at')
-      .limit(limit),
-  );
-  return rows.flatMap(({ stream, next_due_at }) => (next_due_at === null ? [] : [{ stream, dueAt: next_due_at }]));
-}
-
-/** When time will next have something to record in any account; null when never. */
-export async function nextDue(reader: Reader): Promise<Instant | null> {
-  const [row] = await reader.rows(
-    build
-      .selectFrom('account_balances')
-      .select('next_due_at')
-      .where('next_due_at', 'is not', null)
-      .orderBy('next_due_at')
-      .limit(1),
-  );
-  return row?.next_due_at ?? null;
 }

@@ -41,12 +41,7 @@ export class CheckpointedWriter<Event> {
   readonly #generation: number;
   #writer: ProjectionWriter<Event>;
 
-  constructor(
-    session: Session,
-    projection: Projection<Event>,
-    generation: number,
-    position: Position,
-  ) {
+  constructor(session: Session, projection: Projection<Event>, generation: number, position: Position) {
     this.#session = session;
     this.#projection = projection;
     this.#generation = generation;

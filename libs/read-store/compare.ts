@@ -111,7 +111,7 @@ async function* eventsUpTo<Event>(
   categories: readonly string[],
   signal?: AbortSignal,
 ): AsyncGenerator<ProjectedEvent<Event>> {
-  for (let after = START; after < last && signal?.aborted !== true; ) {
+  for (let after = START; after < last && signal?.aborted !== true;) {
     const page = sharing.page(await store.readAll(after, PAGE));
     for (const event of page) {
       if (event.recorded.position > last) return;

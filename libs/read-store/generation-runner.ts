@@ -170,12 +170,7 @@ async function follow<Event>(
   generation: Generation,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = new CheckpointedWriter(
-    session,
-    projection,
-    generation.generation,
-    generation.position,
-  );
+  const writer = new CheckpointedWriter(session, projection, generation.generation, generation.position);
   // The subscription must end with this attempt, also when no further event ever comes.
   const ending = new AbortController();
   try {
@@ -193,12 +188,7 @@ async function build<Event>(
   generation: Generation,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = new CheckpointedWriter(
-    session,
-    projection,
-    generation.generation,
-    generation.position,
-  );
+  const writer = new CheckpointedWriter(session, projection, generation.generation, generation.position);
   await catchUp(running, projection, session, writer, signal);
   if (signal.aborted) return;
   const comparison = await compareGeneration(running, projection, generation.generation, { signal });

@@ -108,4 +108,7 @@ export const relevant = <Event>(
   projection: Projection<Event>,
   batch: readonly ProjectedEvent<Event>[],
 ): readonly ProjectedEvent<Event>[] =>
-  batch.filter(({ category, recorded: { type } }) => projection.categories.includes(category) && projection.handlers[type] !== 'ignored');
+  batch.filter(
+    ({ category, recorded: { type } }) =>
+      projection.categories.includes(category) && projection.handlers[type] !== 'ignored',
+  );

@@ -3,7 +3,6 @@ import type { Decider, Refused } from '#kernel/decider.js';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
 import type { EncodedEvent, EventStore, Position } from '#event-store/event-store.js';
 import { accountDecider } from '#ledger/account.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
@@ -11,10 +10,17 @@ import { dataToStore, schemaVersionOf } from '#ledger/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 
+/** Any command of any category, unchecked. */
+export type AnyCommand = { readonly type: string; readonly [field: string]: unknown };
 type AnyDecider = Decider<{ readonly type: string }, LedgerEvent, unknown, Refused>;
 type Stream = { state: unknown; log: LedgerEvent[]; hash: string; waiting: EncodedEvent[] };
 
-const deciders = [accountDecider, customerDecider, catalogDecider, stripeEventDecider] as unknown as readonly AnyDecider[];
+const deciders = [
+  accountDecider,
+  customerDecider,
+  catalogDecider,
+  stripeEventDecider,
+] as unknown as readonly AnyDecider[];
 
 /** Writes a log by the ledger's own rules, without the write path: one writer, whole streams in memory, times as told. */
 export class LedgerWriter {
@@ -26,7 +32,7 @@ export class LedgerWriter {
   ) {}
 
   /** Decides and keeps the events for the next `flush`. Answers them, none when the command was refused. */
-  decide(stream: string, command: { readonly type: string }, at: string): readonly LedgerEvent[] {
+  decide(stream: string, command: AnyCommand, at: string): readonly LedgerEvent[] {
     const decider = deciders.find(({ category }) => stream.startsWith(category))!;
     const known = this.#stream(stream, decider);
     const commandId = eventId(stream, 'api', String(known.log.length), 0);
@@ -51,7 +57,11 @@ export class LedgerWriter {
       data: {},
       metadata: this.#metadata(null, '2026-01-01T00:00:00.000Z'),
     });
-    const result = await this.store.append({ stream, expectedRevision: revision - 1, events: [{ ...encoded, data: event.data }] });
+    const result = await this.store.append({
+      stream,
+      expectedRevision: revision - 1,
+      events: [{ ...encoded, data: event.data }],
+    });
     if (result.kind !== 'appended') throw new Error(`append: ${result.kind}`);
     known.log.push({} as LedgerEvent);
     return result.positions[0]!;
@@ -64,7 +74,11 @@ export class LedgerWriter {
       const events = known.waiting;
       if (events.length === 0) return;
       known.waiting = [];
-      const result = await this.store.append({ stream, expectedRevision: known.log.length - events.length - 1, events });
+      const result = await this.store.append({
+        stream,
+        expectedRevision: known.log.length - events.length - 1,
+        events,
+      });
       if (result.kind !== 'appended') throw new Error(`append: ${result.kind}`);
       const position = result.positions.at(-1)!;
       if (position > last) last = position;
@@ -74,7 +88,7 @@ export class LedgerWriter {
   }
 
   /** Decides and writes. */
-  async run(stream: string, command: { readonly type: string } & Partial<AccountCommand>, at: string): Promise<readonly LedgerEvent[]> {
+  async run(stream: string, command: AnyCommand, at: string): Promise<readonly LedgerEvent[]> {
     const events = this.decide(stream, command, at);
     await this.flush();
     return events;

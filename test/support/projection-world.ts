@@ -1,0 +1,106 @@
+import { InMemoryEventStore, InMemoryLog } from '../../libs/event-store/adapters/in-memory.js';
+import { SystemClock } from '#config/system-clock.js';
+import type { Position } from '#event-store/event-store.js';
+import { ledgerCodec } from '#ledger/events.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import { compareProjections } from '#read-store/compare.js';
+import type { Comparison } from '#read-store/compare.js';
+import { generationsOf } from '#read-store/generations.js';
+import type { Generation } from '#read-store/generations.js';
+import { migrateReadStore } from '#read-store/migrate.js';
+import type { Decode } from '#read-store/projection.js';
+import { runProjections } from '#read-store/projection-runner.js';
+import type { ProjectionReport } from '#read-store/generation-runner.js';
+import { openReadDatabase } from '#read-store/read-database.js';
+import type { ReadDatabase } from '#read-store/read-database.js';
+import { waitForPosition } from '#read-store/wait-for-position.js';
+import type { LedgerProjection } from '../../projections/ledger-projection.js';
+import { projections as all } from '../../projections/registry.js';
+import { LedgerWriter } from './ledger-writer.js';
+import { freshDatabase } from './postgres.js';
+
+export type Worker = { readonly stop: () => Promise<void>; readonly reports: readonly ProjectionReport[] };
+
+/** A log in memory and its read models in a real database of their own, with any number of workers between them. */
+export class ProjectionWorld {
+  readonly clock = new SystemClock();
+  readonly log = new InMemoryLog();
+  readonly store = new InMemoryEventStore(this.log);
+  readonly writer = new LedgerWriter(this.store);
+  readonly #workers = new Set<Worker>();
+
+  private constructor(
+    readonly url: string,
+    readonly db: ReadDatabase,
+    private readonly drop: () => Promise<void>,
+  ) {}
+
+  static async open(): Promise<ProjectionWorld> {
+    const { url, drop } = await freshDatabase();
+    const clock = new SystemClock();
+    await migrateReadStore(url, clock, all);
+    return new ProjectionWorld(url, openReadDatabase(url, { clock }), drop);
+  }
+
+  /** A worker as another process would have it: a store and decoding of its own. */
+  work(projections: readonly LedgerProjection[] = all, decode: Decode<LedgerEvent> = ledgerCodec.decode): Worker {
+    const stopping = new AbortController();
+    const reports: ProjectionReport[] = [];
+    const done = runProjections(
+      {
+        store: new InMemoryEventStore(this.log),
+        db: this.db,
+        clock: this.clock,
+        projections,
+        decode,
+        report: (report) => reports.push(report),
+      },
+      stopping.signal,
+    );
+    const worker: Worker = {
+      reports,
+      stop: () => {
+        this.#workers.delete(worker);
+        stopping.abort();
+        return done;
+      },
+    };
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** Waits until the named projections, or all, have applied the log up to `position`. */
+  async reached(position: Position, names: readonly string[] = all.map(({ name }) => name)): Promise<void> {
+    const outcomes = await Promise.all(names.map((name) => waitForPosition(this.db, name, position, 20_000)));
+    const behind = names.filter((_, index) => outcomes[index] === 'behind');
+    if (behind.length > 0) throw new Error(`behind ${position}: ${behind.join(', ')}`);
+  }
+
+  /** Waits until `look` finds something. */
+  async eventually<Found>(look: () => Promise<Found | undefined | null | false>): Promise<Found> {
+    for (const end = Date.now() + 20_000; Date.now() < end; await this.clock.sleep(25)) {
+      const found = await look();
+      if (found !== undefined && found !== null && found !== false) return found;
+    }
+    throw new Error('it never happened');
+  }
+
+  async generations(name: string): Promise<readonly Generation[]> {
+    return (await generationsOf(this.db)).filter((generation) => generation.name === name);
+  }
+
+  compare(projections: readonly LedgerProjection[] = all): Promise<readonly Comparison[]> {
+    return compareProjections(this.store, this.db, ledgerCodec.decode, projections);
+  }
+
+  /** The first differences between the tables and the log; empty when there are none. */
+  async differences(projections: readonly LedgerProjection[] = all): Promise<readonly object[]> {
+    return (await this.compare(projections)).flatMap(({ differences }) => differences);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map(({ stop }) => stop()));
+    await this.db.close();
+    await this.drop();
+  }
+}
