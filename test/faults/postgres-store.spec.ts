@@ -176,7 +176,7 @@ describe('the PostgreSQL store on a healthy server', () => {
   });
 
   test('a session that holds the log for long only delays; beyond the deadline the refusal is certain', async () => {
-    const store = await open(url, { deadlineMs: 1_500 });
+    const store = await open(url, { deadlineMs: 2_500 });
     const holder = new pg.Client(url);
     await holder.connect();
     await holder.query('begin');
@@ -282,7 +282,7 @@ describe('the PostgreSQL store when the server crashes, freezes and is away', ()
     ]) {
       const at = performance.now();
       await expect(work()).rejects.toThrow(StoreUnavailable);
-      expect(performance.now() - at).toBeLessThan(2_500);
+      expect(performance.now() - at).toBeLessThan(5_000);
     }
     await server.restart();
     const at = performance.now();
@@ -293,7 +293,7 @@ describe('the PostgreSQL store when the server crashes, freezes and is away', ()
       ))
     )
       await sleep(20);
-    expect(performance.now() - at).toBeLessThan(3_000);
+    expect(performance.now() - at).toBeLessThan(5_000);
   });
 
   test('does not hang with a frozen server: unknown after the deadline, settled by repeating', async () => {
@@ -311,7 +311,7 @@ describe('the PostgreSQL store when the server crashes, freezes and is away', ()
       const at = performance.now();
       await expect(store.append(request)).rejects.toThrow(OutcomeUnknown);
       await expect(store.append(sampleAppend(newStream()))).rejects.toThrow(StoreUnavailable);
-      expect(performance.now() - at).toBeLessThan(2_500);
+      expect(performance.now() - at).toBeLessThan(5_000);
     } finally {
       for (const pid of frozen) process.kill(pid, 'SIGCONT');
     }

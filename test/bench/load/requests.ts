@@ -60,7 +60,7 @@ function webhook(requests: Extract<Requests, { kind: 'webhook' }>, n: number, jo
         client_reference_id: customer,
         payment_intent: `pi_${id}`,
         livemode: false,
-        metadata: { scrip_customer_id: customer, scrip_credits: '100' },
+        metadata: { customer_id: customer, credits: '100' },
       },
     },
   });
