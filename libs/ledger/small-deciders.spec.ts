@@ -1,0 +1,192 @@
+import { describe, expect, test } from '@jest/globals';
+import { isRefused } from '#kernel/decider.js';
+import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
+import { customerDecider } from './customer.js';
+import type { CustomerCommand } from './customer.js';
+import { invoiceDecider } from './invoice.js';
+import { paymentDecider } from './payment.js';
+import { stripeEventDecider } from './stripe-event.js';
+import type { StripeEventCommand } from './stripe-event.js';
+import { subscriptionDecider } from './subscription.js';
+import type { SubscriptionCommand } from './subscription.js';
+
+const at = '2026-10-01T00:00:00.000Z';
+
+/** What a stream answers to commands one after the other: event types, or the code of a refusal. */
+function answers<C, E extends TypedEvent, S, R extends Refused>(decider: Decider<C, E, S, R>, commands: readonly C[]) {
+  let state = decider.initial(`${decider.category}-x`);
+  let revision = 0;
+  return {
+    said: commands.map((command) => {
+      const decision = decider.decide(state, command, { at, revision, commandId: '', past: null });
+      if (isRefused(decision)) return decision.rejected;
+      for (const event of decision) state = decider.evolve(state, event, revision++);
+      return decision.map(({ type }) => type);
+    }),
+    get state() {
+      return state;
+    },
+  };
+}
+
+describe('a customer', () => {
+  const register: CustomerCommand = { type: 'RegisterCustomer', customerId: 'acme' };
+  const link = (stripeCustomerId: string): CustomerCommand => ({
+    type: 'LinkStripeCustomer',
+    customerId: 'acme',
+    stripeCustomerId,
+  });
+  const erase: CustomerCommand = { type: 'EraseCustomer', customerId: 'acme' };
+  const change = (fields: readonly ('name' | 'email')[]): CustomerCommand => ({
+    type: 'ChangeContact',
+    customerId: 'acme',
+    fields,
+  });
+
+  test('is registered once, by whatever is heard of it first', () => {
+    expect(answers(customerDecider, [register, register]).said).toEqual([['CustomerRegistered'], []]);
+    expect(answers(customerDecider, [link('cus_1')]).said).toEqual([['CustomerRegistered', 'StripeCustomerLinked']]);
+    expect(answers(customerDecider, [change(['name']), change([])]).said).toEqual([
+      ['CustomerRegistered', 'CustomerContactChanged'],
+      [],
+    ]);
+  });
+
+  test('keeps every Stripe customer that was ever linked', () => {
+    const linked = answers(customerDecider, [link('cus_1'), link('cus_1'), link('cus_2'), link('cus_1')]);
+    expect(linked.said.slice(1)).toEqual([[], ['StripeCustomerLinked'], []]);
+    expect(linked.state.stripeCustomerIds).toEqual(['cus_1', 'cus_2']);
+  });
+
+  test('is erased once and not registered again', () => {
+    const said = answers(customerDecider, [erase, register, erase, erase, register, change(['name'])]).said;
+    expect(said).toEqual([
+      'customer_not_found',
+      ['CustomerRegistered'],
+      ['CustomerErased'],
+      [],
+      'customer_erased',
+      'customer_erased',
+    ]);
+  });
+});
+
+describe('a Stripe event', () => {
+  const receive: StripeEventCommand = {
+    type: 'ReceiveStripeEvent',
+    stripeEventId: 'evt_1',
+    stripeType: 'invoice.paid',
+    created: at,
+    livemode: false,
+    apiVersion: null,
+    payload: null,
+  };
+  const park = (subject: string): StripeEventCommand => ({
+    type: 'ParkStripeEvent',
+    reason: { code: 'unknown_customer', subject, detail: '' },
+  });
+  const retry: StripeEventCommand = { type: 'RequestRetry' };
+  const translated: StripeEventCommand = { type: 'RecordTranslation', effects: [] };
+
+  test('is received once and must be there before anything else', () => {
+    expect(answers(stripeEventDecider, [translated, park('a'), retry]).said).toEqual(
+      Array(3).fill('stripe_event_not_found'),
+    );
+    expect(answers(stripeEventDecider, [receive, receive, translated, receive]).said).toEqual([
+      ['StripeEventReceived'],
+      [],
+      ['StripeEventTranslated'],
+      [],
+    ]);
+  });
+
+  test('is parked once for each reason, again after a retry, never after its translation', () => {
+    const said = answers(stripeEventDecider, [
+      receive,
+      retry,
+      park('a'),
+      park('a'),
+      park('b'),
+      retry,
+      retry,
+      park('b'),
+      translated,
+      translated,
+      park('c'),
+      retry,
+    ]).said;
+    expect(said.slice(1).map((events) => events.length)).toEqual([0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0]);
+  });
+});
+
+describe('a subscription', () => {
+  const period = (start: string, end: string, first = false): SubscriptionCommand => ({
+    type: 'RecordPaidPeriod',
+    subscriptionId: 'sub_1',
+    customerId: 'acme',
+    planId: 'starter',
+    interval: 'month',
+    periodStart: start,
+    periodEnd: end,
+    itemId: 'si_1',
+    creditsPerMonth: 500,
+    cost: null,
+    first,
+    invoiceId: 'in_1',
+  });
+
+  test('has the same current period in whatever order its periods are heard of', () => {
+    const [one, two] = [
+      period('2026-10-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z', true),
+      period('2026-11-01T00:00:00.000Z', '2026-12-01T00:00:00.000Z'),
+    ];
+    const forth = answers(subscriptionDecider, [one, two]);
+    const back = answers(subscriptionDecider, [two, one]);
+    expect(forth.said).toEqual([['SubscriptionActivated'], ['SubscriptionRenewed']]);
+    expect(back.said).toEqual([['SubscriptionRenewed'], ['SubscriptionActivated']]);
+    expect(back.state).toEqual(forth.state);
+  });
+
+  test('to a free plan starts once', () => {
+    const start = (planId: string): SubscriptionCommand => ({
+      type: 'StartFreePlan',
+      subscriptionId: 'free_acme',
+      customerId: 'acme',
+      planId,
+    });
+    expect(answers(subscriptionDecider, [start('free'), start('free'), start('other')]).said).toEqual([
+      ['SubscriptionStarted'],
+      [],
+      ['SubscriptionStarted'],
+    ]);
+  });
+});
+
+test('a payment and a paid invoice are recorded once', () => {
+  const money = { amount: 5, currency: 'usd' };
+  const payment = {
+    type: 'RecordPayment',
+    paymentId: 'pi_1',
+    customerId: 'acme',
+    kind: 'top_up',
+    money,
+    paidAt: at,
+    paymentIntentId: 'pi_1',
+    invoiceId: null,
+    sessionId: null,
+  } as const;
+  expect(answers(paymentDecider, [payment, payment]).said).toEqual([['PaymentSucceeded'], []]);
+  const invoice = {
+    type: 'RecordInvoicePaid',
+    invoiceId: 'in_1',
+    customerId: 'acme',
+    subscriptionId: null,
+    paid: money,
+    total: money,
+    paidAt: at,
+    periodStart: null,
+    periodEnd: null,
+    hostedInvoiceUrl: null,
+  } as const;
+  expect(answers(invoiceDecider, [invoice, invoice]).said).toEqual([['InvoicePaid'], []]);
+});
