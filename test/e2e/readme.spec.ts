@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Installation, place, root } from '../support/installation.js';
+
+const withinMs = 90_000;
+const hasCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip;
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!);
+
+describe('the tour in the README', () => {
+  let at: Awaited<ReturnType<typeof place>>;
+  let up: Installation;
+
+  beforeAll(async () => {
+    at = await place();
+    up = await Installation.start(at.variables);
+  }, withinMs);
+
+  afterAll(async () => {
+    await up.stop();
+    await at.remove();
+  }, withinMs);
+
+  hasCurl(
+    'works when pasted',
+    () => {
+      expect(blocks.length).toBeGreaterThan(5);
+      const marked = blocks.map((block, index) => `echo "### ${String(index)}"\n${block}`).join('\n');
+      const { PATH = '', HOME = '' } = process.env;
+      const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, ...at.variables };
+      const { status, stdout, stderr } = spawnSync('bash', ['-e', '-u', '-o', 'pipefail'], {
+        cwd: root,
+        env,
+        input: marked,
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const answers = stdout
+        .split(/^### \d+\n/m)
+        .slice(1)
+        .map((text) => text.trim().split('\n'));
+      const json = (block: number, line: number): Record<string, unknown> =>
+        JSON.parse(answers[block]![line]!) as Record<string, unknown>;
+      expect(json(1, 0)).toMatchObject({ amount: 1000, balance: { available: 1000 } });
+      expect(json(1, 1)).toMatchObject({ amount: 20, balance: { available: 1020 } });
+      expect(json(2, 0)).toMatchObject({ amount: 30, balance: { available: 990 } });
+      expect(json(2, 1)).toMatchObject({ amount: 50, balance: { available: 940 } });
+      expect(json(2, 2)).toEqual(json(2, 1));
+      expect(json(3, 0)).toMatchObject({ status: 402, code: 'insufficient_credits', available: 940, required: 5000 });
+      expect(json(5, 0)).toMatchObject({
+        available: 876,
+        held: 0,
+        debt: 0,
+        bySource: { purchase: 856, promotion: 20 },
+      });
+      expect((json(5, 1)['data'] as unknown[]).length).toBe(5);
+      expect(answers[6]!.join('\n')).toContain('876 credits available, 0 held, 0 owed');
+      expect(answers[6]!.at(-1)).toBe('the log is sound');
+    },
+    withinMs,
+  );
+});

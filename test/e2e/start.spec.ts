@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile, spawnSync } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Installation, isAlive, pause, place, scrip } from '../support/installation.js';
+
+const run = promisify(execFile);
+const withinMs = 90_000;
+const hasCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip;
+
+describe('scrip up', () => {
+  let at: Awaited<ReturnType<typeof place>>;
+  let up: Installation;
+
+  beforeAll(async () => {
+    at = await place();
+    up = await Installation.start(at.variables);
+  }, withinMs);
+
+  afterAll(async () => {
+    await up.stop();
+    await at.remove();
+  }, withinMs);
+
+  const grant = async (key: string): Promise<number> =>
+    (await up.call('POST', '/customers/acme/grants', { amount: 10, source: 'promotion' }, key)).status;
+  const granted = async (): Promise<number> => {
+    const { body } = await up.call('GET', '/customers/acme/balance?minPosition=0', null, 'x');
+    return body['available'] ?? 0;
+  };
+
+  hasCurl('prints commands that work when pasted', async () => {
+    const lines = up.text.split('\n').filter((line) => line.trimStart().startsWith('curl'));
+    expect(lines).toHaveLength(2);
+    const { stdout } = await run('bash', ['-c', lines[0]!]);
+    expect(JSON.parse(stdout)).toMatchObject({ amount: 1000, balance: { available: 1000 } });
+    await pause(500); // whoever reads the first answer takes longer; the read model follows the log
+    const { stdout: balance } = await run('bash', ['-c', lines[1]!]);
+    expect(JSON.parse(balance)).toMatchObject({ customerId: 'acme', available: 1000 });
+  });
+
+  it('has the example catalogue', async () => {
+    const { body } = await up.call('GET', '/plans', null, 'x');
+    expect(JSON.stringify(body)).toContain('Pro Plus');
+  });
+
+  it('keeps its secrets from others', async () => {
+    for (const file of ['secrets.json', 'running.json'])
+      expect((await stat(join(at.dataDir, file))).mode & 0o777).toBe(0o600);
+  });
+
+  it(
+    'refuses a second one in the same directory',
+    async () => {
+      const { code, stderr } = await scrip(['up'], { ...at.variables, PORT: '0' });
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(at.dataDir) });
+      expect(stderr).toContain('SCRIP_DATA_DIR');
+      expect(await grant('after-refusal')).toBe(201);
+    },
+    withinMs,
+  );
+
+  it(
+    'starts the api again after a crash, and says so',
+    async () => {
+      const before = up.text.length;
+      process.kill((await up.running()).children['api']!, 'SIGKILL');
+      await up.says('api ended (SIGKILL)', before);
+      await up.says('api runs again', before);
+      expect(await grant('after-api-crash')).toBe(201);
+    },
+    withinMs,
+  );
+
+  it(
+    'starts PostgreSQL again after a crash',
+    async () => {
+      const before = up.text.length;
+      const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
+      process.kill(Number(stdout), 'SIGKILL');
+      await up.says('PostgreSQL ended', before);
+      let status = 0;
+      for (let tries = 0; status !== 201 && tries < 200; tries += 1, await pause(100))
+        status = await grant('after-database-crash');
+      expect(status).toBe(201);
+    },
+    withinMs,
+  );
+
+  it(
+    'repairs what a killed one left behind, and keeps key and data',
+    async () => {
+      const before = { ...(await up.running()), ...(await up.secrets()) };
+      await up.stop('SIGKILL');
+      expect(isAlive(before.children['api']!)).toBe(true);
+      up = await Installation.start(at.variables);
+      expect(isAlive(before.children['api']!)).toBe(false);
+      expect(isAlive(before.children['worker']!)).toBe(false);
+      expect((await up.secrets()).adminApiKey).toBe(before.adminApiKey);
+      for (let tries = 0; (await granted()) !== 1030 && tries < 100; tries += 1) await pause(100);
+      expect(await granted()).toBe(1030);
+    },
+    withinMs,
+  );
+
+  it(
+    'says which variable to set when its port is taken',
+    async () => {
+      const other = await place();
+      const taken = createServer().listen(Number(other.variables['PORT']), '127.0.0.1');
+      const { code, stderr } = await scrip(['up'], other.variables);
+      taken.close();
+      await other.remove();
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/port \d+ .* set PORT/) });
+    },
+    withinMs,
+  );
+
+  it(
+    'stops everything on SIGTERM',
+    async () => {
+      const { children } = await up.running();
+      const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
+      const { code } = await up.stop('SIGTERM');
+      expect(code).toBe(0);
+      for (const pid of [...Object.values(children), Number(stdout)]) expect(isAlive(pid)).toBe(false);
+      await expect(stat(join(at.dataDir, 'running.json'))).rejects.toThrow('ENOENT');
+    },
+    withinMs,
+  );
+});
