@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import type { NodeProcess } from '../support/node-process.js';
+import { freshDatabase, query } from '../support/postgres.js';
+import { startWorkerProcess } from '../support/processes.js';
+import { migrateScrip } from '../support/scrip-database.js';
+import { Writer } from '../support/writer.js';
+
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+let writer: Writer;
+let workers: NodeProcess[] = [];
+const customers = Array.from({ length: 40 }, (_, index) => `free-${String(index)}`);
+const soon = () => new Date(Date.now() + 1500).toISOString();
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  await migrateScrip(database.url);
+  writer = await Writer.open(database.url);
+  await writer.applyCatalog();
+  const grant = {
+    type: 'GrantCredits',
+    amount: 20,
+    source: 'promotion',
+    priority: 50,
+    costBasis: null,
+    paymentReference: null,
+    description: null,
+    metadata: {},
+  } as const;
+  await writer.account('expiring', { ...grant, effectiveAt: null, expiresAt: soon() });
+  await writer.account('later', { ...grant, effectiveAt: soon(), expiresAt: null });
+  await writer.account('holding', { ...grant, effectiveAt: null, expiresAt: null });
+  await writer.account('holding', {
+    type: 'HoldCredits',
+    amount: 5,
+    expiresInSeconds: 1,
+    description: null,
+    metadata: {},
+  });
+  await Promise.all(customers.map((customer) => writer.startFreePlan(customer, 'free')));
+  workers = await Promise.all([startWorkerProcess(database.url), startWorkerProcess(database.url)]);
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
+  await writer.store.close();
+  await database.drop();
+}, 60_000);
+
+const eventsOf = async (type: string): Promise<readonly string[]> =>
+  (await query(database.url, 'select stream from scrip_log.events where type = $1 order by stream', [type])).map(
+    ({ stream }) => String(stream),
+  );
+
+describe('the scheduler, with two workers', () => {
+  test('records once what time has done to an account that nobody touches', async () => {
+    await eventually(
+      () => eventsOf('CreditsExpired'),
+      (streams) => streams.includes('account-expiring'),
+    );
+    await eventually(
+      () => eventsOf('CreditsActivated'),
+      (streams) => streams.includes('account-later'),
+    );
+    await eventually(
+      () => eventsOf('HoldReleased'),
+      (streams) => streams.includes('account-holding'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await eventsOf('CreditsExpired')).toEqual(['account-expiring']);
+    expect(await eventsOf('CreditsActivated')).toEqual(['account-later']);
+    expect(await eventsOf('HoldReleased')).toEqual(['account-holding']);
+  }, 30_000);
+
+  test('grants the month of the free plan once to everybody on it', async () => {
+    const granted = async () =>
+      (await eventsOf('CreditsGranted')).filter((stream) => stream.startsWith('account-free-'));
+    await eventually(granted, (streams) => streams.length >= customers.length);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(await granted()).toEqual(customers.map((customer) => `account-${customer}`).sort());
+    const { state } = await writer.handlers.account.load('account-free-0');
+    expect(state.balance.available).toBe(100);
+    const [allowance] = await query(database.url, `select next_at from scrip_read.allowances where id = 'free:free-0'`);
+    expect(String(allowance?.['next_at'])).toMatch(/^\d{4}-\d{2}-01T00:00:00.000Z$/);
+  }, 30_000);
+});
