@@ -1,0 +1,167 @@
+import { same } from './diff.js';
+import { missing } from './errors.js';
+import { letterCode, makeId } from './ids.js';
+import type { EventType, Kind, Tables, Thing } from './model.js';
+import { nouns, prefixes } from './model.js';
+import type { Task, Timer } from './timers.js';
+import { rankOf } from './timers.js';
+import type { Faults, RequestInfo, Settings, StoredEvent, World } from './world.js';
+import { ownerOf } from './world.js';
+
+type Row = { readonly kind: Kind; readonly id: string; readonly thing: Thing | null };
+
+const ownRequest: RequestInfo = { id: null, idempotency_key: null };
+
+/** True when two values differ in what Stripe would show. */
+function visiblyDiffers(before: Thing, after: Thing): boolean {
+  return !same({ ...before, sandbox: null }, { ...after, sandbox: null });
+}
+
+/**
+ * One step of the sandbox: a request or a tick of the clock. It reads the world, keeps its changes and events to itself,
+ * and `commit` makes them real; a step that is dropped has changed nothing. Objects are values and are never changed in place.
+ */
+export class Tx {
+  readonly now: number;
+  readonly settings: Settings;
+  readonly site: string;
+  faults: Faults;
+  readonly #world: World;
+  readonly #request: RequestInfo;
+  readonly #rows = new Map<string, Row>();
+  readonly #timers: Timer[] = [];
+  #events: StoredEvent[] = [];
+  #followUps: Task[] = [];
+  #sequence: number;
+
+  constructor(world: World, request: RequestInfo = ownRequest) {
+    this.#world = world;
+    this.#request = request;
+    this.now = world.now;
+    this.settings = world.settings;
+    this.site = world.site;
+    this.faults = world.faults;
+    this.#sequence = world.sequence;
+  }
+
+  newId(kind: Kind): string {
+    return this.idWith(prefixes[kind]);
+  }
+
+  idWith(prefix: string): string {
+    this.#sequence += 1;
+    return makeId(prefix, this.#world.seed, this.#sequence);
+  }
+
+  /** Random-looking letters for secrets and fingerprints. */
+  code(purpose: string, length: number): string {
+    this.#sequence += 1;
+    return letterCode(this.#world.seed, this.#sequence, purpose, length);
+  }
+
+  get<K extends Kind>(kind: K, id: string): Tables[K] | null {
+    const row = this.#rows.get(`${kind}:${id}`);
+    if (row !== undefined) return row.thing as Tables[K] | null;
+    return this.#world.tables[kind].get(id) ?? null;
+  }
+
+  /** The object, or Stripe's `No such …`: 404 for the object of the address, 400 for one named by a parameter. */
+  need<K extends Kind>(kind: K, id: string, param?: string): Tables[K] {
+    const found = this.get(kind, id);
+    if (found === null) throw missing(nouns[kind] ?? kind, id, param ?? 'id', param === undefined ? 404 : 400);
+    return found;
+  }
+
+  /** All objects of a kind in the order they were made. */
+  *all<K extends Kind>(kind: K): IterableIterator<Tables[K]> {
+    for (const [id, thing] of this.#world.tables[kind]) {
+      const row = this.#rows.get(`${kind}:${id}`);
+      if (row === undefined) yield thing as Tables[K];
+      else if (row.thing !== null) yield row.thing as Tables[K];
+    }
+    for (const row of this.#rows.values()) {
+      if (row.kind === kind && row.thing !== null && !this.#world.tables[kind].has(row.id))
+        yield row.thing as Tables[K];
+    }
+  }
+
+  /** The objects of a kind that belong to `owner`, in the order they were made. */
+  ownedBy<K extends Kind>(kind: K, owner: string): readonly Tables[K][] {
+    const ids = new Set(this.#world.byOwner.get(`${kind}:${owner}`));
+    for (const row of this.#rows.values()) if (row.kind === kind) ids.add(row.id);
+    return [...ids]
+      .map((id) => this.get(kind, id))
+      .filter((thing): thing is Tables[K] => thing !== null && ownerOf(kind, thing) === owner);
+  }
+
+  put<K extends Kind>(kind: K, id: string, thing: Tables[K]): void {
+    this.#rows.set(`${kind}:${id}`, { kind, id, thing });
+  }
+
+  /** Stores a new object and tells its event. */
+  create<K extends Kind>(kind: K, thing: Tables[K] & { readonly id: string }, event: EventType | null): Tables[K] {
+    this.put(kind, thing.id, thing);
+    if (event !== null) this.emit(event, thing);
+    return thing;
+  }
+
+  /** Replaces an object; tells `event` with the old values, but only when something visible changed. */
+  update<K extends Kind>(kind: K, thing: Tables[K] & { readonly id: string }, event: EventType | null): Tables[K] {
+    const before = this.need(kind, thing.id);
+    this.put(kind, thing.id, thing);
+    if (event !== null && visiblyDiffers(before, thing)) this.emit(event, thing, before);
+    return thing;
+  }
+
+  remove(kind: Kind, id: string): void {
+    this.#rows.set(`${kind}:${id}`, { kind, id, thing: null });
+  }
+
+  emit(type: EventType, object: Thing, previous: Thing | null = null): void {
+    this.#events.push({ id: this.idWith('evt'), type, created: this.now, object, previous, request: this.#request });
+  }
+
+  /** The events of this step in the order Stripe was seen to send them; those not named keep their place at the end. */
+  arrangeEvents(order: readonly EventType[]): void {
+    const place = (type: EventType): number => (order.includes(type) ? order.indexOf(type) : order.length);
+    this.#events = this.#events
+      .map((event, index) => ({ event, index }))
+      .sort((a, b) => place(a.event.type) - place(b.event.type) || a.index - b.index)
+      .map(({ event }) => event);
+  }
+
+  /** Sets work for a time of the clock; a time that has passed means now. */
+  schedule(at: number, task: Task): void {
+    this.#sequence += 1;
+    this.#timers.push({ at: Math.max(at, this.now), rank: rankOf(task), sequence: this.#sequence, task });
+  }
+
+  /** Work of another resource that this change makes due at once, done before the step ends. */
+  follow(task: Task): void {
+    this.#followUps.push(task);
+  }
+
+  takeFollowUps(): readonly Task[] {
+    const tasks = this.#followUps;
+    this.#followUps = [];
+    return tasks;
+  }
+
+  get events(): readonly StoredEvent[] {
+    return this.#events;
+  }
+
+  /** Makes the step real and gives its events. */
+  commit(): readonly StoredEvent[] {
+    const world = this.#world;
+    for (const row of this.#rows.values()) {
+      if (row.thing === null) world.erase(row.kind, row.id);
+      else world.store(row.kind, row.id, row.thing as never);
+    }
+    for (const event of this.#events) world.events.set(event.id, event);
+    for (const timer of this.#timers) world.timers.push(timer);
+    world.sequence = this.#sequence;
+    world.faults = this.faults;
+    return this.#events;
+  }
+}

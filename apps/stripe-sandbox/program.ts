@@ -1,0 +1,113 @@
+import type { Program } from './core/sandbox.js';
+import type { Task } from './core/timers.js';
+import type { Tx } from './core/tx.js';
+import { balanceRoutes } from './resources/balance.js';
+import { catalogueRoutes } from './resources/catalogue.js';
+import { sessionSettled } from './resources/checkout-completion.js';
+import { checkoutRoutes, expireSession } from './resources/checkout-sessions.js';
+import { creditNoteRoutes } from './resources/credit-notes.js';
+import { customerRoutes } from './resources/customers.js';
+import { disputeByCard, disputeRoutes } from './resources/disputes.js';
+import { eventRoutes } from './resources/events.js';
+import { finalizeDue, paymentSettled, retryDue } from './resources/invoice-payment.js';
+import { invoiceRoutes } from './resources/invoices.js';
+import { meterRoutes } from './resources/meters.js';
+import { paymentIntentRoutes } from './resources/payment-intents.js';
+import { paymentMethodRoutes } from './resources/payment-methods.js';
+import { settle } from './resources/payments.js';
+import { portalRoutes } from './resources/portal.js';
+import { refundRoutes, settleRefund } from './resources/refunds.js';
+import { runPhase, scheduleRoutes } from './resources/schedules.js';
+import {
+  announceRenewal,
+  announceTrialEnd,
+  cancelDue,
+  expireIncomplete,
+  expirePendingUpdate,
+  invoiceClosed,
+  invoiceUnpaid,
+  renew,
+  resumeCollection,
+} from './resources/subscription-life.js';
+import { subscriptionRoutes } from './resources/subscriptions.js';
+
+function runTask(tx: Tx, task: Task): void {
+  switch (task.task) {
+    case 'settle_payment':
+      return settle(tx, task.id, task.succeeds);
+    case 'settle_refund':
+      return settleRefund(tx, task.id, task.succeeds);
+    case 'open_dispute':
+      return disputeByCard(tx, task.id);
+    case 'payment_settled':
+      paymentSettled(tx, task.id);
+      return sessionSettled(tx, task.id);
+    case 'invoice_paid':
+      return invoiceClosed(tx, task.id);
+    case 'invoice_unpaid':
+      return invoiceUnpaid(tx, task.id);
+    case 'finalize_invoice':
+      return finalizeDue(tx, task.id);
+    case 'retry_invoice':
+      return retryDue(tx, task.id);
+    case 'renew':
+      return renew(tx, task.id);
+    case 'announce_renewal':
+      return announceRenewal(tx, task.id);
+    case 'announce_trial_end':
+      return announceTrialEnd(tx, task.id);
+    case 'cancel_subscription':
+      return cancelDue(tx, task.id);
+    case 'expire_incomplete':
+      return expireIncomplete(tx, task.id);
+    case 'expire_pending_update':
+      return expirePendingUpdate(tx, task.id);
+    case 'resume_collection':
+      return resumeCollection(tx, task.id);
+    case 'schedule_phase':
+      return runPhase(tx, task.id);
+    case 'expire_session':
+      expireSession(tx, task.id);
+      return;
+  }
+}
+
+const listOf = (url: string, data: readonly unknown[]): unknown => ({ object: 'list', data, has_more: false, url });
+
+/** Everything the sandbox serves: its addresses, the fields that come only when asked for, and the work of its timers. */
+export const program: Program = {
+  routes: [
+    ...customerRoutes,
+    ...catalogueRoutes,
+    ...paymentMethodRoutes,
+    ...paymentIntentRoutes,
+    ...refundRoutes,
+    ...disputeRoutes,
+    ...balanceRoutes,
+    ...checkoutRoutes,
+    ...subscriptionRoutes,
+    ...scheduleRoutes,
+    ...invoiceRoutes,
+    ...creditNoteRoutes,
+    ...portalRoutes,
+    ...meterRoutes,
+    ...eventRoutes,
+  ],
+  included: {
+    'invoice.payments': (tx, id) => listOf('/v1/invoice_payments', tx.ownedBy('invoice_payment', id)),
+    'invoice.confirmation_secret': (tx, id) => {
+      const intent = tx.get('invoice', id)?.sandbox.paymentIntent ?? null;
+      const secret = intent === null ? null : (tx.get('payment_intent', intent)?.client_secret ?? null);
+      return secret === null ? null : { client_secret: secret, type: 'payment_intent' };
+    },
+    'charge.refunds': (tx, id) => listOf(`/v1/charges/${id}/refunds`, [...tx.ownedBy('refund', id)].reverse()),
+    'checkout.session.line_items': (tx, id) =>
+      listOf(`/v1/checkout/sessions/${id}/line_items`, tx.get('checkout.session', id)?.sandbox.lines ?? []),
+    'customer.subscriptions': (tx, id) =>
+      listOf(
+        `/v1/customers/${id}/subscriptions`,
+        tx.ownedBy('subscription', id).filter((one) => !['canceled', 'incomplete_expired'].includes(one.status)),
+      ),
+  },
+  runTask,
+};

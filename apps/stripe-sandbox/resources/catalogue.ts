@@ -1,0 +1,286 @@
+import { invalid } from '../core/errors.js';
+import type { Plan, Price, Product, TaxRate } from '../core/model.js';
+import { checkedCurrency, checkSteps } from '../core/money.js';
+import type { Params } from '../core/params.js';
+import type { Route } from '../core/route.js';
+import { listing, matching, retrieving } from '../core/route.js';
+import type { Tx } from '../core/tx.js';
+
+const intervals = ['day', 'week', 'month', 'year'] as const;
+
+function newProduct(tx: Tx, params: Params, id: string): Product {
+  params.accept(
+    'images',
+    'tax_code',
+    'statement_descriptor',
+    'unit_label',
+    'marketing_features',
+    'shippable',
+    'url',
+    'type',
+  );
+  return {
+    id,
+    object: 'product',
+    active: params.flag('active') ?? true,
+    created: tx.now,
+    default_price: null,
+    description: params.emptyable('description') ?? null,
+    images: [],
+    livemode: false,
+    marketing_features: [],
+    metadata: params.metadata(),
+    name: params.required('name'),
+    package_dimensions: null,
+    shippable: null,
+    statement_descriptor: null,
+    tax_code: null,
+    tax_details: null,
+    type: 'service',
+    unit_label: null,
+    updated: tx.now,
+    url: null,
+    sandbox: { deleted: false },
+  };
+}
+
+function createProduct(tx: Tx, params: Params): Product {
+  const id = params.text('id') ?? tx.newId('product');
+  if (tx.get('product', id) !== null) throw invalid(`Product already exists.`, 'id', 'resource_already_exists');
+  const product = tx.create('product', newProduct(tx, params, id), 'product.created');
+  const data = params.child('default_price_data');
+  if (data === undefined) return product;
+  const price = newPrice(tx, data, id);
+  return tx.update('product', { ...product, default_price: price.id }, 'product.updated');
+}
+
+function updateProduct(tx: Tx, id: string, params: Params): Product {
+  const product = tx.need('product', id);
+  params.accept('images', 'tax_code', 'statement_descriptor', 'unit_label', 'marketing_features', 'shippable', 'url');
+  const defaultPrice = params.text('default_price');
+  if (defaultPrice !== undefined) tx.need('price', defaultPrice, 'default_price');
+  const description = params.emptyable('description');
+  const changed: Product = {
+    ...product,
+    active: params.flag('active') ?? product.active,
+    default_price: defaultPrice ?? product.default_price,
+    description: description === undefined ? product.description : description,
+    metadata: params.metadata(product.metadata),
+    name: params.text('name') ?? product.name,
+    updated: tx.now,
+  };
+  return tx.update('product', changed, 'product.updated');
+}
+
+function deleteProduct(tx: Tx, id: string): Product {
+  const product = tx.need('product', id);
+  if (tx.ownedBy('price', id).length > 0)
+    throw invalid('This product cannot be deleted because it has one or more user-created prices.', 'id');
+  tx.emit('product.deleted', product);
+  const deleted = { ...product, sandbox: { deleted: true } };
+  tx.put('product', id, deleted);
+  return deleted;
+}
+
+function recurringOf(params: Params | undefined): Price['recurring'] {
+  if (params === undefined) return null;
+  return {
+    interval: params.oneOf('interval', intervals) ?? params.required('interval'),
+    interval_count: params.integer('interval_count') ?? 1,
+    meter: params.text('meter') ?? null,
+    trial_period_days: null,
+    usage_type: params.oneOf('usage_type', ['licensed', 'metered']) ?? 'licensed',
+  };
+}
+
+function amountOf(params: Params, currency: string): { unit_amount: number | null; unit_amount_decimal: string } {
+  const decimal = params.text('unit_amount_decimal');
+  if (decimal !== undefined) {
+    if (!/^\d{1,12}(\.\d{1,12})?$/.test(decimal)) throw invalid(`Invalid decimal: ${decimal}`, 'unit_amount_decimal');
+    return {
+      unit_amount: /\.0*[1-9]/.test(decimal) ? null : Math.trunc(Number(decimal)),
+      unit_amount_decimal: decimal,
+    };
+  }
+  const amount = params.requiredInteger('unit_amount');
+  if (amount < 0)
+    throw invalid(
+      'This value must be greater than or equal to 0.',
+      params.name('unit_amount'),
+      'parameter_invalid_integer',
+    );
+  checkSteps(amount, currency, params.name('unit_amount'));
+  return { unit_amount: amount, unit_amount_decimal: String(amount) };
+}
+
+/** Moves a lookup key to a new price, or refuses when another price has it. */
+function takeLookupKey(tx: Tx, key: string | undefined, transfer: boolean, except: string | null): void {
+  if (key === undefined) return;
+  for (const other of tx.all('price')) {
+    if (other.lookup_key !== key || other.id === except) continue;
+    if (!transfer) {
+      throw invalid(`A price (\`${other.id}\`) already uses that lookup key.`, 'lookup_key', 'resource_already_exists');
+    }
+    tx.update('price', { ...other, lookup_key: null }, 'price.updated');
+  }
+}
+
+/** A price from `price_data` or from the parameters of `prices`. */
+export function newPrice(tx: Tx, params: Params, productId: string, inline = false): Price {
+  const currency = checkedCurrency(params.required('currency'), params.name('currency'));
+  const recurring = recurringOf(params.child('recurring'));
+  const lookupKey = params.text('lookup_key');
+  takeLookupKey(tx, lookupKey, params.flag('transfer_lookup_key') ?? false, null);
+  const price: Price = {
+    id: tx.newId('price'),
+    object: 'price',
+    active: inline ? false : (params.flag('active') ?? true),
+    billing_scheme: 'per_unit',
+    created: tx.now,
+    currency,
+    custom_unit_amount: null,
+    livemode: false,
+    lookup_key: lookupKey ?? null,
+    metadata: params.metadata(),
+    nickname: params.text('nickname') ?? null,
+    product: productId,
+    recurring,
+    tax_behavior: params.oneOf('tax_behavior', ['exclusive', 'inclusive', 'unspecified']) ?? 'unspecified',
+    tiers_mode: null,
+    transform_quantity: null,
+    type: recurring === null ? 'one_time' : 'recurring',
+    ...amountOf(params, currency),
+  };
+  return tx.create('price', price, inline ? null : 'price.created');
+}
+
+/** The product of `product` or `product_data`. */
+function productFor(tx: Tx, params: Params): string {
+  const id = params.text('product');
+  if (id !== undefined) return tx.need('product', id, params.name('product')).id;
+  const data = params.child('product_data');
+  if (data === undefined)
+    throw invalid('You must specify either `product` or `product_data`.', params.name('product'), 'parameter_missing');
+  return tx.create('product', newProduct(tx, data, tx.newId('product')), 'product.created').id;
+}
+
+/** The price of a line: `price` names one, `price_data` makes one that only this line uses. */
+export function priceOf(tx: Tx, params: Params): Price {
+  const id = params.text('price');
+  const data = params.child('price_data');
+  if (id !== undefined) {
+    const price = tx.need('price', id, params.name('price'));
+    if (!price.active)
+      throw invalid(`The price specified is inactive. This field only accepts active prices.`, params.name('price'));
+    return price;
+  }
+  if (data === undefined)
+    throw invalid(`Missing required param: ${params.name('price')}.`, params.name('price'), 'parameter_missing');
+  return newPrice(tx, data, productFor(tx, data), true);
+}
+
+function updatePrice(tx: Tx, id: string, params: Params): Price {
+  const price = tx.need('price', id);
+  const lookupKey = params.text('lookup_key');
+  takeLookupKey(tx, lookupKey, params.flag('transfer_lookup_key') ?? false, id);
+  const changed: Price = {
+    ...price,
+    active: params.flag('active') ?? price.active,
+    lookup_key: lookupKey ?? price.lookup_key,
+    metadata: params.metadata(price.metadata),
+    nickname: params.text('nickname') ?? price.nickname,
+    tax_behavior: params.oneOf('tax_behavior', ['exclusive', 'inclusive', 'unspecified']) ?? price.tax_behavior,
+  };
+  return tx.update('price', changed, 'price.updated');
+}
+
+/** A recurring price as the `plan` that subscription items still carry. */
+export function planOf(price: Price): Plan {
+  return {
+    id: price.id,
+    object: 'plan',
+    active: price.active,
+    amount: price.unit_amount,
+    amount_decimal: price.unit_amount_decimal,
+    billing_scheme: price.billing_scheme,
+    created: price.created,
+    currency: price.currency,
+    interval: price.recurring?.interval ?? 'month',
+    interval_count: price.recurring?.interval_count ?? 1,
+    livemode: false,
+    metadata: price.metadata,
+    meter: price.recurring?.meter ?? null,
+    nickname: price.nickname,
+    product: price.product,
+    tiers_mode: null,
+    transform_usage: null,
+    trial_period_days: null,
+    usage_type: price.recurring?.usage_type ?? 'licensed',
+  };
+}
+
+function createTaxRate(tx: Tx, params: Params): TaxRate {
+  const percentage = Number(params.required('percentage'));
+  if (!(percentage >= 0 && percentage <= 100)) throw invalid('Invalid percentage', 'percentage');
+  const rate: TaxRate = {
+    id: tx.newId('tax_rate'),
+    object: 'tax_rate',
+    active: params.flag('active') ?? true,
+    country: params.text('country') ?? null,
+    created: tx.now,
+    description: params.text('description') ?? null,
+    display_name: params.required('display_name'),
+    effective_percentage: percentage,
+    flat_amount: null,
+    inclusive: params.flag('inclusive') ?? false,
+    jurisdiction: params.text('jurisdiction') ?? null,
+    jurisdiction_level: null,
+    livemode: false,
+    metadata: params.metadata(),
+    percentage,
+    rate_type: 'percentage',
+    state: params.text('state') ?? null,
+    tax_type: params.oneOf('tax_type', ['vat', 'sales_tax', 'gst']) ?? null,
+  };
+  return tx.create('tax_rate', rate, 'tax_rate.created');
+}
+
+export const catalogueRoutes: readonly Route[] = [
+  { method: 'POST', path: '/v1/products', run: ({ tx, params }) => createProduct(tx, params) },
+  retrieving('product', '/v1/products'),
+  { method: 'POST', path: '/v1/products/:id', run: ({ tx, id, params }) => updateProduct(tx, id, params) },
+  { method: 'DELETE', path: '/v1/products/:id', run: ({ tx, id }) => deleteProduct(tx, id) },
+  listing('product', '/v1/products', (params) => {
+    const [active, ids] = [params.flag('active'), params.texts('ids')];
+    return (product) =>
+      matching(active, (value) => product.active === value) && matching(ids, (value) => value.includes(product.id));
+  }),
+  { method: 'POST', path: '/v1/prices', run: ({ tx, params }) => newPrice(tx, params, productFor(tx, params)) },
+  retrieving('price', '/v1/prices'),
+  { method: 'POST', path: '/v1/prices/:id', run: ({ tx, id, params }) => updatePrice(tx, id, params) },
+  listing('price', '/v1/prices', (params) => {
+    const [active, product, type, currency] = [
+      params.flag('active'),
+      params.text('product'),
+      params.text('type'),
+      params.text('currency'),
+    ];
+    const keys = params.texts('lookup_keys');
+    const recurring = params.child('recurring');
+    const [interval, usageType] = [recurring?.text('interval'), recurring?.text('usage_type')];
+    return (price) =>
+      matching(active, (value) => price.active === value) &&
+      matching(product, (value) => price.product === value) &&
+      matching(type, (value) => price.type === value) &&
+      matching(currency, (value) => price.currency === value) &&
+      matching(keys, (value) => price.lookup_key !== null && value.includes(price.lookup_key)) &&
+      matching(interval, (value) => price.recurring?.interval === value) &&
+      matching(usageType, (value) => price.recurring?.usage_type === value);
+  }),
+  { method: 'POST', path: '/v1/tax_rates', run: ({ tx, params }) => createTaxRate(tx, params) },
+  retrieving('tax_rate', '/v1/tax_rates'),
+  listing('tax_rate', '/v1/tax_rates', (params) => {
+    const active = params.flag('active');
+    return (rate) => matching(active, (value) => rate.active === value);
+  }),
+];

@@ -1,0 +1,303 @@
+import { ApiError, invalid } from '../core/errors.js';
+import { page } from '../core/lists.js';
+import type { Invoice, InvoiceItem, InvoiceLine } from '../core/model.js';
+import { checkSteps, checkedCurrency } from '../core/money.js';
+import type { Params } from '../core/params.js';
+import type { Route } from '../core/route.js';
+import { listing, matching, retrieving } from '../core/route.js';
+import type { Tx } from '../core/tx.js';
+import { priceOf } from './catalogue.js';
+import { customerOf } from './customers.js';
+import { createDraft, draftInvoice, finalizeLater, takePendingItems, withLines } from './invoice-building.js';
+import { itemLine, newInvoiceItem, priceAmount } from './invoice-lines.js';
+import {
+  collect,
+  finalize,
+  markPaid,
+  markUncollectible,
+  methodFor,
+  subscriptionOf,
+  voidInvoice,
+} from './invoice-payment.js';
+import { attach, methodOf } from './payment-methods.js';
+import { declinedError } from './payments.js';
+import { changeItems } from './subscription-change.js';
+import { upcomingInvoice } from './subscription-life.js';
+import { itemChange } from './subscriptions.js';
+
+const draftOnly = (invoice: Invoice): void => {
+  if (invoice.status !== 'draft')
+    throw invalid(
+      `This invoice is no longer editable; its status is ${invoice.status}.`,
+      undefined,
+      'invoice_not_editable',
+    );
+};
+
+/** The invoice with the lines it has now, summed again. */
+function resum(tx: Tx, invoice: Invoice, lines: readonly InvoiceLine[]): Invoice {
+  return withLines(invoice, lines, tx.need('customer', invoice.customer).balance);
+}
+
+function createItem(tx: Tx, params: Params): InvoiceItem {
+  const customer = customerOf(tx, params.required('customer'), 'customer');
+  params.accept('discountable', 'tax_behavior', 'tax_code');
+  const pricing = params.child('pricing');
+  const hasPrice = pricing !== undefined || params.has('price') || params.has('price_data');
+  const price = hasPrice ? priceOf(tx, pricing ?? params) : null;
+  const quantity = params.integer('quantity') ?? 1;
+  const currency = price?.currency ?? checkedCurrency(params.required('currency'));
+  const amount = price === null ? params.requiredInteger('amount') : priceAmount(price, quantity);
+  checkSteps(amount, currency, 'amount');
+  const period = params.child('period');
+  const invoiceId = params.text('invoice');
+  const invoice = invoiceId === undefined ? null : tx.need('invoice', invoiceId, 'invoice');
+  if (invoice !== null) draftOnly(invoice);
+  const subscription = params.text('subscription');
+  if (subscription !== undefined) tx.need('subscription', subscription, 'subscription');
+  const item = newInvoiceItem(tx, {
+    customer: customer.id,
+    amount,
+    currency,
+    description: params.emptyable('description') ?? null,
+    period: { start: period?.requiredInteger('start') ?? tx.now, end: period?.requiredInteger('end') ?? tx.now },
+    quantity,
+    price,
+    metadata: params.metadata(),
+    subscription: subscription ?? null,
+    invoice: invoiceId ?? null,
+  });
+  if (invoice !== null)
+    tx.update(
+      'invoice',
+      resum(tx, invoice, [...invoice.lines.data, itemLine(tx, invoice.id, item)]),
+      'invoice.updated',
+    );
+  return item;
+}
+
+function deleteItem(tx: Tx, id: string): unknown {
+  const item = tx.need('invoiceitem', id);
+  const invoice = item.invoice === null ? null : tx.need('invoice', item.invoice);
+  if (invoice !== null) {
+    draftOnly(invoice);
+    const lines = invoice.lines.data.filter((line) => line.parent?.invoice_item_details?.invoice_item !== id);
+    tx.update('invoice', resum(tx, invoice, lines), 'invoice.updated');
+  }
+  tx.remove('invoiceitem', id);
+  tx.emit('invoiceitem.deleted', item);
+  return { id, object: 'invoiceitem', deleted: true };
+}
+
+function create(tx: Tx, params: Params): Invoice {
+  const customer = customerOf(tx, params.required('customer'), 'customer');
+  params.accept('footer', 'payment_settings', 'automatic_tax', 'due_date', 'statement_descriptor');
+  const subscriptionId = params.text('subscription');
+  const subscription = subscriptionId === undefined ? null : tx.need('subscription', subscriptionId, 'subscription');
+  const autoAdvance = params.flag('auto_advance') ?? false;
+  const method = params.text('default_payment_method');
+  const collection = params.oneOf('collection_method', ['charge_automatically', 'send_invoice']);
+  const draft = draftInvoice(tx, {
+    customer,
+    currency: checkedCurrency(
+      params.text('currency') ??
+        subscription?.currency ??
+        customer.currency ??
+        pendingCurrency(tx, customer.id) ??
+        'usd',
+    ),
+    reason: subscription === null ? 'manual' : 'subscription_update',
+    subscription,
+    description: params.emptyable('description') ?? null,
+    metadata: params.metadata(),
+    autoAdvance,
+    daysUntilDue: params.integer('days_until_due') ?? null,
+    defaultMethod: method === undefined ? null : methodOf(tx, method).id,
+    ...(collection === undefined ? {} : { collection }),
+  });
+  const behavior =
+    params.oneOf('pending_invoice_items_behavior', ['exclude', 'include']) ??
+    (subscription === null ? 'exclude' : 'include');
+  const lines = behavior === 'include' ? takePendingItems(tx, draft, subscriptionId ?? null) : [];
+  const invoice = createDraft(tx, draft, lines, params.texts('default_tax_rates') ?? []);
+  return autoAdvance ? finalizeLater(tx, invoice) : invoice;
+}
+
+const pendingCurrency = (tx: Tx, customer: string): string | undefined =>
+  tx.ownedBy('invoiceitem', customer).find((item) => item.invoice === null)?.currency;
+
+function update(tx: Tx, id: string, params: Params): Invoice {
+  const invoice = tx.need('invoice', id);
+  const description = params.emptyable('description');
+  const autoAdvance = params.flag('auto_advance');
+  const changed: Invoice = {
+    ...invoice,
+    auto_advance: autoAdvance ?? invoice.auto_advance ?? false,
+    description: description === undefined ? invoice.description : description,
+    metadata: params.metadata(invoice.metadata),
+  };
+  const updated = tx.update('invoice', changed, 'invoice.updated');
+  return autoAdvance === true && invoice.status === 'draft' ? finalizeLater(tx, updated) : updated;
+}
+
+function finalizeRoute(tx: Tx, id: string, params: Params): Invoice {
+  const invoice = tx.need('invoice', id);
+  draftOnly(invoice);
+  const autoAdvance = params.flag('auto_advance') ?? invoice.auto_advance ?? false;
+  const open = finalize(tx, { ...invoice, auto_advance: autoAdvance });
+  if (open.status === 'open' && autoAdvance && open.collection_method === 'charge_automatically')
+    collect(tx, open, null, true);
+  return tx.need('invoice', id);
+}
+
+/** Pays an invoice now: a draft is finalised first. 402 when the payment is declined; what was tried stays recorded. */
+function pay(tx: Tx, id: string, params: Params): Invoice {
+  const stored = tx.need('invoice', id);
+  params.accept('mandate', 'forgive');
+  const outOfBand = params.flag('paid_out_of_band') ?? false;
+  const offSession = params.flag('off_session') ?? true;
+  const given = params.text('payment_method');
+  const invoice = stored.status === 'draft' ? finalize(tx, stored) : stored;
+  if (invoice.status === 'paid' && stored.status === 'draft') return invoice;
+  if (invoice.status === 'paid') throw invalid('Invoice is already paid', undefined, 'invoice_already_paid');
+  if (invoice.status === 'void') throw invalid('Invoice can no longer be paid', undefined, 'invoice_not_editable');
+  if (outOfBand) return markPaid(tx, invoice, null, true);
+  const method = given === undefined ? methodFor(tx, invoice) : methodOf(tx, given);
+  if (method === null)
+    throw invalid(
+      'There is no `default_payment_method` set on this Customer or Invoice.',
+      'payment_method',
+      'resource_missing',
+    );
+  const paid = collect(tx, invoice, method, offSession);
+  const intent =
+    invoice.sandbox.paymentIntent === null ? null : tx.get('payment_intent', invoice.sandbox.paymentIntent);
+  if (paid.failure !== null && intent !== null) throw declinedError(intent, paid.failure);
+  if (paid.outcome === 'requires_action') {
+    throw new ApiError(
+      402,
+      {
+        type: 'invalid_request_error',
+        code: 'invoice_payment_intent_requires_action',
+        message: 'This payment requires additional user action before it can be completed successfully.',
+      },
+      true,
+    );
+  }
+  if (method.customer === null && paid.outcome === 'succeeded')
+    attach(tx, tx.need('payment_method', method.id), invoice.customer);
+  return tx.need('invoice', id);
+}
+
+function remove(tx: Tx, id: string): unknown {
+  const invoice = tx.need('invoice', id);
+  draftOnly(invoice);
+  if (subscriptionOf(invoice) !== null)
+    throw invalid(
+      'You can not delete invoices that were created by a subscription.',
+      undefined,
+      'invoice_not_editable',
+    );
+  for (const item of tx.ownedBy('invoiceitem', invoice.customer)) {
+    if (item.invoice === id) tx.put('invoiceitem', item.id, { ...item, invoice: null });
+  }
+  tx.remove('invoice', id);
+  tx.emit('invoice.deleted', invoice);
+  return { id, object: 'invoice', deleted: true };
+}
+
+/** The next invoice of a subscription, after changes that are only tried: the step that tries them is dropped. */
+function preview(tx: Tx, params: Params): unknown {
+  const id = params.required('subscription');
+  const customer = params.text('customer');
+  const subscription = tx.need('subscription', id, 'subscription');
+  if (customer !== undefined && subscription.customer !== customer)
+    throw invalid(`No such subscription: '${id}'`, 'subscription', 'resource_missing');
+  const details = params.child('subscription_details');
+  params.accept('preview_mode', 'automatic_tax');
+  const change = details === undefined ? null : itemChange(tx, details);
+  const after =
+    change === null ? subscription : changeItems(tx, subscription, { ...change, payment: 'default_incomplete' });
+  const newest =
+    after.latest_invoice !== subscription.latest_invoice && after.latest_invoice !== null
+      ? tx.need('invoice', after.latest_invoice)
+      : upcomingInvoice(tx, after);
+  const { id: made, ...shown } = newest;
+  return { ...shown, id: made.replace(/^in_/, 'upcoming_in_'), status: 'draft', number: null };
+}
+
+const previewRoute: Route = {
+  method: 'POST',
+  path: '/v1/invoices/create_preview',
+  run: ({ tx, params }) => preview(tx, params),
+  dry: true,
+};
+
+export const invoiceRoutes: readonly Route[] = [
+  { method: 'POST', path: '/v1/invoiceitems', run: ({ tx, params }) => createItem(tx, params) },
+  retrieving('invoiceitem', '/v1/invoiceitems'),
+  { method: 'DELETE', path: '/v1/invoiceitems/:id', run: ({ tx, id }) => deleteItem(tx, id) },
+  listing('invoiceitem', '/v1/invoiceitems', (params) => {
+    const [customer, invoice, pending] = [params.text('customer'), params.text('invoice'), params.flag('pending')];
+    return (item) =>
+      matching(customer, (value) => item.customer === value) &&
+      matching(invoice, (value) => item.invoice === value) &&
+      matching(pending, (value) => (item.invoice === null) === value);
+  }),
+  previewRoute,
+  { method: 'POST', path: '/v1/invoices', run: ({ tx, params }) => create(tx, params) },
+  retrieving('invoice', '/v1/invoices'),
+  { method: 'POST', path: '/v1/invoices/:id', run: ({ tx, id, params }) => update(tx, id, params) },
+  { method: 'DELETE', path: '/v1/invoices/:id', run: ({ tx, id }) => remove(tx, id) },
+  { method: 'POST', path: '/v1/invoices/:id/finalize', run: ({ tx, id, params }) => finalizeRoute(tx, id, params) },
+  { method: 'POST', path: '/v1/invoices/:id/pay', run: ({ tx, id, params }) => pay(tx, id, params) },
+  { method: 'POST', path: '/v1/invoices/:id/void', run: ({ tx, id }) => voidInvoice(tx, tx.need('invoice', id)) },
+  {
+    method: 'POST',
+    path: '/v1/invoices/:id/mark_uncollectible',
+    run: ({ tx, id }) => {
+      const marked = markUncollectible(tx, tx.need('invoice', id));
+      tx.follow({ task: 'invoice_paid', id });
+      return marked;
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/invoices/:id/send',
+    run: ({ tx, id }) => {
+      const stored = tx.need('invoice', id);
+      const open = stored.status === 'draft' ? finalize(tx, stored) : stored;
+      tx.emit('invoice.sent', open);
+      return open;
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/invoices/:id/lines',
+    run: ({ tx, id, params, path }) => page(params, path, tx.need('invoice', id).lines.data, (line) => line.id),
+  },
+  listing('invoice', '/v1/invoices', (params) => {
+    const [customer, subscription, status, collection] = [
+      params.text('customer'),
+      params.text('subscription'),
+      params.text('status'),
+      params.text('collection_method'),
+    ];
+    return (invoice) =>
+      matching(customer, (value) => invoice.customer === value) &&
+      matching(subscription, (value) => subscriptionOf(invoice) === value) &&
+      matching(status, (value) => invoice.status === value) &&
+      matching(collection, (value) => invoice.collection_method === value);
+  }),
+  retrieving('invoice_payment', '/v1/invoice_payments'),
+  listing('invoice_payment', '/v1/invoice_payments', (params) => {
+    const [invoice, status] = [params.text('invoice'), params.text('status')];
+    const payment = params.child('payment');
+    const intent = payment?.text('payment_intent');
+    payment?.accept('type');
+    return (one) =>
+      matching(invoice, (value) => one.invoice === value) &&
+      matching(status, (value) => one.status === value) &&
+      matching(intent, (value) => one.payment.payment_intent === value);
+  }),
+];

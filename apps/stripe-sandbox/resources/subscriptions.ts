@@ -1,0 +1,358 @@
+import { invalid } from '../core/errors.js';
+import type { PaymentMethod, Subscription } from '../core/model.js';
+import type { Params } from '../core/params.js';
+import { DAY, boundary } from '../core/period.js';
+import type { Route } from '../core/route.js';
+import { listing, matching, retrieving } from '../core/route.js';
+import type { Tx } from '../core/tx.js';
+import { customerOf } from './customers.js';
+import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
+import { collect, finalize } from './invoice-payment.js';
+import { attach, methodOf } from './payment-methods.js';
+import type { ItemChange } from './subscription-change.js';
+import { changeItems, creditUnused } from './subscription-change.js';
+import { startSubscription, subscriptionOrder } from './subscription-create.js';
+import { commonCycle, inPeriod, periodLines, periodOf, wantedItems } from './subscription-items.js';
+import { endSubscription, pausedBecause, renew, setTimers } from './subscription-life.js';
+
+const paymentBehaviors = [
+  'allow_incomplete',
+  'default_incomplete',
+  'error_if_incomplete',
+  'pending_if_incomplete',
+] as const;
+const prorations = ['create_prorations', 'always_invoice', 'none'] as const;
+const missingMethod = ['cancel', 'create_invoice', 'pause'] as const;
+const looks = [
+  'automatic_tax',
+  'invoice_settings',
+  'billing_thresholds',
+  'application_fee_percent',
+  'currency',
+] as const;
+
+function usableMethod(tx: Tx, id: string | undefined, customer: string): PaymentMethod | null {
+  if (id === undefined) return null;
+  const method = methodOf(tx, id, 'default_payment_method');
+  if (method.customer !== customer && !id.startsWith('pm_card_')) {
+    throw invalid(
+      'The customer does not have a payment method with the given ID.',
+      'default_payment_method',
+      'resource_missing',
+    );
+  }
+  return attach(tx, method, customer);
+}
+
+function savesMethod(params: Params): boolean {
+  const settings = params.child('payment_settings');
+  settings?.accept('payment_method_types', 'payment_method_options');
+  return settings?.oneOf('save_default_payment_method', ['off', 'on_subscription']) === 'on_subscription';
+}
+
+/** `trial_end` (a time or `now`), or `trial_period_days` from now. */
+function trialEndOf(tx: Tx, params: Params): number | null {
+  const days = params.integer('trial_period_days');
+  params.accept('trial_from_plan');
+  if (params.text('trial_end') === 'now') return null;
+  const end = params.integer('trial_end');
+  if (end !== undefined && end <= tx.now)
+    throw invalid('Invalid timestamp: must be an integer Unix timestamp in the future.', 'trial_end');
+  if (end !== undefined) return end;
+  return days === undefined || days === 0 ? null : tx.now + days * DAY;
+}
+
+const trialSettingsOf = (params: Params): (typeof missingMethod)[number] | null =>
+  params.child('trial_settings')?.child('end_behavior')?.oneOf('missing_payment_method', missingMethod) ?? null;
+
+function create(tx: Tx, params: Params): Subscription {
+  params.accept(...looks);
+  const customer = customerOf(tx, params.required('customer'), 'customer');
+  const method = usableMethod(tx, params.text('default_payment_method'), customer.id);
+  const items = wantedItems(tx, params);
+  if (items === undefined) throw invalid('Missing required param: items.', 'items', 'parameter_missing');
+  const subscription = startSubscription(tx, {
+    customer,
+    items,
+    metadata: params.metadata(),
+    description: params.emptyable('description') ?? null,
+    trialEnd: trialEndOf(tx, params),
+    missingPaymentMethod: trialSettingsOf(params),
+    anchor: params.integer('billing_cycle_anchor') ?? null,
+    proratesFirst: params.oneOf('proration_behavior', prorations) !== 'none',
+    cancelAt: params.integer('cancel_at') ?? null,
+    cancelAtPeriodEnd: params.flag('cancel_at_period_end') ?? false,
+    collection: params.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ?? 'charge_automatically',
+    daysUntilDue: params.integer('days_until_due') ?? null,
+    method,
+    payment: params.oneOf('payment_behavior', paymentBehaviors) ?? 'allow_incomplete',
+    offSession: params.flag('off_session') ?? false,
+    savesMethod: savesMethod(params),
+    taxRates: params.texts('default_tax_rates') ?? [],
+    billingMode: params.child('billing_mode')?.oneOf('type', ['classic', 'flexible']) ?? 'flexible',
+  });
+  tx.arrangeEvents(subscriptionOrder);
+  return subscription;
+}
+
+/** `billing_cycle_anchor` is an object since endive; the older plain word means the same. */
+function anchorsNow(params: Params): boolean {
+  if (!params.has('billing_cycle_anchor')) return false;
+  try {
+    return params.child('billing_cycle_anchor')?.oneOf('type', ['now', 'unchanged']) === 'now';
+  } catch {
+    return params.oneOf('billing_cycle_anchor', ['now', 'unchanged']) === 'now';
+  }
+}
+
+function withCancellation(tx: Tx, subscription: Subscription, params: Params): Subscription {
+  const atPeriodEnd = params.flag('cancel_at_period_end') ?? subscription.cancel_at_period_end;
+  const word = params.emptyable('cancel_at');
+  const at =
+    word === 'min_period_end' || word === 'max_period_end'
+      ? periodOf(subscription).end
+      : params.emptyableInteger('cancel_at');
+  if (typeof at === 'number' && at <= tx.now) throw invalid('`cancel_at` must be in the future.', 'cancel_at');
+  const cancelAt = at === undefined ? subscription.cancel_at : at;
+  const planned = atPeriodEnd || cancelAt !== null;
+  const was = subscription.cancel_at_period_end || subscription.cancel_at !== null;
+  const details = params.child('cancellation_details');
+  const reason = planned ? ('cancellation_requested' as const) : null;
+  return {
+    ...subscription,
+    cancel_at: atPeriodEnd
+      ? periodOf(subscription).end
+      : subscription.cancel_at_period_end && at === undefined
+        ? null
+        : cancelAt,
+    cancel_at_period_end: atPeriodEnd,
+    canceled_at: planned ? (was ? subscription.canceled_at : tx.now) : null,
+    cancellation_details: {
+      comment: details?.emptyable('comment') ?? subscription.cancellation_details?.comment ?? null,
+      feedback: details?.text('feedback') ?? subscription.cancellation_details?.feedback ?? null,
+      feedback_option: null,
+      reason,
+    },
+  };
+}
+
+function withPauseCollection(tx: Tx, subscription: Subscription, params: Params): Subscription {
+  if (!params.has('pause_collection')) return subscription;
+  const pause = params.child('pause_collection');
+  if (pause === undefined) return { ...subscription, pause_collection: null };
+  const behavior =
+    pause.oneOf('behavior', ['keep_as_draft', 'mark_uncollectible', 'void']) ?? pause.required('behavior');
+  const resumesAt = pause.integer('resumes_at') ?? null;
+  if (resumesAt !== null) tx.schedule(resumesAt, { task: 'resume_collection', id: subscription.id });
+  return { ...subscription, pause_collection: { behavior, resumes_at: resumesAt } };
+}
+
+function withSimpleFields(tx: Tx, subscription: Subscription, params: Params): Subscription {
+  const method = usableMethod(tx, params.text('default_payment_method'), subscription.customer);
+  const description = params.emptyable('description');
+  const collection =
+    params.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ?? subscription.collection_method;
+  const missing = trialSettingsOf(params);
+  const rates = params.texts('default_tax_rates');
+  return {
+    ...subscription,
+    collection_method: collection,
+    days_until_due: params.integer('days_until_due') ?? subscription.days_until_due,
+    default_payment_method: method?.id ?? subscription.default_payment_method,
+    default_tax_rates:
+      rates?.map((rate) => tx.need('tax_rate', rate, 'default_tax_rates')) ?? subscription.default_tax_rates ?? [],
+    description: description === undefined ? subscription.description : description,
+    metadata: params.metadata(subscription.metadata),
+    trial_settings:
+      missing === null
+        ? subscription.trial_settings
+        : { end_behavior: { billing_cycle_anchor: null, missing_payment_method: missing } },
+    sandbox: { ...subscription.sandbox, taxRates: rates ?? subscription.sandbox.taxRates },
+  };
+}
+
+/** A new trial end moves the period with it; `now` ends the trial at once, as its timer would. */
+function withTrialEnd(tx: Tx, subscription: Subscription, params: Params): Subscription {
+  if (!params.has('trial_end')) return subscription;
+  const end = params.text('trial_end') === 'now' ? tx.now : (params.integer('trial_end') ?? tx.now);
+  if (end < tx.now) throw invalid('Invalid timestamp: must be in the future.', 'trial_end');
+  const period = { start: periodOf(subscription).start, end };
+  const moved = inPeriod(
+    { ...subscription, billing_cycle_anchor: end, trial_end: end, trial_start: subscription.trial_start ?? tx.now },
+    period,
+  );
+  return end > tx.now ? { ...moved, status: 'trialing' } : moved;
+}
+
+/** Reads the change of items that a request asks for; null when it asks for none. */
+export function itemChange(tx: Tx, params: Params): ItemChange | null {
+  const wanted = wantedItems(tx, params) ?? [];
+  const anchorNow = anchorsNow(params);
+  const change: ItemChange = {
+    wanted,
+    proration: params.oneOf('proration_behavior', prorations) ?? 'create_prorations',
+    prorationDate: params.integer('proration_date') ?? tx.now,
+    anchorNow,
+    payment: params.oneOf('payment_behavior', paymentBehaviors) ?? 'allow_incomplete',
+  };
+  return wanted.length > 0 || anchorNow ? change : null;
+}
+
+function update(tx: Tx, id: string, params: Params): Subscription {
+  const before = tx.need('subscription', id);
+  params.accept(...looks, 'off_session', 'payment_settings');
+  if (['canceled', 'incomplete_expired'].includes(before.status)) {
+    throw invalid(
+      'A canceled subscription can only update its cancellation_details and metadata.',
+      undefined,
+      'resource_missing',
+    );
+  }
+  const simple = withTrialEnd(tx, withPauseCollection(tx, withSimpleFields(tx, before, params), params), params);
+  tx.put('subscription', id, simple);
+  const change = itemChange(tx, params);
+  const changed = change === null ? simple : changeItems(tx, simple, change);
+  const done = withCancellation(tx, changed, params);
+  tx.put('subscription', id, before);
+  if (done.sandbox !== before.sandbox || done !== before)
+    tx.update('subscription', done, 'customer.subscription.updated');
+  if (params.has('trial_end')) {
+    if (done.trial_end !== null && done.trial_end <= tx.now) renew(tx, id);
+    else setTimers(tx, done);
+    if (done.trial_end !== null && done.trial_end - 3 * DAY <= tx.now)
+      tx.emit('customer.subscription.trial_will_end', done);
+  } else if (done.cancel_at !== before.cancel_at && done.cancel_at !== null) {
+    tx.schedule(done.cancel_at, { task: 'cancel_subscription', id });
+  }
+  return tx.need('subscription', id);
+}
+
+function cancel(tx: Tx, id: string, params: Params): Subscription {
+  const subscription = tx.need('subscription', id);
+  const [invoiceNow, prorate] = [params.flag('invoice_now') ?? false, params.flag('prorate') ?? false];
+  const details = params.child('cancellation_details');
+  if (subscription.status === 'canceled') throw invalid(`No such subscription: '${id}'`, 'id', 'resource_missing');
+  if (prorate) creditUnused(tx, subscription);
+  const ended = endSubscription(tx, subscription, {
+    reason: 'cancellation_requested',
+    comment: details?.emptyable('comment') ?? null,
+    feedback: details?.text('feedback') ?? null,
+  });
+  if (!invoiceNow) return ended;
+  const customer = tx.need('customer', subscription.customer);
+  const period = periodOf(subscription);
+  const draft = draftInvoice(tx, {
+    customer,
+    currency: subscription.currency,
+    reason: 'subscription_update',
+    subscription: ended,
+  });
+  const used = periodLines(tx, draft.id, subscription, period, { start: period.start, end: tx.now }).filter(
+    (line) => line.sandbox.price?.recurring?.usage_type === 'metered',
+  );
+  const lines = [...takePendingItems(tx, draft, id), ...used];
+  if (lines.length === 0) return ended;
+  const open = finalize(tx, createDraft(tx, draft, lines, subscription.sandbox.taxRates));
+  if (open.status === 'open') collect(tx, open, null, true);
+  return tx.update('subscription', { ...ended, latest_invoice: open.id }, null);
+}
+
+function pause(tx: Tx, id: string, params: Params): Subscription {
+  const subscription = tx.need('subscription', id);
+  const billFor = params.child('bill_for');
+  const unused = billFor?.child('unused_time_from')?.oneOf('type', ['item_current_period_start', 'none', 'now']);
+  billFor?.accept('outstanding_usage_through');
+  params.accept('invoicing_behavior', 'type');
+  if (!['active', 'trialing', 'past_due'].includes(subscription.status)) {
+    throw invalid(
+      `A subscription with status ${subscription.status} cannot be paused.`,
+      undefined,
+      'subscription_not_pausable',
+    );
+  }
+  if (unused === 'now') creditUnused(tx, subscription);
+  const paused: Subscription = {
+    ...subscription,
+    status: 'paused',
+    status_details: pausedBecause(tx, 'pause_requested'),
+  };
+  tx.put('subscription', id, paused);
+  tx.emit('customer.subscription.updated', paused, subscription);
+  tx.emit('customer.subscription.paused', paused);
+  return paused;
+}
+
+/** Ends a pause: a new period from now (or the old anchor), billed at once; active when that is paid. */
+function resume(tx: Tx, id: string, params: Params): Subscription {
+  const subscription = tx.need('subscription', id);
+  const unchanged = params.has('billing_cycle_anchor') && !anchorsNow(params);
+  params.accept('proration_behavior', 'proration_date', 'payment_behavior');
+  if (subscription.status !== 'paused')
+    throw invalid('Only a paused subscription can be resumed.', undefined, 'subscription_not_paused');
+  const kept = periodOf(subscription);
+  const { status_details: _ended, ...rest } = subscription;
+  if (unchanged && kept.end > tx.now) {
+    const resumed: Subscription = { ...rest, status: 'active' };
+    tx.put('subscription', id, resumed);
+    tx.emit('customer.subscription.updated', resumed, subscription);
+    tx.emit('customer.subscription.resumed', resumed);
+    return resumed;
+  }
+  const period = { start: tx.now, end: boundary(tx.now, commonCycle(subscription.items.data), 1) };
+  const moved = inPeriod(
+    { ...subscription, billing_cycle_anchor: tx.now, sandbox: { ...subscription.sandbox, renewedAt: null } },
+    period,
+  );
+  const customer = tx.need('customer', subscription.customer);
+  const draft = draftInvoice(tx, {
+    customer,
+    currency: subscription.currency,
+    reason: 'subscription_update',
+    subscription: moved,
+  });
+  const invoice = createDraft(
+    tx,
+    draft,
+    [...takePendingItems(tx, draft, id), ...periodLines(tx, draft.id, moved, period, null)],
+    moved.sandbox.taxRates,
+  );
+  const waiting: Subscription = { ...moved, latest_invoice: invoice.id };
+  tx.put('subscription', id, waiting);
+  const open = finalize(tx, invoice);
+  if (open.status === 'open') collect(tx, open, null, false);
+  setTimers(tx, waiting);
+  return waiting;
+}
+
+export const subscriptionRoutes: readonly Route[] = [
+  { method: 'POST', path: '/v1/subscriptions', run: ({ tx, params }) => create(tx, params) },
+  retrieving('subscription', '/v1/subscriptions'),
+  { method: 'POST', path: '/v1/subscriptions/:id', run: ({ tx, id, params }) => update(tx, id, params) },
+  { method: 'DELETE', path: '/v1/subscriptions/:id', run: ({ tx, id, params }) => cancel(tx, id, params) },
+  { method: 'POST', path: '/v1/subscriptions/:id/pause', run: ({ tx, id, params }) => pause(tx, id, params) },
+  { method: 'POST', path: '/v1/subscriptions/:id/resume', run: ({ tx, id, params }) => resume(tx, id, params) },
+  listing('subscription', '/v1/subscriptions', (params) => {
+    const [status, customer, price] = [params.text('status'), params.text('customer'), params.text('price')];
+    return (subscription) =>
+      (status === 'all' ||
+        (status === undefined
+          ? !['canceled', 'incomplete_expired'].includes(subscription.status)
+          : matchesStatus(subscription, status))) &&
+      matching(customer, (value) => subscription.customer === value) &&
+      matching(price, (value) => subscription.items.data.some((item) => item.price.id === value));
+  }),
+  {
+    method: 'GET',
+    path: '/v1/subscription_items',
+    run: ({ tx, params, path }) => {
+      const subscription = tx.need('subscription', params.required('subscription'), 'subscription');
+      params.accept('limit', 'starting_after', 'ending_before');
+      return { object: 'list', url: path, has_more: false, data: subscription.items.data };
+    },
+  },
+];
+
+const matchesStatus = (subscription: Subscription, status: string): boolean =>
+  status === 'ended'
+    ? ['canceled', 'incomplete_expired'].includes(subscription.status)
+    : subscription.status === status;
