@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import Stripe from 'stripe';
+import type { ApiAnswer, ApiClient } from '../support/api-client.js';
+import { eventually } from '../support/eventually.js';
+import { query } from '../support/postgres.js';
+import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
+import { stripeEvent } from '../support/stripe-events.js';
+import type { StripeEventBody } from '../support/stripe-events.js';
+
+let scrip: RunningScrip;
+let api: ApiClient;
+
+beforeAll(async () => {
+  scrip = await RunningScrip.prepare();
+  const [{ client }] = await Promise.all([scrip.startApi(), scrip.startWorker()]);
+  api = client;
+}, 60_000);
+
+afterAll(() => scrip.stop(), 60_000);
+
+function send(body: StripeEventBody | string, secret = webhookSecret): Promise<ApiAnswer> {
+  const payload = typeof body === 'string' ? body : JSON.stringify(body);
+  const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret });
+  return api.call('POST', '/v1/webhooks/stripe', {
+    body: payload,
+    token: null,
+    headers: { 'stripe-signature': signature },
+  });
+}
+
+const available = async (customer: string): Promise<unknown> =>
+  (await api.get(`/v1/customers/${customer}/balance`)).body.available;
+const becomes = (customer: string, credits: number) =>
+  eventually(
+    () => available(customer),
+    (answer) => answer === credits,
+  );
+
+describe('a webhook', () => {
+  test('of a paid session becomes a balance, once, however often and under whatever id it is told', async () => {
+    expect((await send(stripeEvent('checkout.session.completed.endive'))).body).toEqual({
+      received: true,
+      duplicate: false,
+    });
+    expect((await send(stripeEvent('checkout.session.completed.endive'))).body).toEqual({
+      received: true,
+      duplicate: true,
+    });
+    await send(stripeEvent('checkout.session.completed.acacia'));
+    await send(stripeEvent('checkout.session.async_payment_succeeded.endive'));
+    await becomes('acme', 2000);
+    await send(stripeEvent('checkout.session.completed.endive', { id: 'evt_late' }));
+    await eventually(
+      () =>
+        query(
+          scrip.database.url,
+          `select type from scrip_log.events where stream = 'stripeEvent-evt_late' order by revision`,
+        ),
+      (events) => events.at(-1)?.['type'] === 'StripeEventTranslated',
+    );
+    expect(await available('acme')).toBe(2000);
+  }, 30_000);
+
+  test('leaves nothing of a person in the log', async () => {
+    const rows = await query(scrip.database.url, `select data, metadata from scrip_log.events`);
+    const text = JSON.stringify(rows.map(({ data, metadata }) => [String(data), String(metadata)])).toLowerCase();
+    expect(text).toContain('cs_test_1');
+    for (const personal of ['jenny', 'rosen', '4917', 'linden', 'berlin']) expect(text).not.toContain(personal);
+  });
+
+  test('with a wrong signature is refused, and nothing is recorded', async () => {
+    const answer = await send(stripeEvent('checkout.session.completed.endive', { id: 'evt_forged' }), 'whsec_forged');
+    expect([answer.status, answer.body.code]).toEqual([400, 'invalid_signature']);
+    expect(
+      await query(scrip.database.url, `select 1 from scrip_log.events where stream = 'stripeEvent-evt_forged'`),
+    ).toEqual([]);
+  });
+
+  test.each([
+    '{"id":',
+    '[]',
+    '{"object":"v2.core.event","id":"evt_thin"}',
+    '{"id":"evt_odd","type":"invoice.paid","data":{"object":{"lines":7}}}',
+  ])('of Stripe with the body %s is taken without complaint', async (body) => {
+    expect((await send(body)).status).toBe(200);
+  });
+
+  test('that cannot be understood is parked, listed with its reason, and translated after a fix', async () => {
+    const start = Math.floor(Date.now() / 1000);
+    const { lines } = stripeEvent('invoice.paid.endive').data.object as { lines: { data: object[] } };
+    const now = { ...lines, data: [{ ...lines.data[0], period: { start, end: start + 30 * 86_400 } }] };
+    await send(stripeEvent('invoice.paid.endive', {}, { customer: 'cus_unheard', lines: now }));
+    const parked = async () => (await api.get('/v1/admin/parked-events')).body.data;
+    const listed = await eventually(parked, (list) => JSON.stringify(list).includes('cus_unheard'));
+    expect(JSON.stringify(listed)).toContain('unknown_customer');
+    await send(
+      stripeEvent(
+        'checkout.session.completed.subscription.endive',
+        {},
+        { customer: 'cus_unheard', client_reference_id: 'subscriber' },
+      ),
+    );
+    await becomes('subscriber', 500);
+    await eventually(parked, (list) => !JSON.stringify(list).includes('cus_unheard'));
+  }, 30_000);
+});
