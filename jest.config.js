@@ -28,7 +28,10 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{apps,libs,projections}/**/*.spec.ts', '<rootDir>/test/{*,property/**/*}.spec.ts'],
+      testMatch: [
+        '<rootDir>/{apps,libs,projections}/**/*.spec.ts',
+        '<rootDir>/test/{*,property/**/*,simulation/**/*}.spec.ts',
+      ],
     },
     {
       ...common,

@@ -34,6 +34,10 @@ export type WriteLimits = {
   readonly conflictRetries: number;
   /** How long an unknown outcome is tried to be settled before the caller is told. */
   readonly settleMs: number;
+  /** Newest commands of a stream whose keys are known without asking the store. */
+  readonly rememberedKeys: number;
+  /** Events after which a stream's state is kept in a snapshot. */
+  readonly snapshotEvery: number;
 };
 
 export const defaultLimits: WriteLimits = {
@@ -44,7 +48,12 @@ export const defaultLimits: WriteLimits = {
   cachedStreams: 20_000,
   conflictRetries: 12,
   settleMs: 8_000,
+  rememberedKeys: 3_000,
+  snapshotEvery: 1_000,
 };
+
+/** A store that knows every event id answers for old keys itself; the few kept beside it only save it the work. */
+const KEYS_BESIDE_ALL_KNOWING_STORE = 16;
 
 /** Figures for operators: what the write path has done since it started. */
 export type WriteStatistics = {
@@ -101,7 +110,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
       /** Needed with a store that does not know every event id. */
       keys: KeyIndex | null;
       clock: Clock;
-      codec: Codec<Event>;
+      codec: Codec<NoInfer<Event>>;
       limits?: Partial<WriteLimits>;
     },
   ) {
@@ -110,8 +119,12 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     this.#clock = parts.clock;
     this.#codec = parts.codec;
     this.#limits = { ...defaultLimits, ...parts.limits };
-    // A store that knows every id answers for old keys itself; the few kept here only save it the work.
-    this.#loader = new StreamLoader(decider, { ...parts, maxKeys: parts.store.knowsEveryId ? 32 : 3_000 });
+    const { rememberedKeys, snapshotEvery } = this.#limits;
+    this.#loader = new StreamLoader(decider, {
+      ...parts,
+      maxKeys: parts.store.knowsEveryId ? Math.min(rememberedKeys, KEYS_BESIDE_ALL_KNOWING_STORE) : rememberedKeys,
+      snapshotEvery,
+    });
     this.#lookup = new KeyLookup(parts.store, parts.keys);
     this.#cache = new LruCache(this.#limits.cachedStreams);
   }

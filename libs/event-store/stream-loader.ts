@@ -25,8 +25,7 @@ export type LoadedStream<State> = {
 };
 
 const PAGE = 1000;
-/** How many events a snapshot is behind before another is taken, and how that grows with its size. */
-const SNAPSHOT_EVERY = 1000;
+/** A large snapshot is taken more rarely: one event more for so many bytes. */
 const SNAPSHOT_BYTES_PER_EVENT = 100;
 
 /** The log contradicts itself: a hash does not follow from the one before, or an event cannot be read. Nothing may be written. */
@@ -41,16 +40,24 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
   readonly #snapshots: SnapshotStore | null;
   readonly #codec: Codec<Event>;
   readonly #maxKeys: number;
+  readonly #snapshotEvery: number;
 
   constructor(
     decider: Decider<Command, Event, State, Refusal>,
-    parts: { store: EventStore; snapshots: SnapshotStore | null; codec: Codec<Event>; maxKeys: number },
+    parts: {
+      store: EventStore;
+      snapshots: SnapshotStore | null;
+      codec: Codec<Event>;
+      maxKeys: number;
+      snapshotEvery: number;
+    },
   ) {
     this.#decider = decider;
     this.#store = parts.store;
     this.#snapshots = parts.snapshots;
     this.#codec = parts.codec;
     this.#maxKeys = parts.maxKeys;
+    this.#snapshotEvery = parts.snapshotEvery;
   }
 
   /** What is known of a stream that has no events. */
@@ -62,7 +69,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
       recordedAt: '',
       keys: new Map(),
       keysFrom: { revision: 0, position: START },
-      snapshotAfter: SNAPSHOT_EVERY,
+      snapshotAfter: this.#snapshotEvery,
       snapshotRevision: NO_STREAM,
     };
   }
@@ -126,7 +133,10 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
       head: { hash: loaded.hash, recordedAt: loaded.recordedAt },
       state: codec.encode(loaded.state),
     };
-    loaded.snapshotAfter = Math.max(SNAPSHOT_EVERY, JSON.stringify(snapshot.state).length / SNAPSHOT_BYTES_PER_EVENT);
+    loaded.snapshotAfter = Math.max(
+      this.#snapshotEvery,
+      JSON.stringify(snapshot.state).length / SNAPSHOT_BYTES_PER_EVENT,
+    );
     await this.#snapshots.save(snapshot).catch(() => undefined);
   }
 

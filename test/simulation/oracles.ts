@@ -1,0 +1,197 @@
+import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
+import { metadataOf, type RecordedEvent } from '#event-store/event-store.js';
+import { isRefused } from '#kernel/decider.js';
+import { instantOf } from '#kernel/instant.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import { forkAccount, type AccountState } from '#ledger/account-state.js';
+import { nextDueAt } from '#ledger/account-time.js';
+import { accountDecider, conservationOf } from '#ledger/account.js';
+import { decodeEvent, isUndecodable } from '#ledger/events.js';
+import type { Refusal, Wish } from './client.js';
+import { accounts, type World } from './world.js';
+
+/** What is wrong with the world; empty when all is as promised. Each begins with the name of its oracle. */
+export function judge(world: World, wishes: readonly Wish[]): string[] {
+  const wrong: string[] = [];
+  for (const crash of world.crashes)
+    wrong.push(`O0 a bug came to light: ${crash instanceof Error ? `${crash.name}: ${crash.message}` : String(crash)}`);
+  const { events, streams } = world.server.log;
+  for (const [stream, stored] of streams) wrong.push(...chainOf(stream, stored));
+  wrong.push(...orderOf(events));
+  if (wrong.length > 0) return wrong; // what follows folds the log
+  wrong.push(...onceEach(events, wishes));
+  for (const stream of accounts) {
+    try {
+      wrong.push(
+        ...booksOf(
+          world,
+          stream,
+          streams.get(stream) ?? [],
+          wishes.flatMap((wish) => wish.refusals),
+        ),
+      );
+    } catch (error) {
+      wrong.push(`O3 ${stream} cannot be folded: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  wrong.push(...stripeBooks(events));
+  return wrong;
+}
+
+/** O2: revisions without gap, hashes that follow from each other, time that never goes back. */
+function chainOf(stream: string, stored: readonly RecordedEvent[]): string[] {
+  let [hash, recordedAt] = [ZERO_HASH, ''];
+  for (const [revision, event] of stored.entries()) {
+    if (event.revision !== revision || event.prevHash !== hash || chainHash(stream, revision, event) !== event.hash) {
+      return [`O2 ${stream} is not one chain at revision ${String(revision)}`];
+    }
+    const metadata = metadataOf(event);
+    if (metadata.recordedAt < recordedAt) return [`O2 time goes back in ${stream} at revision ${String(revision)}`];
+    ({ hash } = event);
+    ({ recordedAt } = metadata);
+  }
+  return [];
+}
+
+function orderOf(events: readonly RecordedEvent[]): string[] {
+  const ids = new Set(events.map(({ id }) => id));
+  return ids.size === events.length ? [] : ['O1 an event id is in the log twice'];
+}
+
+/** O1, O5: an acknowledged command is in the log once, as it was told; one that was given up as not recorded is not there. */
+function onceEach(events: readonly RecordedEvent[], wishes: readonly Wish[]): string[] {
+  const wrong: string[] = [];
+  const runs = new Map<string, number>();
+  const ids = new Map(events.map((event) => [event.id, event]));
+  let previous = '';
+  for (const event of events) {
+    const { correlationId, commandKey } = metadataOf(event);
+    const name = `${event.stream}/${commandKey ?? ''}`;
+    const run = `${event.stream} ${correlationId}`;
+    if (!accounts.includes(event.stream) || correlationId !== name) {
+      if (accounts.some((stream) => correlationId.startsWith(`${stream}/`)) && run !== previous)
+        runs.set(correlationId, (runs.get(correlationId) ?? 0) + 1);
+    } else if (run !== previous) runs.set(correlationId, (runs.get(correlationId) ?? 0) + 1);
+    previous = run;
+  }
+  for (const wish of wishes) {
+    const name = `${wish.stream}/${wish.key}`;
+    const times = runs.get(name) ?? 0;
+    if (times > 1) wrong.push(`O1 the command ${name} is in the log ${String(times)} times`);
+    if (wish.gaveUp && times > 0) wrong.push(`O1 the command ${name} is in the log though it was told that it is not`);
+    if (new Set(wish.answers).size > 1) wrong.push(`O5 the command ${name} was answered in two ways`);
+    for (const told of JSON.parse(wish.answers[0] ?? '[]') as { id: string; position: string }[]) {
+      const stored = ids.get(told.id);
+      if (stored === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${told.id} is not in the log`);
+      else if (stored.position !== told.position) wrong.push(`O1 ${name} was told another position than its event has`);
+    }
+  }
+  return wrong;
+}
+
+/** O3, O4: every credit is accounted for at every step, nothing expired is spent, refusals were right, rows are the fold. */
+function booksOf(
+  world: World,
+  stream: string,
+  stored: readonly RecordedEvent[],
+  refusals: readonly Refusal[],
+): string[] {
+  const wrong: string[] = [];
+  const asked = refusals.filter((refusal) => refusal.stream === stream);
+  const justified = new Set<Refusal>();
+  let state = accountDecider.initial(stream);
+  const look = (length: number): void => {
+    for (const refusal of asked) {
+      if (length >= refusal.from && length <= refusal.to && wouldRefuse(state, stored, refusal)) justified.add(refusal);
+    }
+  };
+  look(0);
+  for (const [revision, recorded] of stored.entries()) {
+    const event = decodeEvent(recorded);
+    if (isUndecodable(event)) return [`O3 ${event.undecodable}`];
+    wrong.push(...spendsOnlyWhatIsUsable(state, event as AccountEvent));
+    countProbes(world, event as AccountEvent, recorded);
+    state = accountDecider.evolve(state, event as AccountEvent, revision);
+    for (const violation of conservationOf(state).violations)
+      wrong.push(`O3 ${stream} at revision ${String(revision)}: ${violation}`);
+    look(revision + 1);
+  }
+  for (const refusal of asked) {
+    if (!justified.has(refusal))
+      wrong.push(`O3 ${stream} refused ${refusal.command.type} though at no moment of the request it had to`);
+  }
+  const due = nextDueAt(state);
+  if (due !== null && due < instantOf(world.time.now - 15_000))
+    wrong.push(`O6 ${stream} has had something due since ${due}`);
+  if (stored.length > 0) {
+    const shown = JSON.stringify(world.readModel.balances.get(stream));
+    if (shown !== JSON.stringify(state.balance))
+      wrong.push(`O4 ${stream} is shown as ${shown}, the log says ${JSON.stringify(state.balance)}`);
+    if (world.readModel.movements.get(stream) !== stored.length)
+      wrong.push(`O4 ${stream} shows another number of movements than the log has`);
+  }
+  return wrong;
+}
+
+/** A refusal is right when it was right at some moment between the question and the answer, by any clock that was around. */
+function wouldRefuse(
+  state: AccountState,
+  stored: readonly RecordedEvent[],
+  { command, fromMs, toMs }: Refusal,
+): boolean {
+  const needed = accountDecider.needs?.(state, command) ?? null;
+  const past = needed === null ? undefined : stored[needed];
+  const decoded = past === undefined ? null : decodeEvent(past);
+  const moments = [fromMs - 10_000, fromMs, toMs, toMs + 10_000];
+  return moments.some((ms) => {
+    const at = instantOf(ms) < state.lastAt ? state.lastAt : instantOf(ms);
+    const moment = {
+      at,
+      revision: 0,
+      commandId: '0000000000',
+      past: decoded === null || isUndecodable(decoded) ? null : (decoded as AccountEvent),
+    };
+    return isRefused(accountDecider.decide(forkAccount(state), command, moment));
+  });
+}
+
+function spendsOnlyWhatIsUsable(state: AccountState, event: AccountEvent): string[] {
+  if (event.type !== 'CreditsConsumed' && event.type !== 'CreditsHeld') return [];
+  return event.allocations.flatMap(({ grantId }) => {
+    const grant = state.grants.get(grantId);
+    const usable =
+      grant !== undefined && grant.effectiveAt <= event.at && (grant.expiresAt === null || grant.expiresAt > event.at);
+    return usable ? [] : [`O3 ${event.type} at ${event.at} takes from ${grantId}, which cannot be spent then`];
+  });
+}
+
+/** O7: every payment that Stripe told of has its grant, once, however often and in whatever shape it was told. */
+function stripeBooks(events: readonly RecordedEvent[]): string[] {
+  const grants = new Map<string, number>();
+  const seen = new Set(events.filter(({ type }) => type === 'StripeEventReceived').map(({ stream }) => stream));
+  for (const event of events) {
+    if (event.type !== 'CreditsGranted' || metadataOf(event).actor !== 'stripe') continue;
+    const { paymentReference } = JSON.parse(event.data) as { paymentReference: string };
+    grants.set(paymentReference, (grants.get(paymentReference) ?? 0) + 1);
+  }
+  const facts = [
+    ['stripeEvent-evt_1', 'stripeEvent-evt_2'],
+    ['stripeEvent-evt_3', 'stripeEvent-evt_4'],
+  ];
+  const told = facts.filter((streams) => streams.some((stream) => seen.has(stream))).length;
+  const wrong = [...grants]
+    .filter(([, times]) => times > 1)
+    .map(([reference]) => `O7 the payment ${reference} was granted more than once`);
+  if (grants.size !== told) wrong.push(`O7 ${String(told)} payments were told, ${String(grants.size)} have grants`);
+  return wrong;
+}
+
+function countProbes({ probes }: World, event: AccountEvent, recorded: RecordedEvent): void {
+  if (event.type === 'CreditsExpired')
+    probes.hit(
+      metadataOf(recorded).actor === 'scheduler' ? 'expiry recorded by the scheduler' : 'expiry recorded by a command',
+    );
+  if (event.type === 'HoldReleased' && event.reason === 'expired') probes.hit('hold timed out');
+  if (event.type === 'DebtRepaid') probes.hit('debt repaid');
+  if (event.type === 'ConsumptionReversed') probes.hit('reversed');
+}

@@ -1,0 +1,17 @@
+/** Bugs that can be planted, one at a time, to show that the simulation finds them. */
+export const sabotages = [
+  'skips-revision-check',
+  'acknowledges-unstored',
+  'unknown-told-as-failed',
+  'reads-stale-replica',
+  'drops-key',
+  'spends-expired',
+  'leaks-on-release',
+  'checkpoint-before-rows',
+  'projection-not-fenced',
+  'subscription-skips-one',
+  'inbox-drops-key',
+  'trusts-lagging-index',
+] as const;
+
+export type Sabotage = (typeof sabotages)[number];

@@ -1,0 +1,61 @@
+import type { Codec, CommandRequest } from '#event-store/command.js';
+import { CommandHandler, type WriteLimits } from '#event-store/command-handler.js';
+import type { EventStore } from '#event-store/event-store.js';
+import type { KeyIndex } from '#event-store/key-index.js';
+import type { SnapshotStore } from '#event-store/snapshots.js';
+import type { Clock } from '#kernel/clock.js';
+import { isRefused, type Decider } from '#kernel/decider.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import { forkAccount, type AccountState } from '#ledger/account-state.js';
+import { ledgerCodec } from '#ledger/events.js';
+import type { Sabotage } from './sabotage.js';
+
+type AccountDecider = Decider<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
+type Parts = {
+  store: EventStore;
+  snapshots: SnapshotStore;
+  keys: KeyIndex | null;
+  clock: Clock;
+  limits: Partial<WriteLimits>;
+};
+
+/** The account's write path, with the planted bug if it sits in the rules or in how they are called. */
+export function sabotaged(
+  sabotage: Sabotage | null,
+  decider: AccountDecider,
+  parts: Parts,
+): CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal> {
+  const codec: Codec<AccountEvent> = ledgerCodec;
+  const handler = new CommandHandler(withBug(sabotage, decider), { ...parts, codec });
+  if (sabotage !== 'drops-key') return handler;
+  const execute = handler.execute.bind(handler);
+  handler.execute = (request: CommandRequest<AccountCommand>) => execute({ ...request, key: null });
+  return handler;
+}
+
+function withBug(sabotage: Sabotage | null, decider: AccountDecider): AccountDecider {
+  if (sabotage === 'spends-expired') {
+    return {
+      ...decider,
+      decide: (state, command, moment) => {
+        if (command.type !== 'ConsumeCredits') return decider.decide(state, command, moment);
+        return decider.decide({ ...forkAccount(state), timeline: [] }, command, moment);
+      },
+    };
+  }
+  if (sabotage === 'leaks-on-release') {
+    return {
+      ...decider,
+      decide: (state, command, moment) => {
+        const decision = decider.decide(state, command, moment);
+        if (isRefused<AccountEvent, AccountRefusal>(decision)) return decision;
+        return decision.map((event) => {
+          if (event.type !== 'HoldReleased') return event;
+          return { ...event, balance: { ...event.balance, available: event.balance.available - 1 } };
+        });
+      },
+    };
+  }
+  return decider;
+}

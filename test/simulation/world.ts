@@ -1,0 +1,244 @@
+import { InMemorySnapshotStore } from '#event-store/adapters/in-memory.js';
+import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
+import type { Snapshot } from '#event-store/snapshots.js';
+import type { CommandHandler } from '#event-store/command-handler.js';
+import { accountStream, catalogStream, stripeEventStream } from '#kernel/stream-name.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
+import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountState } from '#ledger/account-state.js';
+import { accountDecider } from '#ledger/account.js';
+import type { DueAllowance } from '#projections/allowances.js';
+import type { DueAccount } from '#projections/due-accounts.js';
+import { Agenda } from '../../apps/worker/agenda.js';
+import { Inbox } from '../../apps/worker/inbox.js';
+import { InboxFenced, type InboxChange } from '../../apps/worker/inbox-state.js';
+import { ledgerHandlers, type LedgerHandlers } from '../../apps/worker/ledger-handlers.js';
+import { Scheduler } from '../../apps/worker/scheduler.js';
+import { catalog } from '../support/catalog.js';
+import { InMemoryInboxState } from '../support/in-memory-inbox-state.js';
+import { received, stripeEvent } from '../support/stripe-events.js';
+import { FaultyStore, noFaults, SimulatedServer } from './faulty-store.js';
+import { ACCOUNTS, ACTIVE_MS, PROCESSES, type Plan } from './plan.js';
+import { Probes } from './probes.js';
+import { LaggingKeyIndex, ReadModel, runProjection } from './projection.js';
+import { SeededRandom } from './random.js';
+import { sabotaged } from './sabotaged-decider.js';
+import type { Sabotage } from './sabotage.js';
+import { Life, SkewedClock, VirtualTime } from './virtual-time.js';
+
+export type AccountHandler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
+export type Outcome = CommandOutcome<AccountEvent, AccountState, AccountRefusal>;
+
+/** The account streams of the world; `acme` is the one that Stripe pays into. */
+export const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
+  accountStream(i === 0 ? 'acme' : `customer${String(i)}`, 'credits'),
+);
+
+/** The payments that Stripe tells of, some under two ids or in two shapes: four webhooks, three facts. */
+export const webhooks = [
+  stripeEvent('checkout.session.completed.endive', { id: 'evt_1' }),
+  stripeEvent('checkout.session.completed.acacia', { id: 'evt_2' }),
+  stripeEvent('invoice.paid.endive', { id: 'evt_3' }),
+  stripeEvent('invoice.paid.acacia', { id: 'evt_4' }),
+];
+
+class WatchedSnapshots extends InMemorySnapshotStore {
+  loads = 0;
+  override async load(stream: string, version: number): Promise<Snapshot | null> {
+    const snapshot = await super.load(stream, version);
+    if (snapshot !== null) this.loads += 1;
+    return snapshot;
+  }
+}
+
+class WatchedInboxState extends InMemoryInboxState {
+  everParked = false;
+  override commit(change: InboxChange): Promise<void> {
+    if ([...change.parked.values()].some((reason) => reason !== null)) this.everParked = true;
+    return super.commit(change);
+  }
+}
+
+class Process {
+  life = new Life();
+  handlers: LedgerHandlers | null = null;
+  store: FaultyStore | null = null;
+  skewMs = 0;
+}
+
+/** Several API and worker processes around one server, all on one virtual time. */
+export class World {
+  readonly time = new VirtualTime();
+  readonly probes = new Probes();
+  readonly random: SeededRandom;
+  readonly server: SimulatedServer;
+  readonly readModel = new ReadModel();
+  readonly inboxState = new WatchedInboxState();
+  readonly snapshots = new WatchedSnapshots();
+  readonly processes = Array.from({ length: PROCESSES }, () => new Process());
+  /** Bugs that came to light as exceptions. */
+  readonly crashes: unknown[] = [];
+  lagMs: number;
+  readonly #sabotage: Sabotage | null;
+  #lives = 0;
+
+  constructor(
+    readonly plan: Plan,
+    sabotage: Sabotage | null,
+  ) {
+    this.random = new SeededRandom(plan.seed).fork(1);
+    this.#sabotage = sabotage;
+    this.lagMs = plan.lagMs;
+    this.server = new SimulatedServer(this.time, this.random.fork(2), this.probes, sabotage, plan.knowsEveryId);
+    this.server.faults = plan.faults;
+  }
+
+  async start(): Promise<void> {
+    const calm = this.server.faults;
+    this.server.faults = noFaults;
+    for (const index of this.processes.keys()) this.boot(index);
+    const handlers = this.handlersOf(0);
+    let ready = false;
+    void handlers?.catalog
+      .execute({ ...cli, stream: catalogStream, command: { type: 'ApplyCatalog', catalog } })
+      .then(() => (ready = true));
+    await this.time.run(this.time.now + 60_000, () => ready);
+    this.server.faults = calm;
+  }
+
+  /** A new process in the place of a dead one. Processes 0 and 1 are APIs, the others workers. */
+  boot(index: number): void {
+    const process = this.processes[index];
+    if (process === undefined) return;
+    this.#lives += 1;
+    process.life = new Life();
+    const clock = new SkewedClock(this.time, () => process.skewMs, process.life, this.plan.seed * 31 + this.#lives);
+    process.store = new FaultyStore(this.server, process.life);
+    const keys = this.plan.knowsEveryId ? null : new LaggingKeyIndex(this.readModel, this.probes, this.#sabotage);
+    const limits = { rememberedKeys: 4, snapshotEvery: 5, settleMs: 4_000 };
+    const parts = { store: process.store, snapshots: this.snapshots, keys, clock, limits };
+    process.handlers = { ...ledgerHandlers(parts), account: sabotaged(this.#sabotage, accountDecider, parts) };
+    if (index >= 2) this.#work(process, clock);
+  }
+
+  kill(index: number): void {
+    const process = this.processes[index];
+    if (process === undefined || !process.life.alive) return;
+    if (Object.values(process.handlers ?? {}).some(({ statistics }) => statistics.waiting > 0))
+      this.probes.hit('process killed at work');
+    process.life.alive = false;
+    process.handlers = null;
+  }
+
+  handlersOf(index: number): LedgerHandlers | null {
+    return this.processes[index]?.handlers ?? null;
+  }
+
+  /** The webhook route: the event's own id is its key, and the stream is most likely new. */
+  async tellWebhook(api: number, index: number): Promise<boolean> {
+    const handlers = this.handlersOf(api);
+    const body = webhooks[index];
+    if (handlers === null || body === undefined) return false;
+    const outcome = await handlers.stripeEvent.execute({
+      ...cli,
+      origin: 'stripe',
+      key: 'received',
+      assumeNew: true,
+      stream: stripeEventStream(body.id),
+      command: { type: 'ReceiveStripeEvent', ...received(body) },
+    });
+    if (outcome.kind === 'recorded' && outcome.replayed) this.probes.hit('Stripe event told twice');
+    return outcome.kind === 'recorded' || outcome.kind === 'unchanged';
+  }
+
+  /** Ends every fault: from now on all must come right within a bound. */
+  heal(): void {
+    this.server.faults = noFaults;
+    this.server.away = false;
+    this.lagMs = 30;
+    for (const [index, process] of this.processes.entries()) if (!process.life.alive) this.boot(index);
+  }
+
+  get end(): number {
+    return Date.parse('2026-01-01T00:00:00.000Z') + 60_000 + ACTIVE_MS;
+  }
+
+  #work(process: Process, clock: SkewedClock): void {
+    const { life, store, handlers } = process;
+    if (store === null || handlers === null) return;
+    const { time, random, probes } = this;
+    const failed = (error: unknown): void => void this.crashes.push(error);
+    runProjection(this.readModel, {
+      store,
+      life,
+      time,
+      random,
+      probes,
+      sabotage: this.#sabotage,
+      lagMs: () => this.lagMs,
+    }).catch(failed);
+    this.#runInbox(life, store, handlers, clock).catch(failed);
+    this.#runScheduler(life, handlers, clock).catch(failed);
+  }
+
+  async #runInbox(life: Life, store: FaultyStore, handlers: LedgerHandlers, clock: SkewedClock): Promise<void> {
+    const writers = this.#sabotage === 'inbox-drops-key' ? withoutKeys(handlers) : handlers;
+    for (;;) {
+      const inbox = new Inbox({ handlers: writers, state: this.inboxState, clock, livemode: false });
+      try {
+        let checkpoint = await this.inboxState.checkpoint();
+        for await (const batch of store.subscribe(checkpoint, new AbortController().signal)) {
+          checkpoint = await life.through(inbox.process(checkpoint, batch));
+        }
+      } catch (error) {
+        if (error instanceof InboxFenced) this.probes.hit('inbox fenced');
+        else if (!(error instanceof Error) || !['TryAgainLater', 'StoreUnavailable'].includes(error.name)) throw error;
+        await clock.sleep(200);
+      }
+    }
+  }
+
+  async #runScheduler(life: Life, handlers: LedgerHandlers, clock: SkewedClock): Promise<void> {
+    const scheduler = new Scheduler({
+      handlers,
+      agenda: new EveryAccount(),
+      clock,
+      report: ({ problem }) => void this.crashes.push(problem),
+    });
+    for (;;) {
+      await clock.sleep(1_000);
+      await life.through(scheduler.runOnce(new AbortController().signal).catch(() => undefined));
+    }
+  }
+}
+
+const cli = {
+  origin: 'cli',
+  actor: 'cli',
+  causationId: null,
+  correlationId: 'simulation',
+  fingerprint: null,
+  key: null,
+} as const;
+
+/** An agenda that names every account: what is not due is nothing to do. */
+class EveryAccount extends Agenda {
+  override accounts(_now: string, after: DueAccount | null): Promise<readonly DueAccount[]> {
+    return Promise.resolve(
+      after === null ? accounts.map((stream) => ({ stream, dueAt: '2026-01-01T00:00:00.000Z' })) : [],
+    );
+  }
+  override allowances(): Promise<readonly DueAllowance[]> {
+    return Promise.resolve([]);
+  }
+}
+
+let dropped = 0;
+function withoutKeys(handlers: LedgerHandlers): LedgerHandlers {
+  const account = Object.create(handlers.account) as AccountHandler;
+  account.execute = (request: CommandRequest<AccountCommand>) => {
+    dropped += 1;
+    return handlers.account.execute({ ...request, key: `${request.key ?? ''}${String(dropped)}` });
+  };
+  return { ...handlers, account };
+}
