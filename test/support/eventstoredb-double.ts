@@ -138,7 +138,7 @@ export class EventStoreDbDouble {
     subscriber.stop();
     if (fault === 'silence') return;
     if (fault === 'end_ok') call.end();
-    else if (fault === 'drop') void this.dropConnections();
+    else if (fault === 'drop') void after(10).then(() => this.dropConnections());
     else call.emit('error', { code: fault.code, details: 'as requested', metadata: new Metadata() });
   }
 

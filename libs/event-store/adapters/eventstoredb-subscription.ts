@@ -86,7 +86,7 @@ export class EventStoreDbSubscription {
 
   /** Whether the log went on while the call stayed silent, and the call still says nothing. */
   async #missesEvents(inbox: Inbox): Promise<boolean> {
-    const head = await this.head().catch(() => null);
+    const head = await Promise.race([this.head().catch(() => null), this.#aborted]);
     if (head !== null && head <= this.#position) return false;
     return !(await inbox.filled(this.clock, this.limits.silenceMs));
   }
