@@ -55,22 +55,12 @@ const isDatabaseDown = (error: unknown): boolean =>
 const isForgedCursor = (error: unknown): boolean =>
   error instanceof ReadDatabaseError && error.sqlState?.startsWith('22') === true;
 
-/** The problems that the HTTP server itself finds, by the codes of its errors. */
-const serverErrors: { readonly [code: string]: ProblemCode } = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-};
-
+/** The problems that the HTTP server itself finds; Nest gives them as exceptions with their status. */
 function codeOfServerError(error: unknown): [ProblemCode, ProblemMembers?] {
-  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as {
-    code?: unknown;
-    statusCode?: unknown;
-  };
-  const known = typeof code === 'string' ? serverErrors[code] : undefined;
-  if (known !== undefined) return [known];
-  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return ['invalid_request', { errors: [{ field: '', message: 'the request cannot be read' }] }];
-  }
+  const status = error instanceof HttpException ? error.getStatus() : 500;
+  if (status === 413) return ['payload_too_large'];
+  if (status === 415) return ['unsupported_media_type'];
+  if (status < 500) return ['invalid_request', { errors: [{ field: '', message: 'the request cannot be read' }] }];
   return ['internal_error'];
 }
 
