@@ -132,7 +132,7 @@ export class FaultyStore extends EventStore {
     for (let from = after; !signal.aborted;) {
       const page = await this.readAll(from, this.server.random.between(1, 40)).catch(() => []);
       const last = page.at(-1);
-      if (last === undefined) await this.life.through(this.server.time.sleep(this.server.random.between(5, 60)));
+      if (last === undefined) await this.life.through(this.server.time.sleep(this.server.random.between(50, 800)));
       else {
         from = last.position;
         yield page;
