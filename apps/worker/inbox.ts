@@ -109,13 +109,15 @@ export class Inbox {
     const translation = translate(event, lookups);
     if (translation.kind === 'park')
       return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason }, null);
-    let refused: ParkReason | null = null;
-    // A refused grant does not undo that money came in: the payment is recorded all the same.
-    for (const fact of translation.commands) {
-      const refusal = await this.#execute(event, fact);
-      if (refusal !== null) refused = { code: 'account_refused', subject: fact.stream, detail: refusal };
+    // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same.
+    const answers = await Promise.all(
+      translation.commands.map(async (fact) => ({ fact, refusal: await this.#execute(event, fact) })),
+    );
+    const refused = answers.find(({ refusal }) => refusal !== null);
+    if (refused !== undefined) {
+      const reason = { code: 'account_refused', subject: refused.fact.stream, detail: refused.refusal ?? '' } as const;
+      return this.#record(event, { type: 'ParkStripeEvent', reason }, null);
     }
-    if (refused !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: refused }, null);
     const effects = translation.commands.map(({ command, stream }) => `${command.type} ${stream}`);
     return this.#record(event, { type: 'RecordTranslation', effects }, 'translated');
   }

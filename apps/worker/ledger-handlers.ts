@@ -24,15 +24,16 @@ export type HandlerParts = {
 /** The write path of every category that the worker writes, over one store. */
 export function ledgerHandlers(parts: HandlerParts) {
   const withCodec = { ...parts, codec: ledgerCodec };
+  // Streams that are written once or twice need not stay in memory.
+  const usedOnce = { ...withCodec, limits: { cachedStreams: 500 } };
   return {
     account: new CommandHandler(accountDecider, withCodec),
     customer: new CommandHandler(customerDecider, withCodec),
     catalog: new CommandHandler(catalogDecider, withCodec),
-    // Its states hold whole webhooks, and each is used once or twice.
-    stripeEvent: new CommandHandler(stripeEventDecider, { ...withCodec, limits: { cachedStreams: 500 } }),
-    subscription: new CommandHandler(subscriptionDecider, withCodec),
-    payment: new CommandHandler(paymentDecider, withCodec),
-    invoice: new CommandHandler(invoiceDecider, withCodec),
+    stripeEvent: new CommandHandler(stripeEventDecider, usedOnce),
+    subscription: new CommandHandler(subscriptionDecider, usedOnce),
+    payment: new CommandHandler(paymentDecider, usedOnce),
+    invoice: new CommandHandler(invoiceDecider, usedOnce),
   };
 }
 
