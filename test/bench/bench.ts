@@ -15,6 +15,18 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const sources = ['--conditions=source', '--import', './test/support/run-typescript.mjs'];
 export const apiKey = 'bench-admin-key-0123456789';
 
+/** How long to measure: less to try a benchmark out, never to quote it. */
+export type Effort = {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  /** Events of the long log, and seconds that the lag is watched. */
+  readonly events: number;
+  readonly lagSeconds: number;
+  /** Where the servers' CPU profiles go; null: none are made. */
+  readonly profile: string | null;
+};
+
 /** What the benchmarks share: a PostgreSQL server with durable commits, servers on databases of their own, a load generator. */
 export class Bench {
   readonly load = new LoadProcess();
@@ -24,17 +36,11 @@ export class Bench {
   private constructor(
     readonly postgres: EmbeddedPostgres,
     readonly pool: pg.Pool,
-    /** Rounds and seconds a round: smaller to try a benchmark out, never to quote it. `profile`: where CPU profiles go. */
-    readonly effort: {
-      readonly rounds: number;
-      readonly seconds: number;
-      readonly warmUpSeconds: number;
-      readonly profile: string | null;
-    },
+    readonly effort: Effort,
     private readonly directory: string,
   ) {}
 
-  static async start(effort: Bench['effort']): Promise<Bench> {
+  static async start(effort: Effort): Promise<Bench> {
     const directory = await mkdtemp(join(tmpdir(), 'scrip-bench-'));
     const postgres = await EmbeddedPostgres.start({ dataDir: directory });
     return new Bench(postgres, new pg.Pool({ connectionString: postgres.url, max: 4 }), effort, directory);

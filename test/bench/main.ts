@@ -3,12 +3,19 @@ import { parseArgs } from 'node:util';
 import { Bench } from './bench.js';
 import type { Benchmark, Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
-import { writePath } from './write-path.js';
+import { consumeBulk } from './bulk.js';
 import { describeMachine } from './machine.js';
+import { reads, wholeLog } from './reading.js';
+import { webhook } from './webhook.js';
+import { writePath } from './write-path.js';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   'consume-spread': consumeSpread,
   'consume-hot': consumeHot,
+  'consume-bulk': consumeBulk,
+  'whole-log': wholeLog,
+  reads,
+  webhook,
   'write-path': writePath,
 };
 
@@ -19,6 +26,8 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     'warm-up': { type: 'string', default: '3' },
+    events: { type: 'string', default: '1000000' },
+    'lag-seconds': { type: 'string', default: '60' },
     profile: { type: 'string' },
   },
 });
@@ -32,8 +41,13 @@ const bench = await Bench.start({
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
   warmUpSeconds: Number(values['warm-up']),
+  events: Number(values.events),
+  lagSeconds: Number(values['lag-seconds']),
   profile: values.profile ?? null,
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void bench.stop().finally(() => process.exit(1)));
+}
 try {
   const machine = await describeMachine(bench.pool);
   console.log(JSON.stringify(machine, null, 2));
