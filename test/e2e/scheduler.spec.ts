@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SystemClock } from '#config/system-clock.js';
+import { decodeEvent } from '#ledger/events.js';
+import { allowancesProjection } from '#projections/allowances.js';
+import { compareProjections } from '#read-store/compare.js';
+import { openReadDatabase } from '#read-store/read-database.js';
 import { eventually } from '../support/eventually.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { freshDatabase, query } from '../support/postgres.js';
@@ -52,6 +57,17 @@ const eventsOf = async (type: string): Promise<readonly string[]> =>
     ({ stream }) => String(stream),
   );
 
+/** The allowances must be what an independent fold of the log says. */
+async function differences(): Promise<readonly unknown[]> {
+  const db = openReadDatabase(database.url, { clock: new SystemClock() });
+  try {
+    const [comparison] = await compareProjections(writer.store, db, decodeEvent, [allowancesProjection]);
+    return comparison?.differences ?? ['not compared'];
+  } finally {
+    await db.close();
+  }
+}
+
 describe('the scheduler, with two workers', () => {
   test('records once what time has done to an account that nobody touches', async () => {
     await eventually(
@@ -82,5 +98,6 @@ describe('the scheduler, with two workers', () => {
     expect(state.balance.available).toBe(100);
     const [allowance] = await query(database.url, `select next_at from scrip_read.allowances where id = 'free:free-0'`);
     expect(String(allowance?.['next_at'])).toMatch(/^\d{4}-\d{2}-01T00:00:00.000Z$/);
+    expect(await differences()).toEqual([]);
   }, 30_000);
 });
