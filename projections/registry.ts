@@ -1,3 +1,4 @@
+import { allowancesProjection } from './allowances.js';
 import { balances } from './balances.js';
 import { catalogueProjection } from './catalogue.js';
 import { claimsProjection } from './claims.js';
@@ -15,6 +16,7 @@ export const projections: readonly LedgerProjection[] = [
   customersProjection,
   catalogueProjection,
   parkedEventsProjection,
+  allowancesProjection,
   commandKeysProjection,
 ];
 
