@@ -179,7 +179,12 @@ async function openParts(config: Config & { databaseUrl: string }, logger: Logge
   };
 }
 
-export type RunningApi = { readonly url: string; stop(): Promise<void> };
+export type RunningApi = {
+  readonly url: string;
+  /** Where the routes for operations are, when they have a port of their own. */
+  readonly metricsUrl: string | null;
+  stop(): Promise<void>;
+};
 
 const drainMs = 10_000;
 
@@ -199,6 +204,7 @@ export async function startApi(
   if (operations !== null) await operations.listen(config.metricsPort ?? 0, config.host);
   return {
     url: await app.getUrl(),
+    metricsUrl: operations === null ? null : await operations.getUrl(),
     stop: async () => {
       parts.load.drain();
       await closeWithin(app, clock);

@@ -21,7 +21,8 @@ async function main(): Promise<void> {
       void api.stop().then(() => process.exit(0));
     });
   }
-  logger.info({ url: api.url }, 'listening');
+  const { url, metricsUrl } = api;
+  logger.info({ url, ...(metricsUrl === null ? {} : { metricsUrl }) }, 'listening');
 }
 
 function configured(): Config & { databaseUrl: string } {

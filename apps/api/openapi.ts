@@ -38,7 +38,43 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .build();
   const document = SwaggerModule.createDocument(app, config, { autoTagControllers: false });
   const schemas = { ...document.components?.schemas, Problem: problemSchema };
-  return asOpenApi31({ ...document, components: { ...document.components, schemas } } as OpenAPIObject);
+  const complete = asOpenApi31({ ...document, components: { ...document.components, schemas } } as OpenAPIObject);
+  addBodyExamples(complete as unknown as Described);
+  return complete;
+}
+
+type Schema = { readonly [member: string]: unknown };
+type Body = {
+  readonly content: {
+    readonly 'application/json': { readonly schema: Schema; example?: unknown; readonly examples?: unknown };
+  };
+};
+type Described = {
+  readonly paths: { readonly [path: string]: { readonly [method: string]: { readonly requestBody?: Body } } };
+  readonly components: { readonly schemas: { readonly [name: string]: Schema } };
+};
+
+/** Every request body gets one whole example, put together from those of its fields. A test sends them all. */
+function addBodyExamples(document: Described): void {
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    const content = operation.requestBody?.content['application/json'];
+    if (content !== undefined && content.examples === undefined)
+      content.example = exampleOf(content.schema, document.components.schemas);
+  }
+}
+
+function exampleOf(schema: Schema, schemas: Described['components']['schemas']): unknown {
+  if ('example' in schema) return schema['example'];
+  if (typeof schema['$ref'] === 'string')
+    return exampleOf(schemas[schema['$ref'].split('/').at(-1) ?? ''] ?? {}, schemas);
+  for (const choice of ['allOf', 'oneOf']) {
+    const [first] = (schema[choice] ?? []) as Schema[];
+    if (first !== undefined) return exampleOf(first, schemas);
+  }
+  if (schema['type'] !== 'object') return undefined;
+  const fields = Object.entries((schema['properties'] ?? {}) as { [name: string]: Schema });
+  const examples = fields.map(([name, field]) => [name, exampleOf(field, schemas)] as const);
+  return Object.fromEntries(examples.filter(([, example]) => example !== undefined));
 }
 
 /** OpenAPI 3.1 says `type: [string, null]` where 3.0 said `nullable`. */

@@ -38,7 +38,10 @@ export class StripeWebhookController {
   })
   @ApiHeader({ name: 'Stripe-Signature', required: true })
   @ApiBody({
-    schema: { type: 'object' },
+    schema: {
+      type: 'object',
+      example: { id: 'evt_1', object: 'event', type: 'customer.created', data: { object: {} } },
+    },
     description: 'The body as Stripe sent it; anything else has another signature.',
   })
   async receive(@Req() request: ApiRequest, @Res() reply: FastifyReply): Promise<void> {

@@ -1,0 +1,196 @@
+import { createHmac } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { ApiClient } from '../support/api-client.js';
+import { eventually } from '../support/eventually.js';
+import { NodeProcess } from '../support/node-process.js';
+import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
+
+jest.setTimeout(60_000);
+
+type Operation = {
+  readonly summary?: string;
+  readonly security?: unknown;
+  readonly requestBody?: {
+    readonly content: {
+      readonly [type: string]: {
+        readonly example?: unknown;
+        readonly examples?: { readonly [name: string]: { readonly value: unknown } };
+      };
+    };
+  };
+  readonly responses: { readonly [status: string]: { readonly content?: object } };
+};
+type Document = {
+  readonly openapi: string;
+  readonly paths: { readonly [path: string]: { readonly [method: string]: Operation } };
+};
+
+describe('operations', () => {
+  let scrip: RunningScrip;
+  let api: ApiClient;
+
+  beforeAll(async () => {
+    scrip = await RunningScrip.prepare();
+    ({ client: api } = await scrip.startApi({ CORS_ORIGINS: 'https://app.example' }));
+  });
+
+  afterAll(async () => {
+    await scrip.stop();
+  });
+
+  const operations = async (): Promise<readonly (readonly [string, string, Operation])[]> => {
+    const { paths } = (await api.get('/openapi.json', { token: null })).body as unknown as Document;
+    return Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [method.toUpperCase(), path, operation] as const),
+    );
+  };
+
+  it('describes itself as OpenAPI 3.1', async () => {
+    const document = (await api.get('/openapi.json', { token: null })).body as unknown as Document;
+    expect(document.openapi).toBe('3.1.0');
+    expect(JSON.stringify(document)).not.toContain('"nullable"');
+    for (const [method, path, operation] of await operations()) {
+      expect([method, path, typeof operation.summary]).toEqual([method, path, 'string']);
+      if (path.startsWith('/v1'))
+        expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
+    }
+  });
+
+  it('answers every example of a request body as it is documented', async () => {
+    const credits = '/v1/customers/example';
+    await api.post(`${credits}/grants`, { amount: 1000, source: 'purchase' }, 'prepare');
+    const tried: string[] = [];
+    for (const [method, path, operation] of await operations()) {
+      if (operation.requestBody === undefined) continue;
+      const { example, examples } = operation.requestBody.content['application/json']!;
+      const bodies = examples === undefined ? [example] : Object.values(examples).map(({ value }) => value);
+      for (const body of bodies) {
+        expect([path, typeof body]).toEqual([path, 'object']);
+        const consumption = await api.post(`${credits}/consumptions`, { amount: 20 }, `con ${method} ${path}`);
+        const hold = await api.post(`${credits}/holds`, { amount: 20 }, `hold ${method} ${path}`);
+        const customer = path.endsWith('/close') ? 'leaving' : 'example';
+        const url = path
+          .replace('{customerId}', customer)
+          .replace('{consumptionId}', consumption.body.id)
+          .replace('{holdId}', hold.body.id);
+        const text = JSON.stringify(body);
+        const at = String(Math.floor(Date.now() / 1000));
+        const signature = `t=${at},v1=${createHmac('sha256', webhookSecret).update(`${at}.${text}`).digest('hex')}`;
+        const answer = await api.call(method, url, {
+          body: text,
+          key: `example ${path}`,
+          headers: { 'stripe-signature': signature },
+        });
+        expect([path, answer.status, Object.keys(operation.responses)]).toEqual([
+          path,
+          answer.status,
+          expect.arrayContaining([String(answer.status)]),
+        ]);
+        expect([path, answer.status < 300]).toEqual([path, true]);
+        if (path.endsWith('/freeze')) await api.post(`${credits}/account/unfreeze`, { reason: 'go on' });
+        tried.push(path);
+      }
+    }
+    expect(tried.length).toBeGreaterThanOrEqual(15);
+  });
+
+  it('explains its problems where they point to', async () => {
+    const problem = await api.get('/v1/nonsense');
+    const [path, code] = String(problem.body['type']).split('#');
+    const page = await api.get(path!, { token: null });
+    expect(page.status).toBe(200);
+    expect(page.text).toContain(`id="${String(code)}"`);
+  });
+
+  it('serves its page without any other host', async () => {
+    const page = await api.get('/docs', { token: null });
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    for (const [, path] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      expect(path).toMatch(/^\/docs\//);
+      expect((await api.get(path!, { token: null })).status).toBe(200);
+    }
+  });
+
+  it('tells how it is doing', async () => {
+    const anonymous = { token: null };
+    expect((await api.get('/livez', anonymous)).body).toEqual({ status: 'ok' });
+    expect((await api.get('/readyz', anonymous)).body).toEqual({ ready: true, store: 'ok', database: 'ok' });
+    const health = await api.get('/healthz', anonymous);
+    expect(health.body).toMatchObject({ status: 'ok', store: 'ok', database: 'ok', stripe: 'missing' });
+    expect(health.body['projections']).toEqual(
+      expect.arrayContaining([expect.objectContaining({ name: 'balances', state: 'running' })]),
+    );
+    const metrics = (await api.get('/metrics', anonymous)).text;
+    expect(metrics).toMatch(
+      /scrip_http_request_seconds_count\{method="POST",route="\/v1\/customers\/:customerId\/consumptions",status="201"\} \d+/,
+    );
+    expect(metrics).toMatch(/scrip_write_events_total\{category="account"\} [1-9]/);
+    expect(metrics).not.toContain('example');
+  });
+
+  it('protects its answers, and lets only known origins in', async () => {
+    const answer = await api.get('/livez', {
+      headers: { origin: 'https://app.example', 'x-request-id': 'my-request-1' },
+    });
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+      'x-request-id': 'my-request-1',
+      'access-control-allow-origin': 'https://app.example',
+    });
+    const stranger = await api.get('/livez', { headers: { origin: 'https://evil.example' } });
+    expect(stranger.headers.get('access-control-allow-origin')).not.toBe('https://evil.example');
+  });
+
+  it('moves its own affairs to another port where one is set', async () => {
+    const { client, process } = await scrip.startApi({ METRICS_PORT: '0' });
+    const metricsUrl = String(process.ready['metricsUrl']);
+    expect((await client.get('/metrics')).status).toBe(404);
+    const operations = new ApiClient(metricsUrl, '');
+    for (const path of ['/livez', '/readyz', '/healthz', '/metrics'])
+      expect((await operations.get(path, { token: null })).status).toBe(200);
+    expect((await operations.get('/v1/plans', { token: null })).status).toBe(404);
+    await process.stop();
+  });
+
+  it('turns work away early when there is too much', async () => {
+    const { client, process } = await scrip.startApi({ MAX_IN_FLIGHT: '5' });
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) =>
+        client.post('/v1/customers/busy/grants', { amount: 1, source: 'trial' }, `b${String(n)}`),
+      ),
+    );
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 503]));
+    expect(refused[0]!.body.code).toBe('overloaded');
+    expect(refused[0]!.headers.get('retry-after')).toBe('1');
+    await eventually(
+      () => client.post('/v1/customers/busy/grants', { amount: 1, source: 'trial' }, 'after'),
+      ({ status }) => status === 201,
+    );
+    await process.stop();
+  });
+
+  it('limits each caller where that is set', async () => {
+    const { client, process } = await scrip.startApi({ RATE_LIMIT: '10' });
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => client.get('/v1/customers/example/balance?waitMs=0')),
+    );
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(20);
+    expect(answers.find(({ status }) => status === 429)!.headers.get('retry-after')).toBe('1');
+    await process.stop();
+  });
+
+  it('does not start with a wrong environment, and names what is wrong', async () => {
+    const start = (env: Record<string, string>): Promise<unknown> =>
+      NodeProcess.start({
+        args: ['--conditions=source', '--import', './test/support/run-typescript.mjs', 'apps/api/main.ts'],
+        env,
+        readyWhen: 'listening',
+      });
+    await expect(start({})).rejects.toThrow(/ended with 2[^]*DATABASE_URL is needed/);
+    const wrong = start({ DATABASE_URL: scrip.database.url, PORT: 'eighty', STRIPE_BILLING_ENABLED: 'perhaps' });
+    await expect(wrong).rejects.toThrow(/PORT must be[^]*STRIPE_BILLING_ENABLED must be/);
+    await wrong.catch((error: Error) => expect(error.message).not.toMatch(/eighty|perhaps/));
+  });
+});
