@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from './env.js';
 
@@ -68,5 +69,26 @@ describe('loadConfig', () => {
   it('cannot be changed afterwards', () => {
     const config = loadConfig({});
     expect(Object.isFrozen(config) && Object.isFrozen(config.stripe) && Object.isFrozen(config.corsOrigins)).toBe(true);
+  });
+
+  it('reads exactly the variables of .env.example, whose values are the defaults', () => {
+    const asked = new Set<string>();
+    const recorder = new Proxy({} as NodeJS.ProcessEnv, {
+      get: (_, name: string) => {
+        asked.add(name);
+        return name === 'EVENT_STORE'
+          ? 'eventstoredb'
+          : name === 'EVENTSTORE_URL'
+            ? 'esdb://localhost:2113'
+            : undefined;
+      },
+    });
+    loadConfig(recorder);
+    const text = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
+    const example = Object.fromEntries(
+      [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    expect(Object.keys(example).sort()).toEqual([...asked].sort());
+    expect(loadConfig(example)).toEqual(loadConfig({}));
   });
 });
