@@ -13,7 +13,6 @@ import { customerDecider } from '#ledger/customer.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
-import { findApiKey } from '#read-store/api-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
 import { AccountReadsController } from './account-reads.controller.js';
@@ -40,6 +39,7 @@ import { apiAccountDecider } from './account-requests.js';
 import { AccountService } from './account-service.js';
 import { AccountSettingsController } from './account-settings.controller.js';
 import { ApiContext } from './api-context.js';
+import { apiKeyLookup } from './api-key-lookup.js';
 import { Authenticator } from './authenticator.js';
 import { BulkController } from './bulk.controller.js';
 import { CatalogueController } from './catalogue.controller.js';
@@ -59,6 +59,7 @@ import { ProblemsFilter } from './problems.filter.js';
 import { RateLimit } from './rate-limit.js';
 import { probeStripe } from './stripe-probe.js';
 import { KeepStripeEventHandler, RetryStripeEventHandler } from './stripe-event.commands.js';
+import { logRequests } from './request-log.js';
 import { StripeWebhookController } from './stripe-webhook.controller.js';
 import { TopUp } from './top-up.js';
 import { ValidationPipe } from './validation.js';
@@ -220,10 +221,11 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   const { config, logger } = parts.context;
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
-  const authenticator = new Authenticator(config, parts.clock, (digest) => findApiKey(parts.database, digest));
+  const authenticator = new Authenticator(config, parts.clock, apiKeyLookup(parts.database, parts.clock));
   const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
   const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates });
   parts.metrics.measure(server);
+  if (config.logRequests) logRequests(server, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.with(parts, config.metricsPort === null),
     adapter,

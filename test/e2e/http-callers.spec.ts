@@ -81,7 +81,10 @@ describe('callers', () => {
       });
       expect([path, answer.status, answer.body.code]).toEqual([path, 403, 'forbidden']);
     }
-    const listed = await api.get('/v1/admin/api-keys');
+    const listed = await eventually(
+      () => api.get('/v1/admin/api-keys'),
+      ({ body }) => body.data[0]?.['lastUsedAt'] !== null,
+    );
     expect(listed.body.data).toMatchObject([
       { id: made.body.id, name: 'reader', scopes: ['credits:read'], revokedAt: null },
     ]);

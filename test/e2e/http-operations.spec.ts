@@ -181,6 +181,27 @@ describe('operations', () => {
     await process.stop();
   });
 
+  it('logs requests where that is asked for, without what they hold', async () => {
+    const { client, process } = await scrip.startApi({ LOG_REQUESTS: 'true' });
+    await client.post(
+      '/v1/customers/canary/grants?unit=canary',
+      { amount: 1, source: 'trial', description: 'canary' },
+      'canary',
+    );
+    const line = await eventually(
+      () => Promise.resolve(process.lines.find((text) => text.includes('"msg":"request"')) ?? ''),
+      (text) => text !== '',
+    );
+    expect(JSON.parse(line)).toMatchObject({
+      method: 'POST',
+      route: '/v1/customers/:customerId/grants',
+      status: 201,
+      actor: 'key:admin',
+    });
+    expect(process.lines.join('\n')).not.toContain('canary');
+    await process.stop();
+  });
+
   it('does not start with a wrong environment, and names what is wrong', async () => {
     const start = (env: Record<string, string>): Promise<unknown> =>
       NodeProcess.start({
