@@ -18,7 +18,10 @@ const clocks = [
     message: 'Waiting goes through the Clock port.',
   },
 ];
-const throws = { selector: 'ThrowStatement', message: 'The domain refuses with values; a bug is reported by assert().' };
+const throws = {
+  selector: 'ThrowStatement',
+  message: 'The domain refuses with values; a bug is reported by assert().',
+};
 
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', '.scrip/**'] },

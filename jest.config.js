@@ -28,15 +28,12 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      testMatch: [
-        '<rootDir>/{apps,libs,projections}/**/*.spec.ts',
-        '<rootDir>/test/{*,property/**/*,simulation/**/*}.spec.ts',
-      ],
+      testMatch: ['<rootDir>/{apps,libs,projections}/**/*.spec.ts', '<rootDir>/test/{*,property/**/*}.spec.ts'],
     },
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{contract,e2e,faults}/**/*.spec.ts'],
+      testMatch: ['<rootDir>/test/{contract,e2e,faults,simulation}/**/*.spec.ts'],
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { applyCatalog, readCatalog } from './catalog.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
@@ -39,6 +40,7 @@ class Installation {
       webhookSecret: config.stripe.webhookSecrets[0] ?? kept.webhookSecret,
     };
     const own: NodeJS.ProcessEnv = {
+      NODE_COMPILE_CACHE: join(dataDir.path, 'compile-cache'), // later starts load the programs sooner
       ...variables,
       DATABASE_URL: databaseUrl,
       ADMIN_API_KEY: secrets.adminApiKey,

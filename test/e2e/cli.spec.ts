@@ -26,9 +26,9 @@ describe('scrip, the command line', () => {
   }, withinMs);
 
   const run = (...args: string[]): Promise<Ended> => scrip(args, at.variables);
-  const json = async (...args: string[]): Promise<{ code: number | null; answer: Record<string, never> }> => {
+  const json = async (...args: string[]): Promise<{ code: number | null; answer: Record<string, unknown> }> => {
     const { code, stdout } = await run(...args, '--json');
-    return { code, answer: JSON.parse(stdout) as Record<string, never> };
+    return { code, answer: JSON.parse(stdout) as Record<string, unknown> };
   };
 
   it(
