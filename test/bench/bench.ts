@@ -8,6 +8,7 @@ import pg from 'pg';
 import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
 import { NodeProcess } from '../support/node-process.js';
 import { migrateScrip } from '../support/scrip-database.js';
+import { cpuSeconds } from './cpu-time.js';
 import { LoadProcess } from './load/load-process.js';
 import type { Job, JobResult } from './load/job.js';
 
@@ -26,6 +27,9 @@ export type Effort = {
   /** Where the servers' CPU profiles go; null: none are made. */
   readonly profile: string | null;
 };
+
+/** A job's result with the CPU time that a request cost, warm-up included, in microseconds. */
+export type Measured = JobResult & { readonly serverMicros: number; readonly postgresMicros: number };
 
 /** What the benchmarks share: a PostgreSQL server with durable commits, servers on databases of their own, a load generator. */
 export class Bench {
@@ -102,13 +106,29 @@ export class Bench {
     );
   }
 
-  run(
+  /** Runs a job against a server, and counts what CPU time the server and PostgreSQL spent on it. */
+  async run(
     server: NodeProcess,
     job: Omit<Job, 'host' | 'port' | 'apiKey' | 'warmUpSeconds' | 'seconds' | 'atMost'> & Partial<Job>,
-  ): Promise<JobResult> {
+  ): Promise<Measured> {
     const { hostname, port } = new URL(server.url);
     const { seconds, warmUpSeconds } = this.effort;
-    return this.load.run({ host: hostname, port: Number(port), apiKey, seconds, warmUpSeconds, atMost: null, ...job });
+    const before = { server: cpuSeconds(server.pid), postgres: cpuSeconds(this.postgres.pid) };
+    const result = await this.load.run({
+      host: hostname,
+      port: Number(port),
+      apiKey,
+      seconds,
+      warmUpSeconds,
+      atMost: null,
+      ...job,
+    });
+    const perRequest = (now: number, then: number): number => ((now - then) * 1e6) / result.sent;
+    return {
+      ...result,
+      serverMicros: perRequest(cpuSeconds(server.pid), before.server),
+      postgresMicros: perRequest(cpuSeconds(this.postgres.pid), before.postgres),
+    };
   }
 
   #profiling(): Record<string, string> {

@@ -1,10 +1,9 @@
 import pg from 'pg';
 import type { NodeProcess } from '../support/node-process.js';
 import { apiKey } from './bench.js';
-import type { Bench, Figure } from './bench.js';
+import type { Bench, Figure, Measured } from './bench.js';
 import { baselineSchema } from './baseline/schema.js';
 import { median } from './histogram.js';
-import type { JobResult } from './load/job.js';
 
 const connections = 64;
 const credits = 1_000_000_000;
@@ -24,7 +23,7 @@ async function compare(bench: Bench, contest: Contest): Promise<readonly Figure[
   const baseline = await bestBaseline(bench, contest);
   const scripUrl = await bench.scripDatabase();
   const scrip = await bench.api(scripUrl);
-  const rounds: { scrip: JobResult; baseline: JobResult }[] = [];
+  const rounds: { scrip: Measured; baseline: Measured }[] = [];
   for (let round = 0; round < bench.effort.rounds; round += 1) {
     rounds.push({
       scrip: await scripRound(bench, scrip, contest, `r${String(round)}-`),
@@ -33,7 +32,7 @@ async function compare(bench: Bench, contest: Contest): Promise<readonly Figure[
   }
   await scrip.stop();
   await baseline.server.stop();
-  const of = (which: 'scrip' | 'baseline', value: (result: JobResult) => number): number =>
+  const of = (which: 'scrip' | 'baseline', value: (result: Measured) => number): number =>
     median(rounds.map((round) => value(round[which])));
   const summary = (which: 'scrip' | 'baseline'): object => ({
     perSecond: Math.round(of(which, (result) => result.perSecond)),
@@ -42,6 +41,8 @@ async function compare(bench: Bench, contest: Contest): Promise<readonly Figure[
     p99: of(which, (result) => result.latency.p99),
     p999: of(which, (result) => result.latency.p999),
     max: of(which, (result) => result.latency.max),
+    serverMicros: of(which, (result) => result.serverMicros),
+    postgresMicros: of(which, (result) => result.postgresMicros),
     generatorCpu: of(which, (result) => result.generatorCpu),
     statuses: rounds.map((round) => round[which].statuses),
     failures: rounds.map((round) => round[which].failures),
@@ -73,7 +74,7 @@ async function scripRound(
   server: NodeProcess,
   { customers }: Contest,
   customerPrefix: string,
-): Promise<JobResult> {
+): Promise<Measured> {
   await grantAll(server, customerPrefix, customers, credits);
   const requests = { kind: 'consume' as const, customerPrefix, customers, keyPrefix: customerPrefix };
   return bench.run(server, { requests, connections, loop: { kind: 'closed' } });
@@ -127,7 +128,7 @@ async function baselineRound(
   baseline: Pick<Baseline, 'server' | 'url'>,
   { customers }: Contest,
   customerPrefix: string,
-): Promise<JobResult> {
+): Promise<Measured> {
   await execute(
     baseline.url,
     `insert into balances (customer_id, unit, available) select '${customerPrefix}' || n, 'credits', ${String(credits)} from generate_series(0, ${String(customers - 1)}) n`,

@@ -44,6 +44,7 @@ class Generator {
     const seconds = (Math.min(end, this.#measureTo) - this.#measureFrom) / 1000;
     return {
       seconds,
+      sent: this.#sent,
       answers: this.#answered,
       perSecond: this.#answered / seconds,
       statuses: this.#statuses,

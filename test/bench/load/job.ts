@@ -43,6 +43,8 @@ export type Job = {
 /** What came back in the measured time. Latencies of an open loop count from the instant the request was due. */
 export type JobResult = {
   readonly seconds: number;
+  /** All requests, the warm-up's included. */
+  readonly sent: number;
   readonly answers: number;
   readonly perSecond: number;
   readonly statuses: Readonly<Record<string, number>>;
