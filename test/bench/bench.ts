@@ -36,6 +36,7 @@ export class Bench {
   readonly load = new LoadProcess();
   readonly #processes: NodeProcess[] = [];
   #databases = 0;
+  #stopped: Promise<void> | null = null;
 
   private constructor(
     readonly postgres: EmbeddedPostgres,
@@ -50,7 +51,13 @@ export class Bench {
     return new Bench(postgres, new pg.Pool({ connectionString: postgres.url, max: 4 }), effort, directory);
   }
 
-  async stop(): Promise<void> {
+  /** Ends everything that was started; harmless a second time. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.load.stop();
     await Promise.all(this.#processes.map((process) => process.stop()));
     await this.pool.end();
