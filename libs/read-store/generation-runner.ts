@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore, Position } from '#event-store/event-store.js';
 import { joined } from './batches.js';
+import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './compare.js';
 import { generationsOf, switchTo } from './generations.js';
@@ -23,6 +24,7 @@ export type Running<Event> = {
   readonly db: ReadDatabase;
   readonly clock: Clock;
   readonly sharing: EventSharing<Event>;
+  readonly convoy: Convoy;
   readonly report: (report: ProjectionReport) => void;
 };
 
@@ -175,7 +177,8 @@ async function follow<Event>(
   const ending = new AbortController();
   try {
     const pages = running.store.subscribe(generation.position, AbortSignal.any([signal, ending.signal]));
-    for await (const batch of joined(running.sharing.pages(pages), BATCH_MAX)) await writer.apply(batch);
+    const together = running.convoy.join(generation.position, pages);
+    for await (const batch of joined(running.sharing.pages(together), BATCH_MAX)) await writer.apply(batch);
   } finally {
     ending.abort();
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore } from '#event-store/event-store.js';
+import { Convoy } from './convoy.js';
 import { dropRetired, ensureProjections, generationsOf, startBuilding, wantsBuilding } from './generations.js';
 import type { Generation } from './generations.js';
 import { runBuilding, runLive } from './generation-runner.js';
@@ -30,7 +31,11 @@ export async function runProjections<Event>(
   options: ProjectionRunnerOptions<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  const running: Running<Event> = { ...options, sharing: new EventSharing(options.decode) };
+  const running: Running<Event> = {
+    ...options,
+    sharing: new EventSharing(options.decode),
+    convoy: new Convoy(options.clock),
+  };
   const supervisor = new Supervisor(running, options.projections, signal);
   while (!signal.aborted) {
     try {

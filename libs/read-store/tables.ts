@@ -64,22 +64,16 @@ export const document = (value: unknown): string => canonicalJson(value as Json)
 /** Text as PostgreSQL can keep it: it has no place for the character U+0000. */
 export const storable = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', '') : text);
 
+const special = /["\\\0]/;
+
 function element(value: Value): string {
   if (value === null) return 'NULL';
   if (typeof value !== 'string') return String(value);
-  const text = storable(value);
-  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`;
+  return special.test(value) ? `"${storable(value).replaceAll(/["\\]/g, '\\$&')}"` : `"${value}"`;
 }
 
 /** Values as the text of a PostgreSQL array. */
-export function arrayText(values: readonly Value[]): string {
-  let text = '{';
-  for (let index = 0; index < values.length; index += 1) {
-    if (index > 0) text += ',';
-    text += element(values[index] ?? null);
-  }
-  return `${text}}`;
-}
+export const arrayText = (values: readonly Value[]): string => `{${values.map(element).join(',')}}`;
 
 const cast = (table: Table, column: string): string => typeOf(table.columns[column] ?? 'text');
 
@@ -89,7 +83,7 @@ const unnest = (table: Table, columns: readonly string[]): string =>
 
 type AnyRow = { readonly [column: string]: Value };
 const columnValues = (columns: readonly string[], rows: readonly AnyRow[]): string[] =>
-  columns.map((column) => arrayText(rows.map((row) => row[column] ?? null)));
+  columns.map((column) => `{${rows.map((row) => element(row[column] ?? null)).join(',')}}`);
 
 /** Writes to one table of one generation, a batch of rows in one prepared statement. */
 export class TableWriter<T extends Table> {

@@ -1,0 +1,52 @@
+import type { Clock } from '#kernel/clock.js';
+import { START } from '#event-store/event-store.js';
+import type { Position, RecordedEvent } from '#event-store/event-store.js';
+
+const PAGES_AHEAD_MAX = 6;
+const LARGE_PAGE = 500;
+const PAUSE_MS = 4;
+const PAUSES_MAX = 25;
+
+type Member = { /** The ends of the newest pages that it has taken, the oldest first. */ readonly taken: Position[] };
+
+/**
+ * Keeps the projections of a process together while they catch up, so that each page is read and decoded once for all. A
+ * courtesy, not a lock: who is far ahead of the slowest pauses before each page, for a tenth of a second at most.
+ */
+export class Convoy {
+  readonly #clock: Clock;
+  readonly #members = new Set<Member>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Passes the pages on. Large ones are held back while the slowest member is more than a few pages behind. */
+  async *join(
+    from: Position,
+    pages: AsyncIterable<readonly RecordedEvent[]>,
+  ): AsyncGenerator<readonly RecordedEvent[]> {
+    const member: Member = { taken: [from] };
+    this.#members.add(member);
+    try {
+      for await (const page of pages) {
+        // Small pages are those of the log's end, where nobody is behind for long and nobody should wait.
+        const pausesMax = page.length < LARGE_PAGE ? 0 : PAUSES_MAX;
+        for (let pause = 0; pause < pausesMax && this.#isFarAhead(member); pause += 1)
+          await this.#clock.sleep(PAUSE_MS);
+        member.taken.push(page.at(-1)?.position ?? from);
+        if (member.taken.length > PAGES_AHEAD_MAX) member.taken.shift();
+        yield page;
+      }
+    } finally {
+      this.#members.delete(member);
+    }
+  }
+
+  #isFarAhead({ taken }: Member): boolean {
+    const [oldest] = taken;
+    if (oldest === undefined || taken.length < PAGES_AHEAD_MAX) return false;
+    for (const other of this.#members) if ((other.taken.at(-1) ?? START) < oldest) return true;
+    return false;
+  }
+}
