@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Server as NetServer } from 'node:net';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
@@ -187,7 +188,9 @@ export type RunningApi = {
   stop(): Promise<void>;
 };
 
-const drainMs = 10_000;
+const drainMs = 9_000;
+/** How long clients are still served, each answer telling them to connect elsewhere, before connections are closed. */
+const farewellMs = 300;
 
 /**
  * Starts the API: opens what it stands on, then listens. `stop` takes no new requests, lets those under way finish (at most
@@ -257,9 +260,15 @@ async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   });
 }
 
-/** Stops listening and waits for the requests under way; connections that become idle meanwhile are closed. */
+/**
+ * Stops listening, lets clients leave their connections with the answer to a last request each, and waits for what is under
+ * way. Nothing that a client has sent before is cut off, unless it takes longer than the drain.
+ */
 async function closeWithin(app: NestFastifyApplication, clock: Clock): Promise<void> {
   const http = app.getHttpServer();
+  // The server's own `close` would also close the connections that are idle just now, where a request may be on its way.
+  NetServer.prototype.close.call(http);
+  await clock.sleep(farewellMs);
   const closed = app.close();
   const ended = new AbortController();
   const sweep = setInterval(() => http.closeIdleConnections(), 50);

@@ -81,10 +81,13 @@ export function guardRoutes(
   });
   server.addHook('onRequest', (request, reply, done) => {
     void reply.headers(commonHeaders).header('x-request-id', request.id);
-    if (gatekeepers.load.draining) void reply.header('connection', 'close');
     const demands = request.routeOptions.config as Partial<RouteDemands>;
     if (demands.demand === undefined) done();
     else admit(request as ApiRequest, reply, demands as RouteDemands, gatekeepers, done);
+  });
+  server.addHook('onSend', (_, reply, payload, done) => {
+    if (gatekeepers.load.draining) void reply.header('connection', 'close');
+    done(null, payload);
   });
   return { methodsOf: (url) => table.methodsOf(url) };
 }

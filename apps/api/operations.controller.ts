@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { OtherRoute } from './api-docs.js';
 import { HealthChecks } from './health.js';
+import { LoadLimit } from './load-limit.js';
 import { Metrics } from './metrics.js';
 import { sendJson } from './send.js';
 
@@ -13,6 +14,7 @@ export class OperationsController {
   constructor(
     private readonly checks: HealthChecks,
     private readonly numbers: Metrics,
+    private readonly load: LoadLimit,
   ) {}
 
   @Get('livez')
@@ -24,8 +26,9 @@ export class OperationsController {
   @Get('readyz')
   @OtherRoute({ summary: 'Whether the process can serve: 200, else 503', answer: '`{ ready, store, database }`' })
   async ready(@Res() reply: FastifyReply): Promise<void> {
-    const readiness = await this.checks.ready();
-    sendJson(reply, readiness, readiness.ready ? 200 : 503);
+    const found = await this.checks.ready();
+    const ready = found.ready && !this.load.draining;
+    sendJson(reply, { ...found, ready }, ready ? 200 : 503);
   }
 
   @Get('healthz')

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ApiAnswer, ApiClient, Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
@@ -135,6 +137,27 @@ describe('callers', () => {
     for (const path of ['/v1/customers', '/v1/events', '/v1/admin/projections'])
       expect((await api.get(path, member)).status).toBe(403);
     expect((await api.post('/v1/customers/acme/consumptions', { amount: 1 }, 'k', member)).status).toBe(403);
+  });
+
+  it('takes tokens signed by a key of a published set', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] });
+    const server = createServer((_, response) => response.end(keys));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/jwks.json`;
+    const { client, process } = await scrip.startApi({ JWT_SECRET: '', JWT_JWKS_URL: url });
+    const signed = await new SignJWT({ customer: 'acme', role: 'org_admin' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setExpirationTime('1h')
+      .sign(privateKey);
+    const read = async (bearer: string): Promise<number> =>
+      (await client.get('/v1/customers/acme/balance', { token: bearer })).status;
+    expect(await read(signed)).toBe(200);
+    expect(await read(`${signed.slice(0, -4)}AAAA`)).toBe(401);
+    // A public key used as a secret must prove nothing.
+    expect(await read(await token({ customer: 'acme', role: 'member' }, keys))).toBe(401);
+    await process.stop();
+    server.close();
   });
 
   it('lets a platform administrator read and adjust', async () => {
