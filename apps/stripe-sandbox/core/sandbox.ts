@@ -144,7 +144,7 @@ export class Sandbox {
       if (route.method !== request.method) continue;
       const match = pattern.exec(request.path);
       if (match === null) continue;
-      const ids = match.slice(1).map(decodeURIComponent);
+      const ids = match.slice(1).map(decoded);
       return this.#runRoute(route, { ids, paths, branch, path: request.path }, info, version);
     }
     throw unknownUrl(request.method, request.path);
@@ -210,6 +210,15 @@ export class Sandbox {
   #finish(tx: Tx): void {
     this.#follow(tx);
     queueDeliveries(this.world, tx.commit());
+  }
+}
+
+/** A part of the address as text; one that is not well encoded names nothing. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
   }
 }
 

@@ -143,7 +143,10 @@ export async function startSandbox(config: Config): Promise<RunningSandbox> {
   });
   const { port } = server.address() as AddressInfo;
   const url = config.publicUrl ?? `http://${config.host}:${port}`;
-  const runtime = await Runtime.open(config, url);
+  const runtime = await Runtime.open(config, url).catch((error: unknown) => {
+    server.close();
+    throw error;
+  });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     serve(runtime, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();

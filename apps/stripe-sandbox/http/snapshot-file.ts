@@ -58,6 +58,9 @@ export function worldFromJson(text: string, site: string): World {
   return world;
 }
 
+const isMissing = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+
 /** Keeps a world in a file: written whole, under another name first, shortly after a change and at the end. */
 export class SnapshotFile {
   #timer: NodeJS.Timeout | null = null;
@@ -72,7 +75,7 @@ export class SnapshotFile {
     try {
       return worldFromJson(await readFile(path, 'utf8'), site);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      if (isMissing(error)) return null;
       throw error;
     }
   }

@@ -113,18 +113,15 @@ function withCancellation(tx: Tx, subscription: Subscription, params: Params): S
       ? periodOf(subscription).end
       : params.emptyableInteger('cancel_at');
   if (typeof at === 'number' && at <= tx.now) throw invalid('`cancel_at` must be in the future.', 'cancel_at');
-  const cancelAt = at === undefined ? subscription.cancel_at : at;
-  const planned = atPeriodEnd || cancelAt !== null;
+  const kept = subscription.cancel_at_period_end ? null : subscription.cancel_at;
+  const cancelAt = atPeriodEnd ? periodOf(subscription).end : at === undefined ? kept : at;
+  const planned = cancelAt !== null;
   const was = subscription.cancel_at_period_end || subscription.cancel_at !== null;
   const details = params.child('cancellation_details');
   const reason = planned ? ('cancellation_requested' as const) : null;
   return {
     ...subscription,
-    cancel_at: atPeriodEnd
-      ? periodOf(subscription).end
-      : subscription.cancel_at_period_end && at === undefined
-        ? null
-        : cancelAt,
+    cancel_at: cancelAt,
     cancel_at_period_end: atPeriodEnd,
     canceled_at: planned ? (was ? subscription.canceled_at : tx.now) : null,
     cancellation_details: {
