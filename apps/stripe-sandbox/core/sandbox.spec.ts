@@ -122,6 +122,13 @@ describe('two years of random lives', () => {
       const charged =
         invoice.sandbox.charge === null ? 0 : (world.tables.charge.get(invoice.sandbox.charge)?.amount ?? 0);
       if (invoice.status === 'paid') expect(invoice.amount_paid).toBe(charged);
+      if (invoice.billing_reason === 'subscription_cycle') {
+        const ahead = invoice.lines.data.filter((line) => line.parent?.subscription_item_details?.proration === false);
+        expect(ahead.map((line) => line.period.start)).toEqual(ahead.map(() => invoice.created));
+      }
+      if (invoice.ending_balance !== null) {
+        expect(invoice.amount_due).toBe(Math.max(0, invoice.starting_balance + invoice.total));
+      }
       if (invoice.ending_balance !== null)
         expect(invoice.starting_balance + invoice.total - invoice.amount_due).toBe(invoice.ending_balance);
     }

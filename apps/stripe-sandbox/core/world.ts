@@ -46,7 +46,7 @@ export type Settings = {
   readonly retentionDays: number;
 };
 
-/** Faults on request; counts go down as they are used. `index.md` of the control API names them. */
+/** Faults on request; counts go down as they are used. The README says what each does. */
 export type Faults = {
   readonly declineNext: number;
   readonly declineCode: string;

@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Kind } from '../core/model.js';
 import { kinds } from '../core/model.js';
 import type { Timer } from '../core/timers.js';
@@ -84,17 +85,25 @@ export class SnapshotFile {
   changed(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      void this.save();
+      this.save().catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : 'unknown';
+        process.stderr.write(
+          `${JSON.stringify({ level: 'error', msg: 'the sandbox data file was not written', reason })}\n`,
+        );
+      });
     }, 500);
   }
 
   /** Writes now, after a write that is under way. */
   save(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      const temporary = `${this.path}.tmp`;
-      await writeFile(temporary, worldToJson(this.world()));
-      await rename(temporary, this.path);
-    });
+    this.#writing = this.#writing
+      .catch(() => undefined)
+      .then(async () => {
+        await mkdir(dirname(this.path), { recursive: true });
+        const temporary = `${this.path}.tmp`;
+        await writeFile(temporary, worldToJson(this.world()));
+        await rename(temporary, this.path);
+      });
     return this.#writing;
   }
 
