@@ -53,7 +53,7 @@ export const defaultLimits: WriteLimits = {
 };
 
 /** A store that knows every event id answers for old keys itself; the few kept beside it only save it the work. */
-const KEYS_BESIDE_ALL_KNOWING_STORE = 16;
+const KEYS_BESIDE_ALL_KNOWING_STORE = 8;
 
 /** Figures for operators: what the write path has done since it started. */
 export type WriteStatistics = {

@@ -24,6 +24,8 @@ export type LoadedStream<State> = {
   snapshotRevision: number;
 };
 
+/** Most streams, and most news of a stream, fit into the first page; a store may gather such short reads. */
+const FIRST_PAGE = 64;
 const PAGE = 1000;
 /** A large snapshot is taken more rarely: one event more for so many bytes. */
 const SNAPSHOT_BYTES_PER_EVENT = 100;
@@ -74,27 +76,32 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     };
   }
 
-  /** The stream as the store has it now. */
+  /** The stream as the store has it now. Most streams are short: only a long one is worth a look for a snapshot. */
   async load(stream: StreamName): Promise<LoadedStream<State>> {
+    const fromStart = this.empty(stream);
+    if (await this.#foldPage(stream, fromStart, FIRST_PAGE)) return fromStart;
     const snapshot = await this.#snapshotOf(stream);
-    if (snapshot !== null) {
+    if (snapshot !== null && snapshot.revision > fromStart.revision) {
       const loaded = this.#fromSnapshot(stream, snapshot);
       if (await this.#continues(loaded, stream)) return loaded;
     }
-    const loaded = this.empty(stream);
-    await this.refresh(stream, loaded);
-    return loaded;
+    await this.refresh(stream, fromStart);
+    return fromStart;
   }
 
   /** Folds in what the store has beyond `loaded`; true when there was something. */
   async refresh(stream: StreamName, loaded: LoadedStream<State>): Promise<boolean> {
     const before = loaded.revision;
-    for (;;) {
-      const events = await this.#store.readStream(stream, loaded.revision + 1, PAGE);
-      for (const event of events) this.#fold(loaded, event);
-      if (events.length < PAGE) break;
-    }
+    let ended = await this.#foldPage(stream, loaded, FIRST_PAGE);
+    while (!ended) ended = await this.#foldPage(stream, loaded, PAGE);
     return loaded.revision > before;
+  }
+
+  /** Folds in the next events, at most `limit`; true at the end of the stream. */
+  async #foldPage(stream: StreamName, loaded: LoadedStream<State>, limit: number): Promise<boolean> {
+    const events = await this.#store.readStream(stream, loaded.revision + 1, limit);
+    for (const event of events) this.#fold(loaded, event);
+    return events.length < limit;
   }
 
   /** One event of the stream, decoded; null when it is not there. */

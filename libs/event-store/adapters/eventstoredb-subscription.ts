@@ -8,6 +8,8 @@ type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number }
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2_000;
+/** Events come one by one; so long the first waits for others, so that consumers get batches. */
+const GATHER_MS = 1;
 
 /**
  * All events after a position, for ever. The server drops subscribers that fall a little behind, and calls break or end for many
@@ -64,7 +66,8 @@ export class EventStoreDbSubscription {
         this.#position = batch.at(-1)?.position ?? this.#position;
         if (batch.length > 0) yield batch;
         else if (inbox.over) return;
-        else if (!(await inbox.filled(this.clock, this.limits.silenceMs)) && (await this.#missesEvents(inbox))) return;
+        else if (await inbox.filled()) await this.clock.sleep(GATHER_MS, this.signal);
+        else if (await this.#missesEvents(inbox)) return;
       }
     } finally {
       inbox.close();
@@ -76,7 +79,7 @@ export class EventStoreDbSubscription {
     const starting = this.connection
       .start((stub, ...args) => stub.read(request, ...args))
       .then(
-        (call) => new Inbox(call, this.limits.maxBufferedEvents),
+        (call) => new Inbox(call, this.clock, this.limits),
         () => null,
       );
     const inbox = await Promise.race([starting, this.#aborted]);
@@ -88,29 +91,37 @@ export class EventStoreDbSubscription {
   async #missesEvents(inbox: Inbox): Promise<boolean> {
     const head = await Promise.race([this.head().catch(() => null), this.#aborted]);
     if (head !== null && head <= this.#position) return false;
-    return !(await inbox.filled(this.clock, this.limits.silenceMs));
+    return !(await inbox.filled());
   }
 }
 
 /** The events that a call has brought and nobody has taken yet. Full, it stops reading, and the server has to wait. */
 class Inbox {
   #events: RecordedEvent[] = [];
-  #wake: (() => void) | null = null;
-  over = false;
+  #heard = false;
+  #wake: ((filled: boolean) => void) | null = null;
+  readonly #ended = new AbortController();
 
   constructor(
     private readonly call: ReadCall,
-    private readonly limit: number,
+    private readonly clock: Clock,
+    private readonly limits: Limits,
   ) {
     call.on('data', (answer: ReadResp) => {
+      this.#heard = true;
       const event = eventOf(answer);
       if (!event) return;
       this.#events.push(event);
-      if (this.#events.length >= this.limit) call.pause();
-      this.#wake?.();
+      if (this.#events.length >= limits.maxBufferedEvents) call.pause();
+      this.#awaken(true);
     });
     call.on('end', () => this.#end());
     call.on('error', () => this.#end());
+    void this.#watchSilence();
+  }
+
+  get over(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   take(): readonly RecordedEvent[] {
@@ -120,14 +131,10 @@ class Inbox {
     return events;
   }
 
-  /** Waits until there is something to take, or the call is over; false after `ms` of silence. */
-  async filled(clock: Clock, ms: number): Promise<boolean> {
-    if (this.over || this.#events.length > 0) return true;
-    const waiting = new AbortController();
-    this.#wake = () => waiting.abort();
-    await clock.sleep(ms, waiting.signal);
-    this.#wake = null;
-    return waiting.signal.aborted;
+  /** Waits until there is something to take, or the call is over; false when it is silent for long. */
+  filled(): Promise<boolean> {
+    if (this.over || this.#events.length > 0) return Promise.resolve(true);
+    return new Promise((resolve) => (this.#wake = resolve));
   }
 
   close(): void {
@@ -136,7 +143,20 @@ class Inbox {
   }
 
   #end(): void {
-    this.over = true;
-    this.#wake?.();
+    this.#ended.abort();
+    this.#awaken(true);
+  }
+
+  #awaken(filled: boolean): void {
+    this.#wake?.(filled);
+    this.#wake = null;
+  }
+
+  async #watchSilence(): Promise<void> {
+    while (!this.over) {
+      this.#heard = false;
+      await this.clock.sleep(this.limits.silenceMs, this.#ended.signal);
+      if (!this.#heard) this.#awaken(false);
+    }
   }
 }

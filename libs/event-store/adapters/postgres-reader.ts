@@ -1,11 +1,8 @@
 import type { StreamName } from '#kernel/stream-name.js';
-import { NO_STREAM, positionOf, type RecordedEvent } from '../event-store.js';
+import { NO_STREAM, type RecordedEvent } from '../event-store.js';
+import { columns, eventOf, type Row } from './postgres-rows.js';
 import type { PostgresSessions } from './postgres-session.js';
-
-const columns =
-  "position, revision, schema_version, id, stream, type, encode(prev_hash, 'hex'), encode(hash, 'hex'), data, metadata";
-
-const streamText = `select ${columns} from scrip_log.events where stream = $1 and revision >= $2 order by revision limit $3`;
+import { StreamReads } from './postgres-stream-reads.js';
 
 /** A page ends early behind the event with which it reaches the bytes; it always holds one event if there is one. */
 const pageText = `select ${columns} from (
@@ -18,8 +15,6 @@ const placesText = `select id, stream, revision, position, encode(hash, 'hex') a
 const revisionText = 'select coalesce(max(revision), -1) as revision from scrip_log.events where stream = $1';
 const headText = 'select coalesce(max(position), 0) as position from scrip_log.events';
 
-type Row = [string, number, number, string, string, string, string, string, string, string];
-
 /** An event found by its id. */
 export type Place = {
   readonly id: string;
@@ -31,10 +26,14 @@ export type Place = {
 
 /** Reads of the log. All errors are StoreUnavailable. */
 export class PostgresReader {
-  constructor(private readonly sessions: PostgresSessions) {}
+  readonly #streams: StreamReads;
 
-  async stream(stream: StreamName, fromRevision: number, limit: number): Promise<readonly RecordedEvent[]> {
-    return this.#events('stream', streamText, [stream, fromRevision, limit]);
+  constructor(private readonly sessions: PostgresSessions) {
+    this.#streams = new StreamReads(sessions);
+  }
+
+  stream(stream: StreamName, fromRevision: number, limit: number): Promise<readonly RecordedEvent[]> {
+    return this.#streams.read(stream, fromRevision, limit);
   }
 
   /** At most `limit` events after `after`, fewer when they reach `bytes`. */
@@ -65,16 +64,3 @@ export class PostgresReader {
     return (await this.sessions.query<Row>({ name, text, values, rowMode: 'array' })).map(eventOf);
   }
 }
-
-const eventOf = (row: Row): RecordedEvent => ({
-  id: row[3],
-  type: row[5],
-  schemaVersion: row[2],
-  data: row[8],
-  metadata: row[9],
-  prevHash: row[6],
-  hash: row[7],
-  stream: row[4],
-  revision: row[1],
-  position: positionOf(Number(row[0])),
-});
