@@ -140,7 +140,7 @@ export function subscriptionContract(contract: Contract): void {
     const before = await store.head();
     const writing = writeConcurrently([store], 4, 50);
     const received: RecordedEvent[] = [];
-    for (let start = 0; received.length < 380; start += 1) {
+    for (let start = 0; received.length < 350; start += 1) {
       const client = start % 3 === 0 ? await contract.open() : store;
       received.push(...(await collect(client, received.at(-1)?.position ?? before, atLeast(1 + ((start * 7) % 40)))));
     }
