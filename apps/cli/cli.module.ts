@@ -2,7 +2,6 @@ import type { Clock } from '#kernel/clock.js';
 import { loadConfig, type Config } from '#config/env.js';
 import { SystemClock } from '#config/system-clock.js';
 import { CommandHandler } from '#event-store/command-handler.js';
-import { openEventStore } from '#event-store/event-store.module.js';
 import type { EventStore } from '#event-store/event-store.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { ledgerCodec } from '#ledger/events.js';
@@ -99,6 +98,8 @@ export class CliEnvironment {
     const { eventStore } = this.config;
     const options =
       eventStore.kind === 'postgres' ? { ...eventStore, databaseUrl: await this.databaseUrl() } : eventStore;
+    // Loaded when it is needed: the clients of the stores are most of this program.
+    const { openEventStore } = await import('#event-store/event-store.module.js');
     const store = await openEventStore(options, this.clock);
     this.#closing.push(() => store.close());
     return store;

@@ -8,7 +8,7 @@ import { Progress } from './progress.js';
 
 /** One page of the log at a time is all that is in memory, and the one that is being fetched. */
 const pageSize = 2_000;
-const chunkBytes = 256 * 1024;
+const chunkBytes = 64 * 1024;
 const newline = 10;
 
 /** The log after `after` in pages; the next page is read while the caller works. */
