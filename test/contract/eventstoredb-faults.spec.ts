@@ -113,6 +113,25 @@ test('a repetition while the first is under way is settled, once stored', async 
   await expectTruth(request);
 });
 
+test('what was left open is looked for, not sent again, once it is stored', async () => {
+  double.appendFaults.push({ kind: 'hang', stored: true });
+  const request = appendOf('account-1', 2);
+  expect(await outcomeOf(store.append(request))).toBe('OutcomeUnknown');
+  expect(await outcomeOf(store.append(request))).toBe('appended');
+  expect(double.seen.appends).toBe(1);
+});
+
+test('what was left open stays open, whatever is said of a repetition', async () => {
+  double.appendFaults.push({ kind: 'hang', stored: false }, { kind: 'status', code: 7, stored: false });
+  const request = appendOf('account-1', 2);
+  expect(await outcomeOf(store.append(request))).toBe('OutcomeUnknown');
+  expect(await outcomeOf(store.append(request))).toBe('OutcomeUnknown');
+  double.stop();
+  expect(await outcomeOf(store.append(request))).toBe('OutcomeUnknown');
+  await double.start();
+  await expectTruth(request);
+});
+
 test('a wrong revision in the answer is not believed', async () => {
   const first = appendOf('account-1', 5);
   await store.append(first);

@@ -84,11 +84,15 @@ export class EventStoreDbEventStore extends EventStore {
     const { events, expectedRevision } = request;
     assert(events.length > 0, 'an append has events');
     this.#assertOpen();
-    const known = this.#unsettled.has(identityOf(request)) ? await this.#find(request) : null;
+    const open = this.#unsettled.has(identityOf(request));
+    const known = open ? await this.#find(request) : null;
     if (known) return known;
-    const answer = await this.#appends.append(request);
+    const answer = await this.#appends.append(request).catch((error: unknown) => {
+      throw open ? this.#leftOpen(request, 'an earlier try, and no room for another') : error;
+    });
     switch (answer.kind) {
       case 'refused':
+        if (open) throw this.#leftOpen(request, `an earlier try; this one: ${answer.why}`);
         throw new StoreUnavailable(`EventStoreDB did not take the append: ${answer.why}`);
       case 'conflict':
         if (answer.actualRevision !== expectedRevision) return this.#settled(request, answer);
