@@ -152,5 +152,8 @@ export function idsOf<Command>(
   const { stream, origin, key, command } = request;
   // Without a key only an identical decision at the same revision may have the same ids.
   const name = key ?? `${at}|${String(revision)}|${JSON.stringify(command)}`;
-  return (index) => eventId(stream, key === null ? `${origin} without key` : origin, name, index);
+  const space = key === null ? `${origin} without key` : origin;
+  // The first is asked for often: as the command's own id, and by most commands as the id of their one event.
+  const first = eventId(stream, space, name, 0);
+  return (index) => (index === 0 ? first : eventId(stream, space, name, index));
 }

@@ -3,7 +3,8 @@
  * entry, so a writer can try a batch on a fork and drop it when the store refuses. A base must not change while forked.
  */
 export class LayeredMap<K, V> {
-  readonly #own = new Map<K, V | undefined>();
+  /** Made with the first write: most forks are only read. */
+  #own: Map<K, V | undefined> | null = null;
   readonly #base: LayeredMap<K, V> | null;
 
   private constructor(base: LayeredMap<K, V> | null) {
@@ -16,22 +17,28 @@ export class LayeredMap<K, V> {
 
   static from<K, V>(entries: Iterable<readonly [K, V]>): LayeredMap<K, V> {
     const map = new LayeredMap<K, V>(null);
-    for (const [key, value] of entries) map.#own.set(key, value);
+    map.#own = new Map(entries);
     return map;
   }
 
   get(key: K): V | undefined {
-    if (this.#own.has(key)) return this.#own.get(key);
-    return this.#base === null ? undefined : this.#base.get(key);
+    const own = this.#own?.get(key);
+    if (own !== undefined || this.#base === null || this.#own?.has(key) === true) return own;
+    return this.#base.get(key);
   }
 
   set(key: K, value: V): void {
-    this.#own.set(key, value);
+    this.#writable().set(key, value);
   }
 
   delete(key: K): void {
-    if (this.#base === null) this.#own.delete(key);
-    else this.#own.set(key, undefined);
+    if (this.#base === null) this.#own?.delete(key);
+    else this.#writable().set(key, undefined);
+  }
+
+  #writable(): Map<K, V | undefined> {
+    this.#own ??= new Map();
+    return this.#own;
   }
 
   fork(): LayeredMap<K, V> {
@@ -41,7 +48,7 @@ export class LayeredMap<K, V> {
   /** Moves the fork's writes into its base and gives the base back; the fork must not be used again. */
   merge(): LayeredMap<K, V> {
     if (this.#base === null) return this;
-    for (const [key, value] of this.#own) {
+    for (const [key, value] of this.#own ?? []) {
       if (value === undefined) this.#base.delete(key);
       else this.#base.set(key, value);
     }
@@ -52,14 +59,12 @@ export class LayeredMap<K, V> {
   *entries(): IterableIterator<[K, V]> {
     if (this.#base !== null) {
       for (const [key, value] of this.#base.entries()) {
-        if (!this.#own.has(key)) yield [key, value];
-        else {
-          const newer = this.#own.get(key);
-          if (newer !== undefined) yield [key, newer];
-        }
+        const newer = this.#own?.get(key);
+        if (newer !== undefined) yield [key, newer];
+        else if (this.#own?.has(key) !== true) yield [key, value];
       }
     }
-    for (const [key, value] of this.#own) {
+    for (const [key, value] of this.#own ?? []) {
       if (value !== undefined && this.#base?.get(key) === undefined) yield [key, value];
     }
   }
@@ -70,7 +75,7 @@ export class LayeredMap<K, V> {
 
   /** The number of entries; counts them, so not for hot paths on a fork. */
   get size(): number {
-    if (this.#base === null) return this.#own.size;
+    if (this.#base === null) return this.#own?.size ?? 0;
     return [...this.entries()].length;
   }
 }
