@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Server as NetServer } from 'node:net';
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
@@ -189,12 +188,14 @@ export type RunningApi = {
 };
 
 const drainMs = 9_000;
-/** How long clients are still served, each answer telling them to connect elsewhere, before connections are closed. */
-const farewellMs = 300;
+/** How long everybody is still served, while readiness says no and each answer tells its client to connect elsewhere. */
+const graceMs = 400;
+/** How long new requests are then refused with Retry-After, so that nobody is just connecting when listening ends. */
+const refusingMs = 300;
 
 /**
- * Starts the API: opens what it stands on, then listens. `stop` takes no new requests, lets those under way finish (at most
- * ten seconds), and closes everything.
+ * Starts the API: opens what it stands on, then listens. `stop` serves for a short grace, refuses new requests for a moment,
+ * stops listening, lets what is under way finish (at most ten seconds in all), and closes everything.
  */
 export async function startApi(
   config: Config & { databaseUrl: string },
@@ -211,6 +212,9 @@ export async function startApi(
     metricsUrl: operations === null ? null : await operations.getUrl(),
     stop: async () => {
       parts.load.drain();
+      await clock.sleep(graceMs);
+      parts.load.close();
+      await clock.sleep(refusingMs);
       await closeWithin(app, clock);
       await Promise.all(Object.values(parts.writers).map((writer) => writer.drain()));
       await operations?.close();
@@ -260,15 +264,9 @@ async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   });
 }
 
-/**
- * Stops listening, lets clients leave their connections with the answer to a last request each, and waits for what is under
- * way. Nothing that a client has sent before is cut off, unless it takes longer than the drain.
- */
+/** Stops listening and waits for what is under way. Nothing is cut off, unless it takes longer than the drain. */
 async function closeWithin(app: NestFastifyApplication, clock: Clock): Promise<void> {
   const http = app.getHttpServer();
-  // The server's own `close` would also close the connections that are idle just now, where a request may be on its way.
-  NetServer.prototype.close.call(http);
-  await clock.sleep(farewellMs);
   const closed = app.close();
   const ended = new AbortController();
   const sweep = setInterval(() => http.closeIdleConnections(), 50);

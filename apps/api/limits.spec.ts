@@ -40,4 +40,13 @@ describe('LoadLimit', () => {
     load.leave(500);
     expect([load.enter(9), load.enter(2), load.enter(1), load.inFlight]).toEqual([true, false, true, 10]);
   });
+
+  it('lets nothing in when it is closed, and what is under way go on', () => {
+    const load = new LoadLimit(10);
+    load.enter(1);
+    load.close();
+    expect([load.enter(1), load.inFlight]).toEqual([false, 1]);
+    load.leave(1);
+    expect([load.enter(1), load.inFlight]).toEqual([false, 0]);
+  });
 });

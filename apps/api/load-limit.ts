@@ -5,6 +5,7 @@ import { Injectable } from '@nestjs/common';
 export class LoadLimit {
   #inFlight = 0;
   #draining = false;
+  #closed = false;
 
   constructor(private readonly max: number) {}
 
@@ -18,6 +19,7 @@ export class LoadLimit {
 
   /** Takes `n` places; false when there are not enough. What was taken is given back by `leave`. */
   enter(n: number): boolean {
+    if (this.#closed) return false;
     if (this.#inFlight > 0 && this.#inFlight + n > this.max) return false;
     this.#inFlight += n;
     return true;
@@ -30,5 +32,10 @@ export class LoadLimit {
   /** From now on answers tell clients to connect elsewhere. */
   drain(): void {
     this.#draining = true;
+  }
+
+  /** From now on nothing new is let in; what is under way goes on. */
+  close(): void {
+    this.#closed = true;
   }
 }

@@ -67,6 +67,23 @@ describe('two api processes over one log', () => {
     expect(await world.log()).toEqual(before);
   });
 
+  it('fence one that was frozen: it wakes with an old memory and a full socket, and overspends nothing', async () => {
+    await world.client.grant('zombie', 100);
+    const warm = await other.consume('zombie', 10, 'zombie-warm'); // it has the account in memory now
+    expect(warm.answer?.status).toBe(201);
+    second.signal('SIGSTOP');
+    const sleeping = Array.from({ length: 20 }, (_, n) => other.consume('zombie', 10, `zombie-old-${String(n)}`));
+    await Promise.all(
+      Array.from({ length: 8 }, (_, n) => world.client.consume('zombie', 10, `zombie-new-${String(n)}`)),
+    );
+    second.signal('SIGCONT');
+    const statuses = (await Promise.all(sleeping)).map(({ answer }) => answer?.status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 402)).toHaveLength(19);
+    world.client.asked.push(...other.asked.splice(0));
+    expect(await world.violations()).toEqual([]);
+  });
+
   it('leave no outcome unknown and nothing undone when one is told to stop under load', async () => {
     await world.client.grant('steady', 1_000_000);
     const enough = new AbortController();

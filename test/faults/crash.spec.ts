@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
+import { ConnectionHog } from '../support/connection-hog.js';
+import { eventually } from '../support/eventually.js';
+import type { NodeProcess } from '../support/node-process.js';
 import { World } from '../support/world.js';
 
 jest.setTimeout(120_000);
@@ -9,11 +13,11 @@ const callers = 16;
 
 describe('Scrip under load, when a part of it dies', () => {
   let world: World;
+  let worker: NodeProcess;
 
   beforeAll(async () => {
     world = await World.start();
-    await world.startApi();
-    await world.startWorker();
+    [, worker] = await Promise.all([world.startApi(), world.startWorker()]);
     await Promise.all(customers.map((customer) => world.client.grant(customer, 1_000_000)));
   });
 
@@ -74,6 +78,49 @@ describe('Scrip under load, when a part of it dies', () => {
       }
     });
     expect(world.api.running).toBe(true);
+    await expectAllWell();
+  });
+
+  it('goes on by itself when PostgreSQL is restarted in order', async () => {
+    await underLoad(async () => {
+      await world.postgres.stop('fast');
+      await world.startPostgres();
+    });
+    expect([world.api.running, worker.running]).toEqual([true, true]);
+    await expectAllWell();
+  });
+
+  it('waits for no transaction of others that was begun and forgotten', async () => {
+    const forgotten = new pg.Client(world.postgres.url);
+    await forgotten.connect();
+    await forgotten.query('begin isolation level repeatable read');
+    await forgotten.query('select txid_current(), (select count(*) from scrip_log.events)'); // holds every horizon back
+    await underLoad(() => sleep(500));
+    await expectAllWell(); // it is still open
+    await forgotten.query('rollback');
+    await forgotten.end();
+  });
+
+  it('refuses at once while PostgreSQL has no connection left, and comes back when it has', async () => {
+    await underLoad(async () => {
+      const hog = await ConnectionHog.start(world.postgres.url);
+      await hog.takeAll();
+      const ask = () =>
+        world.client.post('/v1/customers/acme-0/consumptions', `hogged-${String(performance.now())}`, { amount: 1 });
+      const refused = await eventually(ask, ({ status }) => status === 503);
+      expect(refused.headers.get('retry-after')).not.toBeNull();
+      const begin = performance.now();
+      expect((await ask()).status).toBe(503);
+      expect(performance.now() - begin).toBeLessThan(5_000);
+      expect((await fetch(`${world.api.url}/readyz`)).status).toBe(503);
+      await hog.letGo();
+      await eventually(ask, ({ status }) => status === 201, 30_000);
+      await eventually(
+        () => fetch(`${world.api.url}/readyz`),
+        ({ status }) => status === 200,
+      );
+    });
+    expect([world.api.running, worker.running]).toEqual([true, true]);
     await expectAllWell();
   });
 
