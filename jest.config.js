@@ -22,6 +22,12 @@ const common = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
 };
 
+/** One PostgreSQL server for all tests of a run. */
+const server = {
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+};
+
 export default {
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   projects: [
@@ -34,8 +40,14 @@ export default {
       ...common,
       displayName: 'integration',
       testMatch: ['<rootDir>/test/{contract,e2e,faults,simulation}/**/*.spec.ts'],
-      globalSetup: '<rootDir>/test/support/global-setup.ts',
-      globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+      testPathIgnorePatterns: ['/node_modules/', '/test/faults/long/'],
+      ...server,
+    },
+    {
+      ...common,
+      displayName: 'long',
+      testMatch: ['<rootDir>/test/faults/long/**/*.spec.ts'],
+      ...server,
     },
   ],
 };

@@ -197,6 +197,39 @@ describe('the PostgreSQL store on a healthy server', () => {
     expect((await store.append(sampleAppend(newStream()))).kind).toBe('appended');
   });
 
+  test('a slow committer holds up those behind it, and nobody reads past it', async () => {
+    const store = await open(url);
+    const before = await store.head();
+    const [slow, fast] = [sampleAppend(newStream()), sampleAppend(newStream())];
+    const seen = collect(store, before, (events) => events.length >= 2);
+    const committer = new pg.Client(url);
+    await committer.connect();
+    await committer.query('begin');
+    await appendBy(committer, slow);
+    let done = false;
+    const behind = store.append(fast).then((result) => {
+      done = true;
+      return result;
+    });
+    await sleep(300);
+    expect([done, await readToEnd(store, before)]).toEqual([false, []]);
+    await committer.query('commit');
+    await committer.end();
+    expect((await behind).kind).toBe('appended');
+    expect((await seen).map(({ stream }) => stream)).toEqual([slow.stream, fast.stream]);
+  });
+
+  /** Appends through a session of the test's own, inside whatever transaction that has begun. */
+  async function appendBy(client: pg.Client, { stream, events }: AppendRequest): Promise<void> {
+    for (const { id, type, schemaVersion, data, metadata, prevHash, hash } of events) {
+      await client.query(
+        `select scrip_log.append(array[$1], array[-1],
+           array[row(1, 0, $2::int, $3::uuid, $1, $4, decode($5, 'hex'), decode($6, 'hex'), $7, $8)::scrip_log.new_event], false)`,
+        [stream, schemaVersion, id, type, prevHash, hash, data, metadata],
+      );
+    }
+  }
+
   test('refuses early what it cannot hold', async () => {
     const store = await open(url, { queueEvents: 100 });
     const results = await Promise.allSettled(

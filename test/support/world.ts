@@ -38,6 +38,11 @@ export class World {
   static async start(): Promise<World> {
     const { server, remove } = await temporaryPostgres();
     await migrateScrip(server.url);
+    return World.over(server, remove);
+  }
+
+  /** Over a server that is there, with Scrip's tables; `remove` stops it and takes its data away. */
+  static async over(server: EmbeddedPostgres, remove: () => Promise<void>): Promise<World> {
     return new World(server, remove, await freePort());
   }
 
