@@ -10,6 +10,7 @@ import type { LedgerEvent } from './events.js';
 import { invoiceDecider } from './invoice.js';
 import { paymentDecider } from './payment.js';
 import { stripeEventDecider } from './stripe-event.js';
+import { stripeIntentDecider } from './stripe-intent.js';
 import { subscriptionDecider } from './subscription.js';
 
 /** An event as it was stored when its version was current, after those that came before it in its stream. Never edited. */
@@ -28,6 +29,7 @@ const deciders = new Map(
     invoiceDecider,
     paymentDecider,
     stripeEventDecider,
+    stripeIntentDecider,
     subscriptionDecider,
   ].map((decider) => [decider.category, decider as unknown as Decider<unknown, LedgerEvent, unknown, Refused>]),
 );

@@ -4,12 +4,20 @@ import type { CustomerEvent } from './customer.js';
 import type { InvoiceEvent } from './invoice.js';
 import type { PaymentEvent } from './payment.js';
 import type { StripeEventEvent } from './stripe-event.js';
+import type { StripeIntentEvent } from './stripe-intent.js';
 import type { SubscriptionEvent } from './subscription.js';
 import type { Json } from '#kernel/json.js';
 
 /** Every event that Scrip records. */
 export type LedgerEvent =
-  AccountEvent | CustomerEvent | CatalogEvent | StripeEventEvent | SubscriptionEvent | PaymentEvent | InvoiceEvent;
+  | AccountEvent
+  | CustomerEvent
+  | CatalogEvent
+  | StripeEventEvent
+  | StripeIntentEvent
+  | SubscriptionEvent
+  | PaymentEvent
+  | InvoiceEvent;
 export type LedgerEventType = LedgerEvent['type'];
 
 /** Turns the stored data of one schema version into that of the next. */
@@ -56,6 +64,9 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   StripeEventTranslated: [],
   StripeEventParked: [],
   StripeEventRetryRequested: [],
+  StripeCallIntended: [],
+  StripeCallAnswered: [],
+  StripeCallRefused: [],
   SubscriptionStarted: [],
   SubscriptionActivated: [],
   SubscriptionRenewed: [],

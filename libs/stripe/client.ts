@@ -1,0 +1,128 @@
+import Stripe from 'stripe';
+import type { Clock } from '#kernel/clock.js';
+import { Circuit } from './outbound-circuit.js';
+
+/** How a call to Stripe ended. Everything but a bug is a value. */
+export type StripeAnswer<T> =
+  | { readonly kind: 'answered'; readonly value: T }
+  /** Stripe said no, and would again. `code` is Stripe's word for why; its message may quote what was sent and is left out. */
+  | { readonly kind: 'refused'; readonly status: number; readonly code: string; readonly param: string | null }
+  /** No answer of Stripe's, though asked as often as makes sense: the call may have had its effect, the same key settles it. */
+  | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number };
+
+export type StripeClientOptions = {
+  readonly secretKey: string;
+  /** Another address than Stripe's own. */
+  readonly apiBase: string | null;
+  readonly clock: Clock;
+  /** How requests are sent, for tests; Node's own HTTP otherwise. */
+  readonly fetch?: typeof globalThis.fetch;
+};
+
+const ATTEMPTS = 4;
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 4_000;
+const TIMEOUT_MS = 15_000;
+/** No further attempt after this, so that a caller is not kept waiting for minutes. */
+const PATIENCE_MS = 20_000;
+const MAX_IN_FLIGHT = 40;
+
+type Named = { readonly object: string };
+type Failure = Exclude<StripeAnswer<never>, { kind: 'answered' }> | 'try again';
+
+/**
+ * The one way out to Stripe: sends, checks that the answer is what was asked for, tries again with growing pauses after 409, 429,
+ * 5xx and lost connections, and stops calling for a while when nothing comes back. Sends no telemetry.
+ */
+export class StripeClient {
+  readonly #stripe: Stripe;
+  readonly #clock: Clock;
+  readonly #circuit: Circuit;
+  #inFlight = 0;
+
+  constructor(options: StripeClientOptions) {
+    const { secretKey, apiBase, clock, fetch } = options;
+    this.#clock = clock;
+    this.#circuit = new Circuit(clock);
+    this.#stripe = new Stripe(secretKey, {
+      ...addressOf(apiBase),
+      ...(fetch === undefined ? {} : { httpClient: Stripe.createFetchHttpClient(fetch) }),
+      telemetry: false,
+      maxNetworkRetries: 0, // the library does not wait for 429; all waiting is ours
+      timeout: TIMEOUT_MS,
+    });
+  }
+
+  /**
+   * Makes a call; `object` is what Stripe's answer must say it is. `request` is called once for each attempt, so a POST must name
+   * an idempotency key. Bounded: at most four attempts, begun within 20 s.
+   */
+  async ask<T extends Named>(object: T['object'], request: (stripe: Stripe) => Promise<T>): Promise<StripeAnswer<T>> {
+    if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: 'unavailable', retryAfterSeconds: 1 };
+    this.#inFlight += 1;
+    try {
+      return await this.#ask(object, request);
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  async #ask<T extends Named>(object: T['object'], request: (stripe: Stripe) => Promise<T>): Promise<StripeAnswer<T>> {
+    const started = this.#clock.now();
+    for (let attempt = 1; ; attempt += 1) {
+      const pause = this.#circuit.enter();
+      if (pause > 0) return { kind: 'unavailable', retryAfterSeconds: Math.ceil(pause / 1000) };
+      const answer = await this.#once(object, request);
+      if (answer !== 'try again') return answer;
+      if (attempt === ATTEMPTS || this.#clock.now() - started > PATIENCE_MS)
+        return { kind: 'unavailable', retryAfterSeconds: 5 };
+      const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+      await this.#clock.sleep(wait * (0.5 + this.#clock.random() / 2));
+    }
+  }
+
+  async #once<T extends Named>(
+    object: T['object'],
+    request: (stripe: Stripe) => Promise<T>,
+  ): Promise<StripeAnswer<T> | 'try again'> {
+    try {
+      const value: unknown = await request(this.#stripe);
+      if (!isAnswer(value, object)) {
+        // A proxy in between answers with something of its own, which the library takes for a success.
+        this.#circuit.failed();
+        return 'try again';
+      }
+      this.#circuit.succeeded();
+      return { kind: 'answered', value: value as T };
+    } catch (error) {
+      if (!(error instanceof Stripe.errors.StripeError)) {
+        this.#circuit.failed();
+        throw error;
+      }
+      return this.#failure(error);
+    }
+  }
+
+  #failure(error: InstanceType<typeof Stripe.errors.StripeError>): Failure {
+    const { statusCode: status, code, param } = error;
+    const silent = status === undefined || status >= 500;
+    if (silent) this.#circuit.failed();
+    else this.#circuit.succeeded();
+    if (silent || status === 409 || status === 429) return 'try again';
+    return { kind: 'refused', status, code: code ?? error.rawType ?? error.type, param: param ?? null };
+  }
+}
+
+function addressOf(apiBase: string | null): { host?: string; port?: number; protocol?: 'http' | 'https' } {
+  if (apiBase === null) return {};
+  const { hostname, port, protocol } = new URL(apiBase);
+  const http = protocol === 'http:';
+  return { host: hostname, port: port === '' ? (http ? 80 : 443) : Number(port), protocol: http ? 'http' : 'https' };
+}
+
+function isAnswer(value: unknown, object: string): boolean {
+  if (typeof value !== 'object' || value === null || !('object' in value) || value.object !== object) return false;
+  return object === 'list'
+    ? 'data' in value && Array.isArray(value.data)
+    : 'id' in value && typeof value.id === 'string' && value.id !== '';
+}
