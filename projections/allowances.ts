@@ -4,7 +4,8 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { anniversary, monthsIn } from '#ledger/paid-month.js';
-import type { PaidPeriod, SubscriptionEvent } from '#ledger/subscription.js';
+import type { PaidPeriod, StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
+import { stoppedSince } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
@@ -15,7 +16,8 @@ import type { Handlers, LedgerProjection, Projected } from './ledger-projection.
 
 /**
  * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when
- * the next month's credits are due; null when none are.
+ * the next month's credits are due; null when none are. One more row per subscription (`state`) says with `period_end` from when
+ * on it gives nothing: it has ended, or is paused.
  */
 const allowances = {
   name: 'allowances',
@@ -37,12 +39,17 @@ const allowances = {
     months_granted: 'int',
     next_at: 'text?',
   },
-  indexes: ['(next_at, id) where next_at is not null', `(customer_id, period_end) where kind = 'paid'`],
+  indexes: [
+    '(next_at, id) where next_at is not null',
+    `(customer_id, period_end) where kind = 'paid'`,
+    `(subscription_id) where kind = 'state'`,
+  ],
 } as const satisfies Table;
 type Row = RowOf<typeof allowances>;
 
 const freeId = (customerId: string): string => `free:${customerId}`;
 const paidId = (period: string): string => `paid:${period}`;
+const stateId = (subscriptionId: string): string => `state:${subscriptionId}`;
 
 /** The row that an event changes; null when it changes none. */
 function rowIdOf({ recorded, metadata, event }: Projected): string | null {
@@ -50,6 +57,7 @@ function rowIdOf({ recorded, metadata, event }: Projected): string | null {
   if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') {
     return paidId(periodName(event.itemId, event.periodStart));
   }
+  if ('standing' in event) return stateId(event.subscriptionId);
   if (event.type !== 'CreditsGranted' || metadata.actor !== 'scheduler' || metadata.commandKey === null) return null;
   if (freeMonthIn(metadata.commandKey) !== null) return freeId(ownerOf(recorded).customer_id);
   const drip = dripIn(metadata.commandKey);
@@ -80,6 +88,17 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
   },
   SubscriptionActivated: (rows, event) => addPeriod(rows, event),
   SubscriptionRenewed: (rows, event) => addPeriod(rows, event),
+  TrialStarted: putStanding,
+  PaymentPastDue: putStanding,
+  SubscriptionRecovered: putStanding,
+  PlanChanged: putStanding,
+  CancellationScheduled: putStanding,
+  CancellationUnscheduled: putStanding,
+  SubscriptionPaused: putStanding,
+  SubscriptionResumed: putStanding,
+  SubscriptionCanceled: putStanding,
+  SubscriptionExpired: putStanding,
+  SubscriptionObserved: putStanding,
   CreditsGranted: (rows, _event, projected) => {
     const id = rowIdOf(projected);
     const row = id === null ? undefined : rows.get(id);
@@ -101,6 +120,7 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
   DebtIncurred: 'ignored',
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
+  PaymentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',
@@ -131,6 +151,25 @@ function addPeriod(rows: Fold, event: Period): void {
   };
   const drips = event.interval === 'year' && event.creditsPerMonth > 0;
   rows.set(id, { ...row, next_at: drips ? nextDrip(row, 1) : null });
+}
+
+function putStanding(rows: Fold, { subscriptionId, customerId, standing }: StandingEvent): void {
+  const id = stateId(subscriptionId);
+  rows.set(id, {
+    id,
+    kind: 'state',
+    customer_id: customerId,
+    plan_id: standing.planId,
+    subscription_id: subscriptionId,
+    invoice_id: null,
+    credits_per_month: 0,
+    cost_amount: null,
+    cost_currency: null,
+    period_start: null,
+    period_end: stoppedSince(standing),
+    months_granted: 0,
+    next_at: null,
+  });
 }
 
 function nextDrip({ period_start: start, period_end: end }: Row, index: number): Instant | null {
@@ -194,7 +233,7 @@ const oracle: Oracle<LedgerEvent> = { keyOf: () => 'all', fold: () => new Allowa
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 1,
+  version: 2,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,
@@ -227,7 +266,7 @@ const build = queryBuilder<{ allowances: Stored }>();
 
 /**
  * At most `limit` allowances that are due at `now`, the longest due first, after the one at `after`. A customer with a paid
- * period at `now` is not on the free plan for that time.
+ * period at `now` is not on the free plan for that time, unless its subscription has ended or is paused: then that gives nothing.
  */
 export async function dueAllowances(
   reader: Reader,
@@ -241,17 +280,35 @@ export async function dueAllowances(
     .where('next_at', '<=', now)
     .where(({ eb, not, exists, selectFrom }) =>
       eb.or([
-        eb('kind', '=', 'paid'),
-        not(
-          exists(
-            selectFrom('allowances as paid')
-              .select('paid.id')
-              .whereRef('paid.customer_id', '=', 'due.customer_id')
-              .where('paid.kind', '=', 'paid')
-              .where('paid.period_end', '>', now)
-              .where('paid.period_start', '<=', now),
+        eb.and([
+          eb('kind', '=', 'paid'),
+          not(
+            exists(
+              selectFrom('allowances as state')
+                .select('state.id')
+                .whereRef('state.subscription_id', '=', 'due.subscription_id')
+                .where('state.kind', '=', 'state')
+                .where('state.period_end', '<=', now),
+            ),
           ),
-        ),
+        ]),
+        eb.and([
+          eb('kind', '=', 'free'),
+          not(
+            exists(
+              selectFrom('allowances as paid')
+                .leftJoin('allowances as state', (join) =>
+                  join.onRef('state.subscription_id', '=', 'paid.subscription_id').on('state.kind', '=', 'state'),
+                )
+                .where((or) => or.or([or('state.period_end', 'is', null), or('state.period_end', '>', now)]))
+                .select('paid.id')
+                .whereRef('paid.customer_id', '=', 'due.customer_id')
+                .where('paid.kind', '=', 'paid')
+                .where('paid.period_end', '>', now)
+                .where('paid.period_start', '<=', now),
+            ),
+          ),
+        ]),
       ]),
     )
     .orderBy('next_at')

@@ -351,6 +351,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   DebtForgiven: (fold, event, { recorded }) => {
     for (const slice of event.restored) move(fold, recorded, slice, 'repaid', 'free');
   },
+  PaymentClaimed: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,
   DebtPolicyChanged: settle,

@@ -85,6 +85,7 @@ const handlers: Handlers<Fold, AccountEvent> = {
   DebtIncurred: 'ignored',
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
+  PaymentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

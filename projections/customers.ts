@@ -75,6 +75,7 @@ const handlers: Handlers<CustomersFold, CustomerEvent | AccountEvent> = {
   DebtIncurred: 'ignored',
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
+  PaymentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

@@ -114,6 +114,7 @@ const movements: {
   DebtIncurred: ({ cause }) => ({ type: 'debt_incurred', grant_id: cause.grantId }),
   DebtRepaid: ({ grantId }) => ({ type: 'debt_repaid', grant_id: grantId }),
   DebtForgiven: () => ({ type: 'reinstated' }),
+  PaymentClaimed: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,
@@ -193,7 +194,11 @@ class HistoryOracle implements OracleFold<LedgerEvent> {
   }
 }
 
-const oracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new HistoryOracle() };
+const oracle: Oracle<LedgerEvent> = {
+  keyOf: ({ stream }) => stream,
+  streaming: true,
+  fold: () => new HistoryOracle(),
+};
 
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {

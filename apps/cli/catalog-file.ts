@@ -1,6 +1,14 @@
 import { parse as parseYaml } from 'yaml';
 import { isAmount, MAX_AMOUNT } from '#kernel/amount.js';
-import type { Catalog, CreditEvent, CreditEventPrice, CreditProduct, Plan, PlanPrice } from '#ledger/catalog.js';
+import type {
+  Catalog,
+  CreditEvent,
+  CreditEventPrice,
+  CreditProduct,
+  Plan,
+  PlanPolicy,
+  PlanPrice,
+} from '#ledger/catalog.js';
 
 /** The catalogue file breaks its rules. Names every place that does. */
 export class CatalogFileError extends Error {
@@ -61,8 +69,12 @@ class Entry {
   }
 
   flag(key: string): boolean {
-    const value = this.take(key) ?? false;
-    return typeof value === 'boolean' ? value : this.wrong(key, 'must be true or false', false);
+    return this.optionalFlag(key) ?? false;
+  }
+
+  optionalFlag(key: string): boolean | null {
+    const value = this.take(key);
+    return value === null || typeof value === 'boolean' ? value : this.wrong(key, 'must be true or false', null);
   }
 
   texts(key: string): readonly string[] {
@@ -152,10 +164,32 @@ function planOf(entry: Entry): Plan {
     trialDays: entry.optionalNumber('trialDays', 1, 2 * oneYear),
     features: entry.texts('features'),
     limits: entry.numbers('limits'),
+    ...policyOf(entry.entry('policy')),
   };
   if (plan.free && (plan.monthly !== null || plan.yearly !== null))
     entry.wrong('free', 'and a price exclude each other', 0);
   return plan;
+}
+
+/** Only what the file says: a default that is not written down may change. */
+function policyOf(entry: Entry | null): { readonly policy?: PlanPolicy } {
+  if (entry === null) return {};
+  const number = (key: 'trialCredits' | 'rolloverCap'): PlanPolicy => {
+    const value = entry.optionalNumber(key, 0, MAX_AMOUNT);
+    return value === null ? {} : { [key]: value };
+  };
+  const flag = (key: 'proratedUpgrade' | 'downgradeClawback'): PlanPolicy => {
+    const value = entry.optionalFlag(key);
+    return value === null ? {} : { [key]: value };
+  };
+  const policy = {
+    ...number('trialCredits'),
+    ...number('rolloverCap'),
+    ...flag('proratedUpgrade'),
+    ...flag('downgradeClawback'),
+  };
+  entry.end();
+  return { policy };
 }
 
 function planPriceOf(entry: Entry | null): PlanPrice | null {

@@ -1,9 +1,20 @@
+import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
 import type { Position, RecordedEvent } from '#event-store/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { catalogStream, categoryOf, stripeEventStream } from '#kernel/stream-name.js';
+import {
+  accountStream,
+  catalogStream,
+  categoryOf,
+  DEFAULT_UNIT,
+  paymentStream,
+  stripeEventStream,
+} from '#kernel/stream-name.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
+import { settlementOf } from '#ledger/payment-settlement.js';
+import type { Settlement } from '#ledger/payment-settlement.js';
+import type { PaymentCommand, PaymentEvent, PaymentState } from '#ledger/payment.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
 import { stripeCustomerOf, translate } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
@@ -136,7 +147,7 @@ export class Inbox {
           (await refusalOf(this.#handlers.customer.execute({ ...request, command: fact.command })))?.rejected ?? null
         );
       case 'payment':
-        return refusalOf(this.#handlers.payment.execute({ ...request, command: fact.command }));
+        return this.#pay(event, { ...request, command: fact.command });
       case 'invoice':
         return refusalOf(this.#handlers.invoice.execute({ ...request, command: fact.command }));
       case 'subscription':
@@ -144,10 +155,39 @@ export class Inbox {
     }
   }
 
+  /**
+   * Records a fact of a payment and what follows: claims go to whoever can act on them, as soon as both are known. Repeated as
+   * often as the fact is; the newest version of the claims counts wherever they arrive.
+   */
+  async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<string | null> {
+    const outcome = await this.#handlers.payment.execute(request);
+    const refusal = await refusalOf(Promise.resolve(outcome));
+    if (refusal !== null) return refusal;
+    const settlement = settlementIn(outcome);
+    if (settlement === null) return null;
+    const { version, claims } = settlement;
+    const repeatable = { key: null, ...requestBy(event) };
+    if (settlement.to === 'invoice') {
+      const { from, invoiceId: paymentId } = settlement;
+      const command = { type: 'TakeOverClaims', paymentId, from, version, claims } as const;
+      return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
+    }
+    const { customerId, paymentReference, paid } = settlement;
+    const command = { type: 'SettlePayment', paymentReference, version, paid, claims } as const;
+    const stream = accountStream(customerId, DEFAULT_UNIT);
+    return (await refusalOf(this.#handlers.account.execute({ stream, command, ...repeatable })))?.rejected ?? null;
+  }
+
   async #record(event: ReceivedStripeEvent, command: StripeEventCommand, key: string | null): Promise<void> {
     const stream = stripeEventStream(event.stripeEventId);
     await refusalOf(this.#handlers.stripeEvent.execute({ stream, key, command, ...requestBy(event) }));
   }
+}
+
+/** What is claimed of the payment after the command; null when nothing is, or nobody could act on it yet. */
+function settlementIn(outcome: CommandOutcome<PaymentEvent, PaymentState, never>): Settlement | null {
+  if (outcome.kind === 'unchanged') return settlementOf(outcome.state);
+  return outcome.kind === 'recorded' ? (outcome.events.at(-1)?.event.settlement ?? null) : null;
 }
 
 const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>

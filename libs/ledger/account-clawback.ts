@@ -1,12 +1,14 @@
 import { assert } from '#kernel/assert.js';
 import { MAX_AMOUNT, proportion } from '#kernel/amount.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import type { Slice } from './account-events.js';
 import { forgiveDebt } from './account-debt.js';
 import type { Recording } from './account-recording.js';
 import { costOf, sameCause, type Debt, type Grant, type Revocation } from './account-state.js';
 import { letTimePass } from './account-time.js';
 
 type Revoke = Extract<AccountCommand, { type: 'RevokeCredits' }>;
+type TakeUnspent = Extract<AccountCommand, { type: 'TakeUnspent' }>;
 type Reinstate = Extract<AccountCommand, { type: 'ReinstateCredits' }>;
 
 /** What of a grant can still be asked back. */
@@ -47,6 +49,32 @@ export function revokeCredits(recording: Recording, command: Revoke): AccountRef
       cause: { ...command.cause, grantId: grant.id },
     });
   }
+  return null;
+}
+
+/** Takes back what a smaller plan no longer includes, as far as it is unspent. */
+export function takeUnspent(recording: Recording, { endsAt, amount, cause }: TakeUnspent): AccountRefusal | null {
+  let missing = amount;
+  const allocations: Slice[] = [];
+  for (const grant of recording.state.spendable) {
+    if (missing === 0) break;
+    if (grant.source !== 'subscription' || grant.expiresAt !== endsAt) continue;
+    const taken = Math.min(missing, grant.free);
+    allocations.push({ grantId: grant.id, source: grant.source, amount: taken, cost: costOf(grant, taken) });
+    missing -= taken;
+  }
+  if (allocations.length === 0) return null;
+  recording.record({
+    type: 'CreditsRevoked',
+    revocationId: recording.newId('rvk'),
+    amount: amount - missing,
+    allocations,
+    scheduled: 0,
+    writtenOff: 0,
+    grantId: null,
+    cause,
+    reason: null,
+  });
   return null;
 }
 

@@ -1,6 +1,7 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
+import type { Claim } from './payment-claims.js';
 import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Source, Usage } from './account-events.js';
 
 type Told = { readonly description: string | null; readonly metadata: Json };
@@ -18,6 +19,8 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
+      /** Also grants again what expired unused of the subscription's period that ended at `endedAt`, at most `cap`. */
+      readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
     })
   | (Told & {
       readonly type: 'ConsumeCredits';
@@ -51,6 +54,24 @@ export type AccountCommand =
       readonly grantId: string;
       readonly amount: Amount;
       readonly cause: RevocationCause;
+    }
+  /** Takes unspent credits of the subscription's grants that end at `endsAt`; never more than there are, never as debt. */
+  | {
+      readonly type: 'TakeUnspent';
+      readonly endsAt: Instant;
+      readonly amount: Amount;
+      readonly cause: RevocationCause;
+    }
+  /**
+   * All that is claimed of a payment (refunds, disputes), of which `paid` minor units came in: its grants follow. The newest
+   * version counts, whatever order they come in; the same version again changes nothing.
+   */
+  | {
+      readonly type: 'SettlePayment';
+      readonly paymentReference: string;
+      readonly version: number;
+      readonly paid: number;
+      readonly claims: readonly Claim[];
     }
   /** Records what time alone has done by now: activations, expiries, holds timed out. */
   | { readonly type: 'RecordDue' }

@@ -2,6 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
+import type { Claim } from './payment-claims.js';
 
 export const sources = [
   'purchase',
@@ -48,7 +49,10 @@ export type Usage = { readonly creditEvent: string; readonly quantity: number };
 type Told = { readonly description: string | null; readonly metadata: Json };
 
 /** What took credits away by decision: a refund or dispute, or an operator. */
-export type RevocationCause = { readonly kind: 'refund' | 'dispute' | 'adjustment' | 'operator'; readonly id: string };
+export type RevocationCause = {
+  readonly kind: 'refund' | 'dispute' | 'adjustment' | 'operator' | 'downgrade';
+  readonly id: string;
+};
 
 type Facts = {
   AccountOpened: { readonly customerId: string; readonly unit: string };
@@ -165,6 +169,13 @@ type Facts = {
     readonly restored: readonly Slice[];
     readonly cause: { readonly kind: 'reversal' | RevocationCause['kind']; readonly id: string };
   };
+  /** What is claimed of a payment now: `version` says which telling is newer. What it changes of its grants follows. */
+  PaymentClaimed: {
+    readonly paymentReference: string;
+    readonly version: number;
+    readonly paid: number;
+    readonly claims: readonly Claim[];
+  };
   BurnOrderChanged: { readonly settings: Settings };
   OverdraftLimitChanged: { readonly settings: Settings };
   DebtPolicyChanged: { readonly settings: Settings };
@@ -228,6 +239,7 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
       return { available: total(fact.restored), held: 0, debt: -fact.amount };
     case 'AccountOpened':
     case 'HoldExtended':
+    case 'PaymentClaimed':
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -5,6 +5,8 @@ import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { Source } from './account-events.js';
 import { repayDebt } from './account-debt.js';
 import { chooseSlices } from './account-burn-order.js';
+import { settleNewGrant } from './account-claims.js';
+import { openAccount } from './account-opening.js';
 import { costOf, grantOf } from './account-state.js';
 import type { Recording } from './account-recording.js';
 
@@ -28,7 +30,24 @@ export function grantCredits(recording: Recording, command: Grant): AccountRefus
   const effectiveAt = command.effectiveAt ?? at;
   if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
   if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
-  return recordGrant(recording, { ...command, effectiveAt }, null);
+  const unspent = command.rollover === undefined ? 0 : unspentUpTo(recording, command.rollover);
+  const refusal = recordGrant(recording, { ...command, effectiveAt }, null);
+  if (refusal !== null || unspent === 0) return refusal;
+  // Worth nothing any more: the money of the ended period is accounted for as its credits' expiry.
+  return recordGrant(
+    recording,
+    { ...command, amount: unspent, effectiveAt, costBasis: null, paymentReference: null, description: 'rolled over' },
+    null,
+  );
+}
+
+/** What expired unused of the subscription's period that ended, up to the cap. */
+function unspentUpTo(recording: Recording, { cap, endedAt }: { cap: Amount; endedAt: Instant }): Amount {
+  let unspent = 0;
+  for (const grant of recording.state.grants.values()) {
+    if (grant.source === 'subscription' && grant.expiresAt === endedAt) unspent += grant.expired;
+  }
+  return Math.min(cap, unspent);
 }
 
 function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' | null): AccountRefusal | null {
@@ -51,13 +70,8 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
   });
   const { state, moment } = recording;
   if (state.owed.length > 0 && grant.effectiveAt <= moment.at) repayDebt(recording, grantOf(state, grantId), moment.at);
+  settleNewGrant(recording, grant.paymentReference, grantId);
   return null;
-}
-
-/** An account opens by itself with the first thing that is recorded in it. */
-export function openAccount(recording: Recording): void {
-  const { state } = recording;
-  if (!state.opened) recording.record({ type: 'AccountOpened', customerId: state.customerId, unit: state.unit });
 }
 
 /** An operator's correction: a grant that never expires, or credits taken away in burn order, never below zero. */

@@ -5,7 +5,7 @@ import { burnOrderOf, chooseSlices } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { HeldSlice, Slice } from './account-events.js';
 import type { Recording } from './account-recording.js';
-import { costOf, grantOf, type Hold } from './account-state.js';
+import { costOf, grantOf, NO_TIMEOUT, type Hold } from './account-state.js';
 import { letTimePass } from './account-time.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
@@ -33,7 +33,8 @@ export const revisionOfHold = (command: HoldCommand): number | null => revisionI
 
 function openHold(recording: Recording, command: HoldCommand): Hold | AccountRefusal {
   const hold = recording.state.holds.get(command.holdId);
-  if (hold !== undefined) return hold;
+  // What a refund or dispute reserves is not the callers' to settle.
+  if (hold !== undefined && hold.expiresAt !== NO_TIMEOUT) return hold;
   const { past } = recording.moment;
   const timedOutJustNow = recording.before.holds.get(command.holdId) !== undefined;
   const wasPlaced = timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId);

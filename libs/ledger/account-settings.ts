@@ -1,6 +1,6 @@
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { Settings } from './account-events.js';
-import { openAccount } from './account-granting.js';
+import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;

@@ -16,6 +16,7 @@ import {
   type Due,
   type Grant,
   type Hold,
+  type PaymentClaims,
 } from './account-state.js';
 
 /** What a snapshot keeps; all else follows from it. */
@@ -28,11 +29,12 @@ type Kept = {
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
   readonly debts: readonly Debt[];
+  readonly claims: readonly (readonly [string, PaymentClaims])[];
   readonly reversed: readonly (readonly [number, Amount])[];
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 export function encodeAccount(state: AccountState): Json {
   const { opened, settings, balance, lastAt, granted } = state;
@@ -45,6 +47,7 @@ export function encodeAccount(state: AccountState): Json {
     grants: [...state.grants.values()],
     holds: [...state.holds.values()],
     debts: [...state.debts.values()],
+    claims: [...state.claims.entries()],
     reversed: [...state.reversed.entries()],
   };
   return kept as unknown as Json;
@@ -65,6 +68,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     holds: LayeredMap.from(kept.holds.map((hold) => [hold.id, hold] as const)),
     debts: LayeredMap.from(kept.debts.map((debt) => [debt.id, debt] as const)),
     owed: kept.debts.filter((debt) => debt.outstanding > 0).sort(compareDebts),
+    claims: LayeredMap.from(kept.claims),
     reversed: LayeredMap.from(kept.reversed),
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };

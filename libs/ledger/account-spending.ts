@@ -4,7 +4,7 @@ import { burnOrderOf, chooseSlices } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { forgiveDebt, partOfCost } from './account-debt.js';
 import type { AccountEvent, Slice } from './account-events.js';
-import { openAccount } from './account-granting.js';
+import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
 import { costOf, type AccountState, type Debt } from './account-state.js';
 import { letTimePass } from './account-time.js';

@@ -15,6 +15,7 @@ import {
   type Slice,
   type Source,
 } from './account-events.js';
+import type { Claim } from './payment-claims.js';
 import { insertSorted, removeSorted } from './sorted.js';
 
 /**
@@ -49,6 +50,16 @@ export type Grant = {
 
 /** `cost`: the minor units of the cost basis that went with the credits. */
 export type Revocation = { readonly cause: RevocationCause; readonly amount: Amount; readonly cost: number };
+
+/** The time-out of what claims reserve: none that will come. Callers' holds end within days. */
+export const NO_TIMEOUT: Instant = '9999-12-31T23:59:59.999Z';
+
+/** What is claimed of a payment of `paid` minor units, as told last. */
+export type PaymentClaims = {
+  readonly version: number;
+  readonly paid: number;
+  readonly claims: readonly Claim[];
+};
 
 export type Hold = {
   readonly id: string;
@@ -94,6 +105,8 @@ export type AccountState = {
   debts: LayeredMap<string, Debt>;
   /** Debts with something outstanding, oldest first. */
   owed: readonly Debt[];
+  /** By payment reference; of payments that something is or was claimed of. */
+  claims: LayeredMap<string, PaymentClaims>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
   /** What time will do, soonest first. */
@@ -123,6 +136,7 @@ export function initialAccount(stream: StreamName): AccountState {
     holds: LayeredMap.empty(),
     debts: LayeredMap.empty(),
     owed: [],
+    claims: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
     timeline: [],
   };
@@ -133,6 +147,7 @@ export const forkAccount = (state: AccountState): AccountState => ({
   grants: state.grants.fork(),
   holds: state.holds.fork(),
   debts: state.debts.fork(),
+  claims: state.claims.fork(),
   reversed: state.reversed.fork(),
 });
 
@@ -141,6 +156,7 @@ export const mergeAccount = (fork: AccountState): AccountState => ({
   grants: fork.grants.merge(),
   holds: fork.holds.merge(),
   debts: fork.debts.merge(),
+  claims: fork.claims.merge(),
   reversed: fork.reversed.merge(),
 });
 
@@ -332,6 +348,9 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
     case 'DebtRepaid':
     case 'DebtForgiven':
       return evolveDebts(state, event, revision);
+    case 'PaymentClaimed':
+      state.claims.set(event.paymentReference, { version: event.version, paid: event.paid, claims: event.claims });
+      return state;
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -1,7 +1,8 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider, Moment } from '#kernel/decider.js';
 import { adjustCredits, grantCredits } from './account-granting.js';
-import { reinstateCredits, revokeCredits } from './account-clawback.js';
+import { reinstateCredits, revokeCredits, takeUnspent } from './account-clawback.js';
+import { settlePayment } from './account-claims.js';
 import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './account-holds.js';
 import { changeSettings, changeStatus } from './account-settings.js';
 import { consumeCredits, reverseConsumption, revisionToReverse } from './account-spending.js';
@@ -19,6 +20,8 @@ const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RecordDue',
   'RevokeCredits',
   'ReinstateCredits',
+  'SettlePayment',
+  'TakeUnspent',
   'CloseAccount',
 ];
 
@@ -57,6 +60,10 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return revokeCredits(recording, command);
     case 'ReinstateCredits':
       return reinstateCredits(recording, command);
+    case 'TakeUnspent':
+      return takeUnspent(recording, command);
+    case 'SettlePayment':
+      return settlePayment(recording, command);
     case 'RecordDue':
       return null;
     case 'ChangeSettings':

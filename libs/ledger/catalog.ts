@@ -7,6 +7,18 @@ import { canonicalJson } from '#kernel/json.js';
 import type { Json } from '#kernel/json.js';
 
 export type PlanPrice = { readonly money: Money; readonly stripePriceId: string | null };
+/** What a plan gives beyond its paid months. Left out means the default. */
+export type PlanPolicy = {
+  /** Granted when a trial starts, for each seat; default 0. */
+  readonly trialCredits?: number;
+  /** How much of a month's unspent credits goes on into the next; default 0. */
+  readonly rolloverCap?: number;
+  /** A change to more within a period grants the difference for the rest of it; default true. */
+  readonly proratedUpgrade?: boolean;
+  /** A change to less takes back what is unspent of the difference; default false. */
+  readonly downgradeClawback?: boolean;
+};
+
 export type Plan = {
   readonly id: string;
   readonly name: string;
@@ -20,6 +32,7 @@ export type Plan = {
   readonly trialDays: number | null;
   readonly features: readonly string[];
   readonly limits: { readonly [name: string]: number };
+  readonly policy?: PlanPolicy;
 };
 export type CreditProduct = {
   readonly id: string;
@@ -181,6 +194,12 @@ export function priceOf(state: CatalogState, creditEventId: string, quantity: nu
   if (known === undefined) return { rejected: 'credit_event_unknown' };
   if (!known.active) return { rejected: 'credit_event_disabled' };
   return price(known.item.price, quantity) ?? { rejected: 'price_out_of_range' };
+}
+
+/** The plan that customers without a subscription are on: the first free one on sale; null when there is none. */
+export function freePlanOf(state: CatalogState): Plan | null {
+  for (const { item, active } of state.plans.values()) if (active && item.free) return item;
+  return null;
 }
 
 /** The plan that a Stripe price belongs to, and the interval it bills; retired plans included; null when none has it. */

@@ -1,12 +1,21 @@
+import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
+import { canonicalJson } from '#kernel/json.js';
+import type { Json } from '#kernel/json.js';
+import { NO_MONEY_BACK, withChargeRefunds, withCreditNote, withDispute, withRefund } from './payment-claims.js';
+import type { ChargeRefunds, Claim, CreditNoteFact, DisputeFact, MoneyBack, RefundFact } from './payment-claims.js';
+import { paymentRecordOf } from './payment-record.js';
+import type { PaymentRecord } from './payment-record.js';
+import { settlementOf } from './payment-settlement.js';
+import type { Settlement } from './payment-settlement.js';
 
 /** Money that came in. `paymentId` is the payment intent's id, else the session's or the invoice's. */
 export type PaymentFacts = {
   readonly paymentId: string;
   readonly customerId: string;
-  readonly kind: 'top_up' | 'subscription';
+  readonly kind: 'top_up' | 'subscription' | 'upgrade' | 'downgrade';
   readonly money: Money;
   readonly paidAt: Instant;
   readonly paymentIntentId: string | null;
@@ -14,29 +23,228 @@ export type PaymentFacts = {
   readonly sessionId: string | null;
 };
 
-export type PaymentCommand = { readonly type: 'RecordPayment' } & PaymentFacts;
+/** How far an attempt to pay has come. */
+export type Attempt = {
+  readonly status: 'processing' | 'failed' | 'canceled' | 'succeeded';
+  readonly customerId: string | null;
+  readonly money: Money;
+  readonly failureReason: string | null;
+  readonly at: Instant;
+};
 
-export type PaymentEvent = { readonly type: 'PaymentSucceeded'; readonly at: Instant } & PaymentFacts;
+/** What was paid with. */
+export type Method = {
+  readonly chargeId: string;
+  readonly type: string;
+  readonly brand: string | null;
+  readonly last4: string | null;
+};
 
-export type PaymentState = { readonly payment: PaymentFacts | null };
+export type PaymentCommand =
+  | ({ readonly type: 'RecordPayment' } & PaymentFacts)
+  | { readonly type: 'RecordAttempt'; readonly paymentId: string; readonly attempt: Attempt }
+  | { readonly type: 'RecordMethod'; readonly paymentId: string; readonly method: Method }
+  | { readonly type: 'RecordRefund'; readonly paymentId: string; readonly refund: RefundFact }
+  | { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds }
+  | { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact }
+  | { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact }
+  /** The money of this payment paid an invoice: what is claimed of it is claimed of the invoice's payment. */
+  | { readonly type: 'LinkInvoice'; readonly paymentId: string; readonly invoiceId: string }
+  /** What is claimed of another payment, whose money paid this one's invoice. The newest version counts. */
+  | {
+      readonly type: 'TakeOverClaims';
+      readonly paymentId: string;
+      readonly from: string;
+      readonly version: number;
+      readonly claims: readonly Claim[];
+    };
 
-const initial: PaymentState = { payment: null };
+type Told = {
+  readonly at: Instant;
+  readonly paymentId: string;
+  /** The payment as it is after the event; left out where the event says it all. */
+  readonly record?: PaymentRecord;
+  /** Left out where nothing is claimed. */
+  readonly settlement?: Settlement;
+};
 
-const evolve = (_state: PaymentState, event: PaymentEvent): PaymentState => ({ payment: event });
+export type PaymentEvent =
+  | (Told & PaymentFacts & { readonly type: 'PaymentSucceeded' })
+  | (Told & { readonly type: 'PaymentFailed'; readonly attempt: Attempt })
+  | (Told & { readonly type: 'PaymentProgressed'; readonly attempt: Attempt })
+  | (Told & { readonly type: 'PaymentMethodSeen'; readonly method: Method })
+  | (Told & { readonly type: 'PaymentRefunded'; readonly refund: RefundFact })
+  | (Told & { readonly type: 'RefundFailed'; readonly refund: RefundFact })
+  | (Told & { readonly type: 'ChargeRefunded'; readonly charge: ChargeRefunds })
+  | (Told & { readonly type: 'DisputeOpened'; readonly dispute: DisputeFact })
+  | (Told & { readonly type: 'DisputeWon'; readonly dispute: DisputeFact })
+  | (Told & { readonly type: 'DisputeLost'; readonly dispute: DisputeFact })
+  | (Told & { readonly type: 'PaymentCredited'; readonly creditNote: CreditNoteFact })
+  | (Told & { readonly type: 'PaymentLinked'; readonly invoiceId: string })
+  | (Told & {
+      readonly type: 'ClaimsTakenOver';
+      readonly from: string;
+      readonly version: number;
+      readonly claims: readonly Claim[];
+    });
 
-function decide(state: PaymentState, command: PaymentCommand, at: Instant): readonly PaymentEvent[] {
-  if (state.payment !== null) return [];
-  const { paymentId, customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId } = command;
+type Linked = { readonly from: string; readonly version: number; readonly claims: readonly Claim[] };
+
+export type PaymentState = {
+  /** The revision of the newest event; -1 before the first. */
+  readonly version: number;
+  readonly paymentId: string;
+  readonly payment: PaymentFacts | null;
+  readonly attempt: Attempt | null;
+  readonly method: Method | null;
+  /** The invoice that this payment's money paid, where that one's payment is recorded under its own id. */
+  readonly invoiceId: string | null;
+  readonly moneyBack: MoneyBack;
+  readonly linked: readonly Linked[];
+};
+
+const initial: PaymentState = {
+  version: -1,
+  paymentId: '',
+  payment: null,
+  attempt: null,
+  method: null,
+  invoiceId: null,
+  moneyBack: NO_MONEY_BACK,
+  linked: [],
+};
+
+const attemptRank = { processing: 0, failed: 1, canceled: 2, succeeded: 3 } as const;
+
+/** The attempt that came further; of two alike the later one, so that the order of telling does not matter. */
+function further(a: Attempt | null, b: Attempt): Attempt {
+  if (a === null) return b;
+  const [first, second] = [a, b].map(
+    (each) => `${String(attemptRank[each.status])} ${each.at} ${each.failureReason ?? ''}`,
+  );
+  const customerId = a.customerId ?? b.customerId;
+  return { ...((second ?? '') > (first ?? '') ? b : a), customerId };
+}
+
+function laterMethod(a: Method | null, b: Method): Method {
+  return a === null || b.chargeId > a.chargeId ? b : a;
+}
+
+/** The state with a fact in it; the same object when the fact says nothing new. */
+function learned(state: PaymentState, event: PaymentEvent): PaymentState {
+  const back = (moneyBack: Partial<MoneyBack>): PaymentState => {
+    const changed = (Object.keys(moneyBack) as (keyof MoneyBack)[]).some(
+      (key) => moneyBack[key] !== state.moneyBack[key],
+    );
+    return changed ? { ...state, moneyBack: { ...state.moneyBack, ...moneyBack } } : state;
+  };
+  switch (event.type) {
+    case 'PaymentSucceeded':
+      return state.payment === null ? { ...state, payment: event } : state;
+    case 'PaymentFailed':
+    case 'PaymentProgressed': {
+      const attempt = further(state.attempt, event.attempt);
+      return equal(attempt, state.attempt) ? state : { ...state, attempt };
+    }
+    case 'PaymentMethodSeen': {
+      const method = laterMethod(state.method, event.method);
+      return method === state.method || equal(method, state.method) ? state : { ...state, method };
+    }
+    case 'PaymentRefunded':
+    case 'RefundFailed':
+      return back({ refunds: withRefund(state.moneyBack.refunds, event.refund) });
+    case 'ChargeRefunded':
+      return back({ chargeRefunds: withChargeRefunds(state.moneyBack.chargeRefunds, event.charge) });
+    case 'DisputeOpened':
+    case 'DisputeWon':
+    case 'DisputeLost':
+      return back({ disputes: withDispute(state.moneyBack.disputes, event.dispute) });
+    case 'PaymentCredited':
+      return back({ creditNotes: withCreditNote(state.moneyBack.creditNotes, event.creditNote) });
+    case 'PaymentLinked':
+      return state.invoiceId === null ? { ...state, invoiceId: event.invoiceId } : state;
+    case 'ClaimsTakenOver': {
+      const { from, version, claims } = event;
+      const before = state.linked.find((linked) => linked.from === from);
+      if (before !== undefined && before.version >= version) return state;
+      return { ...state, linked: [...state.linked.filter((linked) => linked !== before), { from, version, claims }] };
+    }
+    default:
+      return assertNever(event);
+  }
+}
+
+const equal = (a: unknown, b: unknown): boolean => canonicalJson(a as Json) === canonicalJson(b as Json);
+
+const evolve = (state: PaymentState, event: PaymentEvent, revision: number): PaymentState => ({
+  ...learned(state, event),
+  paymentId: event.paymentId,
+  version: revision,
+});
+
+function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
+  const { paymentId } = command;
+  switch (command.type) {
+    case 'RecordPayment': {
+      const { customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId } = command;
+      const facts = { paymentId, customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId };
+      return { type: 'PaymentSucceeded', at, ...facts };
+    }
+    case 'RecordAttempt': {
+      const type = command.attempt.status === 'failed' ? 'PaymentFailed' : 'PaymentProgressed';
+      return { type, at, paymentId, attempt: command.attempt };
+    }
+    case 'RecordMethod':
+      return { type: 'PaymentMethodSeen', at, paymentId, method: command.method };
+    case 'RecordRefund': {
+      const type = command.refund.status === 'failed' ? 'RefundFailed' : 'PaymentRefunded';
+      return { type, at, paymentId, refund: command.refund };
+    }
+    case 'RecordChargeRefunds':
+      return { type: 'ChargeRefunded', at, paymentId, charge: command.charge };
+    case 'RecordDispute': {
+      const { status } = command.dispute;
+      const type = status === 'lost' ? 'DisputeLost' : status === 'won' ? 'DisputeWon' : 'DisputeOpened';
+      return { type, at, paymentId, dispute: command.dispute };
+    }
+    case 'RecordCreditNote':
+      return { type: 'PaymentCredited', at, paymentId, creditNote: command.creditNote };
+    case 'LinkInvoice':
+      return { type: 'PaymentLinked', at, paymentId, invoiceId: command.invoiceId };
+    case 'TakeOverClaims': {
+      const { from, version, claims } = command;
+      return { type: 'ClaimsTakenOver', at, paymentId, from, version, claims };
+    }
+    default:
+      return assertNever(command);
+  }
+}
+
+function decide(state: PaymentState, command: PaymentCommand, at: Instant, revision: number): readonly PaymentEvent[] {
+  const fact = factOf(command, at);
+  if (learned(state, fact) === state) return [];
+  const after = evolve(state, fact, revision);
+  const settlement = settlementOf(after);
+  const plain = state === initial && fact.type === 'PaymentSucceeded';
   return [
-    { type: 'PaymentSucceeded', at, paymentId, customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId },
+    {
+      ...fact,
+      ...(plain ? {} : { record: paymentRecordOf(after) }),
+      ...(settlement === null ? {} : { settlement }),
+    },
   ];
 }
 
+/** The rules of a payment: a set of facts that only grows, so that any order of telling ends in the same state. */
 export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, never> = {
   category: 'payment',
   initial: () => initial,
-  decide: (state, command, moment) => decide(state, command, moment.at),
+  decide: (state, command, moment) => decide(state, command, moment.at, moment.revision),
   evolve,
   fork: (state) => state,
   merge: (fork) => fork,
 };
+
+/** The record that an event leaves, for read models: an event without one is the first and says it all. */
+export const recordAfter = (event: PaymentEvent): PaymentRecord =>
+  event.record ?? paymentRecordOf(evolve(initial, event, 0));

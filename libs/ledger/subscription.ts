@@ -2,6 +2,13 @@ import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
+import { changesBetween, observationOf, unpaidSince, withObservation } from './subscription-standing.js';
+import type {
+  Observation,
+  SubscriptionChange,
+  SubscriptionSnapshot,
+  SubscriptionStanding,
+} from './subscription-standing.js';
 
 type Of = { readonly subscriptionId: string; readonly customerId: string };
 
@@ -22,13 +29,27 @@ export type PaidPeriod = {
 export type SubscriptionCommand =
   | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })
   /** Puts a customer on a plan that costs nothing. The caller has looked the plan up in the catalogue. */
-  | (Of & { readonly type: 'StartFreePlan'; readonly planId: string });
+  | (Of & { readonly type: 'StartFreePlan'; readonly planId: string })
+  /** Stripe showed the subscription; snapshots may come in any order and more than once. */
+  | { readonly type: 'ObserveSubscription'; readonly snapshot: SubscriptionSnapshot };
 
 export type SubscriptionEvent =
   | (Of & PaidPeriod & { readonly type: 'SubscriptionActivated'; readonly at: Instant; readonly invoiceId: string })
   | (Of & PaidPeriod & { readonly type: 'SubscriptionRenewed'; readonly at: Instant; readonly invoiceId: string })
   /** A plan without Stripe and without end: its credits come by the calendar month. */
-  | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string });
+  | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string })
+  | StandingEvent;
+
+/** `snapshot` is what was seen, `standing` how the subscription stands after it: that of a later snapshot, where one is known. */
+type Seen = Of & {
+  readonly at: Instant;
+  readonly snapshot: SubscriptionSnapshot;
+  readonly standing: SubscriptionStanding;
+};
+/** One event for each change; `SubscriptionObserved` where nothing but dates changed, or the snapshot came late. */
+export type StandingEvent = {
+  [Type in SubscriptionChange | 'SubscriptionObserved']: { readonly type: Type } & Seen;
+}[SubscriptionChange | 'SubscriptionObserved'];
 
 export type SubscriptionState = {
   readonly customerId: string | null;
@@ -36,9 +57,18 @@ export type SubscriptionState = {
   readonly freePlanId: string | null;
   /** The period that ends last, whatever order they were heard of. */
   readonly current: PaidPeriod | null;
+  /** As Stripe showed it last; null while it has not. */
+  readonly standing: SubscriptionStanding | null;
+  readonly observations: readonly Observation[];
 };
 
-const initial: SubscriptionState = { customerId: null, freePlanId: null, current: null };
+const initial: SubscriptionState = {
+  customerId: null,
+  freePlanId: null,
+  current: null,
+  standing: null,
+  observations: [],
+};
 
 /** The stream id of a customer's subscription to a free plan; there is one per customer. */
 export const freeSubscriptionId = (customerId: string): string => `free_${customerId}`;
@@ -52,19 +82,26 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
       const later = state.current === null || event.periodEnd > state.current.periodEnd;
       return { ...state, customerId: event.customerId, current: later ? event : state.current };
     }
-    default:
-      return assertNever(event);
+    default: {
+      const { customerId, snapshot, standing } = event;
+      const observations = withObservation(state.observations, observationOf(snapshot));
+      return { ...state, customerId, standing, observations };
+    }
   }
 }
 
 function decide(state: SubscriptionState, command: SubscriptionCommand, at: Instant): readonly SubscriptionEvent[] {
-  const { subscriptionId, customerId, planId } = command;
   switch (command.type) {
-    case 'StartFreePlan':
+    case 'ObserveSubscription':
+      return observe(state, command.snapshot, at);
+    case 'StartFreePlan': {
+      const { subscriptionId, customerId, planId } = command;
       return state.freePlanId === planId
         ? []
         : [{ type: 'SubscriptionStarted', at, subscriptionId, customerId, planId }];
+    }
     case 'RecordPaidPeriod': {
+      const { subscriptionId, customerId, planId } = command;
       const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId } = command;
       return [
         {
@@ -86,6 +123,18 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
     default:
       return assertNever(command);
   }
+}
+
+function observe(state: SubscriptionState, snapshot: SubscriptionSnapshot, at: Instant): readonly StandingEvent[] {
+  const observations = withObservation(state.observations, observationOf(snapshot));
+  if (observations === state.observations) return [];
+  const isNewest = observations.at(-1)?.key === observationOf(snapshot).key;
+  const newest = isNewest || state.standing === null ? snapshot : state.standing;
+  const standing = { ...newest, pastDueSince: unpaidSince(observations) };
+  const changes = isNewest ? changesBetween(state.standing, snapshot) : [];
+  const { subscriptionId, customerId } = snapshot;
+  const types: readonly StandingEvent['type'][] = changes.length === 0 ? ['SubscriptionObserved'] : changes;
+  return types.map((type) => ({ type, at, subscriptionId, customerId, snapshot, standing }));
 }
 
 export const subscriptionDecider: Decider<SubscriptionCommand, SubscriptionEvent, SubscriptionState, never> = {

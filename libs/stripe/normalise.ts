@@ -60,12 +60,12 @@ export type Invoice = {
 /** What was read, or which field made it unreadable. */
 export type Normalised<T> = { readonly ok: T } | { readonly unreadable: string };
 
-const unreadable = (field: string): { readonly unreadable: string } => ({
+export const unreadable = (field: string): { readonly unreadable: string } => ({
   unreadable: `${field} is missing or of another type`,
 });
 
 /** Only text counts: Stripe's metadata holds nothing else. */
-function metadataAt(fields: Fields | null, key: string): Metadata {
+export function metadataAt(fields: Fields | null, key: string): Metadata {
   const texts = Object.entries(objectAt(fields, key) ?? {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );

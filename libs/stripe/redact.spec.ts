@@ -8,7 +8,8 @@ test.each(stripeFixtures)('nothing of a person is left of %s', (name) => {
   for (const personal of ['jenny', 'Rosen', '4917', 'Linden', 'Berlin', '10117', 'DE123456789']) {
     expect(text.toLowerCase()).not.toContain(personal.toLowerCase());
   }
-  expect(text).toContain('cus_1');
+  expect(text).toMatch(/"object":"[a-z_.]+"/);
+  expect(text.length).toBeGreaterThan(200);
 });
 
 test('personal data is left out at any depth, also of metadata; ids, amounts, brand and last four digits stay', () => {

@@ -137,6 +137,7 @@ describe('a paid invoice of a subscription', () => {
         paid: { amount: 2320, currency: 'usd' },
       }),
       expect.objectContaining({ stream: 'payment-in_1', type: 'RecordPayment', paymentIntentId: 'pi_sub_1' }),
+      expect.objectContaining({ stream: 'payment-pi_sub_1', type: 'LinkInvoice', invoiceId: 'in_1' }),
     ]);
     expect(commandsOf('invoice.paid.acacia')).toEqual(now);
   });
@@ -162,12 +163,6 @@ describe('a paid invoice of a subscription', () => {
   });
 
   test.each([
-    [
-      'a proration',
-      { parent: { subscription_item_details: { subscription_item: 'si_1', proration: true } } },
-      'invoice.paid.endive',
-    ],
-    ['a proration of the old shape', { proration: true }, 'invoice.paid.acacia'],
     ['a trial', { amount: 0, discount_amounts: [] }, 'invoice.paid.endive'],
     [
       'a trial of an unknown price',
@@ -182,7 +177,7 @@ describe('a paid invoice of a subscription', () => {
     ],
   ] as const)('%s grants nothing but is recorded', (_what, change, shape) => {
     const commands = commandsOf(shape, line(change, shape));
-    expect(commands.map(({ type }) => type)).toEqual(['RecordInvoicePaid', 'RecordPayment']);
+    expect(commands.map(({ type }) => type)).toEqual(['RecordInvoicePaid', 'RecordPayment', 'LinkInvoice']);
   });
 
   test('paid by a coupon or a balance it still grants', () => {
@@ -202,12 +197,16 @@ describe('a paid invoice of a subscription', () => {
 
   test('without a subscription it is recorded only, unless its metadata sells credits', () => {
     const manual = { parent: null, metadata: { credits: '5' } };
-    expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual(['RecordInvoicePaid']);
+    expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual([
+      'RecordInvoicePaid',
+      'LinkInvoice',
+    ]);
     const sale = { parent: null, metadata: { credits: '5', top_up: 'true' } };
     expect(commandsOf('invoice.paid.endive', sale)).toMatchObject([
       { type: 'GrantCredits', amount: 5, key: 'invoice:in_1' },
       { type: 'RecordInvoicePaid' },
       { type: 'RecordPayment', kind: 'top_up' },
+      { type: 'LinkInvoice' },
     ]);
   });
 

@@ -3,15 +3,102 @@ import { idAt } from './json-fields.js';
 import { subjectOf } from './normalise.js';
 import { NOTHING, park } from './translation.js';
 import type { Lookups, Translate, Translation } from './translation.js';
-import { translateSession } from './translations/checkout-session.js';
+import { translateSession, translateSessionExpired, translateSessionFailed } from './translations/checkout-session.js';
+import {
+  translateInvoiceActionRequired,
+  translateInvoiceCreated,
+  translateInvoiceFinalized,
+  translateInvoicePaymentFailed,
+  translateInvoiceUncollectible,
+  translateInvoiceVoided,
+} from './translations/invoice-state.js';
 import { translateInvoicePaid } from './translations/invoice.js';
+import {
+  translateInvoicePayment,
+  translatePaymentCanceled,
+  translatePaymentFailed,
+  translatePaymentProcessing,
+  translatePaymentSucceeded,
+} from './translations/payment-intent.js';
+import {
+  translateCharge,
+  translateChargeRefunded,
+  translateCreditNote,
+  translateDispute,
+  translateRefund,
+} from './translations/refund.js';
+import {
+  translateCustomer,
+  translateSubscription,
+  translateSubscriptionCreated,
+  translateSubscriptionDeleted,
+} from './translations/subscription.js';
 
-/** Every type of Stripe event that means something to the ledger. Another type is one more line here and its function. */
-const translations: { readonly [stripeType: string]: Translate } = {
+/** The types of Stripe's events that the ledger answers for. One that is named here and not below does not compile. */
+type StripeType =
+  | `checkout.session.${'completed' | 'async_payment_succeeded' | 'async_payment_failed' | 'expired'}`
+  | `customer.${'created' | 'updated' | 'deleted'}`
+  | `customer.subscription.${'created' | 'updated' | 'deleted' | 'paused' | 'resumed' | 'trial_will_end'}`
+  | `customer.subscription.${'pending_update_applied' | 'pending_update_expired'}`
+  | `invoice.${'created' | 'finalized' | 'paid' | 'payment_succeeded' | 'payment_failed' | 'voided'}`
+  | `invoice.${'marked_uncollectible' | 'upcoming' | 'payment_action_required'}`
+  | 'invoice_payment.paid'
+  | `payment_intent.${'succeeded' | 'payment_failed' | 'canceled' | 'processing'}`
+  | `charge.${'succeeded' | 'refunded' | 'refund.updated'}`
+  | `refund.${'created' | 'updated' | 'failed'}`
+  | `charge.dispute.${'created' | 'updated' | 'closed' | 'funds_withdrawn' | 'funds_reinstated'}`
+  | `credit_note.${'created' | 'voided'}`;
+
+/** What is told better by another event: the reason stands beside each. */
+const nothing: Translate = () => NOTHING;
+
+/** Every type of Stripe event that means something to the ledger, with what it means. */
+const translations = {
   'checkout.session.completed': translateSession,
   'checkout.session.async_payment_succeeded': translateSession,
+  'checkout.session.async_payment_failed': translateSessionFailed,
+  'checkout.session.expired': translateSessionExpired,
+  'customer.created': translateCustomer,
+  'customer.updated': translateCustomer,
+  'customer.deleted': nothing, // the link stays: refunds and disputes still come for years
+  'customer.subscription.created': translateSubscriptionCreated,
+  'customer.subscription.updated': translateSubscription,
+  'customer.subscription.deleted': translateSubscriptionDeleted,
+  'customer.subscription.paused': translateSubscription,
+  'customer.subscription.resumed': translateSubscription,
+  'customer.subscription.trial_will_end': translateSubscription,
+  'customer.subscription.pending_update_applied': translateSubscription,
+  'customer.subscription.pending_update_expired': translateSubscription,
+  'invoice.created': translateInvoiceCreated,
+  'invoice.finalized': translateInvoiceFinalized,
   'invoice.paid': translateInvoicePaid,
-};
+  'invoice.payment_succeeded': nothing, // invoice.paid comes with it, and also for what was paid outside of Stripe
+  'invoice.payment_failed': translateInvoicePaymentFailed,
+  'invoice.payment_action_required': translateInvoiceActionRequired,
+  'invoice.voided': translateInvoiceVoided,
+  'invoice.marked_uncollectible': translateInvoiceUncollectible,
+  'invoice.upcoming': nothing, // a preview without an id; the subscription says when the next invoice comes
+  'invoice_payment.paid': translateInvoicePayment,
+  'payment_intent.succeeded': translatePaymentSucceeded,
+  'payment_intent.payment_failed': translatePaymentFailed,
+  'payment_intent.canceled': translatePaymentCanceled,
+  'payment_intent.processing': translatePaymentProcessing,
+  'charge.succeeded': translateCharge,
+  'charge.refunded': translateChargeRefunded,
+  'charge.refund.updated': translateRefund,
+  'refund.created': translateRefund,
+  'refund.updated': translateRefund,
+  'refund.failed': translateRefund,
+  'charge.dispute.created': translateDispute,
+  'charge.dispute.updated': translateDispute,
+  'charge.dispute.closed': translateDispute,
+  'charge.dispute.funds_withdrawn': translateDispute,
+  'charge.dispute.funds_reinstated': translateDispute,
+  'credit_note.created': translateCreditNote,
+  'credit_note.voided': translateCreditNote,
+} as const satisfies Record<StripeType, Translate>;
+
+const isTranslated = (type: string): type is StripeType => Object.hasOwn(translations, type);
 
 /** The types that the webhook endpoint must be subscribed to. */
 export const translatedTypes: readonly string[] = Object.keys(translations);
@@ -21,13 +108,13 @@ export const translatedTypes: readonly string[] = Object.keys(translations);
  * reason to park it.
  */
 export function translate(event: ReceivedStripeEvent, lookups: Lookups): Translation {
-  const translation = Object.hasOwn(translations, event.stripeType) ? translations[event.stripeType] : undefined;
-  if (translation === undefined) return NOTHING;
+  const { stripeType } = event;
+  if (!isTranslated(stripeType)) return NOTHING;
   if (event.livemode !== lookups.livemode) {
     const [theirs, ours] = event.livemode ? ['live', 'test'] : ['test', 'live'];
     return park('wrong_mode', null, `the event is of ${theirs} mode, this installation of ${ours} mode`);
   }
-  return translation(event, lookups);
+  return translations[stripeType](event, lookups);
 }
 
 /** The Stripe customer that the event's object names: its link, if there is one, must be among the lookups. */

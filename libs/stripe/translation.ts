@@ -1,6 +1,6 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { isCustomerId } from '#kernel/stream-name.js';
+import { isCustomerId, paymentStream } from '#kernel/stream-name.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { CatalogState } from '#ledger/catalog.js';
@@ -47,6 +47,20 @@ export const park = (code: ParkReason['code'], subject: string | null, detail: s
   kind: 'park',
   reason: { code, subject, detail },
 });
+
+/** The key of what one Stripe event tells about a thing that other events tell about, too. */
+export const tellingKey = ({ stripeEventId }: ReceivedStripeEvent): string => `event:${stripeEventId}`;
+
+/** Our customer of a Stripe customer; null when there is none. */
+export const customerOf = (lookups: Lookups, stripeCustomerId: string | null): string | null =>
+  stripeCustomerId === null ? null : (lookups.customerOfStripe.get(stripeCustomerId) ?? null);
+
+/** Tells a payment which invoice its money paid, if it is known. */
+export function linkInvoice(paymentId: string, invoiceId: string | null): readonly FactCommand[] {
+  if (invoiceId === null) return [];
+  const command = { type: 'LinkInvoice', paymentId, invoiceId } as const;
+  return [{ to: 'payment', stream: paymentStream(paymentId), key: `invoice:${invoiceId}`, command }];
+}
 
 /** The first customer id among what the caller put into Stripe's objects; null when there is none that could be one. */
 export const namedCustomer = (...candidates: readonly (string | null | undefined)[]): string | null =>

@@ -5,7 +5,7 @@ import { accountStream, customerStream, DEFAULT_UNIT, paymentStream } from '#ker
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
-import { commands, namedCustomer, park, soldCredits } from '../translation.js';
+import { commands, customerOf, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
 import type { FactCommand, Translate, Translation } from '../translation.js';
 
 const DAY_MS = 86_400_000;
@@ -25,7 +25,7 @@ export const translateSession: Translate = (event, lookups) => {
   if (session.paymentStatus !== 'paid' && session.paymentStatus !== 'no_payment_required') {
     return park('unknown_shape', session.id, 'payment_status is none that is known');
   }
-  const customerId = named ?? lookups.customerOfStripe.get(session.stripeCustomerId ?? '') ?? null;
+  const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
   if (customerId === null) {
     return park(
       'unknown_customer',
@@ -62,6 +62,35 @@ export const translateSession: Translate = (event, lookups) => {
     ...links,
   );
 };
+
+/**
+ * `checkout.session.async_payment_failed` and `.expired`: links the customer, and records what became of the payment where there
+ * is one. Nothing was granted before.
+ */
+const translateUnpaid =
+  (status: 'failed' | 'canceled'): Translate =>
+  (event, lookups) => {
+    const read = normaliseSession(subjectOf(event.payload));
+    if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+    const session = read.ok;
+    const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
+    const links = linkTo(session, named);
+    const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
+    const { amount, paymentIntentId } = session;
+    if (customerId === null || amount === null || paymentIntentId === null) return commands(...links);
+    const paid = moneyOf(session);
+    if ('kind' in paid) return paid;
+    const attempt = { status, customerId, money: paid.total, failureReason: null, at: event.created };
+    return commands(...links, {
+      to: 'payment',
+      stream: paymentStream(paymentIntentId),
+      key: tellingKey(event),
+      command: { type: 'RecordAttempt', paymentId: paymentIntentId, attempt },
+    });
+  };
+
+export const translateSessionFailed = translateUnpaid('failed');
+export const translateSessionExpired = translateUnpaid('canceled');
 
 const keyOf = (session: Session): string => `session:${session.id}`;
 

@@ -1,21 +1,23 @@
 import { isAmount } from '#kernel/amount.js';
-import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
 import { allotmentKey, dripKey, periodName } from '#ledger/allowance-keys.js';
 import { planOfStripePrice } from '#ledger/catalog.js';
 import type { Plan } from '#ledger/catalog.js';
+import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseInvoice, subjectOf } from '../normalise.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
-import { commands, namedCustomer, park, soldCredits } from '../translation.js';
+import { normaliseInvoiceState } from '../normalise-invoice-state.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+import { costOf, netOf, prorations } from './proration.js';
 
 /**
  * `invoice.paid`, the only money-in of subscriptions. Each line of a plan grants what its price stands for in the catalogue, once
  * for each subscription item and start of period, so an invoice that Stripe issues again grants nothing again. Prorations
- * grant nothing. An invoice without subscription is recorded only, unless its metadata says `top_up: true`.
+ * grant or take the difference by the plan's policy. An invoice without subscription is recorded only, unless its metadata says `top_up: true`.
  */
 export const translateInvoicePaid: Translate = (event, lookups) => {
   const read = normaliseInvoice(subjectOf(event.payload), event.created);
@@ -28,8 +30,7 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     return park('unknown_shape', invoice.id, 'the invoice has more lines than the webhook holds');
   const customerId =
     namedCustomer(invoice.subscriptionMetadata['customer_id'], invoice.metadata['customer_id']) ??
-    lookups.customerOfStripe.get(invoice.stripeCustomerId ?? '') ??
-    null;
+    customerOf(lookups, invoice.stripeCustomerId);
   if (customerId === null) {
     return park(
       'unknown_customer',
@@ -42,7 +43,14 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
       ? topUp(invoice, customerId, lookups)
       : periods(invoice, invoice.subscriptionId, customerId, lookups);
   if (bought.kind === 'park') return bought;
-  return commands(...bought.commands, recordInvoice(invoice, customerId), ...recordPayment(invoice, customerId));
+  const state = normaliseInvoiceState(subjectOf(event.payload), event.created);
+  const details = 'ok' in state ? { ...state.ok.snapshot, customerId } : null;
+  return commands(
+    ...bought.commands,
+    recordInvoice(invoice, customerId, details),
+    ...recordPayment(invoice, customerId),
+    ...(invoice.paymentIntentId === null ? [] : linkInvoice(invoice.paymentIntentId, invoice.id)),
+  );
 };
 
 function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
@@ -100,7 +108,8 @@ function periods(invoice: Invoice, subscriptionId: string, customerId: string, l
     if (granted.kind === 'park') return granted;
     list.push(...granted.commands);
   }
-  return commands(...list);
+  const prorated = prorations(invoice, subscriptionId, customerId, lookups);
+  return prorated.kind === 'park' ? prorated : commands(...list, ...prorated.commands);
 }
 
 function allotmentsOf(invoice: Invoice): readonly Allotment[] {
@@ -162,22 +171,23 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
       source: 'subscription',
       priority: 50,
       effectiveAt: null,
-      expiresAt: yearly ? endOfMonth(periodStart, periodEnd, 0, now) : periodEnd,
+      expiresAt: endOfMonth(periodStart, periodEnd, 0, now),
       costBasis: yearly ? costOfMonth(cost, 0, monthsIn(periodStart, periodEnd)) : cost,
       paymentReference: invoice.id,
       description: null,
       metadata: { plan: plan.id, subscription: subscriptionId },
+      ...(yearly ? {} : rolloverOf(plan, periodStart)),
     },
   };
   return commands(grant, record);
 }
 
-/** What a line cost without discounts and without tax. */
-const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;
+function rolloverOf({ policy }: Plan, endedAt: Instant): { rollover?: { cap: number; endedAt: Instant } } {
+  const cap = policy?.rolloverCap ?? 0;
+  return cap === 0 ? {} : { rollover: { cap, endedAt } };
+}
 
-const costOf = (amount: number, currency: string): Money | null => (amount > 0 ? { amount, currency } : null);
-
-function recordInvoice(invoice: Invoice, customerId: string): FactCommand {
+function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSnapshot | null): FactCommand {
   const { id, subscriptionId, amountPaid, total, currency, paidAt, periodStart, periodEnd, hostedInvoiceUrl } = invoice;
   return {
     to: 'invoice',
@@ -194,6 +204,7 @@ function recordInvoice(invoice: Invoice, customerId: string): FactCommand {
       periodStart,
       periodEnd,
       hostedInvoiceUrl,
+      ...(details === null ? {} : { details }),
     },
   };
 }
@@ -212,7 +223,7 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
         type: 'RecordPayment',
         paymentId: id,
         customerId,
-        kind: invoice.subscriptionId === null ? 'top_up' : 'subscription',
+        kind: kindOf(invoice),
         money: { amount: amountPaid, currency },
         paidAt,
         paymentIntentId,
@@ -221,4 +232,9 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
       },
     },
   ];
+}
+
+function kindOf({ subscriptionId, billingReason }: Invoice): 'top_up' | 'subscription' | 'upgrade' {
+  if (subscriptionId === null) return 'top_up';
+  return billingReason === 'subscription_update' ? 'upgrade' : 'subscription';
 }

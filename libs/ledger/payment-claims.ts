@@ -1,0 +1,165 @@
+import { proportion } from '#kernel/amount.js';
+import type { Amount } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+
+export type RefundFact = {
+  readonly refundId: string;
+  readonly amount: number;
+  readonly status: 'pending' | 'succeeded' | 'failed';
+  readonly createdAt: Instant;
+};
+export type DisputeFact = {
+  readonly disputeId: string;
+  readonly amount: number;
+  /** What the bank gave back of it although the dispute is lost. */
+  readonly reinstated: number;
+  /** An inquiry moves no money. `won` also stands for closed without loss. */
+  readonly status: 'inquiry' | 'open' | 'lost' | 'won';
+  readonly createdAt: Instant;
+};
+export type CreditNoteFact = {
+  readonly creditNoteId: string;
+  /** What it gives back of paid money beyond the refunds that it names. */
+  readonly amount: number;
+  readonly status: 'issued' | 'void';
+  readonly createdAt: Instant;
+};
+/** The sum of all refunds of a charge, as the charge tells it. */
+export type ChargeRefunds = { readonly chargeId: string; readonly amount: number; readonly createdAt: Instant };
+
+/**
+ * What is known of money that went back, or may. Each fact only ever moves forward, so facts may be told in any order and any
+ * number of times.
+ */
+export type MoneyBack = {
+  readonly refunds: readonly RefundFact[];
+  readonly disputes: readonly DisputeFact[];
+  readonly creditNotes: readonly CreditNoteFact[];
+  readonly chargeRefunds: readonly ChargeRefunds[];
+};
+
+export const NO_MONEY_BACK: MoneyBack = { refunds: [], disputes: [], creditNotes: [], chargeRefunds: [] };
+
+/** A part of a payment that was taken back (`taken`), or may be (`reserved`: a refund under way, a dispute not decided). */
+export type Claim = {
+  readonly cause: { readonly kind: 'refund' | 'dispute'; readonly id: string };
+  readonly state: 'taken' | 'reserved';
+  readonly amount: number;
+  readonly since: Instant;
+};
+
+const refundRank = { pending: 0, succeeded: 1, failed: 2 } as const;
+const disputeRank = { inquiry: 0, open: 1, lost: 2, won: 3 } as const;
+const noteRank = { issued: 0, void: 1 } as const;
+
+/** The list with `fact` in it; the same list when it says nothing new. */
+function merged<Fact>(
+  list: readonly Fact[],
+  fact: Fact,
+  same: (other: Fact) => boolean,
+  join: (a: Fact) => Fact | null,
+): readonly Fact[] {
+  const index = list.findIndex(same);
+  const before = list[index];
+  if (before === undefined) return [...list, fact];
+  const after = join(before);
+  return after === null ? list : list.with(index, after);
+}
+
+export const withRefund = (list: readonly RefundFact[], fact: RefundFact): readonly RefundFact[] =>
+  merged(
+    list,
+    fact,
+    ({ refundId }) => refundId === fact.refundId,
+    (before) => (refundRank[fact.status] > refundRank[before.status] ? fact : null),
+  );
+
+export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): readonly DisputeFact[] =>
+  merged(
+    list,
+    fact,
+    ({ disputeId }) => disputeId === fact.disputeId,
+    (before) => {
+      const later = disputeRank[fact.status] > disputeRank[before.status] ? fact : before;
+      const reinstated = Math.max(before.reinstated, fact.reinstated);
+      const amount = Math.max(before.amount, fact.amount);
+      const same = later === before && reinstated === before.reinstated && amount === before.amount;
+      return same ? null : { ...later, reinstated, amount };
+    },
+  );
+
+export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNoteFact): readonly CreditNoteFact[] =>
+  merged(
+    list,
+    fact,
+    ({ creditNoteId }) => creditNoteId === fact.creditNoteId,
+    (before) => (noteRank[fact.status] > noteRank[before.status] ? fact : null),
+  );
+
+export const withChargeRefunds = (list: readonly ChargeRefunds[], fact: ChargeRefunds): readonly ChargeRefunds[] =>
+  merged(
+    list,
+    fact,
+    ({ chargeId }) => chargeId === fact.chargeId,
+    (before) => (fact.amount > before.amount ? fact : null),
+  );
+
+const bySinceAndId = (a: Claim, b: Claim): number => {
+  const [first, second] = [`${a.since} ${a.cause.id}`, `${b.since} ${b.cause.id}`];
+  return first < second ? -1 : first > second ? 1 : 0;
+};
+
+/** The claims in the one order that all amounts are computed in. */
+export const sortedClaims = (claims: readonly Claim[]): readonly Claim[] => claims.toSorted(bySinceAndId);
+
+/**
+ * What the facts claim of the payment. A charge's sum of refunds claims only what no refund that is known explains: its
+ * refunds may be told one by one, or never.
+ */
+export function claimsOf({ refunds, disputes, creditNotes, chargeRefunds }: MoneyBack): readonly Claim[] {
+  const claims: Claim[] = [];
+  const add = (kind: 'refund' | 'dispute', id: string, state: Claim['state'], amount: number, since: Instant): void => {
+    if (amount > 0) claims.push({ cause: { kind, id }, state, amount, since });
+  };
+  for (const { refundId, status, amount, createdAt } of refunds) {
+    if (status !== 'failed') add('refund', refundId, status === 'succeeded' ? 'taken' : 'reserved', amount, createdAt);
+  }
+  let explained = refunds.reduce((sum, { amount }) => sum + amount, 0);
+  for (const { chargeId, amount, createdAt } of chargeRefunds.toSorted((a, b) => (a.chargeId < b.chargeId ? -1 : 1))) {
+    add('refund', chargeId, 'taken', amount - explained, createdAt);
+    explained = Math.max(0, explained - amount);
+  }
+  for (const { creditNoteId, status, amount, createdAt } of creditNotes) {
+    if (status === 'issued') add('refund', creditNoteId, 'taken', amount, createdAt);
+  }
+  for (const { disputeId, status, amount, reinstated, createdAt } of disputes) {
+    if (status === 'open') add('dispute', disputeId, 'reserved', amount, createdAt);
+    if (status === 'lost') add('dispute', disputeId, 'taken', amount - reinstated, createdAt);
+  }
+  return sortedClaims(claims);
+}
+
+/** What claims mean for one grant: how much of it each cause takes, and how much is reserved on top. */
+export type ClaimedCredits = {
+  readonly taken: readonly { readonly cause: Claim['cause']; readonly amount: Amount }[];
+  readonly reserved: Amount;
+};
+
+/**
+ * The share of a grant that goes with the claimed share of the payment, by the running total, so that parts add up exactly and
+ * all claims together never take more than the grant. `claims` in their order; `paid` > 0 unless nothing was paid.
+ */
+export function claimedOf(granted: Amount, paid: number, claims: readonly Claim[]): ClaimedCredits {
+  if (paid <= 0) return { taken: [], reserved: 0 };
+  const upTo = (money: number): Amount => proportion(granted, Math.min(money, paid), paid);
+  let money = 0;
+  const taken: { cause: Claim['cause']; amount: Amount }[] = [];
+  for (const { cause, state, amount } of claims) {
+    if (state !== 'taken') continue;
+    const share = upTo(money + amount) - upTo(money);
+    if (share > 0) taken.push({ cause, amount: share });
+    money = Math.min(paid, money + amount);
+  }
+  const reserved = claims.reduce((sum, { state, amount }) => sum + (state === 'reserved' ? amount : 0), 0);
+  return { taken, reserved: upTo(money + reserved) - upTo(money) };
+}

@@ -1,0 +1,128 @@
+import type { Instant } from '#kernel/instant.js';
+import { canonicalJson } from '#kernel/json.js';
+
+export const subscriptionStatuses = [
+  'incomplete',
+  'trialing',
+  'active',
+  'past_due',
+  'unpaid',
+  'paused',
+  'canceled',
+  'incomplete_expired',
+] as const;
+export type SubscriptionStatus = (typeof subscriptionStatuses)[number];
+
+/** A subscription as Stripe showed it at `seenAt`. */
+export type SubscriptionSnapshot = {
+  readonly subscriptionId: string;
+  readonly customerId: string;
+  readonly status: SubscriptionStatus;
+  readonly planId: string;
+  readonly interval: 'month' | 'year';
+  readonly quantity: number;
+  readonly itemId: string;
+  readonly periodStart: Instant | null;
+  readonly periodEnd: Instant | null;
+  readonly trialStart: Instant | null;
+  readonly trialEnd: Instant | null;
+  /** When it will end, or null: by `cancel_at`, or at the end of the period. */
+  readonly cancelAt: Instant | null;
+  readonly canceledAt: Instant | null;
+  readonly endedAt: Instant | null;
+  /** Paused, or only its collection of payments. */
+  readonly paused: boolean;
+  readonly seenAt: Instant;
+  /** Which of several of one second is later: 0 the creation, 1 a change, 2 the end. */
+  readonly stage: 0 | 1 | 2;
+};
+
+/** The newest snapshot, and since when it has been unpaid. */
+export type SubscriptionStanding = SubscriptionSnapshot & { readonly pastDueSince: Instant | null };
+
+/** What is remembered of each snapshot: enough to tell which is later and since when a payment is missing. */
+export type Observation = { readonly key: string; readonly seenAt: Instant; readonly unpaid: boolean };
+
+const MAX_OBSERVATIONS = 200;
+
+export const hasEnded = (status: SubscriptionStatus): boolean =>
+  status === 'canceled' || status === 'incomplete_expired';
+const isUnpaid = (status: SubscriptionStatus): boolean => status === 'past_due' || status === 'unpaid';
+
+/** Sorts snapshots by age, an end after everything; equal only for equal snapshots. */
+export const observationOf = (snapshot: SubscriptionSnapshot): Observation => ({
+  key: [
+    hasEnded(snapshot.status) ? 1 : 0,
+    snapshot.seenAt,
+    snapshot.stage,
+    subscriptionStatuses.indexOf(snapshot.status),
+    snapshot.periodEnd ?? '',
+    canonicalJson(snapshot),
+  ].join(' '),
+  seenAt: snapshot.seenAt,
+  unpaid: isUnpaid(snapshot.status),
+});
+
+/** The observations with one more, sorted; the same list when it is known. The oldest are forgotten beyond a bound. */
+export function withObservation(list: readonly Observation[], added: Observation): readonly Observation[] {
+  if (list.some(({ key }) => key === added.key)) return list;
+  const sorted = [...list, added].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return sorted.slice(-MAX_OBSERVATIONS);
+}
+
+/** When the present run of unpaid observations began; null when the newest is none. */
+export function unpaidSince(list: readonly Observation[]): Instant | null {
+  let since: Instant | null = null;
+  for (const { unpaid, seenAt } of list.toReversed()) {
+    if (!unpaid) break;
+    since = seenAt;
+  }
+  return since;
+}
+
+/** The names of the changes from one snapshot to the next. */
+export type SubscriptionChange =
+  | 'TrialStarted'
+  | 'PaymentPastDue'
+  | 'SubscriptionRecovered'
+  | 'PlanChanged'
+  | 'CancellationScheduled'
+  | 'CancellationUnscheduled'
+  | 'SubscriptionPaused'
+  | 'SubscriptionResumed'
+  | 'SubscriptionCanceled'
+  | 'SubscriptionExpired';
+
+/** What changed; none where only dates or nothing did. `before` is null for the first that is heard. */
+export function changesBetween(
+  before: SubscriptionSnapshot | null,
+  after: SubscriptionSnapshot,
+): readonly SubscriptionChange[] {
+  const was = before?.status ?? null;
+  const { status } = after;
+  const found: SubscriptionChange[] = [];
+  const add = (name: SubscriptionChange, happened: boolean): void => {
+    if (happened) found.push(name);
+  };
+  add('TrialStarted', status === 'trialing' && was !== 'trialing');
+  add('PaymentPastDue', isUnpaid(status) && (was === null || !isUnpaid(was)));
+  add('SubscriptionRecovered', status === 'active' && was !== null && isUnpaid(was));
+  add('PlanChanged', before !== null && agreed(before) !== agreed(after));
+  const ended = hasEnded(status);
+  add('CancellationScheduled', !ended && after.cancelAt !== null && before?.cancelAt !== after.cancelAt);
+  add('CancellationUnscheduled', !ended && after.cancelAt === null && before !== null && before.cancelAt !== null);
+  add('SubscriptionPaused', after.paused && before?.paused !== true);
+  add('SubscriptionResumed', !ended && !after.paused && before?.paused === true);
+  add('SubscriptionCanceled', status === 'canceled' && was !== 'canceled');
+  add('SubscriptionExpired', status === 'incomplete_expired' && was !== 'incomplete_expired');
+  return found;
+}
+
+const agreed = ({ planId, interval, quantity }: SubscriptionSnapshot): string =>
+  `${planId} ${interval} ${String(quantity)}`;
+
+/** From when on the subscription gives nothing; null while it does. A missing payment does not stop what was paid before. */
+export function stoppedSince({ status, paused, endedAt, canceledAt, seenAt }: SubscriptionStanding): Instant | null {
+  if (hasEnded(status)) return endedAt ?? canceledAt ?? seenAt;
+  return paused || status === 'paused' ? seenAt : null;
+}

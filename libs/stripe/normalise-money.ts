@@ -1,0 +1,194 @@
+import type { Instant } from '#kernel/instant.js';
+import type { ChargeRefunds, CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
+import type { Attempt, Method } from '#ledger/payment.js';
+import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
+import type { Fields } from './json-fields.js';
+import { metadataAt, unreadable } from './normalise.js';
+import type { Metadata, Normalised } from './normalise.js';
+
+/** The payment that money belongs to: its intent, else the charge of times before intents. */
+const moneyIdOf = (object: Fields | null): string | null => idAt(object, 'payment_intent') ?? idAt(object, 'charge');
+
+const amountAt = (fields: Fields | null, key: string): number | null => {
+  const amount = integerAt(fields, key);
+  return amount === null || amount < 0 ? null : amount;
+};
+
+const refundStatus: { readonly [status: string]: RefundFact['status'] } = {
+  pending: 'pending',
+  requires_action: 'pending',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  canceled: 'failed',
+};
+
+export function normaliseRefund(
+  refund: Fields | null,
+  eventCreated: Instant,
+): Normalised<{ readonly paymentId: string; readonly refund: RefundFact }> {
+  const refundId = textAt(refund, 'id');
+  const paymentId = moneyIdOf(refund);
+  const amount = amountAt(refund, 'amount');
+  const status = known(refundStatus, textAt(refund, 'status'));
+  if (refundId === null) return unreadable('id');
+  if (paymentId === null) return unreadable('payment_intent');
+  if (amount === null) return unreadable('amount');
+  if (status === null) return unreadable('status');
+  const createdAt = timeAt(refund, 'created') ?? eventCreated;
+  return { ok: { paymentId, refund: { refundId, amount, status, createdAt } } };
+}
+
+const disputeStatus: { readonly [status: string]: DisputeFact['status'] } = {
+  warning_needs_response: 'inquiry',
+  warning_under_review: 'inquiry',
+  warning_closed: 'won',
+  needs_response: 'open',
+  under_review: 'open',
+  charge_refunded: 'won',
+  won: 'won',
+  prevented: 'won',
+  lost: 'lost',
+  // The bank has decided against us and keeps the money while the appeal goes on.
+  appeal_needs_response: 'lost',
+  appeal_under_review: 'lost',
+};
+
+/** @param reinstated true when the event says that the bank gave money back. */
+export function normaliseDispute(
+  dispute: Fields | null,
+  eventCreated: Instant,
+  reinstated: boolean,
+): Normalised<{ readonly paymentId: string; readonly dispute: DisputeFact }> {
+  const disputeId = textAt(dispute, 'id');
+  const paymentId = moneyIdOf(dispute);
+  const amount = amountAt(dispute, 'amount');
+  const status = known(disputeStatus, textAt(dispute, 'status'));
+  if (disputeId === null) return unreadable('id');
+  if (paymentId === null) return unreadable('payment_intent');
+  if (amount === null) return unreadable('amount');
+  if (status === null) return unreadable('status');
+  const createdAt = timeAt(dispute, 'created') ?? eventCreated;
+  const back = reinstated ? Math.min(amount, reinstatedOf(dispute) ?? amount) : 0;
+  return { ok: { paymentId, dispute: { disputeId, amount, status, reinstated: back, createdAt } } };
+}
+
+/** What came back, by the dispute's own movements of money; null where it shows none. */
+function reinstatedOf(dispute: Fields | null): number | null {
+  const back = (listAt(dispute, 'balance_transactions') ?? [])
+    .map((row) => integerAt(objectIn(row), 'amount') ?? 0)
+    .filter((amount) => amount > 0);
+  return back.length === 0 ? null : back.reduce((sum, amount) => sum + amount, 0);
+}
+
+/** Only what it gives back of paid money, and only what the refunds that it names do not give back already. */
+export function normaliseCreditNote(
+  note: Fields | null,
+  eventCreated: Instant,
+): Normalised<{ readonly invoiceId: string; readonly creditNote: CreditNoteFact }> {
+  const creditNoteId = textAt(note, 'id');
+  const invoiceId = idAt(note, 'invoice');
+  const total = amountAt(note, 'amount');
+  const status = textAt(note, 'status');
+  if (creditNoteId === null) return unreadable('id');
+  if (invoiceId === null) return unreadable('invoice');
+  if (total === null) return unreadable('amount');
+  if (status !== 'issued' && status !== 'void') return unreadable('status');
+  const postPayment = amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
+  const amount = Math.max(0, postPayment - refundedBy(note, postPayment));
+  const createdAt = timeAt(note, 'created') ?? eventCreated;
+  return { ok: { invoiceId, creditNote: { creditNoteId, amount, status, createdAt } } };
+}
+
+function refundedBy(note: Fields | null, postPayment: number): number {
+  const refunds = listAt(note, 'refunds');
+  if (refunds !== null) {
+    return refunds.reduce<number>((sum, row) => sum + (amountAt(objectIn(row), 'amount_refunded') ?? 0), 0);
+  }
+  // Before there were several refunds to a note, one gave back all that did not leave Stripe otherwise.
+  return idAt(note, 'refund') === null ? 0 : postPayment - (amountAt(note, 'out_of_band_amount') ?? 0);
+}
+
+/** A charge: what it belongs to, what was paid with, and what of it went back so far. */
+export type Charge = {
+  readonly paymentId: string;
+  readonly invoiceId: string | null;
+  readonly refunded: ChargeRefunds;
+  /** The refunds themselves, where the charge holds them. */
+  readonly refunds: readonly RefundFact[];
+  readonly method: Method | null;
+};
+
+export function normaliseCharge(charge: Fields | null, eventCreated: Instant): Normalised<Charge> {
+  const chargeId = textAt(charge, 'id');
+  const amount = amountAt(charge, 'amount_refunded') ?? 0;
+  if (chargeId === null) return unreadable('id');
+  const createdAt = timeAt(charge, 'created') ?? eventCreated;
+  const refunds: RefundFact[] = [];
+  for (const row of listAt(objectAt(charge, 'refunds'), 'data') ?? []) {
+    const read = normaliseRefund({ charge: chargeId, ...objectIn(row) }, createdAt);
+    if ('unreadable' in read) return { unreadable: `refunds: ${read.unreadable}` };
+    refunds.push(read.ok.refund);
+  }
+  const details = objectAt(charge, 'payment_method_details');
+  const type = textAt(details, 'type');
+  const kind = type === null ? null : objectAt(details, type);
+  return {
+    ok: {
+      paymentId: idAt(charge, 'payment_intent') ?? chargeId,
+      invoiceId: idAt(charge, 'invoice'),
+      refunded: { chargeId, amount, createdAt },
+      refunds,
+      method: type === null ? null : { chargeId, type, brand: textAt(kind, 'brand'), last4: textAt(kind, 'last4') },
+    },
+  };
+}
+
+export type PaymentIntent = {
+  readonly id: string;
+  readonly stripeCustomerId: string | null;
+  readonly metadata: Metadata;
+  readonly invoiceId: string | null;
+  readonly attempt: Omit<Attempt, 'customerId'>;
+};
+
+/** @param status what the event says of the intent: its own status does not tell a failed attempt from none. */
+export function normalisePaymentIntent(
+  intent: Fields | null,
+  status: Attempt['status'],
+  eventCreated: Instant,
+): Normalised<PaymentIntent> {
+  const id = textAt(intent, 'id');
+  const amount = amountAt(intent, status === 'succeeded' ? 'amount_received' : 'amount') ?? amountAt(intent, 'amount');
+  const currency = textAt(intent, 'currency');
+  if (id === null) return unreadable('id');
+  if (amount === null) return unreadable('amount');
+  if (currency === null) return unreadable('currency');
+  const error = objectAt(intent, 'last_payment_error');
+  const failureReason = textAt(error, 'decline_code') ?? textAt(error, 'code');
+  return {
+    ok: {
+      id,
+      stripeCustomerId: idAt(intent, 'customer'),
+      metadata: metadataAt(intent, 'metadata'),
+      invoiceId: idAt(intent, 'invoice'),
+      attempt: {
+        status,
+        money: { amount, currency },
+        failureReason: status === 'failed' ? failureReason : null,
+        at: eventCreated,
+      },
+    },
+  };
+}
+
+/** The payment of an invoice: which money paid it. Null ids where it was paid outside of Stripe. */
+export function normaliseInvoicePayment(
+  payment: Fields | null,
+): Normalised<{ readonly invoiceId: string; readonly paymentId: string | null }> {
+  const invoiceId = idAt(payment, 'invoice');
+  if (invoiceId === null) return unreadable('invoice');
+  return { ok: { invoiceId, paymentId: moneyIdOf(objectAt(payment, 'payment')) } };
+}
+
+const known = <Value>(table: { readonly [key: string]: Value }, key: string | null): Value | null =>
+  key !== null && Object.hasOwn(table, key) ? (table[key] ?? null) : null;

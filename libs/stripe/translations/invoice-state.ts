@@ -1,0 +1,38 @@
+import { invoiceStream } from '#kernel/stream-name.js';
+import type { InvoiceNews } from '#ledger/invoice.js';
+import { isSupportedCurrency } from '../currency.js';
+import { normaliseInvoiceState } from '../normalise-invoice-state.js';
+import { subjectOf } from '../normalise.js';
+import { commands, customerOf, namedCustomer, park, tellingKey } from '../translation.js';
+import type { Translate } from '../translation.js';
+
+/** Events of an invoice that move no credits: how it stands is recorded, whatever order they come in. */
+const translateInvoiceState =
+  (what: InvoiceNews): Translate =>
+  (event, lookups) => {
+    const read = normaliseInvoiceState(subjectOf(event.payload), event.created);
+    if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+    const { stripeCustomerId, metadata, subscriptionMetadata, snapshot } = read.ok;
+    if (!isSupportedCurrency(snapshot.currency)) {
+      return park('unsupported_currency', snapshot.currency.slice(0, 16), 'the ledger cannot keep this currency');
+    }
+    const customerId =
+      namedCustomer(subscriptionMetadata['customer_id'], metadata['customer_id']) ??
+      customerOf(lookups, stripeCustomerId);
+    if (customerId === null) {
+      return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
+    }
+    return commands({
+      to: 'invoice',
+      stream: invoiceStream(snapshot.invoiceId),
+      key: tellingKey(event),
+      command: { type: 'ObserveInvoice', what, snapshot: { ...snapshot, customerId } },
+    });
+  };
+
+export const translateInvoiceCreated = translateInvoiceState('created');
+export const translateInvoiceFinalized = translateInvoiceState('finalized');
+export const translateInvoicePaymentFailed = translateInvoiceState('payment_failed');
+export const translateInvoiceActionRequired = translateInvoiceState('action_required');
+export const translateInvoiceVoided = translateInvoiceState('voided');
+export const translateInvoiceUncollectible = translateInvoiceState('uncollectible');

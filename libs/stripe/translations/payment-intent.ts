@@ -1,0 +1,92 @@
+import { accountStream, DEFAULT_UNIT, paymentStream } from '#kernel/stream-name.js';
+import type { Attempt } from '#ledger/payment.js';
+import { isSupportedCurrency } from '../currency.js';
+import { normaliseInvoicePayment, normalisePaymentIntent } from '../normalise-money.js';
+import type { PaymentIntent } from '../normalise-money.js';
+import { subjectOf } from '../normalise.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
+import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+
+/**
+ * `payment_intent.*`: how far an attempt to pay has come. Grants nothing: sessions and invoices do, which an intent does not know;
+ * only one whose metadata says `top_up: true` is a sale of credits itself.
+ */
+const translateAttempt =
+  (status: Attempt['status']): Translate =>
+  (event, lookups) => {
+    const read = normalisePaymentIntent(subjectOf(event.payload), status, event.created);
+    if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+    const intent = read.ok;
+    const named = namedCustomer(intent.metadata['customer_id']);
+    const links = linkInvoice(intent.id, intent.invoiceId);
+    // What a session or an invoice paid with is recorded with that; it would be told twice.
+    if (status === 'succeeded' && named === null) return commands(...links);
+    if (!isSupportedCurrency(intent.attempt.money.currency)) {
+      const currency = intent.attempt.money.currency.slice(0, 16);
+      return park('unsupported_currency', currency, 'the ledger cannot keep this currency');
+    }
+    const customerId = named ?? customerOf(lookups, intent.stripeCustomerId);
+    if (customerId === null && intent.stripeCustomerId !== null) {
+      return park(
+        'unknown_customer',
+        intent.stripeCustomerId,
+        'neither metadata.customer_id nor a link names a customer',
+      );
+    }
+    const sale = status === 'succeeded' && customerId !== null ? saleOf(intent, customerId, lookups) : commands();
+    if (sale.kind === 'park') return sale;
+    const record: FactCommand = {
+      to: 'payment',
+      stream: paymentStream(intent.id),
+      key: tellingKey(event),
+      command: { type: 'RecordAttempt', paymentId: intent.id, attempt: { ...intent.attempt, customerId } },
+    };
+    return commands(record, ...links, ...sale.commands);
+  };
+
+export const translatePaymentSucceeded = translateAttempt('succeeded');
+export const translatePaymentFailed = translateAttempt('failed');
+export const translatePaymentCanceled = translateAttempt('canceled');
+export const translatePaymentProcessing = translateAttempt('processing');
+
+function saleOf({ id, metadata, attempt }: PaymentIntent, customerId: string, lookups: Lookups): Translation {
+  if (metadata['top_up'] !== 'true') return commands();
+  const { money, at: paidAt } = attempt;
+  const sold = soldCredits(metadata, lookups.catalog);
+  if (sold.kind === 'park') return sold.translation;
+  if (sold.kind === 'unsold') return park('unknown_price', id, 'the metadata names neither credit_product nor credits');
+  const key = `intent:${id}`;
+  const grant: FactCommand = {
+    to: 'account',
+    stream: accountStream(customerId, DEFAULT_UNIT),
+    key,
+    command: {
+      type: 'GrantCredits',
+      amount: sold.amount,
+      source: 'purchase',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: null,
+      costBasis: money.amount === 0 ? null : money,
+      paymentReference: id,
+      description: null,
+      metadata: { paymentIntent: id },
+    },
+  };
+  const ids = { paymentIntentId: id, invoiceId: null, sessionId: null };
+  const payment: FactCommand = {
+    to: 'payment',
+    stream: paymentStream(id),
+    key,
+    command: { type: 'RecordPayment', paymentId: id, customerId, kind: 'top_up', money, paidAt, ...ids },
+  };
+  return commands(grant, payment);
+}
+
+/** `invoice_payment.paid`: which money paid an invoice; refunds and disputes name only the money. */
+export const translateInvoicePayment: Translate = (event) => {
+  const read = normaliseInvoicePayment(subjectOf(event.payload));
+  if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+  const { paymentId, invoiceId } = read.ok;
+  return paymentId === null ? commands() : commands(...linkInvoice(paymentId, invoiceId));
+};

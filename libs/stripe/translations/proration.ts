@@ -1,0 +1,164 @@
+import { isAmount, proportion } from '#kernel/amount.js';
+import type { Money } from '#kernel/amount.js';
+import { msOf } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
+import { dripKey, periodName } from '#ledger/allowance-keys.js';
+import { planOfStripePrice } from '#ledger/catalog.js';
+import type { Plan } from '#ledger/catalog.js';
+import { anniversary, costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import type { Invoice, InvoiceLine } from '../normalise.js';
+import { commands, park } from '../translation.js';
+import type { FactCommand, Lookups, Translation } from '../translation.js';
+
+/** What a line cost without discounts and without tax. */
+export const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;
+
+export const costOf = (amount: number, currency: string): Money | null => (amount > 0 ? { amount, currency } : null);
+
+type Priced = { readonly line: InvoiceLine; readonly plan: Plan; readonly interval: 'month' | 'year' };
+
+/** Lines that charge or give back the rest of one period. */
+type Change = { readonly end: Instant; readonly lines: readonly Priced[] };
+
+type Context = {
+  readonly invoice: Invoice;
+  readonly subscriptionId: string;
+  readonly customerId: string;
+  readonly now: Instant;
+};
+
+/**
+ * What a change of plan or quantity within a period means: the credits that the rest of the period would have had before are set
+ * against those that it has now. More grants the difference, less takes it back as far as it is unspent, both by the policy of the
+ * plan that is changed to. A yearly plan's difference comes by the month, like the rest of it.
+ */
+export function prorations(
+  invoice: Invoice,
+  subscriptionId: string,
+  customerId: string,
+  { catalog, now }: Lookups,
+): Translation {
+  const changes = new Map<Instant, Change>();
+  for (const line of invoice.lines) {
+    if (!line.proration || line.priceId === null || line.amount === 0 || line.periodEnd <= line.periodStart) continue;
+    const known = planOfStripePrice(catalog, line.priceId);
+    // Something else than a plan was charged for, or it is no plan of ours that ends.
+    if (known === null && line.amount < 0) continue;
+    if (known === null) return park('unknown_price', line.priceId, 'no plan of the catalogue has this Stripe price');
+    const lines = changes.get(line.periodEnd)?.lines ?? [];
+    changes.set(line.periodEnd, { end: line.periodEnd, lines: [...lines, { line, ...known }] });
+  }
+  const context = { invoice, subscriptionId, customerId, now };
+  const list: FactCommand[] = [];
+  for (const change of changes.values()) {
+    const meant = commandsOf(change, context);
+    if (meant === null) return park('unknown_shape', invoice.id, 'more credits than an account can hold');
+    list.push(...meant);
+  }
+  return commands(...list);
+}
+
+/** Null when the credits are beyond all bounds. */
+function commandsOf(change: Change, context: Context): readonly FactCommand[] | null {
+  const charged = change.lines.find(({ line }) => line.amount > 0);
+  const { plan, interval, line } = charged ?? change.lines[0] ?? {};
+  if (plan === undefined || line === undefined) return [];
+  const yearly = interval === 'year';
+  const difference = change.lines.reduce((sum, priced) => {
+    const credits = yearly ? priced.plan.creditsPerMonth * priced.line.quantity : creditsOfRest(priced);
+    return priced.line.amount > 0 ? sum + credits : sum - credits;
+  }, 0);
+  if (!isAmount(Math.abs(difference))) return null;
+  const { invoice, customerId } = context;
+  if (difference < 0) {
+    if (plan.policy?.downgradeClawback !== true || yearly) return [];
+    const cause = { kind: 'downgrade', id: invoice.id } as const;
+    const command = { type: 'TakeUnspent', endsAt: change.end, amount: -difference, cause } as const;
+    return [{ to: 'account', stream: accountStream(customerId, DEFAULT_UNIT), key: keyOf(change, invoice), command }];
+  }
+  if (difference === 0 || plan.policy?.proratedUpgrade === false) return [];
+  return yearly
+    ? addYearly(change, plan, line, difference, context)
+    : [grantRest(change, plan, line, difference, context)];
+}
+
+const keyOf = ({ end }: Change, { id }: Invoice): string => `proration:${id}:${end}`;
+
+/** The credits of the part of the month that the line is for; those of a longer part are a month's. */
+function creditsOfRest({ line, plan }: Priced): number {
+  const whole = plan.creditsPerMonth * line.quantity;
+  const start = msOf(anniversary(line.periodEnd, -1));
+  const full = msOf(line.periodEnd) - start;
+  const rest = Math.min(full, msOf(line.periodEnd) - msOf(line.periodStart));
+  return isAmount(whole) ? proportion(whole, rest, full) : whole;
+}
+
+const costOfChange = ({ lines }: Change, { currency }: Invoice): Money | null =>
+  costOf(
+    lines.reduce((sum, { line }) => sum + netOf(line), 0),
+    currency,
+  );
+
+function grantRest(change: Change, plan: Plan, line: InvoiceLine, amount: number, context: Context): FactCommand {
+  const { invoice, subscriptionId, customerId, now } = context;
+  return {
+    to: 'account',
+    stream: accountStream(customerId, DEFAULT_UNIT),
+    key: keyOf(change, invoice),
+    command: {
+      type: 'GrantCredits',
+      amount,
+      source: 'subscription',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: endOfMonth(line.periodStart, change.end, 0, now),
+      costBasis: costOfChange(change, invoice),
+      paymentReference: invoice.id,
+      description: null,
+      metadata: { plan: plan.id, subscription: subscriptionId },
+    },
+  };
+}
+
+/** The difference is a paid period of its own: its first month now, the others by the scheduler. */
+function addYearly(
+  change: Change,
+  plan: Plan,
+  line: InvoiceLine,
+  creditsPerMonth: number,
+  context: Context,
+): readonly FactCommand[] {
+  const { invoice, subscriptionId, customerId, now } = context;
+  const { periodStart } = line;
+  const periodEnd = change.end;
+  const itemId = line.subscriptionItemId ?? line.id;
+  const name = periodName(itemId, periodStart);
+  const cost = costOfChange(change, invoice);
+  const grant = grantRest(change, plan, line, creditsPerMonth, context);
+  if (grant.to !== 'account' || grant.command.type !== 'GrantCredits') return [];
+  const costBasis = costOfMonth(cost, 0, monthsIn(periodStart, periodEnd));
+  const expiresAt = endOfMonth(periodStart, periodEnd, 0, now);
+  return [
+    { ...grant, key: dripKey(name, 0), command: { ...grant.command, costBasis, expiresAt } },
+    {
+      to: 'subscription',
+      stream: subscriptionStream(subscriptionId),
+      key: `period:${name}`,
+      command: {
+        type: 'RecordPaidPeriod',
+        subscriptionId,
+        customerId,
+        planId: plan.id,
+        interval: 'year',
+        periodStart,
+        periodEnd,
+        itemId,
+        creditsPerMonth,
+        cost,
+        first: false,
+        invoiceId: invoice.id,
+      },
+    },
+  ];
+}

@@ -1,0 +1,117 @@
+import { isAmount } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
+import { freePlanOf, planOfStripePrice } from '#ledger/catalog.js';
+import type { Plan } from '#ledger/catalog.js';
+import { freeSubscriptionId } from '#ledger/subscription.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import { hasEnded } from '#ledger/subscription-standing.js';
+import type { SubscriptionSnapshot } from '#ledger/subscription-standing.js';
+import { textAt } from '../json-fields.js';
+import { metadataAt, subjectOf } from '../normalise.js';
+import { normaliseSubscription } from '../normalise-subscription.js';
+import { commands, customerOf, namedCustomer, NOTHING, park, tellingKey } from '../translation.js';
+import type { FactCommand, Lookups, Translate } from '../translation.js';
+
+/**
+ * `customer.subscription.*`: how a subscription stands. It grants no paid credits: those come with the paid invoice. A trial
+ * grants what its plan gives to try; an end puts the customer on the free plan.
+ */
+const translateStanding =
+  (stage: SubscriptionSnapshot['stage']): Translate =>
+  (event, lookups) => {
+    const read = normaliseSubscription(subjectOf(event.payload));
+    if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+    const { items, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
+    const { id: subscriptionId, ...seen } = rest;
+    const customerId = namedCustomer(metadata['customer_id']) ?? customerOf(lookups, stripeCustomerId);
+    if (customerId === null) {
+      return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
+    }
+    const priced = items.flatMap((item) => {
+      const known = planOfStripePrice(lookups.catalog, item.priceId);
+      return known === null ? [] : [{ item, known }];
+    });
+    const [main] = priced;
+    const [unknown] = items;
+    if (main === undefined) {
+      if (unknown === undefined) return park('unknown_shape', subscriptionId, 'the subscription has no items');
+      return park('unknown_price', unknown.priceId, 'no plan of the catalogue has this Stripe price');
+    }
+    const { item, known } = main;
+    const snapshot: SubscriptionSnapshot = {
+      ...seen,
+      subscriptionId,
+      customerId,
+      planId: known.plan.id,
+      interval: known.interval,
+      quantity: item.quantity,
+      itemId: item.id,
+      periodStart: item.periodStart,
+      periodEnd: item.periodEnd,
+      cancelAt: cancelAt ?? (cancelAtPeriodEnd ? item.periodEnd : null),
+      seenAt: event.created,
+      stage,
+    };
+    const observe: FactCommand = {
+      to: 'subscription',
+      stream: subscriptionStream(subscriptionId),
+      key: tellingKey(event),
+      command: { type: 'ObserveSubscription', snapshot },
+    };
+    return commands(observe, ...trialOf(snapshot, known.plan, lookups.now), ...fallOf(event, snapshot, lookups));
+  };
+
+export const translateSubscriptionCreated = translateStanding(0);
+export const translateSubscription = translateStanding(1);
+export const translateSubscriptionDeleted = translateStanding(2);
+
+/** A trial's credits, once in the life of a subscription; they end with the trial. */
+function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): readonly FactCommand[] {
+  const amount = (plan.policy?.trialCredits ?? 0) * snapshot.quantity;
+  const { status, trialEnd, customerId, subscriptionId } = snapshot;
+  if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
+  return [
+    {
+      to: 'account',
+      stream: accountStream(customerId, DEFAULT_UNIT),
+      key: `${subscriptionId}:trial_start`,
+      command: {
+        type: 'GrantCredits',
+        amount,
+        source: 'trial',
+        priority: 50,
+        effectiveAt: null,
+        expiresAt: trialEnd,
+        costBasis: null,
+        paymentReference: null,
+        description: null,
+        metadata: { plan: plan.id, subscription: subscriptionId },
+      },
+    },
+  ];
+}
+
+/** Whose subscription has ended is on the free plan, if the catalogue has one. */
+function fallOf(
+  event: ReceivedStripeEvent,
+  { status, customerId }: SubscriptionSnapshot,
+  { catalog }: Lookups,
+): readonly FactCommand[] {
+  const free = hasEnded(status) ? freePlanOf(catalog) : null;
+  if (free === null) return [];
+  const subscriptionId = freeSubscriptionId(customerId);
+  const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
+  return [{ to: 'subscription', stream: subscriptionStream(subscriptionId), key: tellingKey(event), command }];
+}
+
+/** `customer.created` and `.updated`: links a Stripe customer whose metadata names ours. */
+export const translateCustomer: Translate = (event) => {
+  const customer = subjectOf(event.payload);
+  const stripeCustomerId = textAt(customer, 'id');
+  if (stripeCustomerId === null) return park('unknown_shape', null, 'id is missing or of another type');
+  const customerId = namedCustomer(metadataAt(customer, 'metadata')['customer_id']);
+  if (customerId === null) return NOTHING;
+  const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
+  return commands({ to: 'customer', stream: customerStream(customerId), key: `link:${stripeCustomerId}`, command });
+};
