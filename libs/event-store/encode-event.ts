@@ -57,13 +57,13 @@ export function eventId(stream: StreamName, origin: string, key: string, index: 
   const hex = hash('sha1', preimage.subarray(0, length), 'hex');
   const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   // Written and read back as one: ids are kept by the thousand, and a text put together from slices keeps all of them.
-  uuid.latin1Write(hex.slice(0, 8), 0);
-  uuid.latin1Write(hex.slice(8, 12), 9);
-  uuid.latin1Write(hex.slice(13, 16), 15);
-  uuid.latin1Write(variant, 19);
-  uuid.latin1Write(hex.slice(17, 20), 20);
-  uuid.latin1Write(hex.slice(20, 32), 24);
-  return uuid.latin1Slice(0, 36);
+  uuid.write(hex.slice(0, 8), 0, 'latin1');
+  uuid.write(hex.slice(8, 12), 9, 'latin1');
+  uuid.write(hex.slice(13, 16), 15, 'latin1');
+  uuid.write(variant, 19, 'latin1');
+  uuid.write(hex.slice(17, 20), 20, 'latin1');
+  uuid.write(hex.slice(20, 32), 24, 'latin1');
+  return uuid.toString('latin1');
 }
 
 const uuid = Buffer.from('xxxxxxxx-xxxx-5xxx-vxxx-xxxxxxxxxxxx');
