@@ -97,7 +97,9 @@ export class CliEnvironment {
   async #openStore(): Promise<EventStore> {
     const { eventStore } = this.config;
     const options =
-      eventStore.kind === 'postgres' ? { ...eventStore, databaseUrl: await this.databaseUrl() } : eventStore;
+      eventStore.kind === 'postgres'
+        ? { ...eventStore, databaseUrl: await this.databaseUrl(), cacheBytes: 0 }
+        : eventStore;
     // Loaded when it is needed: the clients of the stores are most of this program.
     const { openEventStore } = await import('#event-store/event-store.module.js');
     const store = await openEventStore(options, this.clock);

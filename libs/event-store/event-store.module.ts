@@ -7,7 +7,8 @@ import type { EventStore } from './event-store.js';
 import type { SnapshotStore } from './snapshots.js';
 
 export type EventStoreOptions =
-  | { readonly kind: 'postgres'; readonly databaseUrl: string }
+  /** `cacheBytes`: memory for pages of the log that several readers share; 0 where it is read once. */
+  | { readonly kind: 'postgres'; readonly databaseUrl: string; readonly cacheBytes?: number }
   | { readonly kind: 'eventstoredb'; readonly url: string }
   | { readonly kind: 'in-memory' };
 
@@ -18,7 +19,8 @@ export type EventStoreOptions =
 export async function openEventStore(options: EventStoreOptions, clock: Clock): Promise<EventStore> {
   switch (options.kind) {
     case 'postgres': {
-      const store = new PostgresEventStore(options.databaseUrl, clock);
+      const { databaseUrl, cacheBytes } = options;
+      const store = new PostgresEventStore(databaseUrl, clock, cacheBytes === undefined ? {} : { cacheBytes });
       await store.migrate();
       return store;
     }
