@@ -3,115 +3,20 @@ import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { OutcomeUnknown, StoreUnavailable } from '#event-store/event-store.js';
 import type { AppendRequest, AppendResult } from '#event-store/event-store.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { conservationOf } from '#ledger/account.js';
-import { catalog } from '../../test/support/catalog.js';
-import { InMemoryInboxState } from '../../test/support/in-memory-inbox-state.js';
-import { ManualClock } from '../../test/support/manual-clock.js';
-import { received, stripeEvent } from '../../test/support/stripe-events.js';
-import type { StripeEventBody } from '../../test/support/stripe-events.js';
-import { Inbox } from './inbox.js';
+import { byTest, deliver, InboxWorld, ledgerAfter, permutations } from '../../test/support/inbox-world.js';
+import type { Ledger, Step } from '../../test/support/inbox-world.js';
+import { stripeEvent } from '../../test/support/stripe-events.js';
 import { InboxFenced } from './inbox-state.js';
-import { ledgerHandlers, TryAgainLater } from './ledger-handlers.js';
+import { TryAgainLater } from './ledger-handlers.js';
 
-const by = {
-  origin: 'cli',
-  actor: 'cli',
-  causationId: null,
-  correlationId: 'test',
-  fingerprint: null,
-  key: null,
-} as const;
-
-/** A ledger in memory with an inbox beside it. */
-class World {
-  readonly clock = new ManualClock();
-  readonly state = new InMemoryInboxState();
-  readonly handlers;
-  readonly inbox;
-
-  constructor(readonly store: InMemoryEventStore = new InMemoryEventStore()) {
-    this.handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock: this.clock });
-    this.inbox = new Inbox({ handlers: this.handlers, state: this.state, clock: this.clock, livemode: false });
-  }
-
-  async deliver(body: StripeEventBody): Promise<void> {
-    const command = { type: 'ReceiveStripeEvent', ...received(body) } as const;
-    await this.handlers.stripeEvent.execute({ ...by, stream: stripeEventStream(body.id), command });
-  }
-
-  async applyCatalog(): Promise<void> {
-    await this.handlers.catalog.execute({ ...by, stream: 'catalog', command: { type: 'ApplyCatalog', catalog } });
-  }
-
-  /** Lets the inbox work until it has read the whole log, `page` events at a time. */
-  async drain(page = 100): Promise<void> {
-    for (let after = this.state.position; ;) {
-      const batch = await this.store.readAll(after, page);
-      const last = batch.at(-1);
-      if (last === undefined) return;
-      await this.inbox.process(this.state.position, batch);
-      after = last.position;
-    }
-  }
-
-  async statusOf(id: string): Promise<string> {
-    const { state } = await this.handlers.stripeEvent.load(stripeEventStream(id));
-    return state.reason === null ? state.status : `parked: ${state.reason.code}`;
-  }
-
-  /** All that the ledger says, without the ids and places that depend on the order of writing. */
-  async ledger(): Promise<unknown> {
-    const account = (await this.handlers.account.load('account-acme')).state;
-    expect(conservationOf(account)).toBeTruthy();
-    const grants = [...account.grants.values()].map(
-      ({ amount, free, source, expiresAt, costBasis, paymentReference }) =>
-        JSON.stringify({ amount, free, source, expiresAt, costBasis, paymentReference }),
-    );
-    return {
-      balance: account.balance,
-      grants: grants.sort(),
-      customer: (await this.handlers.customer.load('customer-acme')).state,
-      subscription: (await this.handlers.subscription.load('subscription-sub_1')).state.current?.periodEnd,
-      payments: await Promise.all(
-        ['in_1', 'in_2', 'pi_1'].map(async (id) => {
-          const { payment } = (await this.handlers.payment.load(`payment-${id}`)).state;
-          return payment === null ? null : [payment.kind, payment.customerId, payment.money, payment.paidAt];
-        }),
-      ),
-      invoices: await Promise.all(
-        ['in_1', 'in_2'].map(async (id) => (await this.handlers.invoice.load(`invoice-${id}`)).state.paid?.paid),
-      ),
-    };
-  }
-}
-
-type Step = (world: World) => Promise<void>;
-const deliver =
-  (body: StripeEventBody): Step =>
-  (world) =>
-    world.deliver(body);
 const applyCatalog: Step = (world) => world.applyCatalog();
 
-function* permutations<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  if (items.length === 0) yield [];
-  for (const [index, item] of items.entries())
-    for (const rest of permutations(items.toSpliced(index, 1))) yield [item, ...rest];
-}
-
-async function outcomeOf(steps: readonly Step[], drainEach: boolean): Promise<unknown> {
-  const world = new World();
-  for (const step of steps) {
-    await step(world);
-    if (drainEach) await world.drain();
-  }
-  await world.drain(3);
-  return world.ledger();
-}
+const outcomeOf = (steps: readonly Step[], drainEach: boolean): Promise<Ledger> => ledgerAfter([], steps, drainEach);
 
 const renewed = stripeEvent(
   'invoice.paid.endive',
   { id: 'evt_renewal' },
-  { id: 'in_2', billing_reason: 'subscription_cycle' },
+  { id: 'in_2', billing_reason: 'subscription_cycle', payments: null },
 );
 const renewedLine = (renewed.data.object['lines'] as { data: { period: object }[] }).data[0];
 if (renewedLine !== undefined) renewedLine.period = { start: 1793491200, end: 1796083200 };
@@ -127,7 +32,10 @@ const flows: [string, readonly Step[], object][] = [
       deliver(stripeEvent('invoice.paid.acacia')),
       deliver(renewed),
     ],
-    { balance: { available: 1000, held: 0, debt: 0 }, subscription: '2026-12-01T00:00:00.000Z' },
+    {
+      balance: { available: 1000, held: 0, debt: 0 },
+      subscriptions: { 'subscription-sub_1': { periodEnd: '2026-12-01T00:00:00.000Z' } },
+    },
   ],
   [
     'a top-up paid later, told twice under two ids, the customer linked by another session',
@@ -162,39 +70,39 @@ describe.each(flows)('%s', (_name, steps, expected) => {
   });
 
   test('ends in the same ledger when everything is delivered three times and worked off again from the start', async () => {
-    const world = new World();
+    const world = new InboxWorld();
     for (const step of [...steps, ...steps.toReversed(), ...steps]) await step(world);
     await world.drain(2);
     const ledger = await world.ledger();
     expect(ledger).toEqual(await outcomeOf(steps, true));
     const length = (await world.store.readAll('', 10_000)).length;
-    await new World(world.store).drain(7);
+    await new InboxWorld(world.store).drain(7);
     expect((await world.store.readAll('', 10_000)).length).toBe(length);
   });
 });
 
 describe('a parked event', () => {
   test('waits for its customer and goes on by itself', async () => {
-    const world = new World();
+    const world = new InboxWorld();
     await world.applyCatalog();
     await world.deliver(stripeEvent('invoice.paid.endive'));
     await world.drain();
     expect(await world.statusOf('evt_invoice_new')).toBe('parked: unknown_customer');
     expect([...world.state.parked.keys()]).toEqual(['evt_invoice_new']);
     const command = { type: 'LinkStripeCustomer', customerId: 'acme', stripeCustomerId: 'cus_1' } as const;
-    await world.handlers.customer.execute({ ...by, stream: 'customer-acme', command });
+    await world.handlers.customer.execute({ ...byTest, stream: 'customer-acme', command });
     await world.drain();
     expect(await world.statusOf('evt_invoice_new')).toBe('translated');
     expect(world.state.parked.size).toBe(0);
   });
 
   test('is tried again on request and parked again while nothing has changed', async () => {
-    const world = new World();
+    const world = new InboxWorld();
     await world.deliver(stripeEvent('checkout.session.completed.endive'));
     await world.drain();
     expect(await world.statusOf('evt_session_new')).toBe('parked: unknown_price');
     const stream = stripeEventStream('evt_session_new');
-    await world.handlers.stripeEvent.execute({ ...by, stream, command: { type: 'RequestRetry' } });
+    await world.handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
     await world.drain();
     expect(await world.statusOf('evt_session_new')).toBe('parked: unknown_price');
     await world.applyCatalog();
@@ -203,7 +111,7 @@ describe('a parked event', () => {
   });
 
   test('of a closed account keeps the payment and grants after nothing', async () => {
-    const world = new World();
+    const world = new InboxWorld();
     await world.applyCatalog();
     const grant = {
       type: 'GrantCredits',
@@ -217,9 +125,9 @@ describe('a parked event', () => {
       description: null,
       metadata: {},
     } as const;
-    await world.handlers.account.execute({ ...by, stream: 'account-acme', command: grant });
+    await world.handlers.account.execute({ ...byTest, stream: 'account-acme', command: grant });
     await world.handlers.account.execute({
-      ...by,
+      ...byTest,
       stream: 'account-acme',
       command: { type: 'CloseAccount', reason: 'left' },
     });
@@ -244,7 +152,7 @@ class UnreliableStore extends InMemoryEventStore {
 }
 
 test('a store that fails holds the inbox at its checkpoint; nothing is skipped or doubled', async () => {
-  const world = new World(new UnreliableStore());
+  const world = new InboxWorld(new UnreliableStore());
   const steps = flows.flatMap(([, list]) => list);
   const tried = async (work: () => Promise<void>): Promise<void> => {
     for (let tries = 0; tries < 200; tries += 1) {
@@ -264,7 +172,7 @@ test('a store that fails holds the inbox at its checkpoint; nothing is skipped o
 });
 
 test('an inbox whose checkpoint another worker has moved commits nothing', async () => {
-  const world = new World();
+  const world = new InboxWorld();
   await world.deliver(stripeEvent('checkout.session.completed.endive'));
   const batch = await world.store.readAll('', 10);
   world.state.position = 'elsewhere';
@@ -272,9 +180,9 @@ test('an inbox whose checkpoint another worker has moved commits nothing', async
 });
 
 test('events that tell the inbox nothing move its checkpoint only now and then', async () => {
-  const world = new World();
+  const world = new InboxWorld();
   await world.handlers.customer.execute({
-    ...by,
+    ...byTest,
     stream: 'customer-a',
     command: { type: 'RegisterCustomer', customerId: 'a' },
   });

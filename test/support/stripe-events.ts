@@ -68,6 +68,8 @@ export const stripeFixtures = [
   'credit_note.voided.endive',
 ] as const;
 
+export type StripeFixture = (typeof stripeFixtures)[number];
+
 /** A fresh copy of a recorded webhook body of test/fixtures/stripe, its object changed by `change`. */
 export function stripeEvent(
   name: (typeof stripeFixtures)[number],

@@ -1,0 +1,308 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { deliver, InboxWorld, ledgerAfter, permutations } from '../../test/support/inbox-world.js';
+import type { Ledger, Step } from '../../test/support/inbox-world.js';
+import { stripeEvent } from '../../test/support/stripe-events.js';
+import type { StripeEventBody, StripeFixture } from '../../test/support/stripe-events.js';
+
+let told = 0;
+/** A recorded event under an id of its own. */
+function tell(name: StripeFixture, change: Record<string, unknown> = {}, later = 0): StripeEventBody {
+  const { created } = stripeEvent(name);
+  told += 1;
+  return stripeEvent(name, { id: `evt_${String(told).padStart(4, '0')}`, created: created + later }, change);
+}
+const step = (name: StripeFixture, change: Record<string, unknown> = {}, later = 0): Step =>
+  deliver(tell(name, change, later));
+
+const applyCatalog: Step = (world) => world.applyCatalog();
+const consume =
+  (amount: number): Step =>
+  (world) =>
+    world.run({ type: 'ConsumeCredits', amount, usage: null, resource: null, description: null, metadata: {} });
+
+const paid = step('checkout.session.completed.endive');
+const refund = (id: string, amount: number, status: string, change: Record<string, unknown> = {}): Step =>
+  step('refund.updated.endive', { id, amount, status, ...change });
+const dispute = (id: string, amount: number, status: string, change: Record<string, unknown> = {}): Step =>
+  step('charge.dispute.updated.endive', { id, amount, status, ...change });
+
+type Flow = {
+  readonly before?: readonly Step[];
+  readonly steps: readonly Step[];
+  readonly balance: object;
+  readonly more?: object;
+};
+
+const subscribed: readonly Step[] = [
+  step('checkout.session.completed.subscription.endive'),
+  step('invoice.paid.endive', { payments: null }),
+];
+const inTwo = { id: 'cs_test_2', payment_intent: 'pi_2' };
+
+const flows: { readonly [name: string]: Flow } = {
+  'two refunds, the first under way for a while, until all is refunded': {
+    steps: [
+      paid,
+      step('refund.created.endive'),
+      refund('re_1', 400, 'succeeded'),
+      step('charge.refunded.endive'),
+      refund('re_2', 790, 'succeeded'),
+      step('charge.refunded.endive', { amount_refunded: 1190 }),
+    ],
+    balance: { available: 0, held: 0, debt: 0 },
+    more: { payments: { 'payment-pi_1': { status: 'refunded', refunded: 1190 } } },
+  },
+  'three partial refunds whose credits do not divide': {
+    steps: [paid, refund('re_1', 397, 'succeeded'), refund('re_2', 396, 'succeeded'), refund('re_3', 396, 'succeeded')],
+    balance: { available: 2, held: 0, debt: 0 },
+    more: { payments: { 'payment-pi_1': { status: 'partially_refunded', refunded: 1189 } } },
+  },
+  'a refund that the bank sends back': {
+    steps: [paid, step('refund.created.endive'), refund('re_1', 400, 'succeeded'), step('refund.failed.endive')],
+    balance: { available: 2000, held: 0, debt: 0 },
+    more: { payments: { 'payment-pi_1': { status: 'succeeded', refunded: 0 } } },
+  },
+  'a refund that waits': {
+    steps: [paid, step('refund.created.endive'), step('charge.succeeded.endive')],
+    balance: { available: 1328, held: 672, debt: 0 },
+    more: { payments: { 'payment-pi_1': { method: { brand: 'visa', last4: '4242' } } } },
+  },
+  'a refund that only the charge tells of': {
+    steps: [paid, step('charge.refunded.endive'), step('charge.refunded.endive', { amount_refunded: 800 })],
+    balance: { available: 655, held: 0, debt: 0 },
+  },
+  'a dispute that is lost, and won late': {
+    steps: [
+      paid,
+      step('charge.dispute.created.endive'),
+      step('charge.dispute.funds_withdrawn.endive'),
+      step('charge.dispute.updated.endive'),
+      step('charge.dispute.closed.endive'),
+      step('charge.dispute.funds_reinstated.endive'),
+    ],
+    balance: { available: 2000, held: 0, debt: 0 },
+  },
+  'a dispute under way': {
+    steps: [paid, step('charge.dispute.created.endive'), step('charge.dispute.updated.endive')],
+    balance: { available: 0, held: 2000, debt: 0 },
+    more: { payments: { 'payment-pi_1': { status: 'disputed' } } },
+  },
+  'an inquiry that ends without a dispute': {
+    steps: [paid, dispute('du_1', 1190, 'warning_needs_response'), dispute('du_1', 1190, 'warning_closed')],
+    balance: { available: 2000, held: 0, debt: 0 },
+  },
+  'a lost dispute of which the bank gives a part back': {
+    steps: [
+      paid,
+      dispute('du_1', 1190, 'lost'),
+      step('charge.dispute.funds_reinstated.endive', {
+        status: 'lost',
+        balance_transactions: [{ amount: -1190 }, { amount: 595 }],
+      }),
+    ],
+    balance: { available: 1000, held: 0, debt: 0 },
+  },
+  'a refund and two disputes of one charge take no more than was granted': {
+    steps: [
+      paid,
+      refund('re_1', 400, 'succeeded'),
+      dispute('du_1', 1190, 'lost', { created: 1790812900 }),
+      dispute('du_2', 1190, 'needs_response', { created: 1790812901 }),
+    ],
+    balance: { available: 0, held: 0, debt: 0 },
+  },
+  'spent credits become a debt that another purchase pays': {
+    before: [applyCatalog, paid, consume(1800)],
+    steps: [
+      refund('re_1', 1190, 'succeeded'),
+      step('charge.refunded.endive', { amount_refunded: 1190 }),
+      step('checkout.session.completed.endive', inTwo),
+      step('charge.succeeded.endive', { id: 'ch_2', payment_intent: 'pi_2' }),
+    ],
+    balance: { available: 200, held: 0, debt: 0 },
+  },
+  'a debt that the bank undoes gives back what had paid it': {
+    before: [applyCatalog, paid, consume(1800)],
+    steps: [
+      dispute('du_1', 1190, 'lost'),
+      step('checkout.session.completed.endive', inTwo),
+      dispute('du_1', 1190, 'won'),
+    ],
+    balance: { available: 2200, held: 0, debt: 0 },
+  },
+  'a subscription whose invoice is refunded by its intent, and credited': {
+    steps: [
+      ...subscribed,
+      step('invoice_payment.paid.endive'),
+      refund('re_9', 580, 'succeeded', { payment_intent: 'pi_sub_1', charge: 'ch_sub_1' }),
+      step('credit_note.created.endive', { refunds: [{ amount_refunded: 280, refund: 're_9' }] }),
+    ],
+    balance: { available: 310, held: 0, debt: 0 },
+    more: {
+      payments: {
+        'payment-in_1': { status: 'partially_refunded', refunded: 880 },
+        'payment-pi_sub_1': { partOf: 'in_1' },
+      },
+    },
+  },
+  'a credit note that is withdrawn': {
+    steps: [...subscribed, step('credit_note.created.endive'), step('credit_note.voided.endive')],
+    balance: { available: 500, held: 0, debt: 0 },
+  },
+  'a failed attempt and the one that succeeds': {
+    steps: [
+      paid,
+      step('payment_intent.processing.endive'),
+      step('payment_intent.payment_failed.endive'),
+      step('payment_intent.succeeded.endive'),
+    ],
+    balance: { available: 2000, held: 0, debt: 0 },
+    more: { payments: { 'payment-pi_1': { status: 'succeeded', failureReason: null } } },
+  },
+  'the life of an invoice': {
+    steps: [
+      step('invoice.created.endive'),
+      step('invoice.finalized.endive'),
+      step('invoice.payment_failed.endive'),
+      step('invoice.payment_action_required.endive'),
+      ...subscribed,
+    ],
+    balance: { available: 500, held: 0, debt: 0 },
+    more: { invoices: { 'invoice-in_1': { status: 'paid', attemptCount: 1, number: 'A1B2C3-0001' } } },
+  },
+  'an invoice that nobody pays': {
+    steps: [
+      step('invoice.created.endive'),
+      step('invoice.finalized.endive'),
+      step('invoice.payment_failed.endive'),
+      step('invoice.marked_uncollectible.endive'),
+      step('checkout.session.completed.subscription.endive'),
+    ],
+    balance: { available: 0, held: 0, debt: 0 },
+    more: { invoices: { 'invoice-in_1': { status: 'uncollectible', attemptCount: 4 } } },
+  },
+  'a payment past due for days, seen twice, and recovered': {
+    steps: [
+      step('customer.subscription.created.endive', { status: 'incomplete' }),
+      step('customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 10),
+      step('customer.subscription.updated.endive', { status: 'past_due', cancel_at: null }, 20),
+      step('customer.subscription.updated.endive', { status: 'past_due', cancel_at: null, quantity: 1 }, 30),
+      step('customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 40),
+      step('customer.subscription.updated.endive', { status: 'past_due', cancel_at: null }, 50),
+    ],
+    balance: { available: 0, held: 0, debt: 0 },
+    more: {
+      subscriptions: {
+        'subscription-sub_1': { standing: { status: 'past_due', pastDueSince: '2026-10-01T00:02:35.000Z' } },
+      },
+    },
+  },
+  'a cancellation that is undone, and an end that is not': {
+    steps: [
+      step('customer.subscription.created.endive'),
+      step('customer.subscription.updated.endive', {}, 1),
+      step('customer.subscription.updated.endive', { cancel_at: null }, 2),
+      step('customer.subscription.paused.endive'),
+      step('customer.subscription.resumed.endive'),
+      step('customer.subscription.deleted.endive'),
+    ],
+    balance: { available: 0, held: 0, debt: 0 },
+    more: {
+      subscriptions: {
+        'subscription-sub_1': { standing: { status: 'canceled', endedAt: '2026-10-01T00:03:25.000Z' } },
+        'subscription-free_acme': { freePlanId: 'free' },
+      },
+    },
+  },
+};
+
+/** All orders of up to five steps, and of six where it is quick; a sample of those of more. */
+function* orders(steps: readonly Step[]): Generator<readonly Step[]> {
+  if (steps.length <= 5) {
+    yield* permutations(steps);
+    return;
+  }
+  yield* [steps.toReversed()];
+  yield* fc.sample(fc.shuffledSubarray([...steps], { minLength: steps.length }), { numRuns: 120, seed: 7 });
+}
+
+describe.each(Object.entries(flows))('%s', (_name, { before = [applyCatalog], steps, balance, more = {} }) => {
+  const outcomeOf = (order: readonly Step[], drainEach: boolean): Promise<Ledger> =>
+    ledgerAfter(before, order, drainEach);
+
+  test('ends as it must, in any order', async () => {
+    const first = await outcomeOf(steps, true);
+    expect(first).toMatchObject({ balance, ...more, waiting: [] });
+    let each = false;
+    for (const order of orders(steps)) {
+      each = !each;
+      expect(await outcomeOf(order, each)).toEqual(first);
+    }
+  });
+
+  test('ends the same when all of it is told again, and when it is worked off again from the start', async () => {
+    const first = await outcomeOf(steps, true);
+    expect(await outcomeOf([...steps, ...steps.toReversed(), ...steps], false)).toEqual(first);
+    const world = new InboxWorld();
+    for (const each of [...before, ...steps]) {
+      await each(world);
+      await world.drain();
+    }
+    const { length } = await world.store.readAll('', 10_000);
+    await new InboxWorld(world.store).drain(7);
+    expect((await world.store.readAll('', 10_000)).length).toBe(length);
+  });
+});
+
+describe('old and new shapes', () => {
+  const pairs: readonly [StripeFixture, StripeFixture][] = [
+    ['customer.subscription.created.endive', 'customer.subscription.created.acacia'],
+    ['customer.subscription.updated.endive', 'customer.subscription.updated.acacia'],
+    ['invoice.created.endive', 'invoice.created.acacia'],
+    ['invoice.paid.endive', 'invoice.paid.acacia'],
+    ['checkout.session.completed.endive', 'checkout.session.completed.acacia'],
+  ];
+  test.each(pairs)('%s and %s end in the same ledger', async (now, then) => {
+    const link = step('customer.created.endive');
+    const [one, other] = await Promise.all(
+      [now, then].map((name) => ledgerAfter([applyCatalog, link], [step(name)], true)),
+    );
+    expect(one).toEqual(other);
+    expect(one?.['waiting']).toEqual([]);
+  });
+
+  test('a refund inside of its charge is the refund itself', async () => {
+    const within = await ledgerAfter(
+      [applyCatalog],
+      [paid, step('charge.refunded.acacia'), refund('re_1', 400, 'succeeded')],
+      true,
+    );
+    expect(within).toEqual(
+      await ledgerAfter([applyCatalog], [step('charge.refunded.endive'), refund('re_1', 400, 'succeeded'), paid], true),
+    );
+  });
+
+  test('a charge of old names its invoice', async () => {
+    const refunded = refund('re_9', 2320, 'succeeded', { payment_intent: 'pi_sub_1', charge: 'ch_sub_1' });
+    const { balance } = await ledgerAfter(
+      [applyCatalog],
+      [...subscribed, refunded, step('charge.succeeded.acacia')],
+      true,
+    );
+    expect(balance).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+});
+
+test('what is reserved for a dispute is nobody else’s to release or to spend', async () => {
+  const world = new InboxWorld();
+  for (const each of [applyCatalog, paid, step('charge.dispute.created.endive')]) {
+    await each(world);
+    await world.drain();
+  }
+  const [hold] = [...(await world.handlers.account.load('account-acme')).state.holds.values()];
+  const holdId = hold?.id ?? '';
+  await expect(world.run({ type: 'ReleaseHold', holdId })).rejects.toThrow('refused');
+  await expect(world.run({ type: 'CaptureHold', holdId, amount: null, final: true })).rejects.toThrow('refused');
+  await expect(consume(1)(world)).rejects.toThrow('refused');
+});
