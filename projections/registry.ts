@@ -5,8 +5,11 @@ import { claimsProjection } from './claims.js';
 import { commandKeysProjection } from './command-keys.js';
 import { customersProjection } from './customers.js';
 import { historyProjection } from './history.js';
+import { invoicesProjection } from './invoices.js';
 import type { LedgerProjection } from './ledger-projection.js';
 import { parkedEventsProjection } from './parked-events.js';
+import { paymentsProjection } from './payments.js';
+import { subscriptionsProjection } from './subscriptions.js';
 
 /** Every projection there is. */
 export const projections: readonly LedgerProjection[] = [
@@ -17,6 +20,9 @@ export const projections: readonly LedgerProjection[] = [
   catalogueProjection,
   parkedEventsProjection,
   allowancesProjection,
+  subscriptionsProjection,
+  paymentsProjection,
+  invoicesProjection,
   commandKeysProjection,
 ];
 

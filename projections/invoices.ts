@@ -1,0 +1,128 @@
+import type { Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import { snapshotIn } from '#ledger/invoice.js';
+import type { InvoiceEvent, InvoiceSnapshot } from '#ledger/invoice.js';
+import { pageOf } from '#read-store/cursor.js';
+import type { Cursor, Page } from '#read-store/cursor.js';
+import { queryBuilder } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document } from '#read-store/tables.js';
+import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { latestProjection } from './latest.js';
+import type { Projected } from './ledger-projection.js';
+
+/** One row per invoice. */
+const invoices = {
+  name: 'invoices',
+  visibleTo: 'own-rows',
+  key: ['id'],
+  changing: true,
+  columns: { id: 'text', customer_id: 'text', status: 'text', created_at: 'text', snapshot: 'text' },
+  indexes: ['(customer_id, created_at, id)'],
+} as const satisfies Table;
+
+function rowOf({ event }: Projected): RowOf<typeof invoices> {
+  const snapshot = snapshotIn(event as InvoiceEvent);
+  return {
+    id: snapshot.invoiceId,
+    customer_id: snapshot.customerId,
+    status: snapshot.status,
+    created_at: snapshot.createdAt,
+    snapshot: document(snapshot),
+  };
+}
+
+const handlers: { readonly [Type in InvoiceEvent['type']]: 'latest' } = {
+  InvoicePaid: 'latest',
+  InvoiceCreated: 'latest',
+  InvoiceFinalized: 'latest',
+  InvoicePaymentFailed: 'latest',
+  InvoiceActionRequired: 'latest',
+  InvoiceVoided: 'latest',
+  InvoiceMarkedUncollectible: 'latest',
+};
+
+/** Every invoice as it stands: an event is recorded only when it comes further than those before. */
+export const invoicesProjection = latestProjection({
+  name: 'invoices',
+  version: 1,
+  category: 'invoice',
+  table: invoices,
+  handlers,
+  rowOf,
+});
+
+export type Invoice = {
+  readonly id: string;
+  readonly number: string | null;
+  readonly status: InvoiceSnapshot['status'];
+  readonly subscriptionId: string | null;
+  readonly billingReason: string | null;
+  readonly total: Money;
+  readonly subtotal: Money;
+  readonly amountDue: Money;
+  readonly amountPaid: Money;
+  readonly amountRemaining: Money;
+  readonly attemptCount: number;
+  readonly nextPaymentAttempt: Instant | null;
+  readonly hostedInvoiceUrl: string | null;
+  readonly invoicePdf: string | null;
+  readonly periodStart: Instant | null;
+  readonly periodEnd: Instant | null;
+  readonly createdAt: Instant;
+  readonly paidAt: Instant | null;
+};
+export const INVOICES_CURSOR_LENGTH = 2;
+
+type Stored = StoredRow<typeof invoices>;
+const build = queryBuilder<{ invoices: Stored }>();
+
+/** A customer's invoices, newest first. `cursor`: decoded, of two fields. */
+export async function invoicesOf(
+  reader: Reader,
+  customerId: string,
+  limit: number,
+  cursor: Cursor | null,
+): Promise<Page<Invoice>> {
+  let query = build
+    .selectFrom('invoices')
+    .selectAll()
+    .where('customer_id', '=', customerId)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1);
+  if (cursor !== null) {
+    const [createdAt, id] = [String(cursor[0]), String(cursor[1])];
+    query = query.where((is) =>
+      is.or([is('created_at', '<', createdAt), is.and([is('created_at', '=', createdAt), is('id', '<', id)])]),
+    );
+  }
+  return pageOf(await reader.rows(query), limit, invoiceOf, ({ created_at, id }) => [created_at, id]);
+}
+
+function invoiceOf(row: Stored): Invoice {
+  const snapshot = JSON.parse(row.snapshot) as InvoiceSnapshot;
+  const money = (amount: number): Money => ({ amount, currency: snapshot.currency });
+  const { invoiceId: id, number, status, subscriptionId, billingReason, attemptCount, nextPaymentAttempt } = snapshot;
+  const { hostedInvoiceUrl, invoicePdf, periodStart, periodEnd, createdAt, paidAt } = snapshot;
+  return {
+    id,
+    number,
+    status,
+    subscriptionId,
+    billingReason,
+    total: money(snapshot.total),
+    subtotal: money(snapshot.subtotal),
+    amountDue: money(snapshot.amountDue),
+    amountPaid: money(snapshot.amountPaid),
+    amountRemaining: money(snapshot.amountRemaining),
+    attemptCount,
+    nextPaymentAttempt,
+    hostedInvoiceUrl,
+    invoicePdf,
+    periodStart,
+    periodEnd,
+    createdAt,
+    paidAt,
+  };
+}

@@ -1,0 +1,149 @@
+import type { Instant } from '#kernel/instant.js';
+import { plusMs } from '#kernel/instant.js';
+import { hasEnded } from '#ledger/subscription-standing.js';
+import type { SubscriptionStanding, SubscriptionStatus } from '#ledger/subscription-standing.js';
+import type { SubscriptionEvent } from '#ledger/subscription.js';
+import { queryBuilder } from '#read-store/read-database.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document } from '#read-store/tables.js';
+import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { latestProjection } from './latest.js';
+import type { Projected } from './ledger-projection.js';
+
+/** One row per subscription that Stripe showed, and one per customer on a free plan (`free_…`). */
+const subscriptions = {
+  name: 'subscriptions',
+  visibleTo: 'own-rows',
+  key: ['id'],
+  changing: true,
+  columns: { id: 'text', customer_id: 'text', plan_id: 'text', status: 'text', seen_at: 'text', standing: 'text?' },
+  indexes: ['(customer_id, seen_at)'],
+} as const satisfies Table;
+
+function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | null {
+  const event = anything as SubscriptionEvent;
+  if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') return null;
+  const { subscriptionId: id, customerId: customer_id } = event;
+  if (event.type === 'SubscriptionStarted') {
+    return { id, customer_id, plan_id: event.planId, status: 'active', seen_at: event.at, standing: null };
+  }
+  const { standing } = event;
+  return {
+    id,
+    customer_id,
+    plan_id: standing.planId,
+    status: standing.status,
+    seen_at: standing.seenAt,
+    standing: document(standing),
+  };
+}
+
+const handlers: { readonly [Type in SubscriptionEvent['type']]: 'latest' | 'ignored' } = {
+  SubscriptionActivated: 'ignored', // what was paid; how the subscription stands is told by itself
+  SubscriptionRenewed: 'ignored',
+  SubscriptionStarted: 'latest',
+  TrialStarted: 'latest',
+  PaymentPastDue: 'latest',
+  SubscriptionRecovered: 'latest',
+  PlanChanged: 'latest',
+  CancellationScheduled: 'latest',
+  CancellationUnscheduled: 'latest',
+  SubscriptionPaused: 'latest',
+  SubscriptionResumed: 'latest',
+  SubscriptionCanceled: 'latest',
+  SubscriptionExpired: 'latest',
+  SubscriptionObserved: 'latest',
+};
+
+/** Every subscription as it stands. */
+export const subscriptionsProjection = latestProjection({
+  name: 'subscriptions',
+  version: 1,
+  category: 'subscription',
+  table: subscriptions,
+  handlers,
+  rowOf,
+});
+
+export type Subscription = {
+  readonly id: string;
+  readonly planId: string;
+  readonly status: SubscriptionStatus;
+  /** Null for a plan without Stripe. */
+  readonly interval: 'month' | 'year' | null;
+  readonly quantity: number;
+  readonly currentPeriodStart: Instant | null;
+  readonly currentPeriodEnd: Instant | null;
+  readonly trialEnd: Instant | null;
+  readonly cancelAt: Instant | null;
+  readonly canceledAt: Instant | null;
+  readonly endedAt: Instant | null;
+  readonly paused: boolean;
+  readonly pastDueSince: Instant | null;
+  /** Until when the plan stays in force without payment; null unless a payment is missing. */
+  readonly graceUntil: Instant | null;
+  /** Whether the customer has the plan's features now. */
+  readonly entitled: boolean;
+};
+
+const DAY_MS = 86_400_000;
+type Stored = StoredRow<typeof subscriptions>;
+const build = queryBuilder<{ subscriptions: Stored }>();
+
+/**
+ * The subscription that counts for a customer: the newest paid one that gives something, else the free plan, else the newest
+ * that has ended; null when there never was one. `graceDays`: how long a plan stays in force after a missed payment.
+ */
+export async function subscriptionOf(
+  reader: Reader,
+  customerId: string,
+  now: Instant,
+  graceDays: number,
+): Promise<Subscription | null> {
+  const rows = await reader.rows(
+    build
+      .selectFrom('subscriptions')
+      .selectAll()
+      .where('customer_id', '=', customerId)
+      .orderBy('seen_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(100),
+  );
+  const all = rows.map((row) => shown(row, now, graceDays));
+  return (
+    all.find(({ interval, status }) => interval !== null && !hasEnded(status) && status !== 'incomplete') ??
+    all.find(({ interval }) => interval === null) ??
+    all[0] ??
+    null
+  );
+}
+
+function shown(row: Stored, now: Instant, graceDays: number): Subscription {
+  const standing = row.standing === null ? null : (JSON.parse(row.standing) as SubscriptionStanding);
+  const status = row.status as SubscriptionStatus;
+  const pastDueSince = standing?.pastDueSince ?? null;
+  const graceUntil = pastDueSince === null ? null : plusMs(pastDueSince, graceDays * DAY_MS);
+  return {
+    id: row.id,
+    planId: row.plan_id,
+    status,
+    interval: standing?.interval ?? null,
+    quantity: standing?.quantity ?? 1,
+    currentPeriodStart: standing?.periodStart ?? null,
+    currentPeriodEnd: standing?.periodEnd ?? null,
+    trialEnd: standing?.trialEnd ?? null,
+    cancelAt: standing?.cancelAt ?? null,
+    canceledAt: standing?.canceledAt ?? null,
+    endedAt: standing?.endedAt ?? null,
+    paused: standing?.paused ?? false,
+    pastDueSince,
+    graceUntil,
+    entitled: isEntitled(status, graceUntil, now),
+  };
+}
+
+/** A missed payment is overlooked for the days of grace; what Stripe calls unpaid has had them. */
+export function isEntitled(status: SubscriptionStatus, graceUntil: Instant | null, now: Instant): boolean {
+  if (status === 'past_due') return graceUntil !== null && now < graceUntil;
+  return status === 'active' || status === 'trialing';
+}
