@@ -12,6 +12,8 @@ import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { stripeIntentDecider } from '#ledger/stripe-intent.js';
+import { subscriptionDecider } from '#ledger/subscription.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
@@ -41,13 +43,25 @@ import { AccountSettingsController } from './account-settings.controller.js';
 import { ApiContext } from './api-context.js';
 import { apiKeyLookup } from './api-key-lookup.js';
 import { Authenticator } from './authenticator.js';
+import { BillingController } from './billing.controller.js';
+import { BillingRate } from './billing-rate.js';
+import { BillingService } from './billing-service.js';
+import { StripeConnection } from './stripe-connection.js';
+import { StripeOutbox } from './stripe-outbox.js';
 import { BulkController } from './bulk.controller.js';
 import { CatalogueController } from './catalogue.controller.js';
 import { ListCatalogueHandler } from './catalogue.queries.js';
 import { FreshReads } from './freshness.js';
 import { HealthChecks } from './health.js';
 import { createAdapter, guardRoutes } from './http-server.js';
-import { AccountWriter, CatalogReader, CustomerWriter, StripeEventWriter } from './ledger-writers.js';
+import {
+  AccountWriter,
+  CatalogReader,
+  CustomerWriter,
+  StripeEventWriter,
+  StripeIntentWriter,
+  SubscriptionWriter,
+} from './ledger-writers.js';
 import { LoadLimit } from './load-limit.js';
 import { LogController } from './log.controller.js';
 import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log.queries.js';
@@ -69,6 +83,7 @@ const controllers = [
   AccountReadsController,
   AccountSettingsController,
   AdminController,
+  BillingController,
   BulkController,
   CatalogueController,
   CustomersController,
@@ -95,7 +110,17 @@ const handlers = [
   SearchCustomersHandler,
   StreamLogHandler,
 ];
-const services = [AccountService, BalanceHistory, CustomerRecords, FreshReads, PriceList, ProjectionControl];
+const services = [
+  AccountService,
+  BalanceHistory,
+  BillingRate,
+  BillingService,
+  CustomerRecords,
+  FreshReads,
+  PriceList,
+  ProjectionControl,
+  StripeOutbox,
+];
 
 /** What the process holds open. */
 type Parts = {
@@ -107,6 +132,8 @@ type Parts = {
     readonly account: AccountWriter;
     readonly customer: CustomerWriter;
     readonly stripeEvent: StripeEventWriter;
+    readonly stripeIntent: StripeIntentWriter;
+    readonly subscription: SubscriptionWriter;
     readonly catalog: CatalogReader;
   };
   readonly load: LoadLimit;
@@ -142,6 +169,9 @@ const values = (parts: Parts): Provider[] => [
   { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
+  { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
+  { provide: SubscriptionWriter, useValue: parts.writers.subscription },
+  { provide: StripeConnection, useValue: new StripeConnection(parts.context.config.stripe, parts.clock) },
   { provide: CatalogReader, useValue: parts.writers.catalog },
   { provide: LoadLimit, useValue: parts.load },
   { provide: HealthChecks, useValue: parts.checks },
@@ -164,6 +194,8 @@ async function openParts(config: Config & { databaseUrl: string }, logger: Logge
     account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
     customer: new CustomerWriter(customerDecider, { ...shared, codec: ledgerCodec }),
     stripeEvent: new StripeEventWriter(stripeEventDecider, { ...shared, codec: ledgerCodec }),
+    stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...shared, codec: ledgerCodec }),
+    subscription: new SubscriptionWriter(subscriptionDecider, { ...shared, codec: ledgerCodec }),
     catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
   };
   const load = new LoadLimit(config.maxInFlight);

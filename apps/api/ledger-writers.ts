@@ -9,6 +9,13 @@ import type {
   StripeEventRefusal,
   StripeEventState,
 } from '#ledger/stripe-event.js';
+import type {
+  StripeIntentCommand,
+  StripeIntentEvent,
+  StripeIntentRefusal,
+  StripeIntentState,
+} from '#ledger/stripe-intent.js';
+import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription.js';
 import type { ApiAccountCommand, ApiAccountRefusal } from './account-requests.js';
 
 /** The write paths of this process, one a stream category; each class is the injection token of its own. */
@@ -19,6 +26,18 @@ export class StripeEventWriter extends CommandHandler<
   StripeEventEvent,
   StripeEventState,
   StripeEventRefusal
+> {}
+export class StripeIntentWriter extends CommandHandler<
+  StripeIntentCommand,
+  StripeIntentEvent,
+  StripeIntentState,
+  StripeIntentRefusal
+> {}
+export class SubscriptionWriter extends CommandHandler<
+  SubscriptionCommand,
+  SubscriptionEvent,
+  SubscriptionState,
+  never
 > {}
 /** The API reads the catalogue; `scrip catalog apply` writes it. */
 export class CatalogReader extends CommandHandler<CatalogCommand, CatalogEvent, CatalogState, never> {}

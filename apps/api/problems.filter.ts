@@ -26,7 +26,9 @@ export class ProblemsFilter implements ExceptionFilter {
         { requestId: request.id, route: request.routeOptions.url ?? null, error: described(error) },
         'request failed',
       );
-    send(reply, problemAnswer(code, request.id, members));
+    const answer = problemAnswer(code, request.id, members);
+    const seconds = error instanceof Problem ? error.retryAfterSeconds : null;
+    send(reply, seconds === null ? answer : { ...answer, retryAfter: seconds });
   }
 
   #problemOf(error: unknown, request: FastifyRequest, reply: FastifyReply): [ProblemCode, ProblemMembers?] {

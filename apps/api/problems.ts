@@ -2,12 +2,13 @@ import type { AccountRefusal } from '#ledger/account-commands.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
 import type { StripeEventRefusal } from '#ledger/stripe-event.js';
+import type { SaleRefusal } from '#stripe/outbound-checkout.js';
 import type { FieldError } from './validation.js';
 
 /** `detail` says what the caller can do; it is fixed text, so nothing of a request or an exception gets into an answer. */
 export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
 
-type RefusalCode = (AccountRefusal | PricingRefusal | CustomerRefusal | StripeEventRefusal)['rejected'];
+type RefusalCode = (AccountRefusal | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal)['rejected'];
 
 /**
  * Every problem that the API answers with: the one place where a code gets its status. `docs/errors.md` is made from it.
@@ -71,6 +72,23 @@ export const problemKinds = {
     title: 'No such projection',
     detail: 'See GET /v1/admin/projections for the names.',
   },
+  plan_not_found: { status: 404, title: 'No such plan', detail: 'See /v1/plans for what is on sale.' },
+  credit_product_not_found: {
+    status: 404,
+    title: 'No such credit product',
+    detail: 'See /v1/credit-products for what is on sale.',
+  },
+  subscription_not_found: {
+    status: 404,
+    title: 'No subscription',
+    detail: 'The customer has no subscription at Stripe that has not ended. Start one with a checkout session.',
+  },
+  billing_disabled: {
+    status: 404,
+    title: 'Billing is switched off',
+    detail:
+      'Stripe is not called here: an operator has to set STRIPE_SECRET_KEY, and STRIPE_BILLING_ENABLED must not be false.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'The route does not take this method',
@@ -95,6 +113,11 @@ export const problemKinds = {
     status: 409,
     title: 'The customer was erased',
     detail: 'Personal data of this customer is no longer kept; use another id.',
+  },
+  already_subscribed: {
+    status: 409,
+    title: 'The customer has a subscription already',
+    detail: 'Change it with `POST …/subscription/change`, or cancel it first.',
   },
   idempotency_key_reused: {
     status: 409,
@@ -145,6 +168,43 @@ export const problemKinds = {
     title: 'The price of this quantity is out of range',
     detail: 'Send a smaller quantity.',
   },
+  plan_not_for_sale: {
+    status: 422,
+    title: 'The plan has no such price',
+    detail: 'Choose another `interval` or plan. A free plan is started with `POST …/subscription`.',
+  },
+  plan_not_free: {
+    status: 422,
+    title: 'The plan is not free',
+    detail: 'Only a free plan can be started without payment; others need a checkout session.',
+  },
+  price_not_at_stripe: {
+    status: 422,
+    title: 'Stripe does not know the price yet',
+    detail: 'An operator has to run `scrip catalog push-stripe`.',
+  },
+  credits_not_for_sale: {
+    status: 422,
+    title: 'Credits are not sold by the number',
+    detail: 'The smallest credit product on sale sets the rate, and there is none with a price.',
+  },
+  currency_unsupported: {
+    status: 422,
+    title: 'The currency is not supported',
+    detail: 'Use a currency that Stripe charges in and whose decimals are certain; `ugx` is not.',
+  },
+  amount_not_chargeable: {
+    status: 422,
+    title: 'Stripe cannot charge this amount',
+    detail:
+      'At most 99,999,999 in minor units; currencies of three decimals take only amounts that end in 0, `isk` in 00.',
+  },
+  stripe_refused: {
+    status: 422,
+    title: 'Stripe refused the request',
+    detail:
+      "`stripeCode` and `stripeParam` say why; Stripe's documentation explains them. The same key may be used again.",
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',
@@ -170,6 +230,12 @@ export const problemKinds = {
     title: 'The read model has not reached `minPosition` yet',
     detail: 'Ask again, or with a longer `waitMs`.',
   },
+  stripe_unavailable: {
+    status: 503,
+    title: 'Stripe does not answer',
+    detail:
+      'Wait as long as Retry-After says and send it again with the same key: what was begun is then finished, never done twice.',
+  },
   store_unavailable: {
     status: 503,
     title: 'The store cannot be reached',
@@ -194,6 +260,7 @@ const busy: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'overloaded',
   'outcome_unknown',
   'projection_behind',
+  'stripe_unavailable',
   'store_unavailable',
 ]);
 
@@ -206,7 +273,12 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly members: ProblemMembers;
 
-  constructor(code: ProblemCode, members: ProblemMembers = {}) {
+  /** `retryAfterSeconds`: when it is known better than by the code. */
+  constructor(
+    code: ProblemCode,
+    members: ProblemMembers = {},
+    readonly retryAfterSeconds: number | null = null,
+  ) {
     super(code);
     this.code = code;
     this.members = members;

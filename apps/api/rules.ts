@@ -126,6 +126,19 @@ export const Time = (about: About): PropertyDecorator =>
     about,
   );
 
+const isWebAddress = (value: string): boolean =>
+  /^https?:\/\/[\x21-\x7e]+$/.test(value) && URL.canParse(value) && new URL(value).username === '';
+
+/** The address of a page: http or https, without a user's name in it. */
+export const WebAddress = (about: About): PropertyDecorator =>
+  field(
+    'webAddress',
+    'must be an address that starts with https:// or http://, at most 2000 characters',
+    (value) => typeof value === 'string' && value.length <= 2_000 && isWebAddress(value),
+    { type: 'string', format: 'uri', maxLength: 2_000 },
+    about,
+  );
+
 const maxMembers = 50;
 const maxMetadataBytes = 16_384;
 const isScalar = (value: unknown): boolean =>

@@ -45,6 +45,12 @@ export type Config = {
     readonly billingEnabled: boolean;
     /** Whether the secret key is one for live mode. */
     readonly livemode: boolean;
+    /** Where buyers come back to from Stripe's pages when a request does not say. */
+    readonly returnUrl: string | null;
+    /** Whether Stripe works out the tax of what is sold; else `taxRates` are added, if there are any. */
+    readonly automaticTax: boolean;
+    /** Ids of tax rates at Stripe. */
+    readonly taxRates: readonly string[];
   };
 };
 
@@ -176,6 +182,9 @@ function stripeOf(environment: Environment): Config['stripe'] {
     publishableKey: environment.text('STRIPE_PUBLISHABLE_KEY'),
     billingEnabled: environment.flag('STRIPE_BILLING_ENABLED', true),
     livemode: secretKey !== null && /^(sk|rk)_live_/.test(secretKey),
+    returnUrl: environment.url('STRIPE_RETURN_URL', ['https:', 'http:']),
+    automaticTax: environment.flag('STRIPE_AUTOMATIC_TAX', false),
+    taxRates: environment.list('STRIPE_TAX_RATES'),
   };
 }
 

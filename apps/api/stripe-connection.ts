@@ -1,0 +1,28 @@
+import type { Config } from '#config/env.js';
+import type { Clock } from '#kernel/clock.js';
+import { StripeClient } from '#stripe/client.js';
+import { Problem } from './problems.js';
+
+/** The way to Stripe, where there is one. */
+export class StripeConnection {
+  readonly #client: StripeClient | null;
+
+  constructor(stripe: Config['stripe'], clock: Clock, fetch?: typeof globalThis.fetch) {
+    const { secretKey, apiBase, billingEnabled } = stripe;
+    this.#client =
+      secretKey === null || !billingEnabled
+        ? null
+        : new StripeClient({ secretKey, apiBase, clock, ...(fetch === undefined ? {} : { fetch }) });
+  }
+
+  /** Throws the problem `billing_disabled` where Stripe must not be called. */
+  get client(): StripeClient {
+    if (this.#client === null) throw new Problem('billing_disabled');
+    return this.#client;
+  }
+
+  /** The same refusal, for before anything else is looked at. */
+  demand(): void {
+    void this.client;
+  }
+}

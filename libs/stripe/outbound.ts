@@ -1,0 +1,136 @@
+import type Stripe from 'stripe';
+import type { Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { StripeAnswer, StripeClient } from './client.js';
+
+type Listed = { readonly id: string; readonly metadata?: Readonly<Record<string, string>> | null };
+
+const PAGE = 100;
+const MAX_PAGES = 100;
+const DAY_S = 86_400;
+
+/** The value of an answer made into another; what is no answer stays as it is. */
+export const mapAnswer = <T, U>(answer: StripeAnswer<T>, map: (value: T) => U): StripeAnswer<U> =>
+  answer.kind === 'answered' ? { kind: 'answered', value: map(answer.value) } : answer;
+
+/**
+ * The first object of a list that matches, page by page; null when there is none. Bounded: after 100 pages nothing is known, and
+ * the answer is `unavailable`.
+ */
+export async function firstOf<T extends Listed>(
+  client: StripeClient,
+  page: (stripe: Stripe, params: { limit: number; starting_after?: string }) => Promise<Stripe.ApiList<T>>,
+  matches: (object: T) => boolean,
+): Promise<StripeAnswer<T | null>> {
+  let after: string | undefined;
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const params = { limit: PAGE, ...(after === undefined ? {} : { starting_after: after }) };
+    const answer = await client.ask('list', (stripe) => page(stripe, params));
+    if (answer.kind !== 'answered') return answer;
+    const { data, has_more: hasMore } = answer.value;
+    const found = data.find(matches);
+    if (found !== undefined) return { kind: 'answered', value: found };
+    after = data.at(-1)?.id;
+    if (!hasMore || after === undefined) return { kind: 'answered', value: null };
+  }
+  return { kind: 'unavailable', retryAfterSeconds: 60 };
+}
+
+/** When something that was intended at `intendedAt` can have been made: Stripe honours its key for a day, clocks differ a little. */
+export function madeAround(intendedAt: Instant): { gte: number; lte: number } {
+  const seconds = Math.floor(Date.parse(intendedAt) / 1000);
+  return { gte: seconds - 600, lte: seconds + 2 * DAY_S };
+}
+
+const madeFor =
+  (intentId: string) =>
+  ({ metadata }: Listed): boolean =>
+    metadata?.['scrip_intent'] === intentId;
+
+/** What of Stripe's an intent makes: how to make it, to read it again, and to find it when nobody heard the answer. */
+export type Making<T> = {
+  readonly objectType: string;
+  create(client: StripeClient, idempotencyKey: string): Promise<StripeAnswer<T>>;
+  retrieve(client: StripeClient, id: string): Promise<StripeAnswer<T>>;
+  find(client: StripeClient, intendedAt: Instant): Promise<StripeAnswer<T | null>>;
+};
+
+/** A Stripe customer that leads to ours. The parameters never change, so that the same key always asks for the same. */
+export const customerMaking = (customerId: string, intentId: string): Making<Stripe.Customer> => ({
+  objectType: 'customer',
+  create: (client, idempotencyKey) =>
+    client.ask('customer', (stripe) =>
+      stripe.customers.create({ metadata: { customer_id: customerId, scrip_intent: intentId } }, { idempotencyKey }),
+    ),
+  retrieve: async (client, id) => {
+    const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(id));
+    return mapAnswer(answer, (customer) => customer as Stripe.Customer);
+  },
+  find: (client, intendedAt) =>
+    firstOf(
+      client,
+      (stripe, page) => stripe.customers.list({ ...page, created: madeAround(intendedAt) }),
+      madeFor(intentId),
+    ),
+});
+
+export const sessionMaking = (
+  params: Stripe.Checkout.SessionCreateParams,
+  stripeCustomerId: string,
+  intentId: string,
+): Making<Stripe.Checkout.Session> => ({
+  objectType: 'checkout.session',
+  create: (client, idempotencyKey) =>
+    client.ask('checkout.session', (stripe) => stripe.checkout.sessions.create(params, { idempotencyKey })),
+  retrieve: (client, id) => client.ask('checkout.session', (stripe) => stripe.checkout.sessions.retrieve(id)),
+  find: (client, intendedAt) =>
+    firstOf(
+      client,
+      (stripe, page) =>
+        stripe.checkout.sessions.list({ ...page, customer: stripeCustomerId, created: madeAround(intendedAt) }),
+      madeFor(intentId),
+    ),
+});
+
+export const paymentIntentMaking = (
+  wanted: { readonly money: Money; readonly description: string | null },
+  who: { readonly customerId: string; readonly stripeCustomerId: string; readonly intentId: string },
+): Making<Stripe.PaymentIntent> => ({
+  objectType: 'payment_intent',
+  create: (client, idempotencyKey) =>
+    client.ask('payment_intent', (stripe) =>
+      stripe.paymentIntents.create(
+        {
+          amount: wanted.money.amount,
+          currency: wanted.money.currency,
+          customer: who.stripeCustomerId,
+          ...(wanted.description === null ? {} : { description: wanted.description }),
+          automatic_payment_methods: { enabled: true },
+          metadata: { customer_id: who.customerId, scrip_intent: who.intentId },
+        },
+        { idempotencyKey },
+      ),
+    ),
+  retrieve: (client, id) => client.ask('payment_intent', (stripe) => stripe.paymentIntents.retrieve(id)),
+  find: (client, intendedAt) =>
+    firstOf(
+      client,
+      (stripe, page) =>
+        stripe.paymentIntents.list({ ...page, customer: who.stripeCustomerId, created: madeAround(intendedAt) }),
+      madeFor(who.intentId),
+    ),
+});
+
+/** A portal session lives for minutes and cannot be read again: whoever asks again gets a new one. */
+export const portalMaking = (stripeCustomerId: string, returnUrl: string): Making<Stripe.BillingPortal.Session> => {
+  const create: Making<Stripe.BillingPortal.Session>['create'] = (client, idempotencyKey) =>
+    client.ask('billing_portal.session', (stripe) =>
+      stripe.billingPortal.sessions.create({ customer: stripeCustomerId, return_url: returnUrl }, { idempotencyKey }),
+    );
+  return {
+    objectType: 'billing_portal.session',
+    create,
+    retrieve: (client, id) => create(client, `scrip.portal.${id}`),
+    find: () => Promise.resolve({ kind: 'answered', value: null }),
+  };
+};

@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Catalog } from '#ledger/catalog.js';
+import type { ApiAnswer, ApiClient } from '../support/api-client.js';
+import { catalog } from '../support/catalog.js';
+import { eventually } from '../support/eventually.js';
+import { query } from '../support/postgres.js';
+import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
+import { SandboxProcess } from '../support/sandbox-process.js';
+
+let scrip: RunningScrip;
+let sandbox: SandboxProcess;
+let api: ApiClient;
+let other: ApiClient;
+let prices: Record<'starter' | 'starterYear' | 'pro', string>;
+
+const successUrl = 'https://app.example/done';
+const post = (path: string, body: unknown, key?: string, client = api): Promise<ApiAnswer> =>
+  client.post(`/v1/customers/${path}`, body, key);
+const pack = { mode: 'credits', creditProduct: 'credits_1000', quantity: 2, successUrl };
+const plan = (id = 'starter') => ({ mode: 'subscription', plan: id, interval: 'month', successUrl });
+const customersOf = async (customerId: string) =>
+  (await sandbox.stripe.customers.list({ limit: 100 })).data.filter(
+    ({ metadata }) => metadata['customer_id'] === customerId,
+  );
+const intentTypes = async (intentId: string): Promise<unknown[]> =>
+  (
+    await query(
+      scrip.database.url,
+      `select type from scrip_log.events where stream = 'stripeIntent-${intentId}' order by revision`,
+    )
+  ).map(({ type }) => type);
+
+beforeAll(async () => {
+  [scrip, sandbox] = await Promise.all([RunningScrip.prepare(), SandboxProcess.start()]);
+  const [starter, starterYear, pro] = await Promise.all([
+    sandbox.price(2000),
+    sandbox.price(20000, 'year'),
+    sandbox.price(5000),
+  ]);
+  prices = { starter: starter.id, starterYear: starterYear.id, pro: pro.id };
+  const paid = catalog.plans.find(({ id }) => id === 'starter')!;
+  const priced: Catalog = {
+    ...catalog,
+    plans: [
+      ...catalog.plans.filter(({ free }) => free),
+      {
+        ...paid,
+        trialDays: null,
+        monthly: { money: { amount: 2000, currency: 'usd' }, stripePriceId: starter.id },
+        yearly: { money: { amount: 20000, currency: 'usd' }, stripePriceId: starterYear.id },
+      },
+      {
+        ...paid,
+        id: 'pro',
+        trialDays: null,
+        yearly: null,
+        monthly: { money: { amount: 5000, currency: 'usd' }, stripePriceId: pro.id },
+      },
+      {
+        ...paid,
+        id: 'unpushed',
+        trialDays: null,
+        yearly: null,
+        monthly: { money: { amount: 900, currency: 'usd' }, stripePriceId: null },
+      },
+    ],
+  };
+  await scrip.writer.applyCatalog(priced);
+  const env = { STRIPE_SECRET_KEY: 'sk_test_sandbox_key', STRIPE_API_BASE: sandbox.url };
+  const [first, second] = await Promise.all([scrip.startApi(env), scrip.startApi(env), scrip.startWorker()]);
+  [api, other] = [first.client, second.client];
+  await sandbox.control('POST', '/webhook_endpoints', {
+    url: `${api.url}/v1/webhooks/stripe`,
+    secret: webhookSecret,
+    enabledEvents: ['checkout.session.completed', 'invoice.paid'],
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all([scrip.stop(), sandbox.process.stop()]);
+}, 60_000);
+
+describe('the Stripe customer', () => {
+  test('is one, for twenty requests at once to two processes', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        post('crowd/payment-intents', { amount: 100, currency: 'usd' }, `k${String(index)}`, index % 2 ? api : other),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
+    expect((await customersOf('crowd')).length).toBe(1);
+  }, 60_000);
+
+  test('is one, although Stripe made it and the answer was lost for good', async () => {
+    await sandbox.fault('lose_answer', 20, '/v1/customers');
+    const first = await post('lost/portal-sessions', { returnUrl: successUrl });
+    expect([first.status, first.body.code]).toEqual([503, 'stripe_unavailable']);
+    expect(Number(first.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await intentTypes('customer.lost')).toEqual(['StripeCallIntended']);
+    await sandbox.control('DELETE', '/faults');
+    const again = await eventually(
+      () => post('lost/portal-sessions', { returnUrl: successUrl }, undefined, other),
+      ({ status }) => status !== 503,
+    );
+    expect(again.status).toBe(201);
+    expect((await customersOf('lost')).length).toBe(1);
+    expect(await intentTypes('customer.lost')).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+  }, 60_000);
+});
+
+describe('a checkout session', () => {
+  test('for a pack is paid on its page and becomes credits', async () => {
+    const answer = await eventually(
+      () => post('buyer/checkout-sessions', pack, 'buy-1'),
+      ({ status }) => status !== 503,
+    );
+    expect(answer.status).toBe(201);
+    expect(answer.body['url']).toMatch(/^http/);
+    const again = await post('buyer/checkout-sessions', pack, 'buy-1', other);
+    expect([again.status, again.body]).toEqual([201, answer.body]);
+    const reused = await post('buyer/checkout-sessions', { ...pack, quantity: 3 }, 'buy-1');
+    expect([reused.status, reused.body.code]).toEqual([409, 'idempotency_key_reused']);
+    await sandbox.control('POST', `/checkout/${answer.body.id}/complete`, { card: '4242424242424242' });
+    const balance = await eventually(
+      async () => (await api.get('/v1/customers/buyer/balance')).body.available,
+      (available) => available === 2000,
+    );
+    expect(balance).toBe(2000);
+  }, 60_000);
+
+  test('for a free number costs the rate of the smallest pack', async () => {
+    const answer = await post('free-number/checkout-sessions', { mode: 'credits', credits: 250, successUrl });
+    expect(answer.status).toBe(201);
+    const session = await sandbox.stripe.checkout.sessions.retrieve(answer.body.id);
+    expect([session.amount_total, session.currency, session.metadata]).toEqual([
+      125,
+      'usd',
+      expect.objectContaining({ customer_id: 'free-number', credits: '250' }),
+    ]);
+  });
+
+  test.each([
+    [plan('nowhere'), 404, 'plan_not_found'],
+    [plan('free'), 422, 'plan_not_for_sale'],
+    [plan('unpushed'), 422, 'price_not_at_stripe'],
+    [{ mode: 'credits', creditProduct: 'gone', successUrl }, 404, 'credit_product_not_found'],
+    [{ mode: 'credits', credits: 2 ** 53 - 1, successUrl }, 422, 'amount_not_chargeable'],
+    [{ mode: 'credits', credits: 5, plan: 'starter', successUrl }, 400, 'invalid_request'],
+    [{ mode: 'credits', credits: 5, successUrl: 'javascript:alert(1)' }, 400, 'invalid_request'],
+    [{ mode: 'credits', credits: 5 }, 400, 'invalid_request'],
+    [{ mode: 'subscription', plan: 'starter', successUrl }, 400, 'invalid_request'],
+  ])('for %j is refused', async (body, status, code) => {
+    const answer = await post(
+      `refused-${code.slice(0, 9)}-${String(JSON.stringify(body).length)}/checkout-sessions`,
+      body,
+    );
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+  });
+
+  test('is limited to five a minute for each customer', async () => {
+    const answers: number[] = [];
+    for (let count = 0; count < 6; count += 1) answers.push((await post('eager/checkout-sessions', pack)).status);
+    expect(answers).toEqual([201, 201, 201, 201, 201, 429]);
+  }, 30_000);
+});
+
+test('a payment intent is made once for its key, in a currency that Stripe takes', async () => {
+  const wanted = { amount: 1999, currency: 'usd', description: 'Workshop' };
+  const answer = await post('payer/payment-intents', wanted, 'pay-1');
+  expect([answer.status, answer.body]).toEqual([
+    201,
+    { id: expect.stringMatching(/^pi_/), clientSecret: expect.any(String), status: 'requires_payment_method' },
+  ]);
+  expect((await post('payer/payment-intents', wanted, 'pay-1', other)).body).toEqual(answer.body);
+  expect((await post('payer/payment-intents', { ...wanted, currency: 'ugx' }, 'pay-2')).body.code).toBe(
+    'currency_unsupported',
+  );
+  expect((await post('payer/payment-intents', { amount: 1001, currency: 'kwd' }, 'pay-3')).body.code).toBe(
+    'amount_not_chargeable',
+  );
+  expect((await post('payer/payment-intents', wanted)).body.code).toBe('idempotency_key_required');
+});
+
+test('a pause of Stripe is waited for: 429 and 500 do not reach the caller', async () => {
+  await sandbox.fault('rate_limit', 1, '/v1/payment_intents');
+  expect((await post('patient/payment-intents', { amount: 500, currency: 'usd' }, 'p-1')).status).toBe(201);
+  await sandbox.fault('server_error', 1, '/v1/payment_intents');
+  expect((await post('patient/payment-intents', { amount: 500, currency: 'usd' }, 'p-2')).status).toBe(201);
+  await sandbox.control('DELETE', '/faults');
+}, 30_000);
+
+describe('a subscription', () => {
+  beforeAll(async () => {
+    const answer = await post('member/checkout-sessions', plan());
+    expect(answer.status).toBe(201);
+    await sandbox.control('POST', `/checkout/${answer.body.id}/complete`, { card: '4242424242424242' });
+  });
+
+  test('brings its credits and is not sold twice', async () => {
+    await eventually(
+      async () => (await api.get('/v1/customers/member/balance')).body.available,
+      (available) => available === 500,
+    );
+    expect((await post('member/checkout-sessions', plan())).body.code).toBe('already_subscribed');
+  }, 30_000);
+
+  test('is canceled for the end of its period and resumed', async () => {
+    const canceled = await post('member/subscription/cancel', { atPeriodEnd: true }, 'c-1');
+    expect([canceled.status, canceled.body['status'], canceled.body['cancelAtPeriodEnd']]).toEqual([
+      200,
+      'active',
+      true,
+    ]);
+    const resumed = await post('member/subscription/resume', undefined);
+    expect([resumed.status, resumed.body['cancelAtPeriodEnd'], resumed.body['cancelAt']]).toEqual([200, false, null]);
+  });
+
+  test('is changed with the next period, then now instead', async () => {
+    const wanted = { plan: 'pro', interval: 'month', when: 'period_end' };
+    const later = await post('member/subscription/change', wanted, 'later');
+    expect([later.status, later.body['plan'], later.body['changeScheduled']]).toEqual([200, 'starter', true]);
+    const now = await post('member/subscription/change', { ...wanted, when: 'now' }, 'now');
+    expect([now.status, now.body['plan'], now.body['changeScheduled']]).toEqual([200, 'pro', false]);
+    expect((await post('member/subscription/change', { ...wanted, when: 'now' }, 'now', other)).body).toEqual(now.body);
+    const [subscription] = (await sandbox.stripe.subscriptions.list({ status: 'all' })).data;
+    expect(subscription?.items.data[0]?.price.id).toBe(prices.pro);
+  });
+
+  test('ends now, and the same request says so again', async () => {
+    const ended = await post('member/subscription/cancel', { atPeriodEnd: false }, 'end');
+    expect([ended.status, ended.body['status']]).toEqual([200, 'canceled']);
+    expect((await post('member/subscription/cancel', { atPeriodEnd: false }, 'end', other)).body['status']).toBe(
+      'canceled',
+    );
+    expect((await post('member/subscription/resume', undefined)).body.code).toBe('subscription_not_found');
+  });
+
+  test('to a free plan needs no Stripe, but a plan that is free', async () => {
+    const started = await post('newcomer/subscription', { plan: 'free' });
+    expect([started.status, started.body['plan']]).toEqual([201, 'free']);
+    expect((await post('newcomer/subscription', { plan: 'free' })).status).toBe(201);
+    expect((await post('newcomer/subscription', { plan: 'starter' })).body.code).toBe('plan_not_free');
+    expect((await customersOf('newcomer')).length).toBe(0);
+  });
+});
+
+test('nothing is called while billing is switched off or without a key', async () => {
+  const off = await scrip.startApi({
+    STRIPE_SECRET_KEY: 'sk_test_x_12345',
+    STRIPE_API_BASE: sandbox.url,
+    STRIPE_BILLING_ENABLED: 'false',
+  });
+  for (const route of ['checkout-sessions', 'portal-sessions', 'subscription/cancel']) {
+    const body =
+      route === 'checkout-sessions'
+        ? pack
+        : route === 'portal-sessions'
+          ? { returnUrl: successUrl }
+          : { atPeriodEnd: true };
+    const answer = await post(`nobody/${route}`, body, undefined, off.client);
+    expect([route, answer.status, answer.body.code]).toEqual([route, 404, 'billing_disabled']);
+  }
+  expect((await customersOf('nobody')).length).toBe(0);
+}, 30_000);
