@@ -90,6 +90,14 @@ export class CustomersQuery extends FreshnessQuery {
   cursor?: string;
 }
 
+export class CustomerListQuery extends FreshnessQuery {
+  @limit()
+  limit?: string;
+
+  @cursor()
+  cursor?: string;
+}
+
 export class PageQuery {
   @limit()
   limit?: string;
