@@ -121,24 +121,29 @@ class ClaimsWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
+/** Keeps rows as text: there may be very many, and an object with its strings takes several times the memory. */
 class ClaimsOracle implements OracleFold<LedgerEvent> {
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Map<string, string>();
 
   add(projected: Projected): readonly ExpectedRow[] {
     const { type } = projected.recorded;
     if (type !== 'CreditsConsumed' && type !== 'ConsumptionReversed') return [];
     const event = projected.event;
     if (event.type === 'CreditsConsumed' && event.resource !== null) {
-      this.#rows.set(`${projected.recorded.stream} ${event.consumptionId}`, rowOf(projected, event, event.resource));
+      const row = rowOf(projected, event, event.resource);
+      this.#rows.set(`${projected.recorded.stream} ${event.consumptionId}`, JSON.stringify(row));
     } else if (event.type === 'ConsumptionReversed') {
-      const row = this.#rows.get(`${projected.recorded.stream} ${event.consumptionId}`);
-      if (row !== undefined) row.reversed = Number(row.reversed) + event.amount;
+      const key = `${projected.recorded.stream} ${event.consumptionId}`;
+      const text = this.#rows.get(key);
+      if (text === undefined) return [];
+      const row = JSON.parse(text) as Row;
+      this.#rows.set(key, JSON.stringify({ ...row, reversed: Number(row.reversed) + event.amount }));
     }
     return [];
   }
 
   *rest(): Iterable<ExpectedRow> {
-    for (const row of this.#rows.values()) yield { table: claims.name, row };
+    for (const text of this.#rows.values()) yield { table: claims.name, row: JSON.parse(text) as Row };
   }
 }
 

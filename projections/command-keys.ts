@@ -59,7 +59,7 @@ export const commandKeysProjection: LedgerProjection = {
   tables: [commandKeys],
   handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),
   open: (table) => new CommandKeysWriter(table),
-  oracle: { keyOf: ({ stream }) => stream, fold: () => new CommandKeysOracle() },
+  oracle: { keyOf: ({ stream }) => stream, streaming: true, fold: () => new CommandKeysOracle() },
 };
 
 /** The index as the write path asks it. Complete up to `through`, read in the same statement. */

@@ -1,26 +1,14 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { positionOf, START, type EventStore, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { positionOf, START, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { pagesOf } from '#event-store/pages-of.js';
 import { eventLine, parseEventLine, type BrokenLine } from '#event-store/event-line.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { Progress } from './progress.js';
 
-/** One page of the log at a time is all that is in memory, and the one that is being fetched. */
-const pageSize = 2_000;
 const chunkBytes = 64 * 1024;
 const newline = 10;
-
-/** The log after `after` in pages; the next page is read while the caller works. */
-export async function* pagesOf(store: EventStore, after: Position): AsyncGenerator<readonly RecordedEvent[]> {
-  let page = await store.readAll(after, pageSize);
-  for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-    const next = store.readAll(last.position, pageSize);
-    next.catch(() => undefined); // it is awaited below, unless the caller leaves early
-    yield page;
-    page = await next;
-  }
-}
 
 /** The lines of a file, in batches, without their ends. Throws WrongUse when it cannot be read. */
 async function* linesOf(file: string): AsyncGenerator<readonly string[]> {

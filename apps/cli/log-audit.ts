@@ -2,7 +2,7 @@ import { accountOf, categoryOf } from '#kernel/stream-name.js';
 import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
 import { NO_STREAM, type Position, type RecordedEvent } from '#event-store/event-store.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import { decodeEvent, isUndecodable } from '#ledger/events.js';
+import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
 
 /** Something wrong with an event of the log. */
@@ -36,6 +36,8 @@ type StreamRecord = {
   books: AccountBooks | null;
 };
 
+type Decoded = { readonly recorded: RecordedEvent; readonly decoded: LedgerEvent | UndecodableEvent };
+
 const namedFindings = 100;
 const recordedAtMark = '"recordedAt":"';
 
@@ -50,6 +52,8 @@ export class LogAudit {
   #findingsTotal = 0;
   #events = 0;
   #position: Position | null = null;
+  /** The same as a number; 0 before the first event. */
+  #count = 0;
 
   /** @param contiguous whether the store counts positions without gaps, as the PostgreSQL store does. */
   constructor(options: { readonly contiguous: boolean }) {
@@ -60,9 +64,19 @@ export class LogAudit {
     return this.#events;
   }
 
+  /** Whether nothing has been found up to now. */
+  get sound(): boolean {
+    return this.#findingsTotal === 0;
+  }
+
   /** Takes the next events of the log. */
   add(events: readonly RecordedEvent[]): void {
-    for (const event of events) this.#check(event);
+    for (const event of events) this.#check(event, decodeEvent(event));
+  }
+
+  /** Takes the next events of the log with their content, which others use too. */
+  addDecoded(events: readonly Decoded[]): void {
+    for (const { recorded, decoded } of events) this.#check(recorded, decoded);
   }
 
   /** Notes that something could not be read as an event at all. */
@@ -98,7 +112,7 @@ export class LogAudit {
     };
   }
 
-  #check(event: RecordedEvent): void {
+  #check(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent): void {
     this.#events += 1;
     this.#checkPosition(event);
     let stream = this.#streams.get(event.stream);
@@ -108,19 +122,19 @@ export class LogAudit {
       this.#streams.set(event.stream, stream);
     }
     this.#checkChain(event, stream);
-    this.#checkContent(event, stream);
+    this.#checkContent(event, decoded, stream);
     stream.revision = event.revision;
     stream.hash = event.hash;
     stream.lastPosition = event.position;
   }
 
   #checkPosition(event: RecordedEvent): void {
-    const before = Number(this.#position ?? 0);
     const position = Number(event.position);
-    if (this.#contiguous && position !== before + 1)
-      this.#find(event, `the position should be ${String(before + 1)}: events are missing before it`);
+    if (this.#contiguous && position !== this.#count + 1)
+      this.#find(event, `the position should be ${String(this.#count + 1)}: events are missing before it`);
     else if (event.position <= (this.#position ?? '')) this.#find(event, 'the position is not after the one before it');
     this.#position = event.position;
+    this.#count = position;
   }
 
   #checkChain(event: RecordedEvent, stream: StreamRecord): void {
@@ -139,8 +153,7 @@ export class LogAudit {
     stream.lastRecordedAt = recordedAt;
   }
 
-  #checkContent(event: RecordedEvent, stream: StreamRecord): void {
-    const decoded = decodeEvent(event);
+  #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
     if (isUndecodable(decoded)) {
       stream.books = null;
       this.#find(event, decoded.undecodable);

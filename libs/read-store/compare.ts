@@ -1,21 +1,17 @@
 import { START } from '#event-store/event-store.js';
 import type { EventStore, Position } from '#event-store/event-store.js';
+import { pagesOf } from '#event-store/pages-of.js';
 import { generationsOf, tableOf } from './generations.js';
+import type { Generation } from './generations.js';
+import { ModelFold, rowsOf } from './model-fold.js';
+import type { Compared } from './model-fold.js';
 import { EventSharing } from './projection.js';
-import type { Decode, ExpectedRow, ProjectedEvent, Projection } from './projection.js';
+import type { Decode, ProjectedEvent, Projection } from './projection.js';
 import type { ReadDatabase, Session } from './read-database.js';
-import { asText, rowsAsText } from './tables.js';
-import type { Table } from './tables.js';
-
-/** One value that is not what the log says. `found` is null also where the row is missing. */
-export type Difference = {
-  readonly projection: string;
-  readonly table: string;
-  readonly key: string;
-  readonly column: string;
-  readonly expected: string | null;
-  readonly found: string | null;
-};
+import { digestOf } from './row-digest.js';
+import type { TableDigest } from './row-digest.js';
+import { RowProbe } from './row-probe.js';
+import type { Difference } from './row-probe.js';
 
 export type Comparison = {
   readonly projection: string;
@@ -27,11 +23,10 @@ export type Comparison = {
   readonly differences: readonly Difference[];
 };
 
-type Sources<Event> = { readonly store: EventStore; readonly db: ReadDatabase; readonly sharing: EventSharing<Event> };
+/** Where the log is read when it must be read once more. */
+type Source<Event> = { readonly store: EventStore; readonly sharing: EventSharing<Event> };
 type Options = { readonly signal?: AbortSignal; readonly differencesMax?: number; readonly rowsPerPass?: number };
-
-const PAGE = 2000;
-const PROBE = 1000;
+type Chosen<Event> = { readonly projection: Projection<Event>; readonly generation: number };
 
 /** Compares the live tables of each projection with an independent fold of the log. */
 export async function compareProjections<Event>(
@@ -41,167 +36,194 @@ export async function compareProjections<Event>(
   projections: readonly Projection<Event>[],
   options: Options = {},
 ): Promise<readonly Comparison[]> {
-  const generations = await generationsOf(db);
-  const comparisons: Comparison[] = [];
-  for (const projection of projections) {
-    const live = generations.find(({ name, role }) => name === projection.name && role === 'live');
-    // Tables of another version do not have the shape that this code knows.
-    if (live?.version !== projection.version) continue;
-    comparisons.push(
-      await compareGeneration({ store, db, sharing: new EventSharing(decode) }, projection, live.generation, options),
-    );
-  }
-  return comparisons;
+  const models = await ModelComparison.ofLive(db, projections, options);
+  return models.run({ store, sharing: new EventSharing(decode) });
 }
 
-/**
- * Folds the log anew, by the projection's oracle and not its handlers, up to the generation's checkpoint, and compares every
- * row. Memory is bounded: a large table is compared in several passes over the log, each for a share of the keys.
- */
+/** Compares one generation of a projection, live or building, with an independent fold of the log. */
 export async function compareGeneration<Event>(
-  sources: Sources<Event>,
+  sources: Source<Event> & { readonly db: ReadDatabase },
   projection: Projection<Event>,
   generation: number,
   options: Options = {},
 ): Promise<Comparison> {
-  const session = await sources.db.session(`compare ${projection.name}`);
-  try {
-    return await session.transaction(
-      () => compareInSnapshot(sources, projection, generation, session, options),
-      'begin isolation level repeatable read read only',
-    );
-  } finally {
-    await session.close();
-  }
+  const models = await ModelComparison.of(sources.db, () => [{ projection, generation }], options);
+  const [comparison] = await models.run(sources);
+  return comparison ?? { projection: projection.name, generation, position: START, rows: 0, differences: [] };
 }
 
-async function compareInSnapshot<Event>(
-  sources: Sources<Event>,
-  projection: Projection<Event>,
-  generation: number,
-  session: Session,
-  options: Options,
-): Promise<Comparison> {
-  const position =
-    (await generationsOf(session)).find((each) => each.name === projection.name && each.generation === generation)
-      ?.position ?? START;
-  const found = new Map<string, number>();
-  for (const { name } of projection.tables) {
-    const [row] = await session.query<{ count: string }>({ text: `select count(*) from ${tableOf(name, generation)}` });
-    found.set(name, Number(row?.count ?? 0));
-  }
-  const probe = new Probe(session, projection, generation, options.differencesMax ?? 20);
-  const passes = Math.ceil(Math.max(1, ...found.values()) / (options.rowsPerPass ?? 200_000));
-  for (let pass = 0; pass < passes && !probe.full; pass += 1) {
-    const fold = projection.oracle.fold();
-    for await (const event of eventsUpTo(sources, position, projection.categories, options.signal)) {
-      if (passes > 1 && share(projection.oracle.keyOf(event.recorded), passes) !== pass) continue;
-      for (const row of fold.add(event)) await probe.expect(row);
-    }
-    for (const row of fold.rest()) await probe.expect(row);
-  }
-  await probe.flush();
-  if (!probe.full && options.signal?.aborted !== true) probe.compareCounts(found);
-  return { projection: projection.name, generation, position, rows: probe.rows, differences: probe.differences };
-}
-
-async function* eventsUpTo<Event>(
-  { store, sharing }: Sources<Event>,
-  last: Position,
-  categories: readonly string[],
-  signal?: AbortSignal,
-): AsyncGenerator<ProjectedEvent<Event>> {
-  for (let after = START; after < last && signal?.aborted !== true;) {
-    const page = sharing.page(await store.readAll(after, PAGE));
-    for (const event of page) {
-      if (event.recorded.position > last) return;
-      if (categories.includes(event.category)) yield event;
-    }
-    const end = page.at(-1);
-    if (end === undefined) return;
-    after = end.recorded.position;
-  }
-}
-
-/** Which of `passes` a key belongs to. */
-function share(key: string, passes: number): number {
-  let hash = 0;
-  for (let index = 0; index < key.length; index += 1) hash = (Math.imul(hash, 31) + key.charCodeAt(index)) >>> 0;
-  return hash % passes;
-}
-
-/** Looks up expected rows by their keys, many at a time, and notes what differs. */
-class Probe<Event> {
-  readonly differences: Difference[] = [];
-  rows = 0;
+/**
+ * Folds the log anew, by the oracles of the projections and not their handlers, each up to its checkpoint, and compares every
+ * row with what stands in one snapshot of the read database. All projections share a pass over the log. Tables are compared
+ * by digests, which the database makes meanwhile; row by row, to name what differs, only where those disagree.
+ */
+export class ModelComparison<Event> {
   readonly #session: Session;
-  readonly #projection: Projection<Event>;
-  readonly #generation: number;
-  readonly #max: number;
-  readonly #waiting = new Map<string, ExpectedRow['row'][]>();
-  readonly #expected = new Map<string, number>();
+  readonly #options: Options;
+  readonly #folds: readonly ModelFold<Event>[];
+  readonly #found: Promise<ReadonlyMap<string, TableDigest>>;
 
-  constructor(session: Session, projection: Projection<Event>, generation: number, max: number) {
+  private constructor(session: Session, compared: readonly Compared<Event>[], options: Options) {
     this.#session = session;
-    this.#projection = projection;
-    this.#generation = generation;
-    this.#max = max;
+    this.#options = options;
+    this.#folds = compared.map((each) => new ModelFold(each));
+    this.#found = digestsOf(session, compared);
+    this.#found.catch(() => undefined); // awaited in `finish`, unless the caller gives up before
   }
 
-  get full(): boolean {
-    return this.differences.length >= this.#max;
+  /** Opens a comparison of the live generations; those of another version do not have the shape that this code knows. */
+  static ofLive<Event>(
+    db: ReadDatabase,
+    projections: readonly Projection<Event>[],
+    options: Options = {},
+  ): Promise<ModelComparison<Event>> {
+    const live = (generations: readonly Generation[]): Chosen<Event>[] =>
+      projections.flatMap((projection) => {
+        const { name, version } = projection;
+        const found = generations.find((each) => each.name === name && each.role === 'live');
+        return found?.version === version ? [{ projection, generation: found.generation }] : [];
+      });
+    return ModelComparison.of(db, live, options);
   }
 
-  async expect({ table, row }: ExpectedRow): Promise<void> {
-    this.rows += 1;
-    this.#expected.set(table, (this.#expected.get(table) ?? 0) + 1);
-    const waiting = this.#waiting.get(table) ?? [];
-    this.#waiting.set(table, waiting);
-    waiting.push(row);
-    if (waiting.length >= PROBE) await this.#lookUp(table);
-  }
-
-  async flush(): Promise<void> {
-    for (const table of this.#waiting.keys()) await this.#lookUp(table);
-  }
-
-  /** Every expected row was found; more than those must not be there. */
-  compareCounts(found: ReadonlyMap<string, number>): void {
-    for (const [table, count] of found) {
-      const expected = this.#expected.get(table) ?? 0;
-      if (count !== expected) this.#note(table, '*', 'count(*)', String(expected), String(count));
+  /** Opens a comparison, and the snapshot that it sees. The caller must `close` it. */
+  static async of<Event>(
+    db: ReadDatabase,
+    choose: (generations: readonly Generation[]) => readonly Chosen<Event>[],
+    options: Options,
+  ): Promise<ModelComparison<Event>> {
+    const session = await db.session('compare');
+    try {
+      await session.script('begin isolation level repeatable read read only');
+      const generations = await generationsOf(session);
+      const compared: Compared<Event>[] = [];
+      for (const { projection, generation } of choose(generations)) {
+        const { name } = projection;
+        const known = generations.find((each) => each.name === name && each.generation === generation);
+        const passes = await passesOf(session, projection, generation, options.rowsPerPass ?? 100_000);
+        compared.push({ projection, generation, position: known?.position ?? START, passes });
+      }
+      return new ModelComparison(session, compared, options);
+    } catch (error) {
+      await session.close();
+      throw error;
     }
   }
 
-  async #lookUp(name: string): Promise<void> {
-    const table = this.#projection.tables.find((each) => each.name === name);
-    const expected = this.#waiting.get(name) ?? [];
-    this.#waiting.set(name, []);
-    if (table === undefined || expected.length === 0 || this.full) return;
-    const found = await rowsAsText(this.#session, table, tableOf(name, this.#generation), expected);
-    const keyOf = (row: ExpectedRow['row']): string =>
-      table.key.map((column) => asText(table, column, row[column] ?? null)).join(' ');
-    const byKey = new Map(found.map((row) => [keyOf(row), row]));
-    for (const row of expected) this.#compare(table, keyOf(row), row, byKey.get(keyOf(row)));
+  /** Takes the next page of the log; the first call takes the log's first. */
+  add(page: readonly ProjectedEvent<Event>[]): void {
+    for (const fold of this.#folds) fold.add(0, page);
   }
 
-  #compare(
-    table: Table,
-    key: string,
-    expected: ExpectedRow['row'],
-    found: { readonly [column: string]: string | null } | undefined,
-  ): void {
-    if (found === undefined) {
-      this.#note(table.name, key, '*', 'a row', null);
-      return;
+  /** What was found, once the log up to every checkpoint has been added. Reads it again where one pass does not do. */
+  async finish(source: Source<Event>): Promise<readonly Comparison[]> {
+    for (const fold of this.#folds) fold.endPass(0);
+    for (let pass = 1; pass < Math.max(0, ...this.#folds.map(({ compared }) => compared.passes)); pass += 1) {
+      const folds = this.#folds.filter(({ compared }) => pass < compared.passes);
+      for await (const page of this.#pages(source, folds)) for (const fold of folds) fold.add(pass, page);
+      for (const fold of folds) fold.endPass(pass);
     }
-    for (const column of Object.keys(table.columns)) {
-      const value = asText(table, column, expected[column] ?? null);
-      if (value !== (found[column] ?? null)) this.#note(table.name, key, column, value, found[column] ?? null);
+    const comparisons: Comparison[] = [];
+    if (this.#options.signal?.aborted === true) return comparisons;
+    const found = await this.#found;
+    for (const fold of this.#folds) comparisons.push(await this.#compare(fold, found, source));
+    return comparisons;
+  }
+
+  /** Reads the log for all passes, and closes. */
+  async run(source: Source<Event>): Promise<readonly Comparison[]> {
+    try {
+      for await (const page of this.#pages(source, this.#folds)) this.add(page);
+      return await this.finish(source);
+    } finally {
+      await this.close();
     }
   }
 
-  #note(table: string, key: string, column: string, expected: string | null, found: string | null): void {
-    if (!this.full) this.differences.push({ projection: this.#projection.name, table, key, column, expected, found });
+  async close(): Promise<void> {
+    await this.#session.close();
   }
+
+  async *#pages(
+    { store, sharing }: Source<Event>,
+    folds: readonly ModelFold<Event>[],
+  ): AsyncGenerator<readonly ProjectedEvent<Event>[]> {
+    const last = folds.reduce((latest, { compared: { position } }) => (position > latest ? position : latest), START);
+    if (last === START) return;
+    for await (const recorded of pagesOf(store, START)) {
+      if (this.#options.signal?.aborted === true) return;
+      yield sharing.page(recorded);
+      if ((recorded.at(-1)?.position ?? last) >= last) return;
+    }
+  }
+
+  async #compare(
+    fold: ModelFold<Event>,
+    found: ReadonlyMap<string, TableDigest>,
+    source: Source<Event>,
+  ): Promise<Comparison> {
+    const { compared, digests } = fold;
+    const { projection, generation, position } = compared;
+    let rows = 0;
+    let same = true;
+    for (const [table, digest] of digests) {
+      const [expected, actual] = [digest.value, found.get(tableOf(table, generation))];
+      rows += expected.rows;
+      same &&= expected.rows === actual?.rows && expected.sum === actual.sum;
+    }
+    const differences = same ? [] : await this.#compareRows(fold, found, source);
+    return { projection: projection.name, generation, position, rows, differences };
+  }
+
+  async #compareRows(
+    fold: ModelFold<Event>,
+    found: ReadonlyMap<string, TableDigest>,
+    source: Source<Event>,
+  ): Promise<readonly Difference[]> {
+    const { compared } = fold;
+    const { projection, generation, passes } = compared;
+    const probe = new RowProbe(this.#session, projection, generation, this.#options.differencesMax ?? 20);
+    for (let pass = 0; pass < passes && !probe.full; pass += 1) {
+      const again = projection.oracle.fold();
+      for await (const page of this.#pages(source, [fold]))
+        for (const row of rowsOf(compared, again, pass, page)) await probe.expect(row);
+      for (const row of again.rest()) await probe.expect(row);
+    }
+    await probe.flush();
+    if (!probe.full && this.#options.signal?.aborted !== true)
+      probe.compareCounts(
+        new Map(projection.tables.map(({ name }) => [name, found.get(tableOf(name, generation))?.rows ?? 0])),
+      );
+    return probe.differences;
+  }
+}
+
+/** What a fold keeps in memory grows with the rows of its largest table, unless it gives them as it goes. */
+async function passesOf<Event>(
+  session: Session,
+  { tables, oracle }: Projection<Event>,
+  generation: number,
+  rowsPerPass: number,
+): Promise<number> {
+  if (oracle.streaming === true) return 1;
+  let largest = 1;
+  for (const { name } of tables) {
+    const [row] = await session.query<{ count: string }>({ text: `select count(*) from ${tableOf(name, generation)}` });
+    largest = Math.max(largest, Number(row?.count ?? 0));
+  }
+  return Math.ceil(largest / rowsPerPass);
+}
+
+async function digestsOf<Event>(
+  session: Session,
+  compared: readonly Compared<Event>[],
+): Promise<ReadonlyMap<string, TableDigest>> {
+  const digests = new Map<string, TableDigest>();
+  for (const { projection, generation } of compared) {
+    for (const { name } of projection.tables) {
+      const full = tableOf(name, generation);
+      digests.set(full, await digestOf(session, full));
+    }
+  }
+  return digests;
 }

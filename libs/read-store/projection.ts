@@ -18,6 +18,7 @@ export class ProjectedEvent<Event> {
   /** Of the stream. */
   readonly category: string;
   readonly #decode: Decode<Event>;
+  #decoded: ReturnType<Decode<Event>> | undefined;
   #event: Event | undefined;
   #metadata: EventMetadata | undefined;
 
@@ -27,10 +28,16 @@ export class ProjectedEvent<Event> {
     this.#decode = decode;
   }
 
+  /** The event, or why it cannot be decoded. */
+  get decoded(): ReturnType<Decode<Event>> {
+    this.#decoded ??= this.#decode(this.recorded);
+    return this.#decoded;
+  }
+
   /** Throws PoisonEvent when it cannot be decoded. */
   get event(): Event {
     if (this.#event === undefined) {
-      const decoded = this.#decode(this.recorded);
+      const { decoded } = this;
       if (typeof decoded === 'object' && decoded !== null && 'undecodable' in decoded)
         throw new PoisonEvent(decoded.undecodable);
       this.#event = decoded as Event;
@@ -86,6 +93,8 @@ export interface OracleFold<Event> {
 export type Oracle<Event> = {
   /** Events and rows with different keys have nothing to do with each other, so they can be folded apart. */
   readonly keyOf: (event: RecordedEvent) => string;
+  /** True when the fold gives every row at once and so does not grow with their number. */
+  readonly streaming?: boolean;
   readonly fold: () => OracleFold<Event>;
 };
 

@@ -1,0 +1,92 @@
+import { tableOf } from './generations.js';
+import type { ExpectedRow, Projection } from './projection.js';
+import type { Session } from './read-database.js';
+import { asText, rowsAsText } from './tables.js';
+import type { Table } from './tables.js';
+
+/** One value that is not what the log says. `found` is null also where the row is missing. */
+export type Difference = {
+  readonly projection: string;
+  readonly table: string;
+  readonly key: string;
+  readonly column: string;
+  readonly expected: string | null;
+  readonly found: string | null;
+};
+
+const PROBE = 1000;
+
+/** Looks up expected rows by their keys, many at a time, and notes what differs. */
+export class RowProbe<Event> {
+  readonly differences: Difference[] = [];
+  rows = 0;
+  readonly #session: Session;
+  readonly #projection: Projection<Event>;
+  readonly #generation: number;
+  readonly #max: number;
+  readonly #waiting = new Map<string, ExpectedRow['row'][]>();
+  readonly #expected = new Map<string, number>();
+
+  constructor(session: Session, projection: Projection<Event>, generation: number, max: number) {
+    this.#session = session;
+    this.#projection = projection;
+    this.#generation = generation;
+    this.#max = max;
+  }
+
+  get full(): boolean {
+    return this.differences.length >= this.#max;
+  }
+
+  async expect({ table, row }: ExpectedRow): Promise<void> {
+    this.#expected.set(table, (this.#expected.get(table) ?? 0) + 1);
+    const waiting = this.#waiting.get(table) ?? [];
+    this.#waiting.set(table, waiting);
+    waiting.push(row);
+    if (waiting.length >= PROBE) await this.#lookUp(table);
+  }
+
+  async flush(): Promise<void> {
+    for (const table of this.#waiting.keys()) await this.#lookUp(table);
+  }
+
+  /** Every expected row was found; more than those must not be there. */
+  compareCounts(found: ReadonlyMap<string, number>): void {
+    for (const [table, count] of found) {
+      const expected = this.#expected.get(table) ?? 0;
+      if (count !== expected) this.#note(table, '*', 'count(*)', String(expected), String(count));
+    }
+  }
+
+  async #lookUp(name: string): Promise<void> {
+    const table = this.#projection.tables.find((each) => each.name === name);
+    const expected = this.#waiting.get(name) ?? [];
+    this.#waiting.set(name, []);
+    if (table === undefined || expected.length === 0 || this.full) return;
+    const found = await rowsAsText(this.#session, table, tableOf(name, this.#generation), expected);
+    const keyOf = (row: ExpectedRow['row']): string =>
+      table.key.map((column) => asText(table, column, row[column] ?? null)).join(' ');
+    const byKey = new Map(found.map((row) => [keyOf(row), row]));
+    for (const row of expected) this.#compare(table, keyOf(row), row, byKey.get(keyOf(row)));
+  }
+
+  #compare(
+    table: Table,
+    key: string,
+    expected: ExpectedRow['row'],
+    found: { readonly [column: string]: string | null } | undefined,
+  ): void {
+    if (found === undefined) {
+      this.#note(table.name, key, '*', 'a row', null);
+      return;
+    }
+    for (const column of Object.keys(table.columns)) {
+      const value = asText(table, column, expected[column] ?? null);
+      if (value !== (found[column] ?? null)) this.#note(table.name, key, column, value, found[column] ?? null);
+    }
+  }
+
+  #note(table: string, key: string, column: string, expected: string | null, found: string | null): void {
+    if (!this.full) this.differences.push({ projection: this.#projection.name, table, key, column, expected, found });
+  }
+}
