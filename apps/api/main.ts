@@ -5,6 +5,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { startApi, type RunningApi } from './api.module.js';
 
 const startMs = 60_000;
+const stopMs = 10_000;
 
 /** Runs the API until SIGTERM or SIGINT. Exits 0 after a clean stop, 1 when it cannot start, 2 when the environment is wrong. */
 async function main(): Promise<void> {
@@ -18,7 +19,8 @@ async function main(): Promise<void> {
       if (stopping.signal.aborted) return;
       stopping.abort();
       logger.info({ signal }, 'stopping');
-      void api.stop().then(() => process.exit(0));
+      // What was acknowledged is on disk; a connection that hangs must not keep the process.
+      void Promise.race([api.stop(), clock.sleep(stopMs)]).then(() => process.exit(0));
     });
   }
   const { url, metricsUrl } = api;

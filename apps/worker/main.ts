@@ -8,19 +8,22 @@ import { startWorker } from './worker.module.js';
 import type { RunningWorker } from './worker.module.js';
 
 const startMs = 60_000;
+const stopMs = 10_000;
 
 /** Runs the worker until SIGTERM or SIGINT. Exits 0 after a clean stop, 1 when it cannot start, 2 when the environment is wrong. */
 async function main(): Promise<void> {
   const config = configured();
   const logger = createLogger('worker', config.logLevel);
-  const worker = await started(config, logger, new SystemClock());
+  const clock = new SystemClock();
+  const worker = await started(config, logger, clock);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stopping.signal.aborted) return;
       stopping.abort();
       logger.info({ signal }, 'stopping');
-      void worker.stop().then(() => process.exit(0));
+      // What was acknowledged is on disk; a connection that hangs must not keep the process.
+      void Promise.race([worker.stop(), clock.sleep(stopMs)]).then(() => process.exit(0));
     });
   }
   logger.info('working');

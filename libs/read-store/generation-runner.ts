@@ -32,7 +32,8 @@ const BATCH_MAX = 4000;
 const LOCK_POLL_MS = 300;
 const HALTED_POLL_MS = 1000;
 const BACKOFF_MAX_MS = 5000;
-const SESSION_TIMEOUT_MS = 60_000;
+/** A connection may hang without an end; progress must be back well before half a minute. */
+const SESSION_TIMEOUT_MS = 15_000;
 
 type Work<Event> = (
   running: Running<Event>,

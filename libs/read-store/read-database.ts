@@ -75,17 +75,34 @@ function asReadDatabaseError(error: unknown): ReadDatabaseError {
   return new ReadDatabaseError(null, 'the read database did not answer', { cause: error });
 }
 
-/** A connection of its own, for work that holds locks across statements. When it is lost, so are its locks. */
+/** The connection is lost or hangs: whatever came next would only wait behind the statement that has no answer. */
+const isUnanswered = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === null;
+
+const goodbyeMs = 1_000;
+
+/** Ends a connection. Waits for the server's answer only so long: one that hangs, or broke inside TLS, never gives it. */
+async function sayGoodbye(client: pg.Client, clock: Clock): Promise<void> {
+  const ended = new AbortController();
+  await Promise.race([client.end().catch(() => undefined), clock.sleep(goodbyeMs, ended.signal)]);
+  ended.abort();
+}
+
+/**
+ * A connection of its own, for work that holds locks across statements. When it is lost, so are its locks. A statement
+ * without an answer in time ends it: all others then fail at once.
+ */
 export class Session implements Reader {
   readonly #client: pg.Client;
+  readonly #clock: Clock;
   #ended = false;
 
-  constructor(client: pg.Client) {
+  constructor(client: pg.Client, clock: Clock) {
     this.#client = client;
+    this.#clock = clock;
   }
 
   query<Row>(statement: Statement): Promise<readonly Row[]> {
-    return ask<Row>(this.#client, statement);
+    return this.#answered(ask<Row>(this.#client, statement));
   }
 
   rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
@@ -94,13 +111,10 @@ export class Session implements Reader {
 
   /** Several statements in one round trip, without parameters; the rows of all of them. */
   async script<Row>(text: string): Promise<readonly Row[]> {
-    try {
-      const results = (await this.#client.query(text)) as unknown as pg.QueryResult | readonly pg.QueryResult[];
-      const all = Array.isArray(results) ? (results as readonly pg.QueryResult[]) : [results as pg.QueryResult];
-      return all.flatMap(({ rows }) => rows as Row[]);
-    } catch (error) {
-      throw asReadDatabaseError(error);
-    }
+    const results = (await this.#answered(this.#client.query(text))) as unknown as
+      pg.QueryResult | readonly pg.QueryResult[];
+    const all = Array.isArray(results) ? (results as readonly pg.QueryResult[]) : [results as pg.QueryResult];
+    return all.flatMap(({ rows }) => rows as Row[]);
   }
 
   /** One transaction around `work`; rolled back when it throws. `begin` may add settings after `begin;`. */
@@ -119,7 +133,16 @@ export class Session implements Reader {
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    await this.#client.end().catch(() => undefined);
+    await sayGoodbye(this.#client, this.#clock);
+  }
+
+  async #answered<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (isUnanswered(asReadDatabaseError(error))) void this.close();
+      throw asReadDatabaseError(error);
+    }
   }
 }
 
@@ -173,10 +196,10 @@ export class ReadDatabase implements Reader {
     try {
       await client.connect();
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await sayGoodbye(client, this.clock);
       throw asReadDatabaseError(error);
     }
-    return new Session(client);
+    return new Session(client, this.clock);
   }
 
   /** One transaction on a pooled connection. `begin` is sent as it is and must start the transaction. */
@@ -195,9 +218,12 @@ export class ReadDatabase implements Reader {
       await ask(client, { text: 'commit' });
       return result;
     } catch (error) {
-      await ask(client, { text: 'rollback' }).catch(() => {
-        broken = true;
-      });
+      broken = isUnanswered(error);
+      if (!broken) {
+        await ask(client, { text: 'rollback' }).catch(() => {
+          broken = true;
+        });
+      }
       throw error;
     } finally {
       client.release(broken);

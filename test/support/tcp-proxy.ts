@@ -13,11 +13,14 @@ export type Fault = {
   readonly bytesPerSecond?: number;
   /** Nothing arrives any more, and nobody is told. */
   readonly blackhole?: boolean;
+  /** The share of pieces in which one bit is turned over. */
+  readonly corruption?: number;
 };
 
 /**
  * A TCP proxy whose network can be made worse at any time: for both directions or one, for connections there are and those
- * to come. Order and content stay as they are, as TCP promises; only time and the end of a connection change.
+ * to come. Order and content stay as they are, as TCP promises; only time and the end of a connection change. Unless it is told
+ * to corrupt.
  */
 export class TcpProxy {
   readonly #server: Server;
@@ -129,8 +132,10 @@ export class TcpProxy {
       sliceBytes = chunk.length,
       bytesPerSecond,
       blackhole,
+      corruption = 0,
     } = this.#faults[direction];
     if (blackhole === true) return;
+    if (Math.random() < corruption) turnOneBit(chunk);
     if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs);
     for (let at = 0; at < chunk.length && to.writable; at += sliceBytes) {
       const piece = chunk.subarray(at, at + sliceBytes);
@@ -139,4 +144,9 @@ export class TcpProxy {
       if (!to.write(piece)) await new Promise<void>((drained) => to.once('drain', drained).once('close', drained));
     }
   }
+}
+
+function turnOneBit(bytes: Buffer): void {
+  const at = Math.floor(Math.random() * bytes.length);
+  bytes[at]! ^= 1 << Math.floor(Math.random() * 8);
 }

@@ -4,7 +4,12 @@ import type { Job, JobResult } from './job.js';
 
 /** The load generator in its own process; one job at a time. */
 export class LoadProcess {
-  readonly #child: ChildProcess = fork(new URL('generator.ts', import.meta.url), { execArgv: process.execArgv });
+  readonly #child: ChildProcess;
+
+  /** `execArgv`: flags with which node runs the repository's TypeScript. */
+  constructor(execArgv: readonly string[] = process.execArgv) {
+    this.#child = fork(new URL('generator.ts', import.meta.url), { execArgv: [...execArgv] });
+  }
 
   /** Runs a job to its end. Rejects when the server could not be reached at all. */
   run(job: Job): Promise<JobResult> {

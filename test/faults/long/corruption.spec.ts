@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, chown, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+import { World } from '../../support/world.js';
+
+jest.setTimeout(120_000);
+
+const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
+
+describe('a network that changes bits, with TLS to PostgreSQL', () => {
+  let world: World;
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    world = await World.start();
+    await switchTlsOn(world);
+    proxy = await TcpProxy.listen({ host: '127.0.0.1', port: world.postgres.port });
+    const env = { DATABASE_URL: `${proxy.through(world.postgres.url)}?sslmode=no-verify` };
+    await Promise.all([world.startApi(env), world.startWorker(env)]);
+    await Promise.all(customers.map((customer) => world.client.grant(customer, 1_000_000)));
+  });
+
+  afterAll(async () => {
+    await proxy.close();
+    await world.stop();
+  });
+
+  it('ends connections; no changed event is ever written, read or answered', async () => {
+    const [{ encrypted } = { encrypted: 0 }] = await world.query<{ encrypted: number }>(
+      `select count(*)::int as encrypted from pg_stat_ssl join pg_stat_activity using (pid)
+       where ssl and application_name like 'scrip%'`,
+    );
+    expect(encrypted).toBeGreaterThan(0);
+    const enough = new AbortController();
+    const load = world.client.load(customers, 16, enough.signal);
+    await sleep(500);
+    proxy.worsen({ corruption: 0.02 });
+    await sleep(5_000);
+    proxy.heal();
+    enough.abort();
+    await load;
+    await world.client.settle();
+    expect(world.client.unsettled.size).toBeGreaterThan(0); // it was felt
+    expect(world.api.running).toBe(true);
+    expect(await world.violations()).toEqual([]);
+    expect(await world.replayViolations()).toEqual([]);
+    expect(await world.projectionViolations()).toEqual([]);
+  });
+});
+
+async function switchTlsOn(world: World): Promise<void> {
+  const cluster = join(world.postgres.dataDir, 'cluster');
+  const { uid, gid } = await stat(cluster);
+  const [key, certificate] = [join(cluster, 'server.key'), join(cluster, 'server.crt')];
+  const what = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+  execFileSync('openssl', ['req', ...what, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+  await Promise.all([key, certificate].map((file) => chown(file, uid, gid)));
+  await chmod(key, 0o600);
+  await world.query('alter system set ssl = on');
+  await world.query('select pg_reload_conf()');
+}
