@@ -103,14 +103,16 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     }
     const ids = idsOf(request, at, loaded.revision + 1 + encoded.length);
     const firstId = ids(0);
+    // A command that records nothing leaves its key free: the next one with it is decided by itself.
     const leader = leaders.get(firstId);
     const knownAt = known.found.get(firstId) ?? loaded.keys.get(firstId)?.revision;
     if (leader !== undefined) verdicts.push({ kind: 'follows', leader });
     else if (knownAt !== undefined) verdicts.push({ kind: 'known', revision: knownAt });
     else {
-      leaders.set(firstId, index);
       try {
-        verdicts.push(decide(request, ids));
+        const verdict = decide(request, ids);
+        if (verdict.kind === 'events') leaders.set(firstId, index);
+        verdicts.push(verdict);
       } catch (error) {
         known.failed.set(index, error);
         return null;

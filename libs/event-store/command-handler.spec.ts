@@ -185,6 +185,30 @@ describe('a key', () => {
     }
   });
 
+  test('is known also when it would be refused in a batch that records something else', async () => {
+    const store = new InMemoryEventStore();
+    const handler = process(store);
+    await handler.execute(request(grant(100), 'g'));
+    const first = await handler.execute(request(consume(100), 'old'));
+    for (let i = 0; i < 40; i += 1) await handler.execute(request(grant(1), `g${String(i)}`));
+    const [again, other] = await Promise.all([
+      handler.execute(request(consume(100), 'old')),
+      handler.execute(request(grant(1), 'new')),
+    ]);
+    expect(again).toEqual({ ...first, replayed: true });
+    expect(kinds([other])).toEqual({ recorded: 1 });
+  });
+
+  test('refused leaves the key free for the next command of the same batch', async () => {
+    const handler = process(new InMemoryEventStore());
+    const outcomes = await Promise.all([
+      handler.execute(request(consume(10), 'k')),
+      handler.execute(request(grant(5), 'g')),
+      handler.execute(request(consume(5), 'k')),
+    ]);
+    expect(kinds(outcomes)).toEqual({ refused: 1, recorded: 2 });
+  });
+
   test('with another body is refused, at once and later', async () => {
     const store = new InMemoryEventStore();
     const handler = process(store);

@@ -204,6 +204,9 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
         if (staleness === 'stale') continue;
         return this.#settle(stream, loaded, batch, plan, []);
       }
+      const doubts = await this.#doubts(stream, loaded, batch, plan, found);
+      if (doubts === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
+      if (doubts === 'known') continue;
       const result = await this.#append(stream, loaded, plan);
       if (result.kind === 'appended') return this.#settle(stream, loaded, batch, plan, result.positions);
       if (result.kind === 'conflict') {
@@ -316,6 +319,28 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     const known = found.size;
     if (ids.length > 0 && !(await this.#locate(ids, found))) return 'unavailable';
     return found.size > known ? 'stale' : 'fresh';
+  }
+
+  /**
+   * The store finds an old key among what is appended; for what is refused beside it, nobody would ask. That nothing newer
+   * exists is confirmed by the append itself.
+   */
+  async #doubts(
+    stream: StreamName,
+    loaded: LoadedStream<State>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    plan: Plan<Event, State, Refusal>,
+    found: Map<string, number>,
+  ): Promise<'none' | 'known' | 'unavailable'> {
+    if (!this.#store.knowsEveryId) return 'none';
+    const unrecorded = batch.filter((_item, index) => {
+      const kind = plan.verdicts[index]?.kind;
+      return kind === 'refused' || kind === 'unchanged';
+    });
+    const ids = unknownIds(stream, loaded, unrecorded, found);
+    const known = found.size;
+    if (ids.length > 0 && !(await this.#locate(ids, found))) return 'unavailable';
+    return found.size > known ? 'known' : 'none';
   }
 
   /** Appends, repeating the identical append while its outcome is unknown: only that settles it. */

@@ -133,18 +133,14 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     if (codec === undefined || this.#snapshots === null) return;
     if (loaded.revision - loaded.snapshotRevision < loaded.snapshotAfter) return;
     loaded.snapshotRevision = loaded.revision;
-    const snapshot: Snapshot = {
-      stream,
-      version: codec.version,
-      revision: loaded.revision,
-      head: { hash: loaded.hash, recordedAt: loaded.recordedAt },
-      state: codec.encode(loaded.state),
-    };
-    loaded.snapshotAfter = Math.max(
-      this.#snapshotEvery,
-      JSON.stringify(snapshot.state).length / SNAPSHOT_BYTES_PER_EVENT,
-    );
-    await this.#snapshots.save(snapshot).catch(() => undefined);
+    try {
+      const state = codec.encode(loaded.state);
+      loaded.snapshotAfter = Math.max(this.#snapshotEvery, JSON.stringify(state).length / SNAPSHOT_BYTES_PER_EVENT);
+      const { revision, hash, recordedAt } = loaded;
+      await this.#snapshots.save({ stream, version: codec.version, revision, head: { hash, recordedAt }, state });
+    } catch {
+      // The stream itself is all that a later load needs.
+    }
   }
 
   async #snapshotOf(stream: StreamName): Promise<Snapshot | null> {
