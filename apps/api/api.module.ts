@@ -48,6 +48,13 @@ import { BillingRate } from './billing-rate.js';
 import { BillingService } from './billing-service.js';
 import { StripeConnection } from './stripe-connection.js';
 import { StripeOutbox } from './stripe-outbox.js';
+import { BillingQueriesController } from './billing-queries.controller.js';
+import {
+  GetBillingStatusHandler,
+  GetSubscriptionHandler,
+  ListInvoicesHandler,
+  ListPaymentsHandler,
+} from './billing.queries.js';
 import { BulkController } from './bulk.controller.js';
 import { CatalogueController } from './catalogue.controller.js';
 import { ListCatalogueHandler } from './catalogue.queries.js';
@@ -84,6 +91,7 @@ const controllers = [
   AccountSettingsController,
   AdminController,
   BillingController,
+  BillingQueriesController,
   BulkController,
   CatalogueController,
   CustomersController,
@@ -94,14 +102,18 @@ const handlers = [
   FindEventHandler,
   GetBalanceAtHandler,
   GetBalanceHandler,
+  GetBillingStatusHandler,
   GetCustomerHandler,
+  GetSubscriptionHandler,
   KeepStripeEventHandler,
   ListCatalogueHandler,
   ListClaimsHandler,
   ListGrantsHandler,
   ListHistoryHandler,
   ListHoldsHandler,
+  ListInvoicesHandler,
   ListParkedEventsHandler,
+  ListPaymentsHandler,
   ListProjectionsHandler,
   ReadLogHandler,
   RetryStripeEventHandler,

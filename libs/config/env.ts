@@ -45,6 +45,8 @@ export type Config = {
     readonly billingEnabled: boolean;
     /** Whether the secret key is one for live mode. */
     readonly livemode: boolean;
+    /** How many days a plan stays in force after a payment was missed. */
+    readonly gracePeriodDays: number;
     /** Where buyers come back to from Stripe's pages when a request does not say. */
     readonly returnUrl: string | null;
     /** Whether Stripe works out the tax of what is sold; else `taxRates` are added, if there are any. */
@@ -182,6 +184,7 @@ function stripeOf(environment: Environment): Config['stripe'] {
     publishableKey: environment.text('STRIPE_PUBLISHABLE_KEY'),
     billingEnabled: environment.flag('STRIPE_BILLING_ENABLED', true),
     livemode: secretKey !== null && /^(sk|rk)_live_/.test(secretKey),
+    gracePeriodDays: environment.integer('BILLING_GRACE_PERIOD_DAYS', 0, 365) ?? 3,
     returnUrl: environment.url('STRIPE_RETURN_URL', ['https:', 'http:']),
     automaticTax: environment.flag('STRIPE_AUTOMATIC_TAX', false),
     taxRates: environment.list('STRIPE_TAX_RATES'),
