@@ -1,7 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
-import { START } from '#event-store/event-store.js';
+import { pagesOf, START } from '#event-store/event-store.js';
 import { isBroken } from '#event-store/event-line.js';
-import { pagesOf } from '#event-store/pages-of.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { compareProjections, ModelComparison, type Comparison } from '#read-store/compare.js';
 import { EventSharing } from '#read-store/projection.js';

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { positionOf, START, type Position, type RecordedEvent } from '#event-store/event-store.js';
-import { pagesOf } from '#event-store/pages-of.js';
+import { pagesOf, positionOf, START, type Position, type RecordedEvent } from '#event-store/event-store.js';
 import { eventLine, parseEventLine, type BrokenLine } from '#event-store/event-line.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { Progress } from './progress.js';

@@ -1,6 +1,5 @@
-import { START } from '#event-store/event-store.js';
+import { pagesOf, START } from '#event-store/event-store.js';
 import type { EventStore, Position } from '#event-store/event-store.js';
-import { pagesOf } from '#event-store/pages-of.js';
 import { generationsOf, tableOf } from './generations.js';
 import type { Generation } from './generations.js';
 import { ModelFold, rowsOf } from './model-fold.js';
