@@ -44,3 +44,35 @@ it('passes a failure on when it is reached, not before', async () => {
   expect((await batches.next()).value).toEqual([1]);
   await expect(batches.next()).rejects.toThrow('gone');
 });
+
+it('ends the source when the caller stops early, though it was read ahead', async () => {
+  let ended = false;
+  async function* endless(): AsyncGenerator<readonly number[]> {
+    try {
+      for (let page = 0; ; page += 1) {
+        await Promise.resolve();
+        yield [page];
+      }
+    } finally {
+      ended = true;
+    }
+  }
+  for await (const batch of joined(endless(), 1)) if (batch.includes(2)) break;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ended).toBe(true);
+});
+
+it('passes the failure of its caller on, not that of a source which cannot end', async () => {
+  async function* stubborn(): AsyncGenerator<readonly number[]> {
+    try {
+      await Promise.resolve();
+      for (;;) yield [1];
+    } finally {
+      await Promise.reject(new Error('cannot end'));
+    }
+  }
+  const applying = async (): Promise<void> => {
+    for await (const batch of joined(stubborn(), 1)) throw new Error(`cannot apply ${String(batch[0])}`);
+  };
+  await expect(applying()).rejects.toThrow('cannot apply 1');
+});

@@ -1,25 +1,30 @@
 /**
  * The batches of `source`, reading one ahead while the caller works, and joined up to `max` items while more are ready.
- * Never waits for more than there is.
+ * Never waits for more than there is. Who stops early also ends the source.
  */
 export async function* joined<Item>(
   source: AsyncIterable<readonly Item[]>,
   max: number,
 ): AsyncGenerator<readonly Item[]> {
   const iterator = source[Symbol.asyncIterator]();
-  let next = ahead(iterator);
-  for (;;) {
-    const first = await next.result;
-    if (first.done === true) return;
-    const batch = [...first.value];
-    next = ahead(iterator);
-    while (batch.length < max && (await isReady(next))) {
-      const more = await next.result;
-      if (more.done === true) break;
-      for (const item of more.value) batch.push(item);
+  try {
+    let next = ahead(iterator);
+    for (;;) {
+      const first = await next.result;
+      if (first.done === true) return;
+      const batch = [...first.value];
       next = ahead(iterator);
+      while (batch.length < max && (await isReady(next))) {
+        const more = await next.result;
+        if (more.done === true) break;
+        for (const item of more.value) batch.push(item);
+        next = ahead(iterator);
+      }
+      yield batch;
     }
-    yield batch;
+  } finally {
+    // Not awaited: a source that is being read only ends once that read has.
+    iterator.return?.().catch(() => undefined);
   }
 }
 
