@@ -79,7 +79,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
   /** The stream as the store has it now. Most streams are short: only a long one is worth a look for a snapshot. */
   async load(stream: StreamName): Promise<LoadedStream<State>> {
     const fromStart = this.empty(stream);
-    if (await this.#foldPage(stream, fromStart, FIRST_PAGE)) return fromStart;
+    if (await this.#foldPage(stream, fromStart, Math.min(FIRST_PAGE, this.#snapshotEvery))) return fromStart;
     const snapshot = await this.#snapshotOf(stream);
     if (snapshot !== null && snapshot.revision > fromStart.revision) {
       const loaded = this.#fromSnapshot(stream, snapshot);

@@ -107,7 +107,7 @@ export class FaultyStore extends EventStore {
 
   override async locate(ids: readonly string[]): Promise<ReadonlyMap<string, EventPlace>> {
     return this.#read(() => {
-      if (!this.knowsEveryId) return new Map();
+      if (!this.knowsEveryId || this.server.sabotage === 'forgets-old-keys') return new Map();
       return new Map(
         ids.flatMap((id) =>
           this.server.log.byId.has(id) ? [[id, this.server.log.byId.get(id) as RecordedEvent]] : [],

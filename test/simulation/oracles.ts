@@ -80,10 +80,15 @@ function onceEach(events: readonly RecordedEvent[], wishes: readonly Wish[]): st
     if (times > 1) wrong.push(`O1 the command ${name} is in the log ${String(times)} times`);
     if (wish.gaveUp && times > 0) wrong.push(`O1 the command ${name} is in the log though it was told that it is not`);
     if (new Set(wish.answers).size > 1) wrong.push(`O5 the command ${name} was answered in two ways`);
+    const stored = events.filter((event) => event.stream === wish.stream);
+    for (const { from } of wish.refusals) {
+      const known = stored.some((event) => event.revision < from && metadataOf(event).correlationId === name);
+      if (known) wrong.push(`O5 the command ${name} was refused though it had been done before it was asked again`);
+    }
     for (const told of JSON.parse(wish.answers[0] ?? '[]') as { id: string; position: string }[]) {
-      const stored = ids.get(told.id);
-      if (stored === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${told.id} is not in the log`);
-      else if (stored.position !== told.position) wrong.push(`O1 ${name} was told another position than its event has`);
+      const event = ids.get(told.id);
+      if (event === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${told.id} is not in the log`);
+      else if (event.position !== told.position) wrong.push(`O1 ${name} was told another position than its event has`);
     }
   }
   return wrong;

@@ -12,6 +12,7 @@ export const sabotages = [
   'subscription-skips-one',
   'inbox-drops-key',
   'trusts-lagging-index',
+  'forgets-old-keys',
 ] as const;
 
 export type Sabotage = (typeof sabotages)[number];
