@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { catalogStream } from '#kernel/stream-name.js';
 import { differences, type Catalog, type CatalogState, type Difference } from '#ledger/catalog.js';
+import { withKnownPrices } from '#stripe/outbound-catalog.js';
 import { parseCatalog } from './catalog-file.js';
 import type { CliEnvironment } from './cli.module.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
@@ -23,12 +24,14 @@ export async function readCatalog(environment: CliEnvironment, file: string | nu
 }
 
 /**
- * Makes the catalogue of the log equal to `catalog`, in one append, and answers what changed. Safe to repeat.
+ * Makes the catalogue of the log equal to `wanted`, in one append, and answers what changed. Safe to repeat. Stripe prices that
+ * were recorded stay where `wanted` names none.
  * Throws when the store cannot take it.
  */
-export async function applyCatalog(environment: CliEnvironment, catalog: Catalog): Promise<readonly Change[]> {
+export async function applyCatalog(environment: CliEnvironment, wanted: Catalog): Promise<readonly Change[]> {
   const handler = await environment.catalogHandler();
   const { state } = await handler.load(catalogStream);
+  const catalog = withKnownPrices(wanted, state);
   const changes = changesTo(state, catalog);
   const outcome = await handler.execute({
     stream: catalogStream,
@@ -77,7 +80,7 @@ export const describeChanges = (changes: readonly Change[]): string =>
 async function diff({ environment, output }: Call, file: string | null): Promise<ExitCode> {
   const catalog = await readCatalog(environment, file);
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
-  const changes = changesTo(state, catalog);
+  const changes = changesTo(state, withKnownPrices(catalog, state));
   await output.answer({ changes }, () => describeChanges(changes));
   return changes.length === 0 ? 0 : 1;
 }

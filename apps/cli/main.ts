@@ -3,6 +3,7 @@ import { StoreUnavailable } from '#event-store/event-store.js';
 import { ReadDatabaseError } from '#read-store/read-database.js';
 import { auditCommands } from './audit.js';
 import { CatalogFileError } from './catalog-file.js';
+import { catalogPushCommands } from './catalog-push.js';
 import { catalogCommands } from './catalog.js';
 import { CliEnvironment } from './cli.module.js';
 import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './command.js';
@@ -21,6 +22,7 @@ const commands: readonly Command[] = [
   ...processCommands,
   ...keyCommands,
   ...catalogCommands,
+  ...catalogPushCommands,
   ...replayCommands,
   ...auditCommands,
   ...eventCommands,

@@ -1,0 +1,40 @@
+import { catalogStream } from '#kernel/stream-name.js';
+import { onSale, pushCatalog, type Pushed } from '#stripe/outbound-catalog.js';
+import { applyCatalog, describeChanges } from './catalog.js';
+import type { Call, Command, ExitCode } from './command.js';
+import { table } from './output.js';
+import { stripeClient, whyNot } from './stripe-client.js';
+
+async function push({ environment, output }: Call): Promise<ExitCode> {
+  const client = stripeClient(environment);
+  const { state } = await (await environment.catalogHandler()).load(catalogStream);
+  const answer = await pushCatalog(client, onSale(state));
+  if (answer.kind !== 'answered') {
+    output.progress(whyNot(answer));
+    return 1;
+  }
+  const { catalog, pushed } = answer.value;
+  const changes = await applyCatalog(environment, catalog);
+  await output.answer({ pushed, changes }, () => describe(pushed, describeChanges(changes)));
+  return 0;
+}
+
+const describe = (pushed: readonly Pushed[], changes: string): string =>
+  pushed.length === 0
+    ? 'nothing in the catalogue costs money'
+    : [
+        table(
+          ['at Stripe', 'name', 'id', ''],
+          pushed.map(({ what, name, stripeId, result }) => [what, name, stripeId, result]),
+        ),
+        '',
+        changes,
+      ].join('\n');
+
+export const catalogPushCommands: readonly Command[] = [
+  {
+    name: 'catalog push-stripe',
+    summary: 'Make or find the products and prices of the catalogue at Stripe, and record their ids',
+    run: push,
+  },
+];

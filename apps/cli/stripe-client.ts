@@ -1,0 +1,19 @@
+import { ConfigError } from '#config/env.js';
+import { StripeClient, type StripeAnswer } from '#stripe/client.js';
+import type { CliEnvironment } from './cli.module.js';
+
+/** The way to Stripe. Throws ConfigError where it must not be called. */
+export function stripeClient({ config, clock }: CliEnvironment): StripeClient {
+  const { secretKey, apiBase, billingEnabled } = config.stripe;
+  if (!billingEnabled) throw new ConfigError('STRIPE_BILLING_ENABLED is false: Stripe is not called');
+  if (secretKey === null) throw new ConfigError('STRIPE_SECRET_KEY is needed to call Stripe');
+  return new StripeClient({ secretKey, apiBase, clock });
+}
+
+/** Why there is no answer, and what to do, in one line. */
+export function whyNot(answer: Exclude<StripeAnswer<never>, { kind: 'answered' }>): string {
+  if (answer.kind === 'unavailable') return 'Stripe does not answer: run this again later, it goes on where it was';
+  const { status, code, param } = answer;
+  if (status === 401 || status === 403) return 'Stripe does not accept STRIPE_SECRET_KEY';
+  return `Stripe refused with ${String(status)} ${code}${param === null ? '' : ` (${param})`}`;
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Catalog } from '#ledger/catalog.js';
+import { catalog } from '../support/catalog.js';
+import { runCli, type CliAnswer } from '../support/cli-process.js';
+import { RunningScrip } from '../support/running-scrip.js';
+import { SandboxProcess } from '../support/sandbox-process.js';
+
+let scrip: RunningScrip;
+let sandbox: SandboxProcess;
+
+beforeAll(async () => {
+  [scrip, sandbox] = await Promise.all([RunningScrip.prepare(), SandboxProcess.start()]);
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all([scrip.stop(), sandbox.process.stop()]);
+}, 60_000);
+
+const run = (...args: string[]): Promise<CliAnswer> =>
+  runCli(args, {
+    DATABASE_URL: scrip.database.url,
+    STRIPE_SECRET_KEY: 'sk_test_sandbox_key',
+    STRIPE_API_BASE: sandbox.url,
+  });
+const results = ({ stdout }: CliAnswer): string[] =>
+  (JSON.parse(stdout) as { pushed: { result: string }[] }).pushed.map(({ result }) => result);
+
+const dearer = (amount: number): Catalog => ({
+  ...catalog,
+  plans: catalog.plans.map((plan) =>
+    plan.monthly === null ? plan : { ...plan, monthly: { money: { amount, currency: 'usd' }, stripePriceId: null } },
+  ),
+});
+
+describe('scrip catalog push-stripe', () => {
+  test('makes products and prices once, records their ids, and then changes nothing', async () => {
+    const first = await run('catalog', 'push-stripe', '--json');
+    expect([first.code, results(first), first.stderr]).toEqual([0, ['made', 'made', 'made', 'made', 'made'], '']);
+    const second = await run('catalog', 'push-stripe', '--json');
+    expect([second.code, new Set(results(second))]).toEqual([0, new Set(['found'])]);
+    expect((JSON.parse(second.stdout) as { changes: unknown[] }).changes).toEqual([]);
+    const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
+    expect(data.map(({ unit_amount: amount, recurring }) => [amount, recurring?.interval])).toEqual([[2000, 'month']]);
+  }, 60_000);
+
+  test('follows a changed price with a new one under the same name', async () => {
+    await scrip.writer.applyCatalog(dearer(2500));
+    const answer = await run('catalog', 'push-stripe', '--json');
+    expect([answer.code, results(answer).filter((result) => result !== 'found')]).toEqual([0, ['changed']]);
+    const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
+    expect(data.map(({ unit_amount: amount }) => amount)).toEqual([2500]);
+  }, 60_000);
+
+  test('finishes after an answer was lost', async () => {
+    await scrip.writer.applyCatalog({
+      ...catalog,
+      plans: [],
+      creditProducts: catalog.creditProducts.map((pack) => ({ ...pack, id: 'lost_pack' })),
+    });
+    await sandbox.fault('lose_answer', 1, '/v1/products');
+    const answer = await run('catalog', 'push-stripe', '--json');
+    expect([answer.code, results(answer)]).toEqual([0, ['made', 'made']]);
+    await sandbox.control('DELETE', '/faults');
+  }, 60_000);
+
+  test('says what is missing without a key', async () => {
+    const answer = await runCli(['catalog', 'push-stripe'], { DATABASE_URL: scrip.database.url });
+    expect([answer.code, answer.stderr]).toEqual([2, expect.stringContaining('STRIPE_SECRET_KEY')]);
+  }, 60_000);
+});

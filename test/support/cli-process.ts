@@ -1,0 +1,22 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const source = ['--no-warnings', '--conditions=source', '--import', './test/support/run-typescript.mjs'];
+
+export type CliAnswer = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+
+/** Runs one `scrip` command from the sources, to its end. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliAnswer> {
+  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [...source, 'apps/cli/main.ts', ...args],
+      { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode, stdout, stderr });
+      },
+    );
+  });
+}
