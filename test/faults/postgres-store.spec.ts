@@ -353,3 +353,21 @@ describe('the PostgreSQL store when the server crashes, freezes and is away', ()
     expect(await store.readStream(stream, 0, 5)).toHaveLength(2);
   });
 });
+
+test('two writers agree although the database asks every session to be serializable', async () => {
+  const { url, drop } = await freshDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await query(url, `alter database "${name}" set default_transaction_isolation = 'serializable'`);
+  const stores = [0, 1].map(() => new PostgresEventStore(url, new SystemClock()));
+  try {
+    await stores[0]!.migrate();
+    const load = new Load(stores, 6);
+    await sleep(1_000);
+    await load.stop();
+    expect(load.count('unknown') + load.count('unavailable')).toBe(0);
+    expect(load.count('appended')).toBeGreaterThan(20);
+  } finally {
+    await Promise.all(stores.map((store) => store.close()));
+    await drop();
+  }
+});

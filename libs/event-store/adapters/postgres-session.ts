@@ -12,6 +12,9 @@ export const sessionOptions = (statementTimeoutMs: number): string =>
     `statement_timeout=${Math.round(statementTimeoutMs)}`,
     'idle_in_transaction_session_timeout=10000',
     'enable_seqscan=off',
+    // Neither may come from a setting of the database: two writers would fail on each other, or a commit not be durable.
+    'default_transaction_isolation=read\\ committed',
+    'synchronous_commit=on',
     'jit=off',
   ]
     .map((setting) => `-c ${setting}`)

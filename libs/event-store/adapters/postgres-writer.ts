@@ -38,6 +38,13 @@ const maxBackOffMs = 1_000;
 const uniqueViolation = '23505';
 /** Classes of errors that lie in what was sent: data, constraints, limits, protocol. All others lie in the server. */
 const sendersFault = new Set(['08', '22', '23', '54']);
+
+/**
+ * An error that ended the statement and nothing else. Told by its code, since its severity comes in the server's language.
+ * After a shutdown, a lost connection or a failure of the server itself the transaction may have been committed before.
+ */
+const isCertainlyUndone = (code: string | undefined): boolean => code !== undefined && !/^(57P|08|58|XX)/.test(code);
+
 const appendText = 'select head, rejected from scrip_log.append($1, $2, $3, $4)';
 
 /**
@@ -150,7 +157,7 @@ export class PostgresWriter {
       const [head, rejected] = rows[0] ?? ['0', []];
       this.#settle(batch, Number(head), new Set(rejected));
     } catch (error) {
-      if (error instanceof pg.DatabaseError && error.severity === 'ERROR') {
+      if (error instanceof pg.DatabaseError && isCertainlyUndone(error.code)) {
         this.#undone(batch, error);
         return;
       }
