@@ -175,6 +175,14 @@ describe('scrip, the command line', () => {
       expect(code).toBe(1);
       expect(stdout).toMatch(/first bad event: position \d+, stream account-acme, revision 2: the hash does not fit/);
       await edit('"available":90', '"available":70');
+      // Now no read model can be folded from the log, and the answer is still which event is bad.
+      await edit('"allocations":', '"nothing":');
+      const broken = await run('audit', 'verify');
+      expect(broken.code).toBe(1);
+      expect(broken.stdout).toMatch(
+        /first bad event: position \d+, stream account-acme, revision 2: the hash does not fit/,
+      );
+      await edit('"nothing":', '"allocations":');
       expect((await run('audit', 'verify', '--log-only')).code).toBe(0);
     },
     withinMs,
