@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { decodeCursor } from '#read-store/cursor.js';
+import type { Cursor } from '#read-store/cursor.js';
+import { asCustomer } from '#read-store/as-customer.js';
+import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
+import { dueAllowances } from '../../projections/allowances.js';
+import { invoicesOf } from '../../projections/invoices.js';
+import { paymentsOf } from '../../projections/payments.js';
+import { subscriptionOf } from '../../projections/subscriptions.js';
+import { InboxWorld } from '../support/inbox-world.js';
+import { ProjectionWorld } from '../support/projection-world.js';
+import { stripeEvent } from '../support/stripe-events.js';
+import type { StripeFixture } from '../support/stripe-events.js';
+
+jest.setTimeout(60_000);
+
+let world: ProjectionWorld;
+let inbox: InboxWorld;
+let told = 0;
+
+/** Delivers recorded events, each under an id of its own, and waits until the read models show them. */
+async function tell(...events: readonly [StripeFixture, Record<string, unknown>?, number?][]): Promise<void> {
+  for (const [name, change = {}, later = 0] of events) {
+    told += 1;
+    const { created } = stripeEvent(name);
+    await inbox.deliver(stripeEvent(name, { id: `evt_${String(told)}`, created: created + later }, change));
+  }
+  await inbox.drain();
+  await world.reached(await world.store.head());
+}
+
+beforeAll(async () => {
+  world = await ProjectionWorld.open();
+  inbox = new InboxWorld(new InMemoryEventStore(world.log));
+  world.work();
+  await inbox.applyCatalog();
+  await tell(
+    ['checkout.session.completed.endive'],
+    ['charge.succeeded.endive'],
+    ['checkout.session.completed.subscription.endive'],
+    ['customer.subscription.created.endive'],
+    ['invoice.created.endive'],
+    ['invoice.paid.endive', { payments: null }],
+    ['invoice_payment.paid.endive'],
+    ['charge.succeeded.endive', { id: 'ch_sub_1', payment_intent: 'pi_sub_1' }],
+    ['refund.updated.endive', { id: 're_7', payment_intent: 'pi_sub_1', amount: 580 }],
+  );
+});
+afterAll(() => world.close());
+
+const october = '2026-10-15T00:00:00.000Z';
+const seconds = (after: number): number => Date.parse(october) / 1000 + after;
+
+describe('payments', () => {
+  it('are listed newest first in pages, those of invoices with what is known of their money', async () => {
+    const { data, hasMore } = await paymentsOf(world.db, 'acme', 10, null);
+    expect(hasMore).toBe(false);
+    expect(data).toMatchObject([
+      {
+        id: 'in_1',
+        type: 'subscription_payment',
+        status: 'partially_refunded',
+        amount: { amount: 2320, currency: 'usd' },
+        refunded: { amount: 580, currency: 'usd' },
+        method: { type: 'card', brand: 'visa', last4: '4242' },
+        paymentIntentId: 'pi_sub_1',
+        chargeId: 'ch_sub_1',
+        invoiceId: 'in_1',
+      },
+      {
+        id: 'pi_1',
+        type: 'top_up',
+        status: 'succeeded',
+        refunded: { amount: 0 },
+        chargeId: 'ch_1',
+        sessionId: 'cs_test_1',
+      },
+    ]);
+    const first = await paymentsOf(world.db, 'acme', 1, null);
+    expect(first.hasMore).toBe(true);
+    const second = await paymentsOf(world.db, 'acme', 1, decodeCursor(first.nextCursor ?? '', 2) as Cursor);
+    expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(['in_1', 'pi_1']);
+  });
+
+  it('are shown to their own customer only', async () => {
+    expect((await asCustomer(world.db, 'acme', (own) => paymentsOf(own, 'acme', 10, null))).data).toHaveLength(2);
+    expect((await asCustomer(world.db, 'other', (own) => paymentsOf(own, 'acme', 10, null))).data).toEqual([]);
+  });
+});
+
+describe('invoices', () => {
+  it('show what was due and paid, and where to see them', async () => {
+    expect((await invoicesOf(world.db, 'acme', 10, null)).data).toMatchObject([
+      {
+        id: 'in_1',
+        number: 'A1B2C3-0001',
+        status: 'paid',
+        total: { amount: 2320, currency: 'usd' },
+        amountPaid: { amount: 2320 },
+        subscriptionId: 'sub_1',
+        hostedInvoiceUrl: 'https://invoice.stripe.com/i/acct_1/test_1',
+        invoicePdf: 'https://pay.stripe.com/invoice/acct_1/test_1/pdf',
+        paidAt: '2026-10-01T00:00:03.000Z',
+      },
+    ]);
+  });
+});
+
+describe('a subscription', () => {
+  const shown = (now: string, days = 3) => subscriptionOf(world.db, 'acme', now, days);
+  const due = async (now: string) => (await dueAllowances(world.db, now, null, 10)).map(({ id }) => id);
+
+  it('is the one that counts, with grace while a payment is missing', async () => {
+    expect(await shown(october)).toMatchObject({ id: 'sub_1', planId: 'starter', status: 'active', entitled: true });
+    await tell(['customer.subscription.updated.endive', { status: 'past_due', cancel_at: null }, 100]);
+    expect(await shown('2026-10-02T00:00:00.000Z')).toMatchObject({
+      status: 'past_due',
+      pastDueSince: '2026-10-01T00:03:25.000Z',
+      graceUntil: '2026-10-04T00:03:25.000Z',
+      entitled: true,
+    });
+    expect(await shown(october)).toMatchObject({ entitled: false });
+    expect(await shown(october, 30)).toMatchObject({ entitled: true });
+  });
+
+  it('drips by the month while it runs, not while it is paused, and gives way to the free plan at its end', async () => {
+    const year = { start: 1790812800, end: 1822348800 };
+    const { lines } = stripeEvent('invoice.paid.endive').data.object as { lines: { data: object[] } };
+    const parent = { subscription_item_details: { subscription_item: 'si_2', proration: false } };
+    const line = {
+      ...lines.data[0],
+      parent,
+      period: year,
+      pricing: { price_details: { price: 'price_starter_year' } },
+    };
+    await tell(
+      ['invoice.paid.endive', { id: 'in_2', payments: null, lines: { data: [line], has_more: false } }],
+      ['customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 200],
+    );
+    const drip = 'paid:si_2:1790812800';
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([drip]);
+    await tell(['customer.subscription.paused.endive', {}, 300]);
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([]);
+    await tell(['customer.subscription.resumed.endive', {}, 400]);
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([drip]);
+    await tell(['customer.subscription.deleted.endive', { ended_at: seconds(0) }, 500]);
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual(['free:acme']);
+    expect(await due('2026-10-14T00:00:00.000Z')).toEqual([]);
+    expect(await shown(october)).toMatchObject({ id: 'free_acme', planId: 'free', status: 'active', entitled: true });
+  });
+
+  it('is in the read models what the log says', async () => {
+    expect(await world.differences()).toEqual([]);
+  });
+});
