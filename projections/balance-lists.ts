@@ -5,7 +5,7 @@ import type { Money } from '#kernel/amount.js';
 import { accountStream } from '#kernel/stream-name.js';
 import type { HeldSlice, Source } from '#ledger/account-events.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
@@ -51,8 +51,8 @@ export type HoldEntry = {
   readonly createdAt: Instant;
 };
 export type AccountFilter<Status> = { readonly customerId: string; readonly unit: string; readonly status?: Status };
-export const GRANTS_CURSOR_LENGTH = 1;
-export const HOLDS_CURSOR_LENGTH = 1;
+export const grantsCursor: CursorShape = ['text'];
+export const holdsCursor: CursorShape = ['text'];
 
 /** A grant used up is `expired` or `revoked` if any of it went that way, else `spent`. */
 const grantStatus = (now: Instant) => sql<GrantStatus>`case

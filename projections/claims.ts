@@ -3,7 +3,7 @@ import type { AccountEvent, AccountEventOf, Resource, Slice } from '#ledger/acco
 import type { LedgerEvent } from '#ledger/events.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
@@ -180,7 +180,7 @@ export type ClaimFilter = {
   readonly resourceType?: string;
   readonly resourceId?: string;
 };
-export const CLAIMS_CURSOR_LENGTH = 1;
+export const claimsCursor: CursorShape = ['bigint'];
 
 type Stored = StoredRow<typeof claims>;
 const build = queryBuilder<{ claims: Stored }>();

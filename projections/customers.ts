@@ -4,7 +4,7 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import type { CustomerEvent } from '#ledger/customer.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
@@ -150,7 +150,7 @@ export type Customer = {
   readonly createdAt: Instant;
   readonly erasedAt: Instant | null;
 };
-export const CUSTOMERS_CURSOR_LENGTH = 1;
+export const customersCursor: CursorShape = ['bigint'];
 
 type Contact = { customer_id: string; name: string | null; email: string | null; metadata: string };
 const build = queryBuilder<{ customers: StoredRow<typeof customers>; customer_contacts: Contact }>();

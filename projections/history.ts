@@ -3,7 +3,7 @@ import { balanceChange } from '#ledger/account-events.js';
 import type { AccountEvent, AccountEventType, Resource } from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
@@ -243,7 +243,7 @@ export type HistoryFilter = {
 };
 /** Where the page starts: at a decoded cursor of one field, or after a number of rows (then the answer has a total). */
 export type HistoryStart = { readonly cursor: Cursor | null } | { readonly offset: number };
-export const HISTORY_CURSOR_LENGTH = 1;
+export const historyCursor: CursorShape = ['bigint'];
 
 const build = queryBuilder<{ history: Stored }>();
 

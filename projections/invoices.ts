@@ -3,7 +3,7 @@ import type { Instant } from '#kernel/instant.js';
 import { snapshotIn } from '#ledger/invoice.js';
 import type { InvoiceEvent, InvoiceSnapshot } from '#ledger/invoice.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document } from '#read-store/tables.js';
@@ -72,7 +72,7 @@ export type Invoice = {
   readonly createdAt: Instant;
   readonly paidAt: Instant | null;
 };
-export const INVOICES_CURSOR_LENGTH = 2;
+export const invoicesCursor: CursorShape = ['text', 'text'];
 
 type Stored = StoredRow<typeof invoices>;
 const build = queryBuilder<{ invoices: Stored }>();

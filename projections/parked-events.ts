@@ -2,7 +2,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ParkReason, StripeEventEvent } from '#ledger/stripe-event.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
@@ -121,7 +121,7 @@ export type ParkedEvent = {
   /** When somebody asked to try it again; null when nobody has since it was parked. */
   readonly retryRequestedAt: Instant | null;
 };
-export const PARKED_CURSOR_LENGTH = 1;
+export const parkedCursor: CursorShape = ['bigint'];
 
 const build = queryBuilder<{ parked_events: StoredRow<typeof parked> }>();
 

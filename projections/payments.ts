@@ -4,7 +4,7 @@ import { recordAfter } from '#ledger/payment.js';
 import type { PaymentEvent } from '#ledger/payment.js';
 import type { PaymentRecord, PaymentStatus } from '#ledger/payment-record.js';
 import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document } from '#read-store/tables.js';
@@ -84,7 +84,7 @@ export type Payment = {
   readonly paidAt: Instant | null;
   readonly refundedAt: Instant | null;
 };
-export const PAYMENTS_CURSOR_LENGTH = 2;
+export const paymentsCursor: CursorShape = ['text', 'text'];
 
 type Stored = StoredRow<typeof payments>;
 const build = queryBuilder<{ payments: Stored }>();

@@ -4,9 +4,9 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { parseInstant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
-import { GRANTS_CURSOR_LENGTH, HOLDS_CURSOR_LENGTH } from '#projections/balance-lists.js';
-import { CLAIMS_CURSOR_LENGTH } from '#projections/claims.js';
-import { HISTORY_CURSOR_LENGTH, historyTypes, type HistoryFilter, type HistoryType } from '#projections/history.js';
+import { grantsCursor, holdsCursor } from '#projections/balance-lists.js';
+import { claimsCursor } from '#projections/claims.js';
+import { historyCursor, historyTypes, type HistoryFilter, type HistoryType } from '#projections/history.js';
 import { QueryRoute } from './api-docs.js';
 import type { PastMoment } from './balance-history.js';
 import type { ApiRequest } from './caller.js';
@@ -52,7 +52,7 @@ export class AccountReadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const page = pageWanted(query, GRANTS_CURSOR_LENGTH);
+    const page = pageWanted(query, grantsCursor);
     const found = await this.queries.execute(
       new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
     );
@@ -69,7 +69,7 @@ export class AccountReadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const page = pageWanted(query, HOLDS_CURSOR_LENGTH);
+    const page = pageWanted(query, holdsCursor);
     const found = await this.queries.execute(
       new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
     );
@@ -91,7 +91,7 @@ export class AccountReadsController {
       ...(resourceType === undefined ? {} : { resourceType }),
       ...(resourceId === undefined ? {} : { resourceId }),
     };
-    const page = pageWanted(query, CLAIMS_CURSOR_LENGTH);
+    const page = pageWanted(query, claimsCursor);
     const found = await this.queries.execute(
       new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
     );
@@ -109,7 +109,7 @@ export class AccountReadsController {
   ): Promise<void> {
     if (query.cursor !== undefined && query.offset !== undefined)
       throw invalid('offset', 'cannot be combined with cursor');
-    const { limit, cursor } = pageWanted(query, HISTORY_CURSOR_LENGTH);
+    const { limit, cursor } = pageWanted(query, historyCursor);
     const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
     const filter = historyFilter(customerId, query);
     const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));

@@ -5,7 +5,7 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { PARKED_CURSOR_LENGTH } from '#projections/parked-events.js';
+import { parkedCursor } from '#projections/parked-events.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { ListParkedEvents, ListProjections } from './admin.queries.js';
@@ -76,7 +76,7 @@ export class AdminController {
   @Needs('admin')
   @OtherRoute({ summary: 'Stripe events that wait for a person, newest first', problems: guarded })
   async parked(@Req() request: ApiRequest, @Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, PARKED_CURSOR_LENGTH);
+    const { limit, cursor } = pageWanted(query, parkedCursor);
     sendJson(
       reply,
       pageBody(await this.queries.execute(new ListParkedEvents(limit, cursor, readRequest({}, request.caller)))),

@@ -2,8 +2,8 @@ import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { INVOICES_CURSOR_LENGTH } from '#projections/invoices.js';
-import { PAYMENTS_CURSOR_LENGTH } from '#projections/payments.js';
+import { invoicesCursor } from '#projections/invoices.js';
+import { paymentsCursor } from '#projections/payments.js';
 import { QueryRoute } from './api-docs.js';
 import { GetBillingStatus, GetSubscription, ListInvoices, ListPayments } from './billing.queries.js';
 import type { ApiRequest } from './caller.js';
@@ -59,7 +59,7 @@ export class BillingQueriesController {
     @Query() query: CustomerListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const page = pageWanted(query, PAYMENTS_CURSOR_LENGTH);
+    const page = pageWanted(query, paymentsCursor);
     const listing = { customerId, ...page, request: readRequest(query, request.caller) };
     sendJson(reply, pageBody(await this.queries.execute(new ListPayments(listing))));
   }
@@ -73,7 +73,7 @@ export class BillingQueriesController {
     @Query() query: CustomerListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const page = pageWanted(query, INVOICES_CURSOR_LENGTH);
+    const page = pageWanted(query, invoicesCursor);
     const listing = { customerId, ...page, request: readRequest(query, request.caller) };
     sendJson(reply, pageBody(await this.queries.execute(new ListInvoices(listing))));
   }

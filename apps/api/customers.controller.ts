@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Put, Query, Req, Res } from '@n
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CUSTOMERS_CURSOR_LENGTH } from '#projections/customers.js';
+import { customersCursor } from '#projections/customers.js';
 import { OtherRoute, QueryRoute } from './api-docs.js';
 import type { ApiRequest } from './caller.js';
 import { CustomerBody } from './customer.dto.js';
@@ -63,7 +63,7 @@ export class CustomersController {
   @Needs('credits:read')
   @QueryRoute({ summary: 'Search customers, newest first' })
   async search(@Req() request: ApiRequest, @Query() query: CustomersQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, CUSTOMERS_CURSOR_LENGTH);
+    const { limit, cursor } = pageWanted(query, customersCursor);
     const found = await this.queries.execute(
       new SearchCustomers(query.query ?? null, limit, cursor, readRequest(query, request.caller)),
     );

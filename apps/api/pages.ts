@@ -1,15 +1,15 @@
-import { decodeCursor, isInvalidCursor, type Cursor, type Page } from '#read-store/cursor.js';
+import { decodeCursor, isInvalidCursor, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import type { Fresh } from './freshness.js';
 import { Problem } from './problems.js';
 
 /** Which part of a list is wanted, from a checked query. */
 export function pageWanted(
   query: { readonly limit?: string; readonly cursor?: string },
-  cursorLength: number,
+  shape: CursorShape,
 ): { limit: number; cursor: Cursor | null } {
   const limit = Number(query.limit ?? 50);
   if (query.cursor === undefined) return { limit, cursor: null };
-  const cursor = decodeCursor(query.cursor, cursorLength);
+  const cursor = decodeCursor(query.cursor, shape);
   if (isInvalidCursor(cursor)) {
     throw new Problem('invalid_request', { errors: [{ field: 'cursor', message: 'is not one of our cursors' }] });
   }

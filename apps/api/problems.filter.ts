@@ -34,8 +34,6 @@ export class ProblemsFilter implements ExceptionFilter {
   #problemOf(error: unknown, request: FastifyRequest, reply: FastifyReply): [ProblemCode, ProblemMembers?] {
     if (error instanceof Problem) return [error.code, error.members];
     if (error instanceof StoreUnavailable || isDatabaseDown(error)) return ['store_unavailable'];
-    if (isForgedCursor(error))
-      return ['invalid_request', { errors: [{ field: 'cursor', message: 'is not one of our cursors' }] }];
     if (error instanceof StoreOverloaded) return ['overloaded'];
     if (error instanceof HttpException && error.getStatus() === 404) return this.#notFound(request, reply);
     return codeOfServerError(error);
@@ -52,10 +50,6 @@ export class ProblemsFilter implements ExceptionFilter {
 /** Classes 08, 53, 57 and the loss of the connection: the database is away, nothing is wrong with the query. */
 const isDatabaseDown = (error: unknown): boolean =>
   error instanceof ReadDatabaseError && (error.sqlState === null || /^(08|53|57)/.test(error.sqlState));
-
-/** Class 22, data that does not fit: every value of a query is checked but the inside of a cursor. */
-const isForgedCursor = (error: unknown): boolean =>
-  error instanceof ReadDatabaseError && error.sqlState?.startsWith('22') === true;
 
 /** The problems that the HTTP server itself finds; Nest gives them as exceptions with their status. */
 function codeOfServerError(error: unknown): [ProblemCode, ProblemMembers?] {

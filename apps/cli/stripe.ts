@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
-import { PARKED_CURSOR_LENGTH, parkedEvents, type ParkedEvent } from '#projections/parked-events.js';
+import { parkedCursor, parkedEvents, type ParkedEvent } from '#projections/parked-events.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { table } from './output.js';
 
@@ -11,7 +11,7 @@ const pageSize = 200;
 async function allParked(database: ReadDatabase): Promise<readonly ParkedEvent[]> {
   const all: ParkedEvent[] = [];
   for (let next: string | null = null; ;) {
-    const cursor = next === null ? null : decodeCursor(next, PARKED_CURSOR_LENGTH);
+    const cursor = next === null ? null : decodeCursor(next, parkedCursor);
     if (cursor !== null && isInvalidCursor(cursor)) throw new Error('a list gave a cursor that it does not take');
     const page = await parkedEvents(database, pageSize, cursor);
     all.push(...page.data);

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor } from '#read-store/cursor.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
@@ -48,6 +47,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+const cursorIn = (text: string | null): Cursor =>
+  JSON.parse(Buffer.from(text ?? '', 'base64url').toString('utf8')) as Cursor;
 const october = '2026-10-15T00:00:00.000Z';
 const seconds = (after: number): number => Date.parse(october) / 1000 + after;
 
@@ -78,7 +79,12 @@ describe('payments', () => {
     ]);
     const first = await paymentsOf(world.db, 'acme', 1, null);
     expect(first.hasMore).toBe(true);
-    const second = await paymentsOf(world.db, 'acme', 1, decodeCursor(first.nextCursor ?? '', 2) as Cursor);
+    const second = await paymentsOf(
+      world.db,
+      'acme',
+      1,
+      decodeCursor(first.nextCursor ?? '', ['text', 'text']) as Cursor,
+    );
     expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(['in_1', 'pi_1']);
   });
 

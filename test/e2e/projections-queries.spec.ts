@@ -65,7 +65,7 @@ async function allOf<Item>(list: (cursor: Cursor | null) => Promise<Page<Item>>)
     const page = await list(cursor);
     items.push(...page.data);
     if (page.nextCursor === null) return items;
-    cursor = decodeCursor(page.nextCursor, 1) as Cursor;
+    cursor = decodeCursor(page.nextCursor, ['text']) as Cursor;
   }
 }
 
