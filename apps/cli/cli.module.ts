@@ -5,7 +5,10 @@ import { CommandHandler } from '#event-store/command-handler.js';
 import type { EventStore } from '#event-store/event-store.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { ledgerCodec } from '#ledger/events.js';
+import { invoiceDecider } from '#ledger/invoice.js';
+import { paymentDecider } from '#ledger/payment.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { subscriptionDecider } from '#ledger/subscription.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { migrateReadStore } from '#read-store/migrate.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
@@ -67,6 +70,17 @@ export class CliEnvironment {
     return new CommandHandler(stripeEventDecider, { ...(await this.#writing()), codec: ledgerCodec });
   }
 
+  /** The write path of Stripe's events, and what the ledger knows of what they tell. */
+  async stripeLedger() {
+    const parts = { ...(await this.#writing()), codec: ledgerCodec };
+    return {
+      stripeEvent: new CommandHandler(stripeEventDecider, parts),
+      payment: new CommandHandler(paymentDecider, parts),
+      invoice: new CommandHandler(invoiceDecider, parts),
+      subscription: new CommandHandler(subscriptionDecider, parts),
+    };
+  }
+
   /** Closes what was opened, the newest first. */
   async close(): Promise<void> {
     for (const close of this.#closing.reverse()) await close();
@@ -116,3 +130,5 @@ export class CliEnvironment {
     return database;
   }
 }
+
+export type StripeLedger = Awaited<ReturnType<CliEnvironment['stripeLedger']>>;

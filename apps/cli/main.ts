@@ -13,6 +13,7 @@ import { keyCommands } from './keys.js';
 import { Output } from './output.js';
 import { processCommands } from './processes.js';
 import { projectionCommands } from './projections.js';
+import { reconcileCommands } from './reconcile.js';
 import { replayCommands } from './replay.js';
 import { stripeCommands } from './stripe.js';
 import { upCommands } from './up.js';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   ...eventCommands,
   ...projectionCommands,
   ...stripeCommands,
+  ...reconcileCommands,
 ];
 
 /** What is a mistake of whoever called, not of this program: told in one line, without a stack. */
