@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor } from '#read-store/cursor.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
@@ -47,8 +48,6 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const cursorIn = (text: string | null): Cursor =>
-  JSON.parse(Buffer.from(text ?? '', 'base64url').toString('utf8')) as Cursor;
 const october = '2026-10-15T00:00:00.000Z';
 const seconds = (after: number): number => Date.parse(october) / 1000 + after;
 
