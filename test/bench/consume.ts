@@ -10,14 +10,14 @@ const credits = 1_000_000_000;
 const poolSizes = [2, 4, 8, 16, 32];
 
 /** Single consumptions spread over 10,000 accounts: Scrip against mutable balance rows behind the same HTTP server. */
-export const consumeSpread = (bench: Bench): Promise<readonly Figure[]> =>
-  compare(bench, { name: 'consume-spread', customers: 10_000, bar: { atLeast: 2 } });
+export const consumeSpread = (bench: Bench): Promise<readonly Figure[]> => compare(bench, spread);
 
 /** The same, all from one account. */
-export const consumeHot = (bench: Bench): Promise<readonly Figure[]> =>
-  compare(bench, { name: 'consume-hot', customers: 1, bar: { atLeast: 6 } });
+export const consumeHot = (bench: Bench): Promise<readonly Figure[]> => compare(bench, hot);
 
-type Contest = { readonly name: string; readonly customers: number; readonly bar: { readonly atLeast: number } };
+export type Contest = { readonly name: string; readonly customers: number; readonly bar: { readonly atLeast: number } };
+export const spread: Contest = { name: 'consume-spread', customers: 10_000, bar: { atLeast: 2 } };
+export const hot: Contest = { name: 'consume-hot', customers: 1, bar: { atLeast: 6 } };
 
 async function compare(bench: Bench, contest: Contest): Promise<readonly Figure[]> {
   const baseline = await bestBaseline(bench, contest);
@@ -69,7 +69,8 @@ async function compare(bench: Bench, contest: Contest): Promise<readonly Figure[
   ];
 }
 
-async function scripRound(
+/** One measurement of Scrip, with accounts and keys of its own. */
+export async function scripRound(
   bench: Bench,
   server: NodeProcess,
   { customers }: Contest,

@@ -4,6 +4,8 @@ import { Bench } from './bench.js';
 import type { Benchmark, Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
 import { consumeBulk } from './bulk.js';
+import { eventStoreDb } from './eventstoredb.js';
+import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
 import { reads, wholeLog } from './reading.js';
 import { webhook } from './webhook.js';
@@ -16,6 +18,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'whole-log': wholeLog,
   reads,
   webhook,
+  growth,
+  eventstoredb: eventStoreDb,
   'write-path': writePath,
 };
 

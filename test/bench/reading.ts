@@ -44,7 +44,11 @@ export async function wholeLog(bench: Bench): Promise<readonly Figure[]> {
   ];
 }
 
-async function catchUp(bench: Bench, url: string): Promise<{ events: number; seconds: number; slowest: string }> {
+/** Starts a worker on a log without read models; how long all of them need to reach its end. */
+export async function catchUp(
+  bench: Bench,
+  url: string,
+): Promise<{ events: number; seconds: number; slowest: string }> {
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
   const db = openReadDatabase(url, { clock });

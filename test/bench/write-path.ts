@@ -10,8 +10,8 @@ import { ledgerCodec } from '#ledger/events.js';
 import type { Bench, Figure } from './bench.js';
 import { Histogram } from './histogram.js';
 
-type Handler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
-const codec: Codec<AccountEvent> = ledgerCodec;
+export type Handler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
+export const codec: Codec<AccountEvent> = ledgerCodec;
 const told = { description: null, metadata: {} };
 
 /** Decide and append alone, without HTTP: what the rest of the server adds is the difference to consume-spread and -hot. */
@@ -68,7 +68,7 @@ export async function writePath(bench: Bench): Promise<readonly Figure[]> {
   return figures;
 }
 
-const grant: AccountCommand = {
+export const grant: AccountCommand = {
   type: 'GrantCredits',
   amount: 1e9,
   source: 'purchase',
@@ -79,9 +79,9 @@ const grant: AccountCommand = {
   paymentReference: null,
   ...told,
 };
-const consume: AccountCommand = { type: 'ConsumeCredits', amount: 1, usage: null, resource: null, ...told };
+export const consume: AccountCommand = { type: 'ConsumeCredits', amount: 1, usage: null, resource: null, ...told };
 
-async function execute(handler: Handler, customer: string, key: string, command: AccountCommand): Promise<void> {
+export async function execute(handler: Handler, customer: string, key: string, command: AccountCommand): Promise<void> {
   const outcome = await handler.execute({
     stream: `account-${customer}`,
     command,
@@ -95,7 +95,7 @@ async function execute(handler: Handler, customer: string, key: string, command:
   if (outcome.kind !== 'recorded') throw new Error(`a command ended ${outcome.kind}`);
 }
 
-async function inParallel(callers: number, count: number, work: (n: number) => Promise<void>): Promise<void> {
+export async function inParallel(callers: number, count: number, work: (n: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < count) await work(next++);
