@@ -44,6 +44,17 @@ describe('the catalogue file', () => {
     expect(catalogDecider.decide(state, { type: 'ApplyCatalog', catalog: parseCatalog(example) }, moment)).toEqual([]);
   });
 
+  it('may say what a plan gives beyond its months, and says nothing that the file does not', () => {
+    const plan = (more: string) => parseCatalog(`plans: [{ id: a, name: A, creditsPerMonth: 1${more} }]`).plans[0];
+    expect(plan('')).not.toHaveProperty('policy');
+    expect(plan(', policy: { trialCredits: 50, rolloverCap: 200, downgradeClawback: true }')?.policy).toEqual({
+      trialCredits: 50,
+      rolloverCap: 200,
+      downgradeClawback: true,
+    });
+    expect(plan(', policy: { proratedUpgrade: false }')?.policy).toEqual({ proratedUpgrade: false });
+  });
+
   it('may price in tiers', () => {
     const text = 'creditEvents: [{ id: a, name: A, tiers: [{ upTo: 10, cost: 2 }, { cost: 1 }] }]';
     expect(parseCatalog(text).creditEvents[0]?.price).toEqual({
@@ -63,6 +74,8 @@ describe('the catalogue file', () => {
     ['plans: [{ id: a, name: A }]', 'catalog.plans[0].creditsPerMonth is needed'],
     ['plans: [{ id: a, name: A, creditsPerMonth: -1 }]', 'catalog.plans[0].creditsPerMonth must be a whole number'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1.5 }]', 'catalog.plans[0].creditsPerMonth must be a whole number'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, policy: { rollover: 1 } }]', 'policy.rollover is not a known key'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, policy: { proratedUpgrade: 1 } }]', 'must be true or false'],
     ['plans: [{ id: a b, name: A, creditsPerMonth: 1 }]', 'catalog.plans[0].id may hold'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, freee: true }]', 'catalog.plans[0].freee is not a known key'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, monthly: { amount: 1, currency: USD } }]', 'three lower-case'],
