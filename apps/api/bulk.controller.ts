@@ -3,9 +3,11 @@ import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { AccountService } from './account-service.js';
+import { ApiContext } from './api-context.js';
 import { problemResponses } from './api-docs.js';
 import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
 import { hasScope, type ApiRequest } from './caller.js';
+import { failureAnswer } from './failures.js';
 import { LoadLimit } from './load-limit.js';
 import { problemAnswer, type Answer } from './outcomes.js';
 import { PriceList } from './price-list.js';
@@ -24,6 +26,7 @@ export class BulkController {
     private readonly accounts: AccountService,
     private readonly prices: PriceList,
     private readonly load: LoadLimit,
+    private readonly context: ApiContext,
   ) {}
 
   @Post()
@@ -43,10 +46,20 @@ export class BulkController {
     if (!this.load.enter(places)) throw new Problem('overloaded');
     try {
       const pricing = await this.prices.pricing(creditEventsIn(items));
-      const answers = await Promise.all(items.map((item) => this.#answer(item, request, pricing)));
+      const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
       sendJson(reply, { results: answers.map(({ status, replayed, body }) => ({ status, replayed, body })) });
     } finally {
       this.load.leave(places);
+    }
+  }
+
+  /** What fails one command is the answer of that one: the others may be recorded, and are told so. */
+  async #answerWhatever(item: unknown, request: ApiRequest, pricing: Pricing): Promise<Answer> {
+    try {
+      return await this.#answer(item, request, pricing);
+    } catch (error) {
+      const route = request.routeOptions.url ?? null;
+      return failureAnswer(error, { requestId: request.id, route }, this.context.logger);
     }
   }
 

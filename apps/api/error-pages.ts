@@ -12,7 +12,8 @@ export function errorsMarkdown(): string {
   return `# Problems
 
 Every error is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\` and \`requestId\`. Decide
-by \`code\`: it never changes its meaning. An answer that is no success has recorded nothing, except \`outcome_unknown\`.
+by \`code\`: it never changes its meaning. An answer that is no success has recorded nothing, but \`outcome_unknown\` and
+\`internal_error\` may have.
 
 This page is made from the table in \`apps/api/problems.ts\`; a test compares the two.
 

@@ -213,7 +213,8 @@ export const problemKinds = {
   internal_error: {
     status: 500,
     title: 'Something is wrong on our side',
-    detail: 'Send it again with the same key; tell us the `requestId` if it stays so.',
+    detail:
+      'It may have been recorded. Send it again with the same key: that settles it. Tell us the `requestId` if it stays so.',
   },
   overloaded: {
     status: 503,

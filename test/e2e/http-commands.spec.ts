@@ -236,6 +236,23 @@ describe('commands over HTTP', () => {
     expect(body.results[9]!.body.balance.available).toBe(8);
   });
 
+  it('tells of each bulk command by itself, also beside an account whose log is spoilt', async () => {
+    await grant('sound', 10);
+    await other.post('/v1/customers/spoilt/grants', { amount: 10, source: 'purchase' }, 'grant-spoilt');
+    await query(scrip.database.url, "update scrip_log.events set data = '{}' where stream = 'account-spoilt'");
+    const commands = ['sound', 'spoilt', 'sound'].map((customerId, n) => ({
+      type: 'consume',
+      customerId,
+      idempotencyKey: `beside-${String(n)}`,
+      amount: 1,
+    }));
+    const { status, body } = await api.post('/v1/commands', { commands });
+    expect(status).toBe(200);
+    expect(body.results.map((result) => result.status)).toEqual([201, 500, 201]);
+    expect(body.results[1]!.body.code).toBe('internal_error');
+    expect(body.results[2]!.body.balance.available).toBe(8);
+  });
+
   it('runs 1,000 commands of a bulk request on one account in their order', async () => {
     await grant('long', 1_000_000);
     const commands = Array.from({ length: 1_000 }, (_, n) => ({
