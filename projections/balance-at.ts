@@ -53,7 +53,7 @@ export function balanceAt(
   const due: Due[] = [];
   for (const lot of byId.values()) {
     if (lot.scheduled) {
-      due.push({ at: lot.effectiveAt, order: 0, id: lot.id, happen: () => (debt = activate(lot, debt)) });
+      due.push({ at: lot.effectiveAt, order: 0, id: lot.id, happen: () => void (lot.scheduled = false) });
     }
     if (lot.expiresAt !== null)
       due.push({ at: lot.expiresAt, order: 2, id: lot.id, happen: () => void (lot.free = 0) });
@@ -64,18 +64,28 @@ export function balanceAt(
   const passed = due
     .filter(({ at }) => at <= now)
     .sort((a, b) => compare(a.at, b.at) || a.order - b.order || compare(a.id, b.id));
-  for (const { happen } of passed) happen();
+  const oldestFirst = [...byId.values()].sort((a, b) => compare(a.id, b.id));
+  for (const [index, { at, happen }] of passed.entries()) {
+    happen();
+    // What came free at an instant and did not expire at the same one pays what is owed, the oldest grant first.
+    if (passed[index + 1]?.at !== at) debt = repaid(oldestFirst, debt);
+  }
   return summed([...byId.values()], debt, now);
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The debt that is left after the grant has repaid what it can. */
-function activate(lot: MutableLot, debt: number): number {
-  const repaid = Math.min(lot.free, debt);
-  lot.scheduled = false;
-  lot.free -= repaid;
-  return debt - repaid;
+/** The debt that is left after what is available has repaid what it can. */
+function repaid(lots: readonly MutableLot[], owed: number): number {
+  let debt = owed;
+  for (const lot of lots) {
+    if (debt === 0) break;
+    if (lot.scheduled) continue;
+    const paid = Math.min(lot.free, debt);
+    lot.free -= paid;
+    debt -= paid;
+  }
+  return debt;
 }
 
 function release(hold: OpenHold, lots: ReadonlyMap<string, MutableLot>): void {

@@ -41,12 +41,14 @@ export type Known<Event> = {
   readonly failed: Map<number, unknown>;
   /** Past events that the decisions need, by revision. */
   readonly past: ReadonlyMap<number, Event | null>;
+  /** Filled by planning: past events that a decision needs because of what stands before it in the batch. */
+  readonly missing: Set<number>;
 };
 
 /**
  * Decides the commands one after the other, each on what the ones before it left, on a fork of the state: the state itself
- * stays as it is until the store has taken the events. Null when a command met a bug: it is noted in `known.failed`, and
- * the batch is to be planned again without it.
+ * stays as it is until the store has taken the events. Null when the batch is to be planned again: a command met a bug, which
+ * is noted in `known.failed`, or a past event has to be read first, see `known.missing`.
  */
 export function planBatch<Command, Event extends TypedEvent, State, Refusal extends Refused>(
   decider: Decider<Command, Event, State, Refusal>,
@@ -69,6 +71,7 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
   let draft = decider.fork(loaded.state);
   let hash = loaded.hash;
   let bytes = 0;
+  let complete = true;
 
   const record = (request: CommandRequest<Command>, events: readonly Event[], ids: (index: number) => string): void => {
     for (const [index, event] of events.entries()) {
@@ -81,7 +84,11 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     }
   };
   const decide = (request: CommandRequest<Command>, ids: (index: number) => string): Verdict<Event, Refusal> => {
-    const needed = decider.needs?.(loaded.state, request.command) ?? null;
+    const needed = decider.needs?.(draft, request.command) ?? null;
+    if (needed !== null && needed <= loaded.revision && !known.past.has(needed)) {
+      known.missing.add(needed);
+      complete = false;
+    }
     const first = encoded.length;
     const decision = decider.decide(draft, request.command, {
       at,
@@ -119,7 +126,7 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
       }
     }
   }
-  return { draft, verdicts, encoded, recordedAt: at, taken: verdicts.length };
+  return complete ? { draft, verdicts, encoded, recordedAt: at, taken: verdicts.length } : null;
 }
 
 function encode<Command, Event extends TypedEvent>(

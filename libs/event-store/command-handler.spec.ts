@@ -141,6 +141,23 @@ describe('a lane', () => {
     expect((await settled(store)).balance.available).toBe(3);
   });
 
+  test('knows a hold that an earlier command of the same batch has closed', async () => {
+    const handler = process(new InMemoryEventStore());
+    await handler.execute(request(grant(50), 'g'));
+    const placed = await handler.execute(
+      request({ type: 'HoldCredits', amount: 50, expiresInSeconds: 900, ...told }, 'h'),
+    );
+    const event = placed.kind === 'recorded' ? placed.events[0]?.event : undefined;
+    const holdId = event?.type === 'CreditsHeld' ? event.holdId : '';
+    const outcomes = await Promise.all([
+      handler.execute(request({ type: 'ReleaseHold', holdId }, 'r')),
+      handler.execute(request({ type: 'CaptureHold', holdId, amount: null, final: true }, 'c')),
+      handler.execute(request({ type: 'ExtendHold', holdId, expiresInSeconds: 60 }, 'e')),
+    ]);
+    expect(outcomes[0].kind).toBe('recorded');
+    expect(outcomes.slice(1)).toEqual([1, 2].map(() => ({ kind: 'refused', refusal: { rejected: 'hold_not_open' } })));
+  });
+
   test('writes no batch larger than its bytes', async () => {
     const store = new InMemoryEventStore();
     const handler = process(store, { limits: { batchBytes: 4_000 } });

@@ -189,14 +189,15 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     this.statistics.batches += 1;
     const found = new Map<string, number>();
     const failed = new Map<number, unknown>();
+    const missing = new Set<number>();
     // True once the store has been asked during this batch: only then may a refusal be given.
     let fresh = false;
     for (let conflicts = 0; conflicts <= this.#limits.conflictRetries;) {
       const loaded = this.#cache.get(stream) ?? (await this.#load(stream, batch));
-      const past = loaded === null ? null : await this.#prepare(stream, loaded, batch, found);
+      const past = loaded === null ? null : await this.#prepare(stream, loaded, batch, { found, missing });
       if (loaded === null || past === null) return answerAll(batch, { kind: 'unavailable' });
-      const plan = this.#plan(stream, loaded, batch, { found, failed, past });
-      if (plan === null) continue; // one command met a bug and is left out; the others go on without it
+      const plan = this.#plan(stream, loaded, batch, { found, failed, past, missing });
+      if (plan === null) continue; // without a command that met a bug, or with more of the past
       if (plan.encoded.length === 0) {
         const staleness = await this.#staleness(stream, loaded, batch, { fresh, found });
         if (staleness === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
@@ -267,7 +268,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     stream: StreamName,
     loaded: LoadedStream<State>,
     batch: readonly Item<Command, Event, State, Refusal>[],
-    found: Map<string, number>,
+    { found, missing }: { found: Map<string, number>; missing: ReadonlySet<number> },
   ): Promise<ReadonlyMap<number, Event | null> | null> {
     const past = new Map<number, Event | null>();
     try {
@@ -276,6 +277,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
         if (revision === null || revision > loaded.revision || past.has(revision)) continue;
         past.set(revision, await this.#loader.eventAt(stream, revision));
       }
+      for (const revision of missing) past.set(revision, await this.#loader.eventAt(stream, revision));
       if (!this.#store.knowsEveryId)
         await this.#lookup.find(stream, loaded, unknownIds(stream, loaded, batch, found), found);
       return past;

@@ -1,5 +1,4 @@
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import { repayDebt } from './account-debt.js';
 import { reinstateCredits, revokeCredits } from './account-clawback.js';
 import { burnOrderOf } from './account-burn-order.js';
 import { openAccount } from './account-opening.js';
@@ -57,7 +56,6 @@ function settle(
   for (const change of changes) giveBack(recording, change);
   for (const change of changes) takeBack(recording, change);
   reserve(recording, changes);
-  repayOwed(recording);
 }
 
 const isSettled = ({ before, after }: Change): boolean =>
@@ -122,13 +120,4 @@ function reserve(recording: Recording, changes: readonly Change[]): void {
     description: 'refund under way or payment disputed',
     metadata: {},
   });
-}
-
-/** What is owed is paid from what there is, so that it does not matter which came first, the debt or the other grant. */
-function repayOwed(recording: Recording): void {
-  const { at } = recording.moment;
-  for (let grant = recording.state.spendable[0]; grant !== undefined; grant = recording.state.spendable[0]) {
-    if (recording.state.owed.length === 0) return;
-    repayDebt(recording, grant, at);
-  }
 }

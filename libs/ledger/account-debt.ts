@@ -5,8 +5,17 @@ import { proportion } from '#kernel/amount.js';
 import { costOf, type Debt, type Grant } from './account-state.js';
 import type { Recording } from './account-recording.js';
 
-/** A grant that has become spendable repays what is owed, oldest debt first. */
-export function repayDebt(recording: Recording, grant: Grant, at: Instant): void {
+/**
+ * Nothing is available while something is owed: whatever has become free (a grant, credits released or given back) repays
+ * debt first, the oldest grant the oldest debt. So it makes no difference which came first, the debt or the credits.
+ */
+export function repayOwed(recording: Recording, at: Instant): void {
+  if (recording.balance.debt === 0 || recording.balance.available === 0) return;
+  const payers = recording.state.spendable.toSorted((a, b) => a.revision - b.revision);
+  for (const payer of payers) repayFrom(recording, payer, at);
+}
+
+function repayFrom(recording: Recording, grant: Grant, at: Instant): void {
   let payer = grant;
   for (const debt of recording.state.owed) {
     if (payer.free === 0) return;

@@ -3,11 +3,10 @@ import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { Source } from './account-events.js';
-import { repayDebt } from './account-debt.js';
 import { chooseSlices } from './account-burn-order.js';
 import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
-import { costOf, grantOf } from './account-state.js';
+import { costOf } from './account-state.js';
 import type { Recording } from './account-recording.js';
 
 type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
@@ -68,8 +67,6 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     description: grant.description,
     metadata: grant.metadata,
   });
-  const { state, moment } = recording;
-  if (state.owed.length > 0 && grant.effectiveAt <= moment.at) repayDebt(recording, grantOf(state, grantId), moment.at);
   settleNewGrant(recording, grant.paymentReference, grantId);
   return null;
 }

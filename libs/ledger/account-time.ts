@@ -1,6 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import type { Instant } from '#kernel/instant.js';
-import { repayDebt } from './account-debt.js';
+import { repayOwed } from './account-debt.js';
 import { costOf, grantOf, type AccountState, type Due } from './account-state.js';
 import { Recording } from './account-recording.js';
 
@@ -17,7 +17,11 @@ export function letTimePass(recording: Recording): void {
     const due = recording.state.timeline[0];
     if (due === undefined || due.at > recording.moment.at) return;
     const { lastAt } = recording.state;
-    recordDue(recording, due, due.at < lastAt ? lastAt : due.at);
+    const at = due.at < lastAt ? lastAt : due.at;
+    recordDue(recording, due, at);
+    const next = recording.state.timeline[0];
+    // What came free at an instant and did not expire at the same one pays what is owed.
+    if (next === undefined || next.at > at) repayOwed(recording, at);
   }
 }
 
@@ -49,7 +53,6 @@ function recordDue(recording: Recording, due: Due, at: Instant): void {
     return;
   }
   recording.record({ type: 'CreditsActivated', grantId: grant.id, amount: grant.free }, at);
-  repayDebt(recording, grantOf(recording.state, grant.id), at);
 }
 
 /** The account as it is at `at`, with everything that time has done by then, recorded or not. The given state stays as it is. */

@@ -277,6 +277,23 @@ describe('taking back', () => {
     expect(account.state.balance).toEqual({ available: 6, held: 0, debt: 0 });
   });
 
+  test('leaves nothing to spend while it is owed: refund and release end alike in either order', () => {
+    const cause = { kind: 'refund', id: 're_1' } as const;
+    const end = (refundFirst: boolean): unknown => {
+      const account = given();
+      const grantId = idOf(account.run(day(1), grantOf(100)), 'grantId');
+      const holdId = idOf(account.run(day(1), hold(100)), 'holdId');
+      const refund = (): unknown =>
+        account.run(day(1), { type: 'RevokeCredits', grantId, amount: 100, cause, reason: null });
+      if (refundFirst) refund();
+      account.run(day(1), { type: 'ReleaseHold', holdId });
+      if (!refundFirst) refund();
+      return account.state.balance;
+    };
+    expect(end(true)).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(end(false)).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+
   test('an adjustment never takes more than there is', () => {
     const account = given([day(1), { type: 'AdjustCredits', amount: 5, reason: 'goodwill' }]);
     expect(account.try(day(1), { type: 'AdjustCredits', amount: -6, reason: 'slip' })).toMatchObject({

@@ -1,6 +1,7 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider, Moment } from '#kernel/decider.js';
 import { adjustCredits, grantCredits } from './account-granting.js';
+import { repayOwed } from './account-debt.js';
 import { reinstateCredits, revokeCredits, takeUnspent } from './account-clawback.js';
 import { settlePayment } from './account-claims.js';
 import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './account-holds.js';
@@ -35,7 +36,10 @@ function decide(
   if (status === 'frozen' && refusedWhenFrozen.includes(command.type)) return { rejected: 'account_frozen' };
   const recording = new Recording(state, moment);
   letTimePass(recording);
-  return apply(recording, command) ?? recording.events;
+  const refusal = apply(recording, command);
+  if (refusal !== null) return refusal;
+  repayOwed(recording, moment.at);
+  return recording.events;
 }
 
 function apply(recording: Recording, command: AccountCommand): AccountRefusal | null {

@@ -15,6 +15,7 @@ export function runModel(before: Books, command: AccountCommand, at: string): { 
   try {
     session.passTime();
     session.execute(command);
+    session.repayOwed(at);
   } catch (error) {
     if (error instanceof Refusal) return { answer: error.answer, books: before };
     throw error;
@@ -130,7 +131,6 @@ class Session extends Spending {
       paymentReference: asked.paymentReference,
       adjusted: asked.adjustment ?? false,
     });
-    if (activated) this.repayDebts(number);
   }
 
   private adjust(amount: number, reason: string): void {

@@ -73,7 +73,10 @@ export class Bookkeeping {
     for (;;) {
       const due = this.nextDue();
       if (due === null) return;
+      const at = due.when < this.books.newest ? this.books.newest : due.when;
       due.act();
+      const next = this.nextDue();
+      if (next === null || next.when > at) this.repayOwed(at);
     }
   }
 
@@ -132,7 +135,6 @@ export class Bookkeeping {
     const amount = grant.scheduled;
     this.move(number, 'scheduled', 'free', amount);
     this.emit('CreditsActivated', { grantId: `gr#${String(number)}`, amount }, grant.effectiveAt);
-    this.repayDebts(number, grant.effectiveAt);
   }
 
   protected expire(number: number, when: string): void {
@@ -141,7 +143,12 @@ export class Bookkeeping {
     this.emit('CreditsExpired', { grantId, amount, cost }, when);
   }
 
-  protected repayDebts(number: number, when = this.at): void {
+  /** Nothing is available while something is owed: the oldest grant pays the oldest debt. */
+  repayOwed(when: string): void {
+    for (const [number, grant] of this.books.grants.entries()) if (grant.activated) this.repayDebts(number, when);
+  }
+
+  private repayDebts(number: number, when: string): void {
     for (const [debtNumber, debt] of this.books.debts.entries()) {
       const amount = Math.min(debt.owed, this.books.grants[number]!.free);
       if (amount === 0) continue;
