@@ -14,8 +14,8 @@ export type Health = {
     readonly name: string;
     readonly state: string;
     readonly lagSeconds: number;
+    /** Why it halted may name customers: that is told to operators, with login. */
     readonly haltedPosition: string | null;
-    readonly haltedReason: string | null;
   }[];
 };
 
@@ -54,12 +54,11 @@ export class HealthChecks {
       store: store.outcome,
       database: statuses.outcome,
       stripe: stripeHealth,
-      projections: projections.map(({ name, state, lagSeconds, haltedPosition, haltedReason }) => ({
+      projections: projections.map(({ name, state, lagSeconds, haltedPosition }) => ({
         name,
         state,
         lagSeconds,
         haltedPosition,
-        haltedReason,
       })),
     };
   }
