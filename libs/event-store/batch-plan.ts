@@ -84,17 +84,14 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     }
   };
   const decide = (request: CommandRequest<Command>, ids: (index: number) => string): Verdict<Event, Refusal> => {
-    const needed = decider.needs?.(draft, request.command) ?? null;
-    if (needed !== null && needed <= loaded.revision && !known.past.has(needed)) {
-      known.missing.add(needed);
-      complete = false;
-    }
+    const past = pastAt(decider.needs?.(draft, request.command) ?? null, loaded.revision, known);
+    complete &&= past !== undefined;
     const first = encoded.length;
     const decision = decider.decide(draft, request.command, {
       at,
       revision: loaded.revision + 1 + first,
       commandId: ids(0),
-      past: needed === null ? null : (known.past.get(needed) ?? null),
+      past: past ?? null,
     });
     if (isRefused<Event, Refusal>(decision)) return { kind: 'refused', refusal: decision };
     if (decision.length === 0) return { kind: 'unchanged' };
@@ -127,6 +124,18 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     }
   }
   return complete ? { draft, verdicts, encoded, recordedAt: at, taken: verdicts.length } : null;
+}
+
+/** The event at a revision; undefined when it has to be read first, which is noted. */
+function pastAt<Event>(
+  needed: number | null,
+  newest: number,
+  { past, missing }: Known<Event>,
+): Event | null | undefined {
+  if (needed === null || needed > newest || past.has(needed))
+    return needed === null ? null : (past.get(needed) ?? null);
+  missing.add(needed);
+  return undefined;
 }
 
 function encode<Command, Event extends TypedEvent>(
