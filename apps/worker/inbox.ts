@@ -167,8 +167,10 @@ export class Inbox {
     if (settlement === null) return null;
     const { version, claims } = settlement;
     const repeatable = { key: null, ...requestBy(event) };
-    if (settlement.to === 'invoice') {
-      const { from, invoiceId: paymentId } = settlement;
+    if (settlement.to === 'payment') {
+      // One step is as far as claims go: the two may know of each other.
+      if (request.command.type === 'TakeOverClaims') return null;
+      const { from, paymentId } = settlement;
       const command = { type: 'TakeOverClaims', paymentId, from, version, claims } as const;
       return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
     }

@@ -146,6 +146,15 @@ const flows: { readonly [name: string]: Flow } = {
       },
     },
   },
+  'a credit note for the invoice of a top-up': {
+    steps: [
+      step('checkout.session.completed.endive', { invoice: 'in_1' }),
+      step('invoice_payment.paid.endive', { payment: { type: 'payment_intent', payment_intent: 'pi_1' } }),
+      step('credit_note.created.endive', { post_payment_amount: 595, refunds: [] }),
+      refund('re_1', 100, 'succeeded'),
+    ],
+    balance: { available: 832, held: 0, debt: 0 },
+  },
   'a credit note that is withdrawn': {
     steps: [...subscribed, step('credit_note.created.endive'), step('credit_note.voided.endive')],
     balance: { available: 500, held: 0, debt: 0 },

@@ -1,6 +1,8 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { PaymentState } from './payment.js';
+import { claimsOf } from './payment-claims.js';
+import type { Claim } from './payment-claims.js';
 import { allClaims } from './payment-settlement.js';
 
 export type PaymentStatus =
@@ -40,7 +42,8 @@ const types = {
 export function paymentRecordOf(state: PaymentState): PaymentRecord {
   const { paymentId, payment, attempt, method, invoiceId } = state;
   const money = payment?.money ?? attempt?.money ?? null;
-  const taken = allClaims(state).filter((claim) => claim.state === 'taken');
+  const claims = payment === null ? claimsOf(state.moneyBack) : allClaims(state);
+  const taken = claims.filter((claim) => claim.state === 'taken');
   const sum = taken.reduce((total, { amount }) => total + amount, 0);
   const refunded = money === null ? sum : Math.min(sum, money.amount);
   const refunds = taken.filter(({ cause }) => cause.kind === 'refund');
@@ -48,7 +51,7 @@ export function paymentRecordOf(state: PaymentState): PaymentRecord {
     id: paymentId,
     customerId: payment?.customerId ?? attempt?.customerId ?? null,
     type: payment === null ? null : types[payment.kind],
-    status: statusOf(state, money, refunded),
+    status: statusOf(state, claims, money, refunded),
     money,
     refunded,
     method: method === null ? null : { type: method.type, brand: method.brand, last4: method.last4 },
@@ -64,9 +67,13 @@ export function paymentRecordOf(state: PaymentState): PaymentRecord {
   };
 }
 
-function statusOf(state: PaymentState, money: Money | null, refunded: number): PaymentStatus {
-  const { payment, attempt } = state;
-  const disputed = allClaims(state).some(({ cause, state: claim }) => cause.kind === 'dispute' && claim !== 'taken');
+function statusOf(
+  { payment, attempt }: PaymentState,
+  claims: readonly Claim[],
+  money: Money | null,
+  refunded: number,
+): PaymentStatus {
+  const disputed = claims.some(({ cause, state: claim }) => cause.kind === 'dispute' && claim !== 'taken');
   if (disputed) return 'disputed';
   if (refunded > 0) return money === null || refunded >= money.amount ? 'refunded' : 'partially_refunded';
   if (payment !== null || attempt?.status === 'succeeded') return 'succeeded';

@@ -48,7 +48,10 @@ export type PaymentCommand =
   | { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds }
   | { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact }
   | { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact }
-  /** The money of this payment paid an invoice: what is claimed of it is claimed of the invoice's payment. */
+  /**
+   * The money of this payment paid an invoice, or this is an invoice and `invoiceId` the payment that paid it: what is claimed of the
+   * one is claimed of the other, where that is the one that bought something.
+   */
   | { readonly type: 'LinkInvoice'; readonly paymentId: string; readonly invoiceId: string }
   /** What is claimed of another payment, whose money paid this one's invoice. The newest version counts. */
   | {

@@ -5,7 +5,7 @@ import { accountStream, customerStream, DEFAULT_UNIT, paymentStream } from '#ker
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
-import { commands, customerOf, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
 import type { FactCommand, Translate, Translation } from '../translation.js';
 
 const DAY_MS = 86_400_000;
@@ -59,6 +59,8 @@ export const translateSession: Translate = (event, lookups) => {
       },
     },
     ...paymentOf(session, customerId, paid.total),
+    // A credit note names the session's invoice only, which bought nothing by itself.
+    ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId)),
     ...links,
   );
 };
