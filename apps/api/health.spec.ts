@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { positionOf } from '#event-store/event-store.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
-import { ManualClock } from '../../test/support/manual-clock.js';
+import { SystemClock } from '#config/system-clock.js';
 import { HealthChecks } from './health.js';
 
 const halted: ProjectionStatus = {
@@ -22,7 +22,7 @@ const halted: ProjectionStatus = {
 it('tells anybody where a projection halted, and nobody why: the reason may name a customer', async () => {
   const checks = new HealthChecks(
     new InMemoryEventStore(),
-    new ManualClock(),
+    new SystemClock(),
     () => Promise.resolve([halted]),
     () => Promise.resolve('configured'),
   );
