@@ -87,12 +87,8 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     const past = pastAt(decider.needs?.(draft, request.command) ?? null, loaded.revision, known);
     complete &&= past !== undefined;
     const first = encoded.length;
-    const decision = decider.decide(draft, request.command, {
-      at,
-      revision: loaded.revision + 1 + first,
-      commandId: ids(0),
-      past: past ?? null,
-    });
+    const moment = { at, revision: loaded.revision + 1 + first, commandId: ids(0), past: past ?? null };
+    const decision = decider.decide(draft, request.command, moment);
     if (isRefused<Event, Refusal>(decision)) return { kind: 'refused', refusal: decision };
     if (decision.length === 0) return { kind: 'unchanged' };
     record(request, decision, ids);
