@@ -47,6 +47,15 @@ export async function drainHandlers(handlers: LedgerHandlers): Promise<void> {
 /** The store could not take a command, or it is not known whether it did; the same command again settles it. */
 export class TryAgainLater extends Error {
   override readonly name = 'TryAgainLater';
+
+  constructor(readonly outcome: 'conflict' | 'key_reused' | 'overloaded' | 'unavailable' | 'outcome_unknown') {
+    super(`a command ended with ${outcome}`);
+  }
+
+  /** Whether only this command's stream is in trouble. Else the store is, and other commands would fare no better. */
+  get ofOneStream(): boolean {
+    return this.outcome === 'conflict' || this.outcome === 'key_reused';
+  }
 }
 
 /**
@@ -59,5 +68,5 @@ export async function refusalOf<Event, State, Refusal extends Refused>(
   const outcome = await execution;
   if (outcome.kind === 'refused') return outcome.refusal;
   if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return null;
-  throw new TryAgainLater(`a command ended with ${outcome.kind}`);
+  throw new TryAgainLater(outcome.kind);
 }

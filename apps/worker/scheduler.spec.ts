@@ -1,12 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
+import { StoreUnavailable } from '#event-store/event-store.js';
+import type { AppendRequest, AppendResult } from '#event-store/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 import type { DueAllowance } from '#projections/allowances.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import { catalog } from '../../test/support/catalog.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { Agenda } from './agenda.js';
-import { ledgerHandlers } from './ledger-handlers.js';
+import { ledgerHandlers, TryAgainLater } from './ledger-handlers.js';
 import { Scheduler } from './scheduler.js';
 
 const by = {
@@ -33,8 +35,21 @@ class FixedAgenda extends Agenda {
   }
 }
 
+/** A store in which other processes are always first to write some stream, or that does not take it. */
+class TroubledStore extends InMemoryEventStore {
+  contended = '';
+  away = '';
+
+  override append(request: AppendRequest): Promise<AppendResult> {
+    const { stream, expectedRevision } = request;
+    if (stream === this.contended) return Promise.resolve({ kind: 'conflict', actualRevision: expectedRevision });
+    if (stream === this.away) return Promise.reject(new StoreUnavailable('away'));
+    return super.append(request);
+  }
+}
+
 async function world() {
-  const store = new InMemoryEventStore();
+  const store = new TroubledStore();
   const clock = new ManualClock(Date.parse('2026-11-20T00:00:00.000Z'));
   const agenda = new FixedAgenda();
   const reports: string[] = [];
@@ -54,7 +69,7 @@ async function world() {
       cost: costBasis?.amount ?? null,
     }));
   };
-  return { clock, agenda, handlers, scheduler, second: make().scheduler, grantsOf, reports };
+  return { store, clock, agenda, handlers, scheduler, second: make().scheduler, grantsOf, reports };
 }
 
 const free: DueAllowance = {
@@ -148,6 +163,23 @@ describe('the scheduler', () => {
     expect(state.balance.available).toBe(0);
     expect(revision).toBe(2);
     expect(reports).toHaveLength(2);
+  });
+
+  test('goes on past an account that others keep writing; ends its pass when the store is away', async () => {
+    const { store, agenda, scheduler, grantsOf, reports } = await world();
+    const names = Array.from({ length: 40 }, (_, n) => `acme-${String(n)}`);
+    agenda.dueAllowances = names.map((customerId) => ({ ...free, id: `free:${customerId}`, customerId }));
+    store.contended = 'account-acme-0';
+    await scheduler.runOnce(signal);
+    const given = await Promise.all(names.map(async (name) => (await grantsOf(name)).length));
+    expect(given).toEqual(names.map((_, n) => (n === 0 ? 0 : 1)));
+    expect(reports).toEqual([expect.stringContaining('conflict')]);
+    store.away = store.contended;
+    store.contended = '';
+    await expect(scheduler.runOnce(signal)).rejects.toThrow(TryAgainLater);
+    store.away = '';
+    await scheduler.runOnce(signal);
+    expect(await grantsOf('acme-0')).toHaveLength(1);
   });
 
   test('leaves an account alone for a while that refuses its allowance', async () => {

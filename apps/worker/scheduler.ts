@@ -88,12 +88,12 @@ export class Scheduler {
     this.#leftAloneUntil.set(id, this.#clock.now() + REFUSED_MS);
   }
 
-  /** One account's trouble does not keep the others waiting; it stays on the agenda. */
+  /** One account's trouble does not keep the others waiting; it stays on the agenda. The store's trouble ends the pass. */
   async #guarded(stream: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (error instanceof TryAgainLater) throw error;
+      if (error instanceof TryAgainLater && !error.ofOneStream) throw error;
       this.#report({ stream, problem: error instanceof Error ? `${error.name}: ${error.message}` : 'unknown' });
     }
   }
