@@ -2,6 +2,7 @@ import { expect, it } from '@jest/globals';
 import { positionOf, START } from '#event-store/event-store.js';
 import type { RecordedEvent } from '#event-store/event-store.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
+import { joined } from './batches.js';
 import { Convoy } from './convoy.js';
 
 const event = (position: number): RecordedEvent => ({ position: positionOf(position) }) as RecordedEvent;
@@ -49,4 +50,18 @@ it('forgets who has left', async () => {
   let seen = 0;
   for await (const page of convoy.join(START, pages(20, 500))) seen += page.length;
   expect(seen).toBe(20 * 500);
+});
+
+it('waits for nobody whose reader has failed', async () => {
+  const clock = new ManualClock();
+  const convoy = new Convoy(clock);
+  const failing = async (): Promise<void> => {
+    for await (const page of joined(convoy.join(START, pages(3, 500)), 500))
+      throw new Error(`cannot apply ${String(page.length)} events`);
+  };
+  await expect(failing()).rejects.toThrow();
+  const started = clock.now();
+  let seen = 0;
+  for await (const page of convoy.join(START, pages(20, 500))) seen += page.length;
+  expect([seen, clock.now() - started]).toEqual([20 * 500, 0]);
 });
