@@ -34,3 +34,27 @@ test('personal data is left out at any depth, also of metadata; ids, amounts, br
     refunds: { data: [{ id: 're_1' }] },
   });
 });
+
+test.each([
+  ...[
+    'customerEmail',
+    'userName',
+    'e-mail',
+    'phoneNumber',
+    'E-Mail',
+    'User Name',
+    'emailAddress',
+    'fullname',
+    'username',
+  ],
+  ...['clientIP', 'IPAddress', 'phone-no', 'contact.email', 'billingDetails', 'taxId', 'Telephone_Number', 'birthday'],
+])('metadata in any style of writing is recognised: %s', (key) => {
+  expect(redact({ metadata: { [key]: 'x' } })).toEqual({ metadata: {} });
+});
+
+test.each([
+  ...['customer_id', 'customerId', 'orderID', 'planId', 'creditProduct', 'unit', 'membership', 'recipe', 'invoice_pdf'],
+  ...['hosted_invoice_url', 'company', 'renamed_at', 'japan', 'tip', 'email_verified'],
+])('what names nobody stays: %s', (key) => {
+  expect(redact({ [key]: 'x' })).toEqual({ [key]: 'x' });
+});

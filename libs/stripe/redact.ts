@@ -41,14 +41,26 @@ const personal = new Set([
 ]);
 
 /** `customer_email`, `account_holder_name`, `customer_purchase_ip`, `email_address` and whatever Stripe adds like them. */
-const personalEnding = /(^|_)(emails?|phones?|phone_number|name|address|addresses|ip|dob|birth_?date|cvc|pan)$/i;
+const personalEnding =
+  /(^|_)(e_?mails?|phones?|(tele)?phone_?(number|no)|(user|first|last|full|sur|nick)?name|(e_?mail)?address(es)?|ip|dob|birth_?da(te|y)|cvc|pan)$/;
 
-const isPersonal = (key: string): boolean => personal.has(key) || personalEnding.test(key);
+/** Metadata is written by others, in whatever style they write names: `customerEmail`, `e-mail`, `User Name`. */
+const inSnakeCase = (key: string): string =>
+  key
+    .replace(/([a-z\d])([A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$3_$2')
+    .replace(/[^A-Za-z\d]+/g, '_')
+    .toLowerCase();
+
+function isPersonal(key: string): boolean {
+  const name = inSnakeCase(key);
+  return personal.has(name) || personalEnding.test(name);
+}
 
 /**
  * A webhook's payload without personal data, at any depth: names, e-mail, postal and network addresses, phones, card data
  * beyond brand and last four digits, free text and secrets. Keeps ids, amounts, times, statuses, prices and metadata (but
- * metadata's own `email`, `name` and so on are left out too). What is left out here is never stored.
+ * metadata's own `email`, `name` and so on are left out too) and `hosted_invoice_url` and `invoice_pdf`, which customers are
+ * given to see their invoices: whoever has such an address sees the invoice. What is left out here is never stored.
  */
 export const redact = (value: Json): Json => without(value, 0);
 
