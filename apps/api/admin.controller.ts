@@ -11,6 +11,7 @@ import { ReadDatabase } from '#read-store/read-database.js';
 import { ListParkedEvents, ListProjections } from './admin.queries.js';
 import { ApiKeyBody } from './admin.dto.js';
 import { OtherRoute } from './api-docs.js';
+import { Authenticator } from './authenticator.js';
 import type { ApiRequest } from './caller.js';
 import { answerOf, success } from './outcomes.js';
 import { pageBody, pageWanted } from './pages.js';
@@ -33,6 +34,7 @@ export class AdminController {
     private readonly queries: QueryBus,
     private readonly database: ReadDatabase,
     private readonly projections: ProjectionControl,
+    private readonly authenticator: Authenticator,
     private readonly clock: Clock,
   ) {}
 
@@ -65,10 +67,14 @@ export class AdminController {
 
   @Delete('api-keys/:keyId')
   @Needs('admin')
-  @OtherRoute({ summary: 'Revoke an API key; it ends within two seconds', problems: [...guarded, 'api_key_not_found'] })
+  @OtherRoute({
+    summary: 'Revoke an API key: here at once, in other processes within two seconds',
+    problems: [...guarded, 'api_key_not_found'],
+  })
   async revokeKey(@Param('keyId') id: string, @Res() reply: FastifyReply): Promise<void> {
     const key = await revokeApiKey(this.database, id, instantOf(this.clock.now()));
     if (key === null) throw new Problem('api_key_not_found');
+    this.authenticator.forget(id);
     sendJson(reply, key);
   }
 

@@ -151,6 +151,7 @@ type Parts = {
   readonly load: LoadLimit;
   readonly checks: HealthChecks;
   readonly metrics: Metrics;
+  readonly authenticator: Authenticator;
 };
 
 @Module({})
@@ -187,6 +188,7 @@ const values = (parts: Parts): Provider[] => [
   { provide: CatalogReader, useValue: parts.writers.catalog },
   { provide: LoadLimit, useValue: parts.load },
   { provide: HealthChecks, useValue: parts.checks },
+  { provide: Authenticator, useValue: parts.authenticator },
   { provide: Metrics, useValue: parts.metrics },
   { provide: TopUp, useValue: new TopUp(parts.context.config.topUpUrl) },
 ];
@@ -221,6 +223,7 @@ async function openParts(config: Config & { databaseUrl: string }, logger: Logge
     load,
     checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
     metrics: new Metrics(writers, () => load.inFlight, projections),
+    authenticator: new Authenticator(config, clock, apiKeyLookup(database, clock)),
   };
 }
 
@@ -269,10 +272,10 @@ export async function startApi(
 }
 
 async function createApp(parts: Parts): Promise<NestFastifyApplication> {
+  const { authenticator } = parts;
   const { config, logger } = parts.context;
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
-  const authenticator = new Authenticator(config, parts.clock, apiKeyLookup(parts.database, parts.clock));
   const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
   const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates });
   parts.metrics.measure(server);

@@ -56,6 +56,22 @@ describe('Authenticator', () => {
     expect(await setUp().auth.callerOf('Bearer the-admin-kex')).toBeNull();
   });
 
+  it('forgets a revoked key at once, also when it is just being looked up', async () => {
+    const { auth, keys } = setUp({ scrip_abc: ['credits:read'] });
+    expect(await auth.callerOf('Bearer scrip_abc')).not.toBeNull();
+    keys.delete('scrip_abc');
+    expect(await auth.callerOf('Bearer scrip_abc')).not.toBeNull();
+    auth.forget('k1');
+    expect(await auth.callerOf('Bearer scrip_abc')).toBeNull();
+
+    keys.set('scrip_def', ['credits:read']);
+    const underWay = auth.callerOf('Bearer scrip_def');
+    keys.delete('scrip_def');
+    auth.forget('k1');
+    await underWay;
+    expect(await auth.callerOf('Bearer scrip_def')).toBeNull();
+  });
+
   it('asks once for a key, and again after two seconds, so a revoked key ends', async () => {
     const { auth, clock, asked, keys } = setUp({ scrip_abc: ['credits:write', 'made-up'] });
     const first = await auth.callerOf('Bearer scrip_abc');

@@ -27,6 +27,8 @@ type Cached = { readonly caller: Caller | null; readonly until: number };
 export class Authenticator {
   /** By the hash of what was sent: found keys and unknown ones, both for two seconds, so that a revocation is soon felt. */
   readonly #cache = new Map<string, Cached>();
+  /** Counts revocations: what was looked up across one is not kept. */
+  #revocations = 0;
   readonly #adminHash: Buffer | null;
   readonly #key: Uint8Array | JWTVerifyGetKey | null;
   readonly #algorithms: string[];
@@ -57,17 +59,22 @@ export class Authenticator {
     return this.#find(token, digest);
   }
 
+  /** Forgets a key that was revoked, so that this process refuses it from now on; others do within two seconds. */
+  forget(keyId: string): void {
+    this.#revocations += 1;
+    for (const [digest, { caller }] of this.#cache) if (caller?.actor === `key:${keyId}`) this.#cache.delete(digest);
+  }
+
   async #find(token: string, digest: string): Promise<Caller | null> {
     if (this.#adminHash !== null && timingSafeEqual(Buffer.from(digest), this.#adminHash)) {
       return this.#remember(digest, { actor: 'key:admin', scopes: new Set(scopes), ownCustomerId: null }, Infinity);
     }
     if (this.#key !== null && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return this.#person(token, digest);
+    const revocations = this.#revocations;
     const key = token.startsWith('scrip_') ? await this.findApiKey(digest) : null;
-    return this.#remember(
-      digest,
-      key === null ? null : { actor: `key:${key.id}`, scopes: asScopes(key.scopes), ownCustomerId: null },
-      Infinity,
-    );
+    const caller: Caller | null =
+      key === null ? null : { actor: `key:${key.id}`, scopes: asScopes(key.scopes), ownCustomerId: null };
+    return revocations === this.#revocations ? this.#remember(digest, caller, Infinity) : caller;
   }
 
   async #person(token: string, digest: string): Promise<Caller | null> {
