@@ -33,7 +33,12 @@ async function replay({ environment, output, ...call }: Replaying): Promise<Exit
   const stream = accountStream(customerId, unit);
   let state = accountDecider.initial(stream);
   const lines: Line[] = [];
-  for await (const stored of eventsOf(await environment.store(), stream)) {
+  const store = await environment.store();
+  if ((await store.readStream(stream, 0, 1)).length === 0) {
+    output.progress(`there is no account of ${customerId} in ${unit}`);
+    return 1;
+  }
+  for await (const stored of eventsOf(store, stream)) {
     const { recordedAt } = metadataOf(stored);
     if (recordedAt > at) break;
     const event = ledgerCodec.decode<AccountEvent>(stored);

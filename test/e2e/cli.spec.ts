@@ -73,6 +73,29 @@ describe('scrip, the command line', () => {
   );
 
   it(
+    'says that there is no such account',
+    async () => {
+      expect(await run('replay', '--customer', 'nosuch')).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'there is no account of nosuch in credits\n',
+      });
+    },
+    withinMs,
+  );
+
+  it.each([['migrate'], ['replay', '--customer', 'acme'], ['audit', 'verify'], ['keys', 'list']])(
+    'says in one sentence that the database is away: %s %s',
+    async (...args) => {
+      const away = { ...at.variables, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+      const { code, stderr } = await scrip(args, away);
+      const name = args.filter((arg) => !/^--|^acme$/.test(arg)).join(' ');
+      expect([code, stderr]).toEqual([1, `scrip ${name}: the database cannot be reached (ECONNREFUSED)\n`]);
+    },
+    withinMs,
+  );
+
+  it(
     'replays an account at any instant',
     async () => {
       const now = await json('replay', '--customer', 'acme');

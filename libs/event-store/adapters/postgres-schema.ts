@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { StoreUnavailable } from '../event-store.js';
 
 /**
  * The log's tables, one entry a version; entries that have been released never change.
@@ -76,9 +77,16 @@ function lockKey(purpose: 'append' | 'migrate'): string {
   return `1396920656, ${purpose === 'append' ? 1 : 2}`; // 'SCRP' in ASCII
 }
 
-/** Brings schema `scrip_log` to the newest version. Safe to repeat, and when several processes start at once. */
+/**
+ * Brings schema `scrip_log` to the newest version. Safe to repeat, and when several processes start at once. Throws
+ * StoreUnavailable when PostgreSQL cannot be reached or does not let us in.
+ */
 export async function migrateEventStore(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect();
+  const client = await pool.connect().catch((cause: unknown) => {
+    // Only the code: a message may hold the address, and that of several addresses tried is empty.
+    const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+    throw new StoreUnavailable(`the database cannot be reached${code}`, { cause });
+  });
   try {
     await client.query('begin');
     await client.query(`select pg_advisory_xact_lock(${lockKey('migrate')})`);
