@@ -84,9 +84,9 @@ export function compareRefund(refund: Refund, { moneyBack }: PaymentState): Diff
 
 /** How a dispute stands in the ledger's words; null for a status that it does not know. */
 function disputeStatus(status: string): string | null {
-  if (status === 'warning_closed' || status === 'won' || status === 'prevented') return 'won';
+  if (['warning_closed', 'won', 'prevented', 'charge_refunded'].includes(status)) return 'won';
   if (status.startsWith('warning_')) return 'inquiry';
-  if (status === 'lost') return 'lost';
+  if (status === 'lost' || status.startsWith('appeal_')) return 'lost';
   return ['needs_response', 'under_review'].includes(status) ? 'open' : null;
 }
 

@@ -96,3 +96,23 @@ test('a Stripe price leads to its plan and interval, also of a retired plan', ()
     expect(planOfStripePrice(state, 'price_x')).toBeNull();
   }
 });
+
+test('a Stripe price that was replaced still leads to its plan, at what it costs', () => {
+  const dearer = (amount: number, stripePriceId: string | null) => ({
+    ...catalog,
+    plans: catalog.plans.map((plan) =>
+      plan.monthly === null ? plan : { ...plan, monthly: { money: { amount, currency: 'usd' }, stripePriceId } },
+    ),
+  });
+  const changed = apply(catalogState(), dearer(2500, null)).state;
+  const { state } = apply(apply(changed, dearer(2500, 'price_new')).state, { ...catalog, plans: [] });
+  expect(planOfStripePrice(state, 'price_starter_month')).toMatchObject({
+    plan: { id: 'starter' },
+    interval: 'month',
+    price: { money: { amount: 2000 } },
+  });
+  expect(planOfStripePrice(state, 'price_new')).toMatchObject({
+    interval: 'month',
+    price: { money: { amount: 2500 } },
+  });
+});

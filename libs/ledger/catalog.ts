@@ -79,10 +79,31 @@ export type CatalogState = {
   readonly plans: Listing<Plan>;
   readonly creditProducts: Listing<CreditProduct>;
   readonly creditEvents: Listing<CreditEvent>;
+  /** Stripe prices that plans had before: who subscribed at one goes on paying it. */
+  readonly formerPrices: ReadonlyMap<string, FormerPrice>;
 };
+type FormerPrice = { readonly planId: string; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
 
 /** A catalogue without anything. */
-export const emptyCatalog: CatalogState = { plans: new Map(), creditProducts: new Map(), creditEvents: new Map() };
+export const emptyCatalog: CatalogState = {
+  plans: new Map(),
+  creditProducts: new Map(),
+  creditEvents: new Map(),
+  formerPrices: new Map(),
+};
+
+/** The former prices once `plan` has taken the place of its earlier version. */
+function formerPricesAfter({ plans, formerPrices }: CatalogState, plan: Plan): CatalogState['formerPrices'] {
+  const before = plans.get(plan.id)?.item;
+  const replaced = (['month', 'year'] as const).flatMap((interval) => {
+    const [old, now] = interval === 'month' ? [before?.monthly, plan.monthly] : [before?.yearly, plan.yearly];
+    const id = old?.stripePriceId ?? null;
+    return !old || id === null || id === now?.stripePriceId
+      ? []
+      : [[id, { planId: plan.id, interval, price: old }] as const];
+  });
+  return replaced.length === 0 ? formerPrices : new Map([...formerPrices, ...replaced]);
+}
 
 const listed = <Item>(listing: Listing<Item>, id: string, item: Item): Listing<Item> =>
   new Map(listing).set(id, { item, active: true });
@@ -95,7 +116,11 @@ function withdrawn<Item>(listing: Listing<Item>, id: string): Listing<Item> {
 function evolve(state: CatalogState, event: CatalogEvent): CatalogState {
   switch (event.type) {
     case 'PlanPublished':
-      return { ...state, plans: listed(state.plans, event.plan.id, event.plan) };
+      return {
+        ...state,
+        plans: listed(state.plans, event.plan.id, event.plan),
+        formerPrices: formerPricesAfter(state, event.plan),
+      };
     case 'PlanRetired':
       return { ...state, plans: withdrawn(state.plans, event.planId) };
     case 'CreditProductPublished':
@@ -202,7 +227,10 @@ export function freePlanOf(state: CatalogState): Plan | null {
   return null;
 }
 
-/** The plan that a Stripe price belongs to, and the interval it bills; retired plans included; null when none has it. */
+/**
+ * The plan that a Stripe price belongs to, and the interval it bills; retired plans and former prices included; null when none
+ * has it.
+ */
 export function planOfStripePrice(
   state: CatalogState,
   stripePriceId: string,
@@ -211,5 +239,7 @@ export function planOfStripePrice(
     if (plan.monthly?.stripePriceId === stripePriceId) return { plan, interval: 'month', price: plan.monthly };
     if (plan.yearly?.stripePriceId === stripePriceId) return { plan, interval: 'year', price: plan.yearly };
   }
-  return null;
+  const former = state.formerPrices.get(stripePriceId);
+  const plan = former === undefined ? undefined : state.plans.get(former.planId)?.item;
+  return former === undefined || plan === undefined ? null : { plan, interval: former.interval, price: former.price };
 }
