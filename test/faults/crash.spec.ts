@@ -92,6 +92,7 @@ describe('Scrip under load, when a part of it dies', () => {
 
   it('waits for no transaction of others that was begun and forgotten', async () => {
     const forgotten = new pg.Client(world.postgres.url);
+    forgotten.on('error', () => undefined);
     await forgotten.connect();
     await forgotten.query('begin isolation level repeatable read');
     await forgotten.query('select txid_current(), (select count(*) from scrip_log.events)'); // holds every horizon back

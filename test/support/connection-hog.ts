@@ -11,6 +11,7 @@ export class ConnectionHog {
 
   static async start(url: string): Promise<ConnectionHog> {
     const admin = new pg.Client(url);
+    admin.on('error', () => undefined);
     await admin.connect();
     return new ConnectionHog(url, admin);
   }
