@@ -6,7 +6,13 @@ import type { Dto } from './validation.js';
 /** How routes are described at /openapi.json: in one manner, with the problems that each may answer. */
 type RouteWords = { readonly summary: string; readonly problems?: readonly ProblemCode[] };
 
-const everywhere: readonly ProblemCode[] = ['invalid_request', 'unauthenticated', 'forbidden', 'overloaded'];
+const everywhere: readonly ProblemCode[] = [
+  'invalid_request',
+  'unauthenticated',
+  'forbidden',
+  'overloaded',
+  'key_set_unavailable',
+];
 
 /** The responses for a list of problems: one for each status, with an example for each code. */
 export function problemResponses(codes: readonly ProblemCode[]): MethodDecorator {

@@ -1,10 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from '#config/env.js';
 import { Clock } from '#kernel/clock.js';
 import { isCustomerId } from '#kernel/stream-name.js';
 import { scopes, type Caller, type Scope } from './caller.js';
+import { remoteKeySet } from './key-set.js';
 
 /** Finds an API key that is not revoked by the SHA-256 (hex) of its secret. */
 export type FindApiKey = (
@@ -41,15 +42,14 @@ export class Authenticator {
     const { secret, jwksUrl } = config.jwt;
     this.#adminHash = config.adminApiKey === null ? null : Buffer.from(sha256(config.adminApiKey));
     this.#key =
-      secret !== null
-        ? new TextEncoder().encode(secret)
-        : jwksUrl !== null
-          ? createRemoteJWKSet(new URL(jwksUrl))
-          : null;
+      secret !== null ? new TextEncoder().encode(secret) : jwksUrl !== null ? remoteKeySet(new URL(jwksUrl)) : null;
     this.#algorithms = secret !== null ? ['HS256'] : ['RS256', 'ES256', 'EdDSA'];
   }
 
-  /** The caller behind an Authorization header; null when it is missing or proves nobody. At once when it was seen just now. */
+  /**
+   * The caller behind an Authorization header; null when it is missing or proves nobody. At once when it was seen just now.
+   * Errors: the problem `key_set_unavailable`; what the look-up of API keys throws.
+   */
   callerOf(authorization: string | undefined): Caller | null | Promise<Caller | null> {
     const token = authorization === undefined ? undefined : /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization)?.[1];
     if (token === undefined) return null;

@@ -237,6 +237,12 @@ export const problemKinds = {
     detail:
       'Wait as long as Retry-After says and send it again with the same key: what was begun is then finished, never done twice.',
   },
+  key_set_unavailable: {
+    status: 503,
+    title: 'Tokens cannot be verified',
+    detail:
+      'The key set of JWT_JWKS_URL does not answer. Nothing was recorded. Wait as long as Retry-After says and send it again with the same key.',
+  },
   store_unavailable: {
     status: 503,
     title: 'The store cannot be reached',
@@ -262,6 +268,7 @@ const busy: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'outcome_unknown',
   'projection_behind',
   'stripe_unavailable',
+  'key_set_unavailable',
   'store_unavailable',
 ]);
 

@@ -53,6 +53,13 @@ describe('loadConfig', () => {
     expect(message).not.toMatch(/70000|loud|short-secret|hunter2/);
   });
 
+  it('takes one way to verify tokens, not two', () => {
+    const secret = { JWT_SECRET: 'a-secret-of-32-characters-or-more' };
+    const keySet = { JWT_JWKS_URL: 'https://login.example/keys' };
+    expect(refusal({ ...secret, ...keySet })).toBe('JWT_SECRET and JWT_JWKS_URL must not both be set');
+    expect([refusal(secret), refusal(keySet)]).toEqual(['', '']);
+  });
+
   it('needs the address of EventStoreDB when that is chosen', () => {
     expect(refusal({ EVENT_STORE: 'eventstoredb' })).toBe('EVENTSTORE_URL is needed when EVENT_STORE is eventstoredb');
     expect(refusal({ EVENT_STORE: 'eventstoredb', EVENTSTORE_URL: 'http://x' })).toMatch(

@@ -128,6 +128,11 @@ class Environment {
     );
   }
 
+  notBoth(one: string, other: string): void {
+    if (this.text(one) !== null && this.text(other) !== null)
+      this.#wrong(`${one} and ${other}`, 'must not both be set', null);
+  }
+
   #wrong<T>(name: string, rule: string, otherwise: T): T {
     this.problems.push(`${name} ${rule}`);
     return otherwise;
@@ -140,6 +145,7 @@ class Environment {
  */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const environment = new Environment(env);
+  environment.notBoth('JWT_SECRET', 'JWT_JWKS_URL');
   const config: Config = {
     host: environment.text('HOST') ?? '127.0.0.1',
     port: environment.integer('PORT', 0, 65_535) ?? 3000,
