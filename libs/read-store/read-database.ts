@@ -171,8 +171,11 @@ export class ReadDatabase implements Reader {
       query_timeout: timeout + 1000,
       application_name: 'scrip read',
     });
-    // The pool replaces a connection that breaks while idle; queries report their own failures.
-    this.#pool.on('error', () => undefined);
+    // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a
+    // transaction nobody but the connection's own listener hears that it is lost.
+    const replaced = (): undefined => undefined;
+    this.#pool.on('error', replaced);
+    this.#pool.on('connect', (client) => client.on('error', replaced));
   }
 
   query<Row>(statement: Statement): Promise<readonly Row[]> {

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SystemClock } from '#config/system-clock.js';
+import { openReadDatabase, ReadDatabaseError } from '#read-store/read-database.js';
+import type { ReadDatabase, Reader } from '#read-store/read-database.js';
+import { freshDatabase, query } from '../support/postgres.js';
+
+describe('the read database', () => {
+  const clock = new SystemClock();
+  let url: string;
+  let drop: () => Promise<void>;
+  let db: ReadDatabase;
+
+  beforeAll(async () => {
+    ({ url, drop } = await freshDatabase());
+    db = openReadDatabase(url, { clock, poolSize: 1 });
+  });
+
+  afterAll(async () => {
+    await db.close();
+    await drop();
+  });
+
+  const pidOf = async (reader: Reader): Promise<number> =>
+    (await reader.query<{ pid: number }>({ text: 'select pg_backend_pid() as pid' }))[0]?.pid ?? 0;
+  const terminate = (pid: number) => query(url, 'select pg_terminate_backend($1, 5000)', [pid]);
+
+  it('loses a connection between two statements of a transaction: the transaction fails, the process goes on', async () => {
+    const lost = db.transaction('begin read only', async (reader) => {
+      await terminate(await pidOf(reader));
+      // Nobody asks anything of the connection when the news of its end arrive.
+      await clock.sleep(100);
+      return reader.query({ text: 'select 1' });
+    });
+    await expect(lost).rejects.toThrow(ReadDatabaseError);
+    expect(await pidOf(db)).toBeGreaterThan(0);
+  });
+
+  it('loses a connection that waits in the pool: the next query gets another', async () => {
+    const before = await pidOf(db);
+    await terminate(before);
+    await clock.sleep(100);
+    expect(await pidOf(db)).not.toBe(before);
+  });
+});
