@@ -54,10 +54,17 @@ export class InboxConsumer {
 
   async #consume(signal: AbortSignal): Promise<void> {
     let checkpoint = await this.state.checkpoint();
-    for await (const batch of joined(this.store.subscribe(checkpoint, signal), BATCH_MAX)) {
-      checkpoint = await this.inbox.process(checkpoint, batch);
-      this.position = batch.at(-1)?.position ?? checkpoint;
-      if (signal.aborted) return;
+    // The subscription must end with this attempt, also when no further event ever comes.
+    const ending = new AbortController();
+    const events = this.store.subscribe(checkpoint, AbortSignal.any([signal, ending.signal]));
+    try {
+      for await (const batch of joined(events, BATCH_MAX)) {
+        checkpoint = await this.inbox.process(checkpoint, batch);
+        this.position = batch.at(-1)?.position ?? checkpoint;
+        if (signal.aborted) return;
+      }
+    } finally {
+      ending.abort();
     }
   }
 }
