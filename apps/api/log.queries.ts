@@ -1,11 +1,21 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { eventLine } from '#event-store/event-line.js';
-import { EventStore, START, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import {
+  EventStore,
+  metadataOf,
+  positionOf,
+  START,
+  type Position,
+  type RecordedEvent,
+} from '#event-store/event-store.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import { isWanted, type EventFilter } from './event-filter.js';
 
 const pageSize = 1_000;
 /** Events that one page may look at. A rare filter then answers with few events, or none, and `hasMore`. */
 const maxScanned = 20_000;
+/** How far the clocks of the processes that write may be apart. */
+const clockSkewMs = 300_000;
 
 /** A page of the log as JSON lines; `nextAfter` goes on behind what was looked at. */
 export type LogPage = {
@@ -84,19 +94,46 @@ async function firstRevisionAfter(store: EventStore, stream: string, after: Posi
   return high;
 }
 
+/**
+ * Where reading from an instant on may start: `after`, or a later place before which everything was recorded earlier. The log
+ * is in order of time but for the clocks of those who write, so the place is found by halving, with room for these.
+ */
+async function startOf(store: EventStore, after: Position, from: Instant | null, head: Position): Promise<Position> {
+  if (from === null) return after;
+  const bound = instantOf(Date.parse(from) - clockSkewMs);
+  const firstEarly = async (place: bigint): Promise<bigint | null> => {
+    const [event] = await store.readAll(positionOf(place), 1);
+    return event !== undefined && event.position <= head && metadataOf(event).recordedAt < bound
+      ? BigInt(event.position)
+      : null;
+  };
+  let [low, high] = [BigInt(after), BigInt(head)];
+  low = (await firstEarly(low)) ?? high;
+  if (low >= high) return after;
+  while (high - low > BigInt(pageSize)) {
+    const middle = (low + high) / 2n;
+    const early = await firstEarly(middle);
+    if (early === null) high = middle;
+    else low = early;
+  }
+  return positionOf(low);
+}
+
+const isUnfiltered = ({ types, customerId, from, to }: EventFilter): boolean =>
+  types === null && customerId === null && from === null && to === null;
+
 @QueryHandler(ReadLog)
 export class ReadLogHandler implements IQueryHandler<ReadLog> {
   constructor(private readonly store: EventStore) {}
 
   async execute({ after, limit, filter }: ReadLog): Promise<LogPage> {
     const head = await this.store.head();
-    const cursor = new LogCursor(this.store, filter.stream, after);
+    const start = await startOf(this.store, after, filter.from, head);
+    const cursor = new LogCursor(this.store, filter.stream, start);
     const lines: string[] = [];
-    let nextAfter = after;
+    let nextAfter = start;
     for (let scanned = 0; scanned < maxScanned;) {
-      const batch = await cursor.next(
-        Math.min(pageSize, filter.types === null && filter.customerId === null ? limit + 1 : pageSize),
-      );
+      const batch = await cursor.next(isUnfiltered(filter) ? Math.min(pageSize, limit + 1) : pageSize);
       if (batch.length === 0) return { lines, hasMore: false, nextAfter, head };
       for (const event of batch) {
         const wanted = isWanted(event, filter);
@@ -115,7 +152,8 @@ export class StreamLogHandler implements IQueryHandler<StreamLog> {
   constructor(private readonly store: EventStore) {}
 
   async execute({ after, limit, filter }: StreamLog): Promise<AsyncIterable<string>> {
-    return this.#chunks(after, limit, filter, await this.store.head());
+    const head = await this.store.head();
+    return this.#chunks(await startOf(this.store, after, filter.from, head), limit, filter, head);
   }
 
   async *#chunks(after: Position, limit: number, filter: EventFilter, head: Position): AsyncIterable<string> {
