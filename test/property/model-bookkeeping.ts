@@ -178,7 +178,7 @@ export class Bookkeeping {
       },
       when,
     );
-    this.passTime();
+    if (reason !== 'expired') this.passTime();
   }
 
   protected giveBackNewestFirst(uses: Use[], from: 'consumed' | 'repaid', amount: number): Use[] {
