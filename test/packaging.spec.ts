@@ -2,8 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { keyScopes } from '../apps/cli/keys.js';
-import { scopes } from '../apps/api/caller.js';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -76,11 +74,5 @@ describe('the image', () => {
   it('copies only files that exist', () => {
     const lines = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
     for (const file of lines.filter((path) => path !== '.')) expect(() => read(file)).not.toThrow();
-  });
-});
-
-describe('the command line', () => {
-  it('gives keys the scopes that the API knows', () => {
-    expect(keyScopes).toEqual(scopes);
   });
 });

@@ -1,10 +1,10 @@
-import { scopes, type Scope } from './caller.js';
+import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
 import { SomeOf, Text } from './rules.js';
 
 export class ApiKeyBody {
   @Text(1, 100, { description: 'What the key is for.', example: 'billing service' })
   name!: string;
 
-  @SomeOf(scopes, { description: 'What it allows.', example: ['credits:write', 'credits:read'] })
+  @SomeOf(apiKeyScopes, { description: 'What it allows.', example: ['credits:write', 'credits:read'] })
   scopes!: Scope[];
 }

@@ -4,7 +4,8 @@ import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from '#config/env.js';
 import { Clock } from '#kernel/clock.js';
 import { isCustomerId } from '#kernel/stream-name.js';
-import { scopes, type Caller, type Scope } from './caller.js';
+import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
+import type { Caller } from './caller.js';
 import { remoteKeySet } from './key-set.js';
 
 /** Finds an API key that is not revoked by the SHA-256 (hex) of its secret. */
@@ -19,7 +20,7 @@ const nothing: ReadonlySet<Scope> = new Set();
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const asScopes = (names: readonly string[]): ReadonlySet<Scope> =>
-  new Set(scopes.filter((scope) => names.includes(scope)));
+  new Set(apiKeyScopes.filter((scope) => names.includes(scope)));
 
 type Cached = { readonly caller: Caller | null; readonly until: number };
 
@@ -67,7 +68,11 @@ export class Authenticator {
 
   async #find(token: string, digest: string): Promise<Caller | null> {
     if (this.#adminHash !== null && timingSafeEqual(Buffer.from(digest), this.#adminHash)) {
-      return this.#remember(digest, { actor: 'key:admin', scopes: new Set(scopes), ownCustomerId: null }, Infinity);
+      return this.#remember(
+        digest,
+        { actor: 'key:admin', scopes: new Set(apiKeyScopes), ownCustomerId: null },
+        Infinity,
+      );
     }
     if (this.#key !== null && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return this.#person(token, digest);
     const revocations = this.#revocations;

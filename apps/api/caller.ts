@@ -1,7 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-
-export const scopes = ['credits:write', 'credits:read', 'ledger:read', 'admin'] as const;
-export type Scope = (typeof scopes)[number];
+import type { Scope } from '#read-store/api-key-scopes.js';
 
 /** Who sends a request. */
 export type Caller = {

@@ -1,7 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth } from '@nestjs/swagger';
-import type { Demand, Scope } from './caller.js';
+import type { Scope } from '#read-store/api-key-scopes.js';
+import type { Demand } from './caller.js';
 
 /** What the server must know of a route before its handler runs. */
 export type RouteDemands = {

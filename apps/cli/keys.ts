@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { instantOf } from '#kernel/instant.js';
+import { apiKeyScopes } from '#read-store/api-key-scopes.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { table } from './output.js';
-
-/** What a key may be allowed to do; the API knows the same ones. */
-export const keyScopes = ['credits:write', 'credits:read', 'ledger:read', 'admin'] as const;
 
 async function create({ environment, output }: Call, name: string, scopes: readonly string[]): Promise<ExitCode> {
   const at = instantOf(environment.clock.now());
@@ -41,8 +39,8 @@ async function revoke({ environment, output }: Call, id: string): Promise<ExitCo
 
 function scopesGiven(text: string): readonly string[] {
   const scopes = text.split(',').map((scope) => scope.trim());
-  const unknown = scopes.find((scope) => !keyScopes.some((known) => known === scope));
-  if (unknown !== undefined) throw new WrongUse(`--scopes: "${unknown}" is none of ${keyScopes.join(', ')}`);
+  const unknown = scopes.find((scope) => !apiKeyScopes.some((known) => known === scope));
+  if (unknown !== undefined) throw new WrongUse(`--scopes: "${unknown}" is none of ${apiKeyScopes.join(', ')}`);
   return [...new Set(scopes)];
 }
 
@@ -52,7 +50,7 @@ export const keyCommands: readonly Command[] = [
     summary: 'Make an API key; its secret is shown once',
     options: [
       { name: 'name', value: 'NAME', help: 'what it is for' },
-      { name: 'scopes', value: 'LIST', help: `some of ${keyScopes.join(',')}` },
+      { name: 'scopes', value: 'LIST', help: `some of ${apiKeyScopes.join(',')}` },
     ],
     run: (call) => create(call, call.required('name'), scopesGiven(call.required('scopes'))),
   },
