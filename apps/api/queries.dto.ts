@@ -1,11 +1,6 @@
-import { CustomerId, OneOf, Pattern, QueryNumber, Text, Time, Unit } from './rules.js';
+import { CustomerId, OneOf, Pattern, Place, QueryNumber, Text, Time, Unit } from './rules.js';
 
-const position = (description: string) =>
-  Pattern(/^\d{1,19}$/, 'must be a position, as answers give it', {
-    description,
-    example: '0000000000000000042',
-    optional: 'absent',
-  });
+const position = (description: string) => Place({ description, example: '0000000000000000042', optional: 'absent' });
 
 /** How fresh the answer must be. */
 export class FreshnessQuery {
@@ -126,7 +121,10 @@ export class EventsQuery {
   })
   type?: string;
 
-  @Time({ description: 'Recorded from this instant on.', optional: 'absent' })
+  @Time({
+    description: 'Recorded from this instant on, as far as the clocks of the processes agree within five minutes.',
+    optional: 'absent',
+  })
   from?: string;
 
   @Time({ description: 'Recorded before this instant.', optional: 'absent' })

@@ -85,6 +85,18 @@ export const Pattern = (pattern: RegExp, message: string, about: About): Propert
     about,
   );
 
+const maxPosition = 2n ** 63n - 1n;
+
+/** A place in the log: 1 to 19 digits, as a signed 64-bit number can hold it. */
+export const Place = (about: About): PropertyDecorator =>
+  field(
+    'position',
+    'must be a position, as answers give it',
+    (value) => typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= maxPosition,
+    { type: 'string', pattern: '^\\d{1,19}$' },
+    about,
+  );
+
 export const CustomerId = (about: About): PropertyDecorator =>
   field(
     'customerId',

@@ -11,6 +11,7 @@ import {
   ResourceBody,
   SettingsBody,
 } from './account.dto.js';
+import { BalanceQuery, EventsQuery } from './queries.dto.js';
 import { Checker, checkerOf, type Dto } from './validation.js';
 
 const classes: readonly Dto[] = [GrantBody, ConsumptionBody, HoldBody, CaptureBody, AdjustmentBody, SettingsBody];
@@ -161,4 +162,20 @@ describe('the checker', () => {
     expect(both.errors({ amount: 1, currency: 'usd', type: 't', id: 'i' })).toEqual([]);
     expect(both.errors({ amount: 1, currency: 'usd', type: 't' }).map((error) => error.field)).toEqual(['id']);
   });
+});
+
+it('takes as a position only what the log can hold', () => {
+  for (const [dto, name] of [
+    [EventsQuery, 'after'],
+    [BalanceQuery, 'position'],
+    [BalanceQuery, 'minPosition'],
+  ] as const) {
+    const fieldsAtFault = (value: string): readonly string[] =>
+      checkerOf(dto)
+        .errors({ [name]: value })
+        .map(({ field }) => field);
+    for (const good of ['0', '0000000000000000042', '9223372036854775807']) expect(fieldsAtFault(good)).toEqual([]);
+    for (const bad of ['9223372036854775808', '9999999999999999999', '', '-1', '1.5', '00000000000000000042', '0x1'])
+      expect([bad, fieldsAtFault(bad)]).toEqual([bad, [name]]);
+  }
 });

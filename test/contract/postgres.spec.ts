@@ -1,5 +1,7 @@
 import { SystemClock } from '#config/system-clock.js';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresEventStore } from '#event-store/adapters/postgres.js';
+import { StoreUnavailable } from '#event-store/event-store.js';
 import { freshDatabase, query } from '../support/postgres.js';
 import { eventStoreContract } from './event-store.contract.js';
 
@@ -19,4 +21,28 @@ eventStoreContract('PostgreSQL', async () => {
     },
     remove: drop,
   };
+});
+
+describe('the PostgreSQL store', () => {
+  let drop: () => Promise<void>;
+  let store: PostgresEventStore;
+
+  beforeAll(async () => {
+    const fresh = await freshDatabase();
+    drop = fresh.drop;
+    store = new PostgresEventStore(fresh.url, new SystemClock());
+    await store.migrate();
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await drop();
+  });
+
+  it('tells a statement that is at fault from a database that is away', async () => {
+    const error: unknown = await store.readAll('9999999999999999999', 10).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(StoreUnavailable);
+    expect((error as Error).message).toContain('22003');
+  });
 });

@@ -48,7 +48,7 @@ export class PostgresSessions {
     this.pool.on('connect', (client) => client.on('error', replaced));
   }
 
-  /** The rows of one prepared statement. All errors are StoreUnavailable. */
+  /** The rows of one prepared statement. Errors: StoreUnavailable; another kind where the statement itself is at fault. */
   async query<Row>(statement: { name: string; text: string; values: unknown[]; rowMode?: 'array' }): Promise<Row[]> {
     try {
       const client = await this.pool.connect();
@@ -61,6 +61,9 @@ export class PostgresSessions {
         throw error;
       }
     } catch (cause) {
+      // What the server says may quote values, so only its code is told.
+      const fault = faultIn(cause);
+      if (fault !== null) throw new Error(`the statement "${statement.name}" is at fault: SQLSTATE ${fault}`);
       throw new StoreUnavailable('the database did not answer a read', { cause });
     }
   }
@@ -68,4 +71,10 @@ export class PostgresSessions {
   async close(): Promise<void> {
     await this.pool.end();
   }
+}
+
+/** The SQLSTATE of an error that waiting does not mend: bad values (class 22), or a statement that does not fit (42). */
+function faultIn(error: unknown): string | null {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return null;
+  return /^(22|42)/.test(error.code) ? error.code : null;
 }
