@@ -16,7 +16,7 @@ export type AccountBalance = BalanceAt & {
   readonly unit: string;
   readonly status: Settings['status'];
   readonly overdraftLimit: number;
-  /** Of the calendar month, UTC: what was consumed, reversals not taken off. */
+  /** Of the calendar month, UTC: what was consumed in it, less what was given back of that. */
   readonly usage: {
     readonly periodStart: Instant;
     readonly periodEnd: Instant;
@@ -35,7 +35,7 @@ export type BalanceParts = {
   readonly debt: number;
   readonly lots: readonly Lot[];
   readonly holds: readonly OpenHold[];
-  /** The newest month in which something was consumed, and how much. */
+  /** The newest month in which something was consumed, and how much less what was given back of it. */
   readonly usage: { readonly month: string | null; readonly consumed: number };
   readonly position: Position;
 };

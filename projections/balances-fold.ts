@@ -217,8 +217,12 @@ function move(
 function consume(fold: AccountFold, recorded: RecordedEvent, at: string, amount: number): void {
   const { row } = fold.account(recorded);
   const month = monthOf(at);
-  row.usage_consumed = (row.usage_month === month ? Number(row.usage_consumed) : 0) + amount;
-  row.usage_month = month;
+  if (row.usage_month !== month) {
+    row.usage_month = month;
+    row.usage_consumed = 0;
+    row.usage_since = recorded.revision;
+  }
+  row.usage_consumed = Number(row.usage_consumed) + amount;
 }
 
 const settle = (fold: AccountFold, event: { readonly settings: Settings }, { recorded }: Projected): void => {
@@ -264,6 +268,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       next_due_at: null,
       usage_month: null,
       usage_consumed: 0,
+      usage_since: null,
       opened_at: event.at,
     });
   },
@@ -343,6 +348,10 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   ConsumptionReversed: (fold, event, { recorded }) => {
     for (const slice of event.restored) move(fold, recorded, slice, 'consumed', 'free');
+    const { row } = fold.account(recorded);
+    // What was given back of an earlier month is not this month's.
+    if (row.usage_since !== null && event.consumptionRevision >= Number(row.usage_since))
+      row.usage_consumed = Number(row.usage_consumed) - event.amount;
   },
   DebtIncurred: () => undefined,
   DebtRepaid: (fold, event, { recorded }) => {

@@ -18,7 +18,7 @@ type Folded = {
   revision: number;
   position: string;
   openedAt: string;
-  usage: { month: string | null; consumed: number };
+  usage: { readonly month: string | null; consumed: number; readonly since: number | null };
   readonly grants: Map<string, Told>;
   readonly holds: Map<string, HoldTold>;
 };
@@ -36,7 +36,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
     folded.state = accountDecider.evolve(folded.state, accountEvent, recorded.revision);
     folded.revision = recorded.revision;
     folded.position = recorded.position;
-    note(folded, accountEvent);
+    note(folded, accountEvent, recorded.revision);
     return [];
   }
 
@@ -54,12 +54,12 @@ const opened = (stream: string, at: string): Folded => ({
   revision: -1,
   position: '0',
   openedAt: at,
-  usage: { month: null, consumed: 0 },
+  usage: { month: null, consumed: 0, since: null },
   grants: new Map(),
   holds: new Map(),
 });
 
-function note(folded: Folded, event: AccountEvent): void {
+function note(folded: Folded, event: AccountEvent, revision: number): void {
   switch (event.type) {
     case 'CreditsGranted':
       folded.grants.set(event.grantId, { description: event.description, created_at: event.at });
@@ -77,13 +77,18 @@ function note(folded: Folded, event: AccountEvent): void {
       return;
     }
     case 'CreditsConsumed':
-      use(folded, event);
+      use(folded, event, revision);
       return;
+    case 'ConsumptionReversed': {
+      const { usage } = folded;
+      if (usage.since !== null && event.consumptionRevision >= usage.since) usage.consumed -= event.amount;
+      return;
+    }
     case 'HoldExtended':
       holdOf(folded, event.holdId).expires_at = event.expiresAt;
       return;
     case 'HoldCaptured': {
-      use(folded, event);
+      use(folded, event, revision);
       const hold = holdOf(folded, event.holdId);
       hold.captured += event.amount;
       if (event.remaining === 0) hold.status = 'captured';
@@ -102,9 +107,10 @@ function holdOf(folded: Folded, id: string): HoldTold {
   return hold;
 }
 
-function use(folded: Folded, { at, amount }: { readonly at: string; readonly amount: number }): void {
+function use(folded: Folded, { at, amount }: { readonly at: string; readonly amount: number }, revision: number): void {
   const month = monthOf(at);
-  folded.usage = { month, consumed: (folded.usage.month === month ? folded.usage.consumed : 0) + amount };
+  if (folded.usage.month !== month) folded.usage = { month, consumed: 0, since: revision };
+  folded.usage.consumed += amount;
 }
 
 function accountRow(stream: string, { state, revision, position, openedAt, usage }: Folded): AccountRow {
@@ -123,6 +129,7 @@ function accountRow(stream: string, { state, revision, position, openedAt, usage
     next_due_at: nextDueAt(state),
     usage_month: usage.month,
     usage_consumed: usage.consumed,
+    usage_since: usage.since,
     opened_at: openedAt,
   };
 }

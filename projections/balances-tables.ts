@@ -1,6 +1,9 @@
 import type { RowOf, Table } from '#read-store/tables.js';
 
-/** One row per account. `next_due_at`: when time alone will next change something that is to be recorded. */
+/**
+ * One row per account. `next_due_at`: when time alone will next change something that is to be recorded. `usage_…`: the newest
+ * month in which something was consumed, how much less what was given back of it, and the revision of its first consumption.
+ */
 export const accountBalances = {
   name: 'account_balances',
   visibleTo: 'own-rows',
@@ -23,6 +26,7 @@ export const accountBalances = {
     next_due_at: 'text?',
     usage_month: 'text?',
     usage_consumed: 'bigint',
+    usage_since: 'bigint?',
     opened_at: 'text',
   },
   indexes: ['(next_due_at) where next_due_at is not null'],

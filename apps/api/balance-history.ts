@@ -16,7 +16,7 @@ const pageSize = 1_000;
 
 type Folded = {
   readonly state: AccountState;
-  readonly usage: { month: string | null; consumed: number };
+  readonly usage: { month: string | null; consumed: number; since: number };
   readonly lastAt: Instant | null;
   readonly position: Position;
 };
@@ -58,7 +58,7 @@ export class BalanceHistory {
 
   async #fold(stream: StreamName, moment: PastMoment): Promise<Folded> {
     let state = initialAccount(stream);
-    const usage: Folded['usage'] = { month: null, consumed: 0 };
+    const usage: Folded['usage'] = { month: null, consumed: 0, since: 0 };
     let lastAt: Instant | null = null;
     let position = START;
     for (let from = 0; ; from += pageSize) {
@@ -70,7 +70,7 @@ export class BalanceHistory {
         const accountEvent = event as AccountEvent;
         if ('at' in moment && accountEvent.at > moment.at) return { state, usage, lastAt, position };
         state = evolveAccount(state, accountEvent, recorded.revision);
-        count(usage, accountEvent);
+        count(usage, accountEvent, recorded.revision);
         lastAt = accountEvent.at;
         position = recorded.position;
       }
@@ -86,10 +86,11 @@ export class BalanceHistory {
   }
 }
 
-/** The consumption of the newest month with any, as the balance's read model counts it. */
-function count(usage: Folded['usage'], event: AccountEvent): void {
+/** The consumption of the newest month with any, less what was given back of it, as the balance's read model counts it. */
+function count(usage: Folded['usage'], event: AccountEvent, revision: number): void {
+  if (event.type === 'ConsumptionReversed' && event.consumptionRevision >= usage.since) usage.consumed -= event.amount;
   if (event.type !== 'CreditsConsumed' && event.type !== 'HoldCaptured') return;
   const month = monthOf(event.at);
-  usage.consumed = (usage.month === month ? usage.consumed : 0) + event.amount;
-  usage.month = month;
+  if (usage.month !== month) Object.assign(usage, { month, consumed: 0, since: revision });
+  usage.consumed += event.amount;
 }

@@ -109,9 +109,11 @@ describe('queries over HTTP', () => {
     expect(await at(`position=${granted.body.position}`)).toEqual({ available: 100, held: 0, consumed: 0 });
     expect(await at(`position=${held.body.position}`)).toEqual({ available: 70, held: 30, consumed: 0 });
     expect(await at(`at=${between}`)).toEqual({ available: 70, held: 30, consumed: 0 });
-    const now = { available: 50, held: 30, consumed: 20 };
-    expect(await at(`position=${consumed.body.position}`)).toEqual(now);
-    expect(await at(`minPosition=${consumed.body.position}`)).toEqual(now);
+    expect(await at(`position=${consumed.body.position}`)).toEqual({ available: 50, held: 30, consumed: 20 });
+    const reversed = await command('past', `consumptions/${consumed.body.id}/reversals`, { amount: 4 });
+    const now = { available: 54, held: 30, consumed: 16 };
+    expect(await at(`position=${reversed.body.position}`)).toEqual(now);
+    expect(await at(`minPosition=${reversed.body.position}`)).toEqual(now);
     expect(await at('at=2001-01-01T00:00:00Z')).toEqual({ available: 0, held: 0, consumed: 0 });
     expect((await api.get(`/v1/customers/unheard-of/balance?at=${between}`)).body.code).toBe('customer_not_found');
     expect((await api.get('/v1/customers/unheard-of/balance')).body.code).toBe('customer_not_found');
