@@ -30,6 +30,8 @@ export type GrantEntry = {
   readonly consumed: number;
   readonly expired: number;
   readonly revoked: number;
+  /** What went to credits that were owed. amount = remaining + consumed + expired + revoked + repaidDebt. */
+  readonly repaidDebt: number;
   readonly effectiveAt: Instant;
   readonly expiresAt: Instant | null;
   readonly costBasis: Money | null;
@@ -54,11 +56,14 @@ export type AccountFilter<Status> = { readonly customerId: string; readonly unit
 export const grantsCursor: CursorShape = ['text'];
 export const holdsCursor: CursorShape = ['text'];
 
-/** A grant used up is `expired` or `revoked` if any of it went that way, else `spent`. */
+/**
+ * A grant used up is `expired` or `revoked` if any of it went that way, else `spent`. One past its expiry is `expired` even
+ * while a hold still pins a part of it.
+ */
 const grantStatus = (now: Instant) => sql<GrantStatus>`case
   when scheduled and free > 0 and effective_at > ${now} then 'scheduled'
-  when held > 0 or (free > 0 and (expires_at is null or expires_at > ${now})) then 'active'
-  when expired > 0 or free > 0 then 'expired'
+  when free + held > 0 and (expires_at is null or expires_at > ${now}) then 'active'
+  when expired > 0 or free + held > 0 then 'expired'
   when revoked > 0 then 'revoked'
   else 'spent' end`;
 
@@ -100,6 +105,7 @@ function grantEntry(row: StoredGrant & { status: GrantStatus }, now: Instant): G
     consumed: Number(row.consumed),
     expired: Number(row.expired) + gone,
     revoked: Number(row.revoked),
+    repaidDebt: Number(row.repaid),
     effectiveAt: row.effective_at,
     expiresAt: row.expires_at,
     costBasis:

@@ -66,6 +66,7 @@ describe('answers of account commands', () => {
       customerId: 'a',
       unit: 'credits',
       remaining: 60,
+      repaidDebt: 40,
       status: 'active',
       balance: balance(60),
       position: positionOf(3),

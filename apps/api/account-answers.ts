@@ -59,6 +59,7 @@ export const grantAnswer: AccountAnswer = (stream, events) => {
     consumed: 0,
     expired: 0,
     revoked: 0,
+    repaidDebt: repaid,
     effectiveAt: granted.effectiveAt,
     expiresAt: granted.expiresAt,
     costBasis: granted.costBasis,

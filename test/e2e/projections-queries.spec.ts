@@ -15,7 +15,7 @@ import { contactOf, eraseContact, putContact } from '#read-store/customer-contac
 import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import { balanceOf, BalanceReader } from '../../projections/balance-queries.js';
-import { grantsOf, holdsOf } from '../../projections/balance-lists.js';
+import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balance-lists.js';
 import { creditEventsOf, creditProductsOf, plansOf } from '../../projections/catalogue.js';
 import { claimsOf } from '../../projections/claims.js';
 import { CommandKeyIndex } from '../../projections/command-keys.js';
@@ -116,7 +116,7 @@ describe('an account', () => {
       bySource: { purchase: 91, trial: 50, adjustment: 3 },
       expiryBuckets: { within7Days: 50, within30Days: 0, within90Days: 0, later: 0, never: 94 },
       nextExpiry: { at: at(1000), amount: 50 },
-      usage: { periodStart: start, periodEnd: '2026-12-01T00:00:00.000Z', consumed: 11, limit: null },
+      usage: { periodStart: start, periodEnd: '2026-12-01T00:00:00.000Z', consumed: 7, limit: null },
       asOf: { position, time: at(10) },
     });
     expect(await balanceOf(world.db, 'acme', 'credits', now(999.999))).toMatchObject({ available: 144, held: 0 });
@@ -454,3 +454,59 @@ it('all of it equals the fold of the log', async () => {
   await caughtUp();
   expect(await world.differences()).toEqual([]);
 });
+describe('a grant', () => {
+  const sumOf = (entry: GrantEntry): number =>
+    entry.remaining + entry.consumed + entry.expired + entry.revoked + entry.repaidDebt;
+
+  it('tells what of it went to credits that were owed', async () => {
+    await run('account-debtor', grant(10), 0);
+    await run('account-debtor', { type: 'ChangeSettings', overdraftLimit: 5 }, 1);
+    await run('account-debtor', consume(14), 2);
+    await run('account-debtor', grant(100), 3);
+    await caughtUp();
+    const { data } = await grantsOf(world.db, { customerId: 'debtor', unit: 'credits' }, 10, null, now(4));
+    expect(data.map(({ remaining, consumed, repaidDebt }) => ({ remaining, consumed, repaidDebt }))).toEqual([
+      { remaining: 96, consumed: 0, repaidDebt: 4 },
+      { remaining: 0, consumed: 10, repaidDebt: 0 },
+    ]);
+    for (const entry of data) expect(sumOf(entry)).toBe(entry.amount);
+  });
+
+  it('is expired from its expiry on, even while a hold pins all that is left of it', async () => {
+    const pinned = { customerId: 'pinned', unit: 'credits' };
+    await run('account-pinned', grant(5, { expiresAt: at(100) }), 0);
+    await run('account-pinned', { type: 'HoldCredits', amount: 5, expiresInSeconds: 500, ...told }, 1);
+    await caughtUp();
+    const by = async (status: GrantStatus, second: number): Promise<readonly GrantEntry[]> =>
+      (await grantsOf(world.db, { ...pinned, status }, 10, null, now(second))).data;
+    expect(await by('active', 99)).toMatchObject([{ status: 'active', remaining: 5, held: 5 }]);
+    expect(await by('active', 100)).toEqual([]);
+    expect(await by('expired', 100)).toMatchObject([{ status: 'expired', remaining: 5, held: 5, expired: 0 }]);
+  });
+});
+
+describe('the usage of a month', () => {
+  it('is what was consumed in it, less what was given back of that, whenever it was', async () => {
+    const day = 86_400;
+    const usageAt = async (second: number): Promise<number> =>
+      (await balanceOf(world.db, 'monthly', 'credits', now(second)))!.usage.consumed;
+    const idOf = (recorded: unknown): string => (recorded as readonly { consumptionId: string }[])[0]!.consumptionId;
+    const giveBack = (consumptionId: string, amount: number) => ({
+      type: 'ReverseConsumption',
+      consumptionId,
+      amount,
+      reason: null,
+    });
+    await run('account-monthly', grant(100), 0);
+    const november = idOf(await run('account-monthly', consume(20), 1));
+    await run('account-monthly', giveBack(november, 5), 2);
+    await caughtUp();
+    expect(await usageAt(3)).toBe(15);
+    const december = idOf(await run('account-monthly', consume(7), 30 * day));
+    await run('account-monthly', giveBack(november, 15), 30 * day + 1);
+    await run('account-monthly', giveBack(december, 2), 30 * day + 2);
+    await caughtUp();
+    expect(await usageAt(30 * day + 3)).toBe(5);
+  });
+});
+
