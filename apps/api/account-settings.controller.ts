@@ -5,7 +5,7 @@ import { EventStore, START } from '#event-store/event-store.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
-import { AccountService, keyOf, streamOf } from './account-service.js';
+import { AccountService, streamOf } from './account-service.js';
 import { ReasonBody, SettingsBody } from './account.dto.js';
 import { CommandRoute } from './api-docs.js';
 import type { ApiRequest } from './caller.js';
@@ -14,7 +14,7 @@ import { success } from './outcomes.js';
 import { Needs } from './route.js';
 import { send } from './send.js';
 
-/** What operators set on an account. Said twice, it changes nothing, so a key is welcome but not needed. */
+/** What operators set on an account. Said twice, it changes nothing, so an Idempotency-Key is not looked at. */
 @ApiTags('Accounts')
 @Controller('v1/customers/:customerId/account')
 export class AccountSettingsController {
@@ -29,7 +29,7 @@ export class AccountSettingsController {
   @CommandRoute({
     summary: 'Change settings of an account',
     body: SettingsBody,
-    keyOptional: true,
+    withoutKey: true,
     problems: ['account_closed'],
   })
   settings(@Req() request: ApiRequest, @Body() body: SettingsBody, @Res() reply: FastifyReply): Promise<void> {
@@ -38,21 +38,21 @@ export class AccountSettingsController {
 
   @Post('freeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, keyOptional: true, problems: ['account_closed'] })
+  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
   freeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('FreezeAccount', body));
   }
 
   @Post('unfreeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, keyOptional: true, problems: ['account_closed'] })
+  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
   unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('UnfreezeAccount', body));
   }
 
   @Post('close')
   @Needs('admin')
-  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, keyOptional: true })
+  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, withoutKey: true })
   close(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('CloseAccount', body));
   }
@@ -62,13 +62,13 @@ export class AccountSettingsController {
     const order = {
       ...intent,
       stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-      key: keyOf(request.headers['idempotency-key'], request.raw.headersDistinct['idempotency-key'], false),
+      key: null,
       actor: request.caller?.actor ?? 'nobody',
       requestId: request.id,
     };
     const outcome = await this.accounts.outcomeOf(order);
     const told = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
-    if (told !== null) return send(reply, success(201, told, outcome.kind === 'recorded' && outcome.replayed));
+    if (told !== null) return send(reply, success(201, told, false));
     if (outcome.kind === 'unchanged' || outcome.kind === 'recorded')
       return send(reply, success(201, await this.#current(order.stream), false));
     send(

@@ -37,30 +37,36 @@ export function problemResponses(codes: readonly ProblemCode[]): MethodDecorator
   );
 }
 
-/** A command for an account: key, unit, 201. */
+const keyHeader = ApiHeader({
+  name: 'Idempotency-Key',
+  required: true,
+  description: 'Names the command for ever: the same key and body get the first answer again.',
+  schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
+});
+
+/** A command for an account: key, unit, 201. Without a key, a command sets what an account is and may be repeated at will. */
 export function CommandRoute(
-  words: RouteWords & { readonly body: Dto; readonly keyOptional?: boolean },
+  words: RouteWords & { readonly body: Dto; readonly withoutKey?: boolean },
 ): MethodDecorator {
-  const { summary, body, problems = [], keyOptional = false } = words;
+  const { summary, body, problems = [], withoutKey = false } = words;
   return applyDecorators(
     HttpCode(201),
-    ApiOperation({ summary }),
-    ApiHeader({
-      name: 'Idempotency-Key',
-      required: !keyOptional,
-      description: 'Names the command for ever: the same key and body get the first answer again.',
-      schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
+    ApiOperation({
+      summary,
+      ...(withoutKey ? { description: 'It takes no Idempotency-Key: said twice, it changes nothing.' } : {}),
     }),
+    ...(withoutKey ? [] : [keyHeader]),
     ApiQuery({ name: 'unit', required: false, schema: { type: 'string', default: 'credits' } }),
     ApiBody({ type: body }),
     ApiResponse({
       status: 201,
-      description: 'Recorded. With the header `Idempotent-Replayed: true`: recorded before, the first answer again.',
+      description: withoutKey
+        ? 'The account as it is now.'
+        : 'Recorded. With the header `Idempotent-Replayed: true`: recorded before, the first answer again.',
     }),
     problemResponses([
       ...everywhere,
-      ...(keyOptional ? [] : (['idempotency_key_required'] as const)),
-      'idempotency_key_reused',
+      ...(withoutKey ? [] : (['idempotency_key_required', 'idempotency_key_reused'] as const)),
       'conflict',
       'payload_too_large',
       'outcome_unknown',

@@ -169,6 +169,18 @@ describe('commands over HTTP', () => {
     expect((await consume('priced', { creditEvent: 'api_call' }, 'q')).status).toBe(201);
   });
 
+  it('looks at no key where a state is set: it is set whatever was said before', async () => {
+    await grant('keyed', 10);
+    const set = async (state: 'freeze' | 'unfreeze'): Promise<readonly unknown[]> => {
+      const answer = await api.post(`/v1/customers/keyed/account/${state}`, { reason: 'x' }, 'one key for all');
+      return [answer.status, answer.body['status'], answer.headers.get('idempotent-replayed')];
+    };
+    expect(await set('freeze')).toEqual([201, 'frozen', null]);
+    expect(await set('unfreeze')).toEqual([201, 'active', null]);
+    expect(await set('unfreeze')).toEqual([201, 'active', null]);
+    expect(await set('freeze')).toEqual([201, 'frozen', null]);
+  });
+
   it('takes settings and states without a key, also when they change nothing', async () => {
     await grant('settings', 10);
     const change = (): Promise<ApiAnswer> =>
