@@ -1,11 +1,11 @@
 import { KeyIndex } from '#event-store/key-index.js';
 import type { EventPlace, Position } from '#event-store/event-store.js';
-import { START } from '#event-store/event-store.js';
+import { START, StoreUnavailable } from '#event-store/event-store.js';
 import { eventTypes } from '#ledger/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { SCHEMA } from '#read-store/read-database.js';
+import { ReadDatabaseError, SCHEMA } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { arrayText, TableWriter } from '#read-store/tables.js';
 import type { RowOf, Table } from '#read-store/tables.js';
@@ -62,6 +62,13 @@ export const commandKeysProjection: LedgerProjection = {
   oracle: { keyOf: ({ stream }) => stream, streaming: true, fold: () => new CommandKeysOracle() },
 };
 
+type Found = {
+  readonly position: string;
+  readonly event_id: string | null;
+  readonly stream: string | null;
+  readonly revision: string | null;
+};
+
 /** The index as the write path asks it. Complete up to `through`, read in the same statement. */
 export class CommandKeyIndex extends KeyIndex {
   readonly #reader: Reader;
@@ -74,23 +81,28 @@ export class CommandKeyIndex extends KeyIndex {
   override async locate(
     eventIds: readonly string[],
   ): Promise<{ places: ReadonlyMap<string, EventPlace>; through: Position }> {
-    const rows = await this.#reader.query<{
-      position: string;
-      event_id: string | null;
-      stream: string | null;
-      revision: string | null;
-    }>({
-      name: 'command keys',
-      text: `select c.position, k.event_id, k.stream, k.revision
-        from (select max(position) as position from ${SCHEMA}.projection_checkpoints where name = 'command-keys' and role = 'live') c
-        left join ${SCHEMA}.command_keys k on k.event_id = any($1::uuid[])`,
-      values: [arrayText(eventIds)],
-    });
+    const rows = await this.#rows(eventIds);
     const places = new Map<string, EventPlace>();
     for (const { event_id, stream, revision } of rows) {
       if (event_id !== null && stream !== null) places.set(event_id, { stream, revision: Number(revision) });
     }
     const position = rows[0]?.position ?? null;
     return { places, through: position === null ? START : toPosition(position) };
+  }
+
+  async #rows(eventIds: readonly string[]): Promise<readonly Found[]> {
+    try {
+      return await this.#reader.query<Found>({
+        name: 'command keys',
+        text: `select c.position, k.event_id, k.stream, k.revision
+          from (select max(position) as position from ${SCHEMA}.projection_checkpoints where name = 'command-keys' and role = 'live') c
+          left join ${SCHEMA}.command_keys k on k.event_id = any($1::uuid[])`,
+        values: [arrayText(eventIds)],
+      });
+    } catch (cause) {
+      // Bad values and statements that do not fit are bugs; waiting does not mend them.
+      if (!(cause instanceof ReadDatabaseError) || /^(22|42)/.test(cause.sqlState ?? '')) throw cause;
+      throw new StoreUnavailable('the index of command keys did not answer', { cause });
+    }
   }
 }

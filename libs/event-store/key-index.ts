@@ -5,6 +5,7 @@ import type { EventPlace, Position } from './event-store.js';
  * log: `through` says up to which position it is complete.
  */
 export abstract class KeyIndex {
+  /** Errors: StoreUnavailable. */
   abstract locate(
     eventIds: readonly string[],
   ): Promise<{ readonly places: ReadonlyMap<string, EventPlace>; readonly through: Position }>;

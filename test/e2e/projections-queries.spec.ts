@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { eventId } from '#event-store/encode-event.js';
+import { StoreUnavailable } from '#event-store/event-store.js';
 import {
   createApiKey,
   findApiKey,
@@ -14,6 +15,7 @@ import { asCustomer } from '#read-store/as-customer.js';
 import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
 import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
+import { openReadDatabase } from '#read-store/read-database.js';
 import { balanceOf, BalanceReader } from '../../projections/balance-queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balance-lists.js';
 import { creditEventsOf, creditProductsOf, plansOf } from '../../projections/catalogue.js';
@@ -245,6 +247,12 @@ describe('an account', () => {
     expect(through).toBe(await world.store.head());
     expect((await new CommandKeyIndex(world.db).locate([])).through).toBe(through);
   });
+
+  it('says that the store is away when the index cannot be asked', async () => {
+    const closed = openReadDatabase('postgres://scrip@127.0.0.1:1/none', { clock: world.clock });
+    await expect(new CommandKeyIndex(closed).locate([])).rejects.toThrow(StoreUnavailable);
+    await closed.close();
+  });
 });
 
 describe('a customer reads', () => {
@@ -450,10 +458,6 @@ describe('API keys', () => {
   });
 });
 
-it('all of it equals the fold of the log', async () => {
-  await caughtUp();
-  expect(await world.differences()).toEqual([]);
-});
 describe('a grant', () => {
   const sumOf = (entry: GrantEntry): number =>
     entry.remaining + entry.consumed + entry.expired + entry.revoked + entry.repaidDebt;
@@ -510,3 +514,7 @@ describe('the usage of a month', () => {
   });
 });
 
+it('all of it equals the fold of the log', async () => {
+  await caughtUp();
+  expect(await world.differences()).toEqual([]);
+});
