@@ -204,12 +204,15 @@ async function openParts(config: Config & { databaseUrl: string }, logger: Logge
   const database = openReadDatabase(databaseUrl, { clock });
   const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
   const shared = { store, snapshots, keys, clock };
+  // Only accounts are written again and again; streams that are written once or twice need not stay in memory.
+  const usedAtTimes = { ...shared, limits: { cachedStreams: 2_000 } };
+  const usedOnce = { ...shared, limits: { cachedStreams: 500 } };
   const writers = {
     account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
-    customer: new CustomerWriter(customerDecider, { ...shared, codec: ledgerCodec }),
-    stripeEvent: new StripeEventWriter(stripeEventDecider, { ...shared, codec: ledgerCodec }),
-    stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...shared, codec: ledgerCodec }),
-    subscription: new SubscriptionWriter(subscriptionDecider, { ...shared, codec: ledgerCodec }),
+    customer: new CustomerWriter(customerDecider, { ...usedAtTimes, codec: ledgerCodec }),
+    stripeEvent: new StripeEventWriter(stripeEventDecider, { ...usedOnce, codec: ledgerCodec }),
+    stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...usedOnce, codec: ledgerCodec }),
+    subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
     catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
   };
   const load = new LoadLimit(config.maxInFlight);
