@@ -1,64 +1,7 @@
 import 'reflect-metadata';
-import { ConfigError, loadConfig, type Config } from '#config/env.js';
-import { createLogger, type Logger } from '#config/logger.js';
-import { SystemClock } from '#config/system-clock.js';
-import { startApi, type RunningApi } from './api.module.js';
+import { runProgram } from '#config/run-program.js';
+import { startApi } from './api.module.js';
 
-const startMs = 60_000;
-const stopMs = 10_000;
-
-/** Runs the API until SIGTERM or SIGINT. Exits 0 after a clean stop, 1 when it cannot start, 2 when the environment is wrong. */
-async function main(): Promise<void> {
-  const config = configured();
-  const logger = createLogger('api', config.logLevel);
-  const clock = new SystemClock();
-  const api = await started(config, logger, clock);
-  const stopping = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping.signal.aborted) return;
-      stopping.abort();
-      logger.info({ signal }, 'stopping');
-      // What was acknowledged is on disk; a connection that hangs must not keep the process.
-      void Promise.race([api.stop(), clock.sleep(stopMs)]).then(() => process.exit(0));
-    });
-  }
-  const { url, metricsUrl } = api;
+await runProgram('api', startApi, ({ url, metricsUrl }, logger) => {
   logger.info({ url, ...(metricsUrl === null ? {} : { metricsUrl }) }, 'listening');
-}
-
-function configured(): Config & { databaseUrl: string } {
-  try {
-    const config = loadConfig(process.env);
-    if (config.databaseUrl === null) throw new ConfigError('DATABASE_URL is needed');
-    return { ...config, databaseUrl: config.databaseUrl };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(2);
-  }
-}
-
-/** The database may come up after us: tries for a minute. */
-async function started(
-  config: Config & { databaseUrl: string },
-  logger: Logger,
-  clock: SystemClock,
-): Promise<RunningApi> {
-  const until = clock.now() + startMs;
-  for (;;) {
-    try {
-      return await startApi(config, logger, clock);
-    } catch (error) {
-      const { name, message, code } = error as Error & { code?: string };
-      if (code === 'EADDRINUSE' || clock.now() > until) {
-        logger.fatal({ error: { type: name, message } }, 'cannot start');
-        process.exit(1);
-      }
-      logger.warn({ error: { type: name, message } }, 'cannot start yet');
-      await clock.sleep(500);
-    }
-  }
-}
-
-await main();
+});
