@@ -315,7 +315,7 @@ describe('commands over HTTP', () => {
     expect(Date.now() - at).toBeLessThan(10_000);
     stopped = true;
     await Promise.all(load);
-    // Connections are refused once it has gone; none that was under way is broken.
-    expect([...new Set(outcomes)].filter((outcome) => outcome !== 'ECONNREFUSED')).toEqual(['201']);
+    // It refuses for a moment before it goes, and connections are refused then; none that was under way is broken.
+    expect([...new Set(outcomes)].filter((outcome) => !['ECONNREFUSED', '503'].includes(outcome))).toEqual(['201']);
   });
 });
