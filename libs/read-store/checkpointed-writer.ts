@@ -29,6 +29,9 @@ function isPoison(error: unknown): boolean {
   return true;
 }
 
+/** The database gave the statement up: fewer events at once may be done in time. */
+const isTooMuch = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === '57014';
+
 /**
  * Applies batches to one generation, exactly once: rows and checkpoint move in one transaction, which first locks the
  * checkpoint and compares it with where this writer believes to be. These commits do not wait for the disk: a crash loses
@@ -50,8 +53,8 @@ export class CheckpointedWriter<Event> {
   }
 
   /**
-   * Applies the batch and moves the checkpoint behind it. A batch that fails for its content is cut in halves until the
-   * event at fault is found. Throws Halted at that event, Fenced, or ReadDatabaseError.
+   * Applies the batch and moves the checkpoint behind it. A batch that fails for its content, or takes too long, is cut in
+   * halves until it passes or the event at fault is found. Throws Halted at that event, Fenced, or ReadDatabaseError.
    */
   async apply(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
     let rest = batch;
@@ -63,8 +66,9 @@ export class CheckpointedWriter<Event> {
         rest = rest.slice(part.length);
       } catch (error) {
         this.#writer = this.#freshWriter();
-        if (!isPoison(error)) throw error;
+        const poison = isPoison(error);
         const [event] = part;
+        if (!poison && (part.length === 1 || !isTooMuch(error))) throw error;
         if (part.length === 1 && event !== undefined)
           throw new Halted(event.recorded.position, error instanceof Error ? error.message : 'unknown');
         size = Math.ceil(part.length / 2);

@@ -35,13 +35,15 @@ const BACKOFF_MAX_MS = 5000;
 /** A connection may hang without an end; progress must be back well before half a minute. */
 const SESSION_TIMEOUT_MS = 15_000;
 
-type Work<Event> = (
-  running: Running<Event>,
-  projection: Projection<Event>,
-  session: Session,
-  generation: Generation,
-  signal: AbortSignal,
-) => Promise<void>;
+type Task<Event> = {
+  readonly projection: Projection<Event>;
+  readonly session: Session;
+  /** As it is when the work begins. */
+  readonly generation: Generation;
+  readonly writer: CheckpointedWriter<Event>;
+};
+
+type Work<Event> = (running: Running<Event>, task: Task<Event>, signal: AbortSignal) => Promise<void>;
 
 /** Keeps the live generation up to date until it is replaced or `signal` aborts. A second process waits until the first is gone. */
 export const runLive = <Event>(
@@ -67,10 +69,13 @@ async function keepTrying<Event>(
   work: Work<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let failures = 0; !signal.aborted;) {
+  let failures = 0;
+  const progressed = (): void => {
+    failures = 0;
+  };
+  while (!signal.aborted) {
     try {
-      if ((await attempt(running, projection, generation, role, work, signal)) === 'over') return;
-      failures = 0;
+      return await attempt(running, projection, generation, role, work, progressed, signal);
     } catch (error) {
       if (signal.aborted) return;
       failures = error instanceof Fenced ? 0 : failures + 1;
@@ -88,19 +93,21 @@ async function attempt<Event>(
   number: number,
   role: Generation['role'],
   work: Work<Event>,
+  progressed: () => void,
   signal: AbortSignal,
-): Promise<'over' | 'again'> {
+): Promise<void> {
   const session = await running.db.session(`projection ${projection.name}`, SESSION_TIMEOUT_MS);
   try {
     await session.script('set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3');
-    if (!(await lock(session, projection.name, number, running.clock, signal))) return 'over';
+    if (!(await lock(session, projection.name, number, running.clock, signal))) return;
     await setRunning(session, projection.name, number);
     while (!signal.aborted) {
       const generation = await generationOf(session, projection.name, number);
-      if (generation?.role !== role) return 'over';
+      if (generation?.role !== role) return;
+      const writer = new CheckpointedWriter(session, projection, number, generation.position);
       try {
-        await work(running, projection, session, generation, signal);
-        if (role === 'building') return 'over';
+        await work(running, { projection, session, generation, writer }, signal);
+        if (role === 'building') return;
       } catch (error) {
         if (!(error instanceof Halted)) throw error;
         running.report({
@@ -112,9 +119,10 @@ async function attempt<Event>(
         });
         await setHalted(session, projection.name, number, error);
         await untilRunning(session, projection.name, number, running.clock, signal);
+      } finally {
+        if (writer.position > generation.position) progressed();
       }
     }
-    return 'over';
   } finally {
     await session.close();
   }
@@ -168,12 +176,9 @@ async function untilRunning(
 
 async function follow<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  session: Session,
-  generation: Generation,
+  { generation, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = new CheckpointedWriter(session, projection, generation.generation, generation.position);
   // The subscription must end with this attempt, also when no further event ever comes.
   const ending = new AbortController();
   try {
@@ -187,12 +192,9 @@ async function follow<Event>(
 
 async function build<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  session: Session,
-  generation: Generation,
+  { projection, session, generation, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = new CheckpointedWriter(session, projection, generation.generation, generation.position);
   await catchUp(running, projection, session, writer, signal);
   if (signal.aborted) return;
   const comparison = await compareGeneration(running, projection, generation.generation, { signal });
