@@ -14,7 +14,7 @@ import { PriceList } from './price-list.js';
 import type { Pricing } from './account-requests.js';
 import { Problem } from './problems.js';
 import { Needs } from './route.js';
-import { sendJson } from './send.js';
+import { located, sendJson } from './send.js';
 
 const maxCommands = 1_000;
 
@@ -47,7 +47,10 @@ export class BulkController {
     try {
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
-      sendJson(reply, { results: answers.map(({ status, replayed, body }) => ({ status, replayed, body })) });
+      const results = answers
+        .map((answer) => located(answer, request))
+        .map(({ status, replayed, body }) => ({ status, replayed, body }));
+      sendJson(reply, { results });
     } finally {
       this.load.leave(places);
     }

@@ -105,8 +105,9 @@ describe('operations', () => {
 
   it('explains its problems where they point to', async () => {
     const problem = await api.get('/v1/nonsense');
-    const [path, code] = String(problem.body['type']).split('#');
-    const page = await api.get(path!, { token: null });
+    const [address, code] = String(problem.body['type']).split('#');
+    expect(address).toBe(`${api.url}/docs/errors`);
+    const page = await api.get(address!.slice(api.url.length), { token: null });
     expect(page.status).toBe(200);
     expect(page.text).toContain(`id="${String(code)}"`);
   });
