@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type {
@@ -17,20 +18,21 @@ import { problemAnswer } from './outcomes.js';
 import { Problem } from './problems.js';
 import type { RateLimit } from './rate-limit.js';
 import type { RouteDemands } from './route.js';
-import { send } from './send.js';
+import { located, send } from './send.js';
 
 const oneMiB = 1_048_576;
 
 /** The HTTP server that Nest's routes are hung into: its bounds, and what happens before a route runs. */
 export function createAdapter(bootId: string): FastifyAdapter {
   let requests = 0;
-  return new FastifyAdapter({
+  const adapter = new FastifyAdapter({
     bodyLimit: oneMiB,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     requestTimeout: 30_000,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
-    http: { maxHeaderSize: 16_384, headersTimeout: 10_000 },
+    // A request without a host gets its problem from us instead of Node's empty answer.
+    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requireHostHeader: false },
     skipMiddie: true,
     requestIdHeader: false,
     logger: false,
@@ -38,6 +40,7 @@ export function createAdapter(bootId: string): FastifyAdapter {
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     clientErrorHandler: answerUnreadable,
+    frameworkErrors: answerUnroutable,
     genReqId: (request: { readonly headers: Readonly<Record<string, unknown>> }) => {
       const given = request.headers['x-request-id'];
       if (typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given)) return given;
@@ -45,6 +48,30 @@ export function createAdapter(bootId: string): FastifyAdapter {
       return `${bootId}-${requests.toString(36)}`;
     },
   });
+  adapter.getHttpServer().on('checkExpectation', refuseExpectation);
+  return adapter;
+}
+
+/** An address that no route can be found for: broken percent-encoding, or a part of it that is far too long. */
+function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(commonHeaders).header('x-request-id', request.id);
+  send(
+    reply,
+    problemAnswer('invalid_request', request.id, { errors: [{ field: '', message: 'the address cannot be read' }] }),
+  );
+}
+
+/** Node would refuse it without a word. No route is looked for, so there is no id of the request either. */
+function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const { status, body } = located(problemAnswer('expectation_failed', 'unread'), request);
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    ...commonHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+  });
+  response.end(text);
 }
 
 /** Bytes that are not HTTP: there is no request yet, so the problem is written to the socket. */
@@ -53,12 +80,15 @@ function answerUnreadable(error: Error & { code?: string }, socket: Socket): voi
     socket.destroy();
     return;
   }
-  const body = JSON.stringify(
-    problemAnswer('invalid_request', 'unread', { errors: [{ field: '', message: 'the request cannot be read' }] }).body,
-  );
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const answer =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? problemAnswer('headers_too_large', 'unread')
+      : problemAnswer('invalid_request', 'unread', {
+          errors: [{ field: '', message: 'the request cannot be read' }],
+        });
+  const body = JSON.stringify(answer.body);
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${String(answer.status)} ${STATUS_CODES[answer.status] ?? ''}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 
@@ -81,6 +111,7 @@ export function guardRoutes(
   });
   server.addHook('onRequest', (request, reply, done) => {
     void reply.headers(commonHeaders).header('x-request-id', request.id);
+    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') return done(noHost());
     const demands = request.routeOptions.config as Partial<RouteDemands>;
     if (demands.demand === undefined) done();
     else admit(request as ApiRequest, reply, demands as RouteDemands, gatekeepers, done);
@@ -91,6 +122,11 @@ export function guardRoutes(
   });
   return { methodsOf: (url) => table.methodsOf(url) };
 }
+
+const noHost = (): FastifyError =>
+  new Problem('invalid_request', {
+    errors: [{ field: 'Host', message: 'must be sent' }],
+  }) as unknown as FastifyError;
 
 const commonHeaders = {
   'x-content-type-options': 'nosniff',

@@ -130,6 +130,16 @@ export const problemKinds = {
     title: 'The body is not JSON',
     detail: 'Send `Content-Type: application/json`.',
   },
+  expectation_failed: {
+    status: 417,
+    title: 'The expectation cannot be met',
+    detail: 'Leave the header Expect out, or send `Expect: 100-continue`.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The headers are too large',
+    detail: 'Send a shorter address and shorter headers, at most 16 KiB in all.',
+  },
   account_frozen: { status: 422, title: 'The account is frozen', detail: 'An operator has to unfreeze it first.' },
   account_closed: { status: 422, title: 'The account is closed', detail: 'It takes no more commands.' },
   grant_expired: {

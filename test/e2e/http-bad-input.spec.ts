@@ -183,7 +183,7 @@ describe('bad input', () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(answer.body).toMatchObject({
-      type: `/docs/errors#${code}`,
+      type: `${api.url}/docs/errors#${code}`,
       status,
       requestId: answer.headers.get('x-request-id'),
     });
@@ -214,6 +214,42 @@ describe('bad input', () => {
     );
     expect(text).toContain('HTTP/1.1 400');
     expect(text).toContain('must be sent once');
+  });
+
+  it.each([
+    ['broken percent-encoding', 'GET /v1/customers/%zz/balance HTTP/1.1', 'Host: x', 400, 'invalid_request'],
+    [
+      'a part of the path that is far too long',
+      `GET /v1/customers/${'c'.repeat(600)}/balance HTTP/1.1`,
+      'Host: x',
+      400,
+      'invalid_request',
+    ],
+    ['no host', 'GET /v1/plans HTTP/1.1', 'X-No: host', 400, 'invalid_request'],
+    ['an expectation', 'GET /v1/plans HTTP/1.1', 'Host: x\r\nExpect: wonders', 417, 'expectation_failed'],
+    ['long headers', 'GET /v1/plans HTTP/1.1', `Host: x\r\nX: ${'x'.repeat(20_000)}`, 431, 'headers_too_large'],
+  ])('answers %s with a whole problem', async (_, line, headers, status, code) => {
+    const text = await exchange(`${line}\r\n${headers}\r\nConnection: close\r\n\r\n`);
+    const [head, body] = [text.slice(0, text.indexOf('\r\n\r\n')), text.slice(text.indexOf('\r\n\r\n') + 4)];
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${String(status)} [^]*content-type: application/problem\\+json`, 'i'));
+    const knowsHost = headers.startsWith('Host: x') && status !== 431;
+    expect(JSON.parse(body)).toMatchObject({
+      type: `${knowsHost ? 'http://x' : ''}/docs/errors#${code}`,
+      title: expect.any(String),
+      status,
+      detail: expect.any(String),
+      code,
+      requestId: expect.any(String),
+    });
+    expect(body).not.toContain('ccc');
+  });
+
+  it('names the address of the problem as the caller reaches us, also in bulk and behind TLS', async () => {
+    const commands = [{ type: 'nonsense' }];
+    const headers = { 'x-forwarded-proto': 'https' };
+    const { body } = await api.post('/v1/commands', { commands }, undefined, { headers });
+    const type = `${api.url.replace('http:', 'https:')}/docs/errors#invalid_request`;
+    expect(body.results[0]!.body).toMatchObject({ type });
   });
 
   it('answers what is not HTTP', async () => {
