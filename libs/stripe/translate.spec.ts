@@ -36,6 +36,24 @@ test('every translated type has a recorded payload, every recorded payload is of
 });
 
 describe('a paid Checkout session in payment mode', () => {
+  test('grants credits that last as long as was sold, also when it could only be recorded after their end', () => {
+    const { creditProducts } = lookups.catalog;
+    const sold = creditProducts.get('credits_1000')!;
+    const lasting = new Map([['credits_1000', { ...sold, item: { ...sold.item, expiresAfterDays: 30 } }]]);
+    const end = (now: string) => {
+      const known = {
+        ...lookups,
+        now: now as Lookups['now'],
+        catalog: { ...lookups.catalog, creditProducts: lasting },
+      };
+      const [granted] = commandsOf('checkout.session.completed.endive', { created: 1_790_812_800 }, known);
+      return (granted as { expiresAt?: unknown } | undefined)?.expiresAt;
+    };
+    expect(end('2026-10-02T00:00:00.000Z')).toBe('2026-10-31T00:00:00.000Z');
+    expect(end('2026-10-30T23:59:59.999Z')).toBe('2026-10-31T00:00:00.000Z');
+    expect(end('2026-10-31T00:00:00.000Z')).toBe('2026-11-30T00:00:00.000Z');
+  });
+
   test('grants the product, records the payment with tax, links the customer; old and new shape alike', () => {
     const now = commandsOf('checkout.session.completed.endive', {}, nobody);
     expect(now).toEqual([

@@ -1,6 +1,6 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
-import { plusMs } from '#kernel/instant.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, DEFAULT_UNIT, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
@@ -51,7 +51,8 @@ export const translateSession: Translate = (event, lookups) => {
         source: 'purchase',
         priority: 50,
         effectiveAt: null,
-        expiresAt: sold.expiresAfterDays === null ? null : plusMs(session.created, sold.expiresAfterDays * DAY_MS),
+        expiresAt:
+          sold.expiresAfterDays === null ? null : endOfSold(session.created, sold.expiresAfterDays, lookups.now),
         costBasis: paid.net.amount === 0 ? null : paid.net,
         paymentReference: session.paymentIntentId ?? session.id,
         description: null,
@@ -93,6 +94,12 @@ const translateUnpaid =
 
 export const translateSessionFailed = translateUnpaid('failed');
 export const translateSessionExpired = translateUnpaid('canceled');
+
+/** Counted from the sale; recorded too late for that, from now: it was paid for, and nobody is to lose it for that. */
+function endOfSold(soldAt: Instant, days: number, now: Instant): Instant {
+  const end = plusMs(soldAt, days * DAY_MS);
+  return end > now ? end : plusMs(now, days * DAY_MS);
+}
 
 const keyOf = (session: Session): string => `session:${session.id}`;
 
