@@ -150,6 +150,17 @@ export async function balanceOf(
   return parts == null ? null : balanceAnswer(parts, instantOf(now));
 }
 
+/** Whether a customer was ever heard of, as `balanceOf` sees it. Usable inside `asCustomer`. */
+export async function isKnownCustomer(reader: Reader, customerId: string, unit: string): Promise<boolean> {
+  const [row] = await reader.query<{ readonly known: boolean }>({
+    name: 'known customer',
+    text: `select exists (select from ${SCHEMA}.customers where customer_id = $1)
+      or exists (select from ${SCHEMA}.account_balances where stream = $2) as known`,
+    values: [customerId, accountStream(customerId, unit)],
+  });
+  return row?.known === true;
+}
+
 type Waiting = Wanted & {
   readonly now: Instant;
   readonly resolve: (balance: AccountBalance | null) => void;

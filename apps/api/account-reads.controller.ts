@@ -44,7 +44,7 @@ export class AccountReadsController {
 
   @Get('grants')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Grants, newest first' })
+  @QueryRoute({ summary: 'Grants, newest first', problems: ['customer_not_found'] })
   async grants(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -61,7 +61,7 @@ export class AccountReadsController {
 
   @Get('holds')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Holds, newest first' })
+  @QueryRoute({ summary: 'Holds, newest first', problems: ['customer_not_found'] })
   async holds(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -78,7 +78,7 @@ export class AccountReadsController {
 
   @Get('claims')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Consumptions that named what was bought, newest first' })
+  @QueryRoute({ summary: 'Consumptions that named what was bought, newest first', problems: ['customer_not_found'] })
   async claims(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -100,7 +100,7 @@ export class AccountReadsController {
 
   @Get('history')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Every movement with the balance after it, newest first' })
+  @QueryRoute({ summary: 'Every movement with the balance after it, newest first', problems: ['customer_not_found'] })
   async history(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,

@@ -10,7 +10,7 @@ import {
   type HoldEntry,
   type HoldStatus,
 } from '#projections/balance-lists.js';
-import { balanceOf, BalanceReader, type AccountBalance } from '#projections/balance-queries.js';
+import { balanceOf, BalanceReader, isKnownCustomer, type AccountBalance } from '#projections/balance-queries.js';
 import { balances } from '#projections/balances.js';
 import { claimsOf, claimsProjection, type Claim, type ClaimFilter } from '#projections/claims.js';
 import {
@@ -22,7 +22,9 @@ import {
 } from '#projections/history.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import { BalanceHistory, type PastMoment } from './balance-history.js';
+import { customersProjection } from '#projections/customers.js';
 import { FreshReads, type Fresh, type ReadRequest } from './freshness.js';
+import { Problem } from './problems.js';
 
 /** The balance now; null for a customer never heard of. */
 export class GetBalance extends Query<AccountBalance | null> {
@@ -79,6 +81,23 @@ type Listing<Filter> = {
   readonly request: ReadRequest;
 };
 
+/** A list as it is. Ends the request when it is empty because the customer was never heard of. */
+async function ofKnown<List extends Page<unknown>>(
+  reads: FreshReads,
+  request: ReadRequest,
+  { customerId, unit }: { readonly customerId: string; readonly unit: string },
+  reading: Promise<Fresh<List>>,
+): Promise<Fresh<List>> {
+  const list = await reading;
+  if (list.result.data.length > 0) return list;
+  // Read models move on by themselves: those that know the customer must be as fresh as the one that was read.
+  await reads.reached(request, balances.name);
+  await reads.reached(request, customersProjection.name);
+  if (!(await reads.as(request, (reader) => isKnownCustomer(reader, customerId, unit))))
+    throw new Problem('customer_not_found');
+  return list;
+}
+
 export class ListGrants extends Query<Fresh<Page<GrantEntry>>> {
   constructor(readonly listing: Listing<AccountFilter<GrantStatus>>) {
     super();
@@ -90,7 +109,12 @@ export class ListGrantsHandler implements IQueryHandler<ListGrants> {
   constructor(private readonly reads: FreshReads) {}
 
   execute({ listing: { filter, limit, cursor, request } }: ListGrants): Promise<Fresh<Page<GrantEntry>>> {
-    return this.reads.read(request, balances.name, (reader, now) => grantsOf(reader, filter, limit, cursor, msOf(now)));
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, balances.name, (reader, now) => grantsOf(reader, filter, limit, cursor, msOf(now))),
+    );
   }
 }
 
@@ -105,7 +129,12 @@ export class ListHoldsHandler implements IQueryHandler<ListHolds> {
   constructor(private readonly reads: FreshReads) {}
 
   execute({ listing: { filter, limit, cursor, request } }: ListHolds): Promise<Fresh<Page<HoldEntry>>> {
-    return this.reads.read(request, balances.name, (reader, now) => holdsOf(reader, filter, limit, cursor, msOf(now)));
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, balances.name, (reader, now) => holdsOf(reader, filter, limit, cursor, msOf(now))),
+    );
   }
 }
 
@@ -120,7 +149,12 @@ export class ListClaimsHandler implements IQueryHandler<ListClaims> {
   constructor(private readonly reads: FreshReads) {}
 
   execute({ listing: { filter, limit, cursor, request } }: ListClaims): Promise<Fresh<Page<Claim>>> {
-    return this.reads.read(request, claimsProjection.name, (reader) => claimsOf(reader, filter, limit, cursor));
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, claimsProjection.name, (reader) => claimsOf(reader, filter, limit, cursor)),
+    );
   }
 }
 
@@ -142,6 +176,11 @@ export class ListHistoryHandler implements IQueryHandler<ListHistory> {
   constructor(private readonly reads: FreshReads) {}
 
   execute({ filter, limit, start, request }: ListHistory): Promise<Fresh<HistoryPage>> {
-    return this.reads.read(request, historyProjection.name, (reader) => historyOf(reader, filter, limit, start));
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, historyProjection.name, (reader) => historyOf(reader, filter, limit, start)),
+    );
   }
 }

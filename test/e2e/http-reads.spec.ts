@@ -45,6 +45,17 @@ describe('queries over HTTP', () => {
     ]);
   });
 
+  it('takes minPosition and waitMs wherever it says how fresh it is', async () => {
+    const { body } = await command('fresh', 'grants', { amount: 1, source: 'purchase' });
+    const ahead = 'minPosition=9999999999&waitMs=50';
+    for (const path of ['events', 'admin/parked-events', 'plans', 'customers', 'customers/fresh/payments']) {
+      const reached = await api.get(`/v1/${path}?minPosition=${body.position}&waitMs=10000`);
+      expect([path, reached.status, reached.body.asOf.position >= body.position]).toEqual([path, 200, true]);
+      const behind = await api.get(`/v1/${path}?${ahead}`);
+      expect([path, behind.status, behind.body.code]).toEqual([path, 503, 'projection_behind']);
+    }
+  });
+
   it('breaks a balance down by source and expiry', async () => {
     for (const [amount, source, days] of [
       [1, 'promotion', 3],
@@ -171,6 +182,17 @@ describe('queries over HTTP', () => {
     expect(await list('grants?status=scheduled&')).toMatchObject([{ source: 'promotion', status: 'scheduled' }]);
     expect(await list('holds?status=open&')).toEqual([]);
     expect(await list('holds?status=captured&')).toMatchObject([{ id: hold.body.id, captured: 1, remaining: 0 }]);
+  });
+
+  it('tells a customer who has nothing from one who was never heard of', async () => {
+    const { body } = await api.call('PUT', '/v1/customers/newcomer', { body: {} });
+    for (const list of ['grants', 'holds', 'claims', 'history', 'history?offset=0']) {
+      const query = `${list.includes('?') ? '&' : '?'}minPosition=${body.position}`;
+      const empty = await api.get(`/v1/customers/newcomer/${list}${query}`);
+      expect([list, empty.status, empty.body.data]).toEqual([list, 200, []]);
+      const unknown = await api.get(`/v1/customers/unheard-of/${list}`);
+      expect([list, unknown.status, unknown.body.code]).toEqual([list, 404, 'customer_not_found']);
+    }
   });
 
   it('keeps names outside the log', async () => {
