@@ -17,7 +17,7 @@ import { answerOf, success } from './outcomes.js';
 import { pageBody, pageWanted } from './pages.js';
 import { Problem } from './problems.js';
 import { ProjectionControl } from './projection-control.js';
-import { PageQuery } from './queries.dto.js';
+import { CustomerListQuery } from './queries.dto.js';
 import { readRequest } from './read-request.js';
 import { Needs } from './route.js';
 import { send, sendJson } from './send.js';
@@ -80,12 +80,19 @@ export class AdminController {
 
   @Get('parked-events')
   @Needs('admin')
-  @OtherRoute({ summary: 'Stripe events that wait for a person, newest first', problems: guarded })
-  async parked(@Req() request: ApiRequest, @Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
+  @OtherRoute({
+    summary: 'Stripe events that wait for a person, newest first',
+    problems: [...guarded, 'projection_behind'],
+  })
+  async parked(
+    @Req() request: ApiRequest,
+    @Query() query: CustomerListQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { limit, cursor } = pageWanted(query, parkedCursor);
     sendJson(
       reply,
-      pageBody(await this.queries.execute(new ListParkedEvents(limit, cursor, readRequest({}, request.caller)))),
+      pageBody(await this.queries.execute(new ListParkedEvents(limit, cursor, readRequest(query, request.caller)))),
     );
   }
 

@@ -78,6 +78,7 @@ import { OperationsController } from './operations.controller.js';
 import { PriceList } from './price-list.js';
 import { ProblemsFilter } from './problems.filter.js';
 import { RateLimit } from './rate-limit.js';
+import { QueryGuard } from './query-guard.js';
 import { probeStripe } from './stripe-probe.js';
 import { KeepStripeEventHandler, RetryStripeEventHandler } from './stripe-event.commands.js';
 import { logRequests } from './request-log.js';
@@ -304,6 +305,7 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   serveDocs(server, openApiDocument(app));
   await app.init();
   return app;
+  app.useGlobalGuards(new QueryGuard());
 }
 
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {

@@ -4,17 +4,20 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { eventLine } from '#event-store/event-line.js';
-import { START } from '#event-store/event-store.js';
+import { EventStore, START } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
 import { QueryRoute } from './api-docs.js';
 import type { ApiRequest } from './caller.js';
 import type { EventFilter } from './event-filter.js';
 import { FindEvent, ReadLog, StreamLog } from './log.queries.js';
+import type { ReadRequest } from './freshness.js';
 import { Problem } from './problems.js';
 import { EventsQuery } from './queries.dto.js';
+import { positionFrom, readRequest } from './read-request.js';
 import { Needs } from './route.js';
 
+const pollMs = 20;
 const maxStreamed = Number.MAX_SAFE_INTEGER;
 
 /** The log itself, oldest first, as it was written. */
@@ -23,6 +26,7 @@ const maxStreamed = Number.MAX_SAFE_INTEGER;
 export class LogController {
   constructor(
     private readonly queries: QueryBus,
+    private readonly store: EventStore,
     private readonly clock: Clock,
   ) {}
 
@@ -31,7 +35,8 @@ export class LogController {
   @QueryRoute({ summary: 'Events, oldest first; with Accept: application/x-ndjson all of them, one a line' })
   @ApiProduces('application/json', 'application/x-ndjson')
   async list(@Req() request: ApiRequest, @Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
-    const after = query.after?.padStart(START.length, '0') ?? START;
+    const after = query.after === undefined ? START : positionFrom(query.after);
+    await this.#reached(readRequest(query, request.caller));
     const filter = filterOf(query);
     if (request.headers.accept?.includes('application/x-ndjson') === true) {
       const chunks = await this.queries.execute(
@@ -46,6 +51,15 @@ export class LogController {
     const asOf = JSON.stringify({ position: page.head, time: instantOf(this.clock.now()) });
     const body = `{"data":[${page.lines.join(',')}],"hasMore":${String(page.hasMore)},"nextAfter":"${page.nextAfter}","asOf":${asOf}}`;
     void reply.header('content-type', 'application/json; charset=utf-8').send(body);
+  }
+
+  /** Whatever was answered with a position is in the log; only a place that is still to come is waited for. */
+  async #reached({ minPosition, waitMs }: ReadRequest): Promise<void> {
+    if (minPosition === null) return;
+    for (const until = this.clock.now() + waitMs; (await this.store.head()) < minPosition;) {
+      if (this.clock.now() >= until) throw new Problem('projection_behind');
+      await this.clock.sleep(pollMs);
+    }
   }
 
   @Get(':eventId')

@@ -2,8 +2,11 @@ import { CustomerId, OneOf, Pattern, Place, QueryNumber, Text, Time, Unit } from
 
 const position = (description: string) => Place({ description, example: '0000000000000000042', optional: 'absent' });
 
+/** A query whose fields are all known. Routes without one take no query, see `QueryGuard`. */
+export abstract class CheckedQuery {}
+
 /** How fresh the answer must be. */
-export class FreshnessQuery {
+export class FreshnessQuery extends CheckedQuery {
   @position('Wait until the answer includes the event at this position.')
   minPosition?: string;
 
@@ -93,15 +96,7 @@ export class CustomerListQuery extends FreshnessQuery {
   cursor?: string;
 }
 
-export class PageQuery {
-  @limit()
-  limit?: string;
-
-  @cursor()
-  cursor?: string;
-}
-
-export class EventsQuery {
+export class EventsQuery extends FreshnessQuery {
   @position('Events after this position.')
   after?: string;
 

@@ -272,10 +272,28 @@ describe('bad input', () => {
       ['/v1/customers/c/balance?unit=', 'unit'],
       ['/v1/customers/c/balance?nonsense=1', 'nonsense'],
       ['/v1/events?after=abc', 'after'],
+      ['/v1/billing/config?nonsense=1', 'nonsense'],
+      ['/v1/admin/projections?nonsense=1', 'nonsense'],
+      ['/v1/admin/api-keys?nonsense=1', 'nonsense'],
+      ['/v1/admin/parked-events?nonsense=1', 'nonsense'],
+      ['/v1/events?nonsense=1', 'nonsense'],
     ] as const) {
       const answer = await api.get(path);
       expect([path, answer.status, answer.body.errors?.[0]?.field]).toEqual([path, 400, field]);
     }
+  });
+
+  it('refuses unknown parameters of commands', async () => {
+    for (const [method, path] of [
+      ['PUT', '/v1/customers/c?nonsense=1'],
+      ['POST', `${grants}?nonsense=1`],
+      ['POST', '/v1/commands?nonsense=1'],
+    ] as const) {
+      const answer = await api.call(method, path, { body: {}, key: 'k' });
+      expect([path, answer.status, answer.body.errors?.[0]?.field]).toEqual([path, 400, 'nonsense']);
+    }
+    const granted = await api.post(`${grants}?unit=points`, { amount: 1, source: 'purchase' }, 'points');
+    expect([granted.status, granted.body['unit']]).toEqual([201, 'points']);
   });
 
   it('has logged nothing of all this that names a person', async () => {
