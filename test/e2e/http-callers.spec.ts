@@ -170,7 +170,7 @@ describe('callers', () => {
     const { body } = await api.get('/v1/admin/projections');
     expect(body.data).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ name: 'balances', version: 1, state: 'running', haltedReason: null }),
+        expect.objectContaining({ name: 'balances', version: 2, state: 'running', haltedReason: null }),
       ]),
     );
     expect((await api.post('/v1/admin/projections/claims/rebuild', undefined)).status).toBe(202);
