@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
+import { answersByRoute, answerSchemas } from './answer-schemas.js';
 import { errorsHtml } from './error-pages.js';
 
 const problemSchema = {
@@ -37,9 +38,11 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, or the token of a person.' })
     .build();
   const document = SwaggerModule.createDocument(app, config, { autoTagControllers: false });
-  const schemas = { ...document.components?.schemas, Problem: problemSchema };
+  const schemas = { ...document.components?.schemas, ...answerSchemas, Problem: problemSchema };
   const complete = asOpenApi31({ ...document, components: { ...document.components, schemas } } as OpenAPIObject);
   addBodyExamples(complete as unknown as Described);
+  addPathParameters(complete as unknown as Described);
+  addAnswers(complete as unknown as Described);
   return complete;
 }
 
@@ -49,8 +52,13 @@ type Body = {
     readonly 'application/json': { readonly schema: Schema; example?: unknown; readonly examples?: unknown };
   };
 };
+type Operation = {
+  readonly requestBody?: Body;
+  parameters?: readonly Schema[];
+  readonly responses: { readonly [status: string]: { content?: object } };
+};
 type Described = {
-  readonly paths: { readonly [path: string]: { readonly [method: string]: { readonly requestBody?: Body } } };
+  readonly paths: { readonly [path: string]: { readonly [method: string]: Operation } };
   readonly components: { readonly schemas: { readonly [name: string]: Schema } };
 };
 
@@ -60,6 +68,35 @@ function addBodyExamples(document: Described): void {
     const content = operation.requestBody?.content['application/json'];
     if (content !== undefined && content.examples === undefined)
       content.example = exampleOf(content.schema, document.components.schemas);
+  }
+}
+
+/** A handler that reads the whole request names no parameters of its path. */
+function addPathParameters({ paths }: Described): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    for (const operation of Object.values(operations)) {
+      const others = (operation.parameters ?? []).filter((parameter) => parameter['in'] !== 'path');
+      const inPath = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+      operation.parameters = [...inPath, ...others];
+    }
+  }
+}
+
+const inText: { readonly [path: string]: string } = { '/metrics': 'text/plain' };
+
+/** What each route answers with when it succeeds. */
+function addAnswers({ paths }: Described): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      const name = answersByRoute[`${method.toUpperCase()} ${path}`];
+      const schema = name === undefined ? { type: 'string' } : { $ref: `#/components/schemas/${name}` };
+      const type = name === undefined ? inText[path] : 'application/json';
+      if (type === undefined) continue;
+      const lines = path === '/v1/events' ? { 'application/x-ndjson': { schema: { type: 'string' } } } : {};
+      for (const [status, response] of Object.entries(responses))
+        if (status.startsWith('2')) response.content = { [type]: { schema }, ...lines };
+    }
   }
 }
 

@@ -190,7 +190,8 @@ export const Nested = (type: () => Dto, about: About): PropertyDecorator => {
       validator: { validate: isObject, defaultMessage: () => 'must be an object' },
     }) as PropertyDecorator,
     ValidateNested() as PropertyDecorator,
-    ApiProperty({ type, ...words, required: optional === undefined, nullable: optional === 'null' }),
+    // The name of the function matters: by it the document is made from what the class refers to.
+    ApiProperty({ type: () => type(), ...words, required: optional === undefined, nullable: optional === 'null' }),
     (target, property) => {
       noteNested(target, property, type);
     },

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { ApiClient } from '../support/api-client.js';
+import { ApiClient, type ApiAnswer, type Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { NodeProcess } from '../support/node-process.js';
 import { catalog } from '../support/catalog.js';
@@ -20,10 +20,21 @@ type Operation = {
       };
     };
   };
-  readonly responses: { readonly [status: string]: { readonly content?: object } };
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly responses: {
+    readonly [status: string]: {
+      readonly content?: { readonly [type: string]: { readonly schema: { readonly $ref?: string } } };
+    };
+  };
+};
+type Shape = {
+  readonly required: readonly string[];
+  readonly properties: { readonly data?: { readonly items?: { readonly $ref?: string } } };
+  readonly additionalProperties?: true;
 };
 type Document = {
   readonly openapi: string;
+  readonly components: { readonly schemas: { readonly [name: string]: Shape } };
   readonly paths: { readonly [path: string]: { readonly [method: string]: Operation } };
 };
 
@@ -56,6 +67,55 @@ describe('operations', () => {
       if (path.startsWith('/v1'))
         expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
     }
+  });
+
+  it('is whole: parameters of paths, references, and the answers of success', async () => {
+    const document = (await api.get('/openapi.json', { token: null })).body as unknown as Document;
+    for (const [, reference] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]*)"/g))
+      expect([reference, document.components.schemas[reference!] !== undefined]).toEqual([reference, true]);
+    for (const [method, path, { parameters = [], responses }] of await operations()) {
+      const inPath = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);
+      expect([method, path, inPath]).toEqual([method, path, path.match(/\{\w+\}/g) ?? []]);
+      const successes = Object.entries(responses).filter(([status]) => status.startsWith('2'));
+      for (const [status, { content }] of successes)
+        expect([method, path, status, Object.keys(content ?? {}).length > 0]).toEqual([method, path, status, true]);
+    }
+  });
+
+  const expectDescribed = async (operation: Operation, path: string, answer: ApiAnswer): Promise<void> => {
+    const { components } = (await api.get('/openapi.json', { token: null })).body as unknown as Document;
+    const compare = ({ $ref = '' }: { readonly $ref?: string }, value: Body): void => {
+      const { required, properties, additionalProperties } = components.schemas[$ref.split('/').at(-1)!]!;
+      const members = Object.keys(value);
+      expect([path, members]).toEqual([path, expect.arrayContaining([...required])]);
+      if (additionalProperties !== true)
+        expect([path, Object.keys(properties)]).toEqual([path, expect.arrayContaining(members)]);
+      const first = value.data?.[0];
+      if (first !== undefined && 'items' in (properties.data ?? {})) compare(properties.data!.items!, first);
+    };
+    compare(operation.responses[String(answer.status)]!.content!['application/json']!.schema, answer.body);
+  };
+
+  it('describes the answers of queries as they are', async () => {
+    await api.call('PUT', '/v1/customers/described', { body: {} });
+    const described = '/v1/customers/described';
+    await api.post(`${described}/grants`, { amount: 5, source: 'purchase' }, 'described');
+    await api.post(`${described}/holds`, { amount: 1 }, 'held');
+    const consumption = { amount: 1, resource: { type: 'lead', id: '1' } };
+    const { position } = (await api.post(`${described}/consumptions`, consumption, 'claimed')).body;
+    await scrip.startWorker();
+    for (const list of ['grants', 'history', 'claims', 'status'])
+      await api.get(`${described}/${list}?minPosition=${position}&waitMs=10000`);
+    let seen = 0;
+    for (const [method, path, operation] of await operations()) {
+      if (method !== 'GET' || path === '/metrics') continue;
+      const answer = await api.get(path.replace('{customerId}', 'described'));
+      if (answer.status === 404) continue;
+      expect([path, answer.status]).toEqual([path, 200]);
+      await expectDescribed(operation, path, answer);
+      seen += 1;
+    }
+    expect(seen).toBeGreaterThanOrEqual(20);
   });
 
   it('answers every example of a request body as it is documented', async () => {
@@ -93,6 +153,7 @@ describe('operations', () => {
           expect.arrayContaining([String(answer.status)]),
         ]);
         expect([path, answer.status < 300]).toEqual([path, true]);
+        await expectDescribed(operation, path, answer);
         if (path.endsWith('/checkout-sessions'))
           await sandbox.control('POST', `/checkout/${answer.body.id}/complete`, { card: '4242424242424242' });
         if (path.endsWith('/freeze')) await api.post(`${credits}/account/unfreeze`, { reason: 'go on' });
