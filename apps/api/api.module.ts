@@ -301,11 +301,11 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
     });
   }
   app.useGlobalPipes(new ValidationPipe());
+  app.useGlobalGuards(new QueryGuard());
   app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
   serveDocs(server, openApiDocument(app));
   await app.init();
   return app;
-  app.useGlobalGuards(new QueryGuard());
 }
 
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
