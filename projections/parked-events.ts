@@ -45,6 +45,7 @@ const rowOf = ({ recorded }: Projected, event: Extract<StripeEventEvent, { type:
 
 const handlers: Handlers<Fold, StripeEventEvent> = {
   StripeEventReceived: 'ignored',
+  StripeInvoiceLinesFetched: 'ignored', // it is tried again at once, and says then how it ended
   StripeEventParked: (fold, event, projected) => {
     fold.rows.set(event.stripeEventId, rowOf(projected, event));
     fold.retried.delete(event.stripeEventId);
@@ -88,7 +89,7 @@ class ParkedOracle implements OracleFold<LedgerEvent> {
   readonly #rows = new Map<string, Row>();
 
   add(projected: Projected): readonly ExpectedRow[] {
-    if (projected.recorded.type === 'StripeEventReceived') return [];
+    if (handlers[projected.recorded.type as keyof typeof handlers] === 'ignored') return [];
     const event = projected.event as StripeEventEvent;
     const before = this.#rows.get(event.stripeEventId);
     if (event.type === 'StripeEventParked') this.#rows.set(event.stripeEventId, rowOf(projected, event));

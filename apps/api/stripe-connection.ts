@@ -1,6 +1,6 @@
 import type { Config } from '#config/env.js';
 import type { Clock } from '#kernel/clock.js';
-import { StripeClient } from '#stripe/client.js';
+import { stripeClientOf, type StripeClient } from '#stripe/client.js';
 import { Problem } from './problems.js';
 
 /** The way to Stripe, where there is one. */
@@ -8,11 +8,7 @@ export class StripeConnection {
   readonly #client: StripeClient | null;
 
   constructor(stripe: Config['stripe'], clock: Clock, fetch?: typeof globalThis.fetch) {
-    const { secretKey, apiBase, billingEnabled } = stripe;
-    this.#client =
-      secretKey === null || !billingEnabled
-        ? null
-        : new StripeClient({ secretKey, apiBase, clock, ...(fetch === undefined ? {} : { fetch }) });
+    this.#client = stripeClientOf(stripe, clock, fetch);
   }
 
   /** Throws the problem `billing_disabled` where Stripe must not be called. */

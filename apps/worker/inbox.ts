@@ -71,7 +71,7 @@ export class Inbox {
       const ids = [...seen.links.keys()];
       await this.#retry((after) => this.#state.waitingForCustomers(ids, after, PAGE), seen);
     }
-    if (seen.catalogChanged) await this.#retry((after) => this.#state.waitingForCatalog(after, PAGE), seen);
+    if (seen.catalogChanged) await this.#retry((after) => this.#state.waitingFor('unknown_price', after, PAGE), seen);
     await this.#state.commit({ from: checkpoint, to: last.position, links: seen.links, parked: seen.parked });
     this.#unsaved = 0;
     return last.position;
@@ -235,6 +235,10 @@ function note({ due, links, parked }: Seen, event: LedgerEvent): void {
       return;
     case 'StripeEventReceived':
       due.set(event.stripeEventId, event);
+      return;
+    case 'StripeInvoiceLinesFetched':
+      // What the batch holds of it has only the webhook's own lines.
+      due.set(event.stripeEventId, null);
       return;
     case 'StripeEventRetryRequested':
       due.set(event.stripeEventId, due.get(event.stripeEventId) ?? null);

@@ -1,4 +1,5 @@
 import type { Position } from '#event-store/event-store.js';
+import type { ParkReason } from '#ledger/stripe-event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import { InboxFenced, InboxState } from './inbox-state.js';
 import type { InboxChange } from './inbox-state.js';
@@ -46,14 +47,14 @@ export class PostgresInboxState extends InboxState {
     );
   }
 
-  override waitingForCatalog(after: string, limit: number): Promise<readonly string[]> {
+  override waitingFor(code: ParkReason['code'], after: string, limit: number): Promise<readonly string[]> {
     return this.#waiting(
       {
-        name: 'inbox-waiting-for-catalog',
+        name: 'inbox-waiting-for',
         text: `select stripe_event_id from scrip_read.inbox_parked
-          where code = 'unknown_price' and stripe_event_id > $1 order by stripe_event_id limit $2`,
+          where code = $1 and stripe_event_id > $2 order by stripe_event_id limit $3`,
       },
-      [after, limit],
+      [code, after, limit],
     );
   }
 

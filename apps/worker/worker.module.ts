@@ -10,12 +10,15 @@ import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionsFor } from '#projections/registry.js';
 import { migrateReadStore } from '#read-store/migrate.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { stripeClientOf } from '#stripe/client.js';
 import { ProjectedAgenda } from './agenda.js';
+import { Errands, ErrandsConsumer } from './errands.consumer.js';
 import { InboxConsumer } from './inbox.consumer.js';
 import { InboxState } from './inbox-state.js';
 import { Inbox } from './inbox.js';
 import { drainHandlers, ledgerHandlers } from './ledger-handlers.js';
 import type { LedgerHandlers } from './ledger-handlers.js';
+import { LineFetcher } from './line-fetcher.js';
 import { Logger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';
 import { serveOperations } from './operations-server.js';
@@ -41,6 +44,8 @@ class WorkerModule {
   static with({ config, logger, clock, store, database, handlers }: Parts): DynamicModule {
     const state = new PostgresInboxState(database);
     const inbox = new Inbox({ handlers, state, clock, livemode: config.stripe.livemode });
+    const client = stripeClientOf(config.stripe, clock);
+    const errands: Errands = { all: client === null ? [] : [new LineFetcher({ client, handlers, state })] };
     const agenda = new ProjectedAgenda(database);
     const scheduler = new Scheduler({
       handlers,
@@ -58,6 +63,8 @@ class WorkerModule {
         { provide: InboxState, useValue: state },
         { provide: Inbox, useValue: inbox },
         { provide: Scheduler, useValue: scheduler },
+        { provide: Errands, useValue: errands },
+        ErrandsConsumer,
         InboxConsumer,
         ProjectionsConsumer,
         SchedulerConsumer,
@@ -107,6 +114,7 @@ export async function startWorker(config: WorkerConfig, logger: PinoLogger, cloc
     app.get(ProjectionsConsumer).run(stopping.signal),
     app.get(SchedulerConsumer).run(stopping.signal),
     ...(config.stripe.billingEnabled ? [app.get(InboxConsumer).run(stopping.signal)] : []),
+    ...(app.get(Errands).all.length > 0 ? [app.get(ErrandsConsumer).run(stopping.signal)] : []),
   ];
   return {
     stop: async () => {

@@ -64,6 +64,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   StripeEventReceived: [],
   StripeEventTranslated: [],
   StripeEventParked: [],
+  StripeInvoiceLinesFetched: [],
   StripeEventRetryRequested: [],
   StripeCallIntended: [],
   StripeCallAnswered: [],

@@ -6,7 +6,17 @@ import type { Json } from '#kernel/json.js';
 /** Why a Stripe event waits for a person; `subject` is what was not known (a customer's or price's Stripe id). */
 export type ParkReason = {
   readonly code:
-    'unknown_customer' | 'unknown_price' | 'unknown_shape' | 'account_refused' | 'wrong_mode' | 'unsupported_currency';
+    | 'unknown_customer'
+    | 'unknown_price'
+    | 'unknown_shape'
+    | 'account_refused'
+    | 'wrong_mode'
+    | 'connected_account'
+    | 'unsupported_currency'
+    /** An invoice has more lines than its webhook; the worker fetches them. */
+    | 'lines_incomplete'
+    /** It could not. */
+    | 'lines_refused';
   readonly subject: string | null;
   readonly detail: string;
 };
@@ -26,6 +36,8 @@ export type StripeEventCommand =
   /** `effects` names what was recorded, one `{command} {stream}` each; empty when the event means nothing to the ledger. */
   | { readonly type: 'RecordTranslation'; readonly effects: readonly string[] }
   | { readonly type: 'ParkStripeEvent'; readonly reason: ParkReason }
+  /** All lines of the event's invoice, as Stripe listed them later, without personal data. */
+  | { readonly type: 'RecordInvoiceLines'; readonly lines: readonly Json[] }
   | { readonly type: 'RequestRetry' };
 
 export type StripeEventEvent =
@@ -44,27 +56,59 @@ export type StripeEventEvent =
       readonly stripeType: string;
       readonly reason: ParkReason;
     }
+  /** A part of the lines of the event's invoice; `complete` with the last one, from when on they stand for the webhook's own. */
+  | {
+      readonly type: 'StripeInvoiceLinesFetched';
+      readonly at: Instant;
+      readonly stripeEventId: string;
+      readonly lines: readonly Json[];
+      readonly complete: boolean;
+    }
   | { readonly type: 'StripeEventRetryRequested'; readonly at: Instant; readonly stripeEventId: string };
 
 export type StripeEventState = {
   readonly status: 'unknown' | 'waiting' | 'translated' | 'parked';
+  /** With all lines of its invoice, once they were fetched. */
   readonly received: ReceivedStripeEvent | null;
+  /** Lines that were fetched; `complete` once they stand in `received`. */
+  readonly lines: readonly Json[] | 'complete';
   /** Why it is parked; null unless it is. */
   readonly reason: ParkReason | null;
 };
 
 export type StripeEventRefusal = Refused<'stripe_event_not_found'>;
 
-const initial: StripeEventState = { status: 'unknown', received: null, reason: null };
+const initial: StripeEventState = { status: 'unknown', received: null, lines: [], reason: null };
+
+/** Lines of an invoice that one event holds: some hundred kilobytes. */
+const LINES_PER_EVENT = 100;
+
+type Members = { readonly [key: string]: Json };
+const membersOf = (value: Json | undefined): Members =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Members) : {};
+
+/** The event as its webhook would have been, had it held every line. */
+function withLines(event: ReceivedStripeEvent, lines: readonly Json[]): ReceivedStripeEvent {
+  const payload = membersOf(event.payload);
+  const data = membersOf(payload['data']);
+  const object = membersOf(data['object']);
+  const complete = { ...object, lines: { data: lines, has_more: false } };
+  return { ...event, payload: { ...payload, data: { ...data, object: complete } } };
+}
 
 function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventState {
   switch (event.type) {
     case 'StripeEventReceived':
-      return { status: 'waiting', received: event, reason: null };
+      return { status: 'waiting', received: event, lines: [], reason: null };
     case 'StripeEventTranslated':
       return { ...state, status: 'translated', reason: null };
     case 'StripeEventParked':
       return { ...state, status: 'parked', reason: event.reason };
+    case 'StripeInvoiceLinesFetched': {
+      const lines = [...(state.lines === 'complete' ? [] : state.lines), ...event.lines];
+      if (!event.complete || state.received === null) return { ...state, lines };
+      return { status: 'waiting', received: withLines(state.received, lines), lines: 'complete', reason: null };
+    }
     case 'StripeEventRetryRequested':
       return { ...state, status: 'waiting', reason: null };
     default:
@@ -74,6 +118,10 @@ function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventSt
 
 const sameReason = (a: ParkReason | null, b: ParkReason): boolean =>
   a !== null && a.code === b.code && a.subject === b.subject && a.detail === b.detail;
+
+/** The webhook is read once more, by its place in the log, although its lines were fetched since, or refused. */
+const isOutOfDate = ({ lines, reason }: StripeEventState): boolean =>
+  lines === 'complete' || reason?.code === 'lines_refused';
 
 function decide(
   state: StripeEventState,
@@ -93,12 +141,27 @@ function decide(
       return [{ type: 'StripeEventTranslated', at, stripeEventId, effects: command.effects }];
     case 'ParkStripeEvent':
       if (state.status === 'translated' || sameReason(state.reason, command.reason)) return [];
+      if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
       return [{ type: 'StripeEventParked', at, stripeEventId, stripeType, reason: command.reason }];
+    case 'RecordInvoiceLines':
+      // Another worker may have been quicker; all of the lines or none are recorded.
+      return state.reason?.code === 'lines_incomplete' ? linesFetched(stripeEventId, command.lines, at) : [];
     case 'RequestRetry':
       return state.status === 'parked' ? [{ type: 'StripeEventRetryRequested', at, stripeEventId }] : [];
     default:
       return assertNever(command);
   }
+}
+
+function linesFetched(stripeEventId: string, lines: readonly Json[], at: Instant): readonly StripeEventEvent[] {
+  const parts = Math.max(1, Math.ceil(lines.length / LINES_PER_EVENT));
+  return Array.from({ length: parts }, (_, part) => ({
+    type: 'StripeInvoiceLinesFetched',
+    at,
+    stripeEventId,
+    lines: lines.slice(part * LINES_PER_EVENT, (part + 1) * LINES_PER_EVENT),
+    complete: part === parts - 1,
+  }));
 }
 
 export const stripeEventDecider: Decider<StripeEventCommand, StripeEventEvent, StripeEventState, StripeEventRefusal> = {

@@ -27,6 +27,17 @@ const TIMEOUT_MS = 15_000;
 const PATIENCE_MS = 20_000;
 const MAX_IN_FLIGHT = 40;
 
+/** The way to Stripe that the environment gives; null where Stripe must not be called. */
+export function stripeClientOf(
+  stripe: { readonly secretKey: string | null; readonly apiBase: string | null; readonly billingEnabled: boolean },
+  clock: Clock,
+  fetch?: typeof globalThis.fetch,
+): StripeClient | null {
+  const { secretKey, apiBase, billingEnabled } = stripe;
+  if (secretKey === null || !billingEnabled) return null;
+  return new StripeClient({ secretKey, apiBase, clock, ...(fetch === undefined ? {} : { fetch }) });
+}
+
 type Named = { readonly object: string };
 type Failure = Exclude<StripeAnswer<never>, { kind: 'answered' }> | 'try again';
 

@@ -6,7 +6,7 @@ import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { redact } from './redact.js';
 
 /** As JSON is: the client's own number type becomes the text that webhooks have. */
-const plain = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
+export const plainJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
 
 /** An event that was fetched, as its webhook would be kept: without personal data. */
 export const fetchedEvent = (event: Stripe.Event): ReceivedStripeEvent => ({
@@ -15,7 +15,7 @@ export const fetchedEvent = (event: Stripe.Event): ReceivedStripeEvent => ({
   created: instantOf(event.created * 1000),
   livemode: event.livemode,
   apiVersion: event.api_version,
-  payload: redact({ account: event.account ?? null, data: plain(event.data) }),
+  payload: redact({ account: event.account ?? null, data: plainJson(event.data) }),
 });
 
 /**
@@ -31,5 +31,5 @@ export const toldByObject = (
   created: told.at,
   livemode: object.livemode ?? told.livemode,
   apiVersion: null,
-  payload: redact({ account: null, data: { object: plain(object) } }),
+  payload: redact({ account: null, data: { object: plainJson(object) } }),
 });

@@ -231,7 +231,7 @@ describe('a paid invoice of a subscription', () => {
   test.each([
     [line({ pricing: { price_details: { price: 'price_x' } } }), 'unknown_price', 'price_x'],
     [line({ period: null }), 'unknown_shape', null],
-    [{ lines: { data: [], has_more: true } }, 'unknown_shape', 'in_1'],
+    [{ lines: { data: [], has_more: true } }, 'lines_incomplete', 'in_1'],
     [{ currency: 'ugx' }, 'unsupported_currency', 'ugx'],
     [{ customer: null }, 'unknown_customer', null],
   ])('%# is parked as %s', (change, code, subject) => {
@@ -239,10 +239,13 @@ describe('a paid invoice of a subscription', () => {
   });
 });
 
-test('an event of the other mode is parked, an unknown type means nothing', () => {
+test('an event of the other mode or of a connected account is parked, an unknown type means nothing', () => {
   expect(translated('invoice.paid.endive', {}, lookups, { livemode: true })).toMatchObject({
     reason: { code: 'wrong_mode' },
   });
+  const event = received(stripeEvent('invoice.paid.endive'));
+  const payload = { ...(event.payload as object), account: 'acct_1' };
+  expect(translate({ ...event, payload }, lookups)).toMatchObject({ reason: { code: 'connected_account' } });
   expect(translated('invoice.paid.endive', {}, lookups, { type: 'product.created' })).toEqual({
     kind: 'commands',
     commands: [],

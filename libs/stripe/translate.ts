@@ -1,5 +1,5 @@
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { idAt } from './json-fields.js';
+import { idAt, objectIn, textAt } from './json-fields.js';
 import { subjectOf } from './normalise.js';
 import { NOTHING, park } from './translation.js';
 import type { Lookups, Translate, Translation } from './translation.js';
@@ -114,6 +114,8 @@ export function translate(event: ReceivedStripeEvent, lookups: Lookups): Transla
     const [theirs, ours] = event.livemode ? ['live', 'test'] : ['test', 'live'];
     return park('wrong_mode', null, `the event is of ${theirs} mode, this installation of ${ours} mode`);
   }
+  if (textAt(objectIn(event.payload), 'account') !== null)
+    return park('connected_account', null, 'the event is of a connected account, whose money is not kept here');
   return translations[stripeType](event, lookups);
 }
 

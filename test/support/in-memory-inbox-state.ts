@@ -30,8 +30,8 @@ export class InMemoryInboxState extends InboxState {
     );
   }
 
-  override waitingForCatalog(after: string, limit: number): Promise<readonly string[]> {
-    return this.#waiting(after, limit, ({ code }) => code === 'unknown_price');
+  override waitingFor(wanted: ParkReason['code'], after: string, limit: number): Promise<readonly string[]> {
+    return this.#waiting(after, limit, ({ code }) => code === wanted);
   }
 
   #waiting(after: string, limit: number, waits: (reason: ParkReason) => boolean): Promise<readonly string[]> {

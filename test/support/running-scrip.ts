@@ -40,8 +40,8 @@ export class RunningScrip {
     return { process, client: new ApiClient(process.url, adminKey) };
   }
 
-  async startWorker(): Promise<NodeProcess> {
-    const process = await startWorkerProcess(this.database.url, environment);
+  async startWorker(env: Readonly<Record<string, string>> = {}): Promise<NodeProcess> {
+    const process = await startWorkerProcess(this.database.url, { ...environment, ...env });
     this.#processes.push(process);
     return process;
   }

@@ -27,7 +27,11 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     return park('unsupported_currency', invoice.currency.slice(0, 16), 'the ledger cannot keep this currency');
   }
   if (invoice.hasMoreLines)
-    return park('unknown_shape', invoice.id, 'the invoice has more lines than the webhook holds');
+    return park(
+      'lines_incomplete',
+      invoice.id,
+      'the invoice has more lines than its webhook; a worker that has STRIPE_SECRET_KEY fetches them',
+    );
   const customerId =
     namedCustomer(invoice.subscriptionMetadata['customer_id'], invoice.metadata['customer_id']) ??
     customerOf(lookups, invoice.stripeCustomerId);
