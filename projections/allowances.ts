@@ -121,6 +121,7 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
   PaymentClaimed: 'ignored',
+  UnspentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

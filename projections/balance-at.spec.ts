@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { AccountState } from '#ledger/account-state.js';
-import { accountAt } from '#ledger/account-time.js';
+import { accountAt } from '#ledger/account-at.js';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { resolve, steps } from '../test/property/ledger-commands.js';
 import { booksAt, runModel } from '../test/property/ledger-model.js';

@@ -361,6 +361,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
     for (const slice of event.restored) move(fold, recorded, slice, 'repaid', 'free');
   },
   PaymentClaimed: () => undefined,
+  UnspentClaimed: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,
   DebtPolicyChanged: settle,

@@ -86,6 +86,7 @@ const handlers: Handlers<Fold, AccountEvent> = {
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
   PaymentClaimed: 'ignored',
+  UnspentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

@@ -76,6 +76,7 @@ const handlers: Handlers<CustomersFold, CustomerEvent | AccountEvent> = {
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
   PaymentClaimed: 'ignored',
+  UnspentClaimed: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

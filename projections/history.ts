@@ -115,6 +115,7 @@ const movements: {
   DebtRepaid: ({ grantId }) => ({ type: 'debt_repaid', grant_id: grantId }),
   DebtForgiven: () => ({ type: 'reinstated' }),
   PaymentClaimed: null,
+  UnspentClaimed: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,

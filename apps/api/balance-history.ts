@@ -5,7 +5,8 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf, monthOf, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, type StreamName } from '#kernel/stream-name.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import { evolveAccount, initialAccount, type AccountState } from '#ledger/account-state.js';
+import { evolveAccount } from '#ledger/account-evolve.js';
+import { initialAccount, type AccountState } from '#ledger/account-state.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { balanceAnswer, type AccountBalance } from '#projections/balance-queries.js';
 

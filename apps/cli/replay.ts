@@ -2,7 +2,7 @@ import { instantOf, parseInstant, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, isCustomerId, isUnit } from '#kernel/stream-name.js';
 import { metadataOf, type EventStore, type RecordedEvent } from '#event-store/event-store.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import { accountAt } from '#ledger/account-time.js';
+import { accountAt } from '#ledger/account-at.js';
 import { accountDecider, conservationOf } from '#ledger/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { deliver, InboxWorld, ledgerAfter, permutations } from '../../test/support/inbox-world.js';
+import { deliver, InboxWorld, ledgerAfter } from '../../test/support/inbox-world.js';
 import type { Ledger, Step } from '../../test/support/inbox-world.js';
+import { permutations } from '../../test/support/permutations.js';
 import { stripeEvent } from '../../test/support/stripe-events.js';
 import type { StripeEventBody, StripeFixture } from '../../test/support/stripe-events.js';
 

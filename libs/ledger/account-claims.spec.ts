@@ -5,6 +5,7 @@ import type { Instant } from '#kernel/instant.js';
 import { accountDecider, conservationOf } from './account.js';
 import type { AccountCommand } from './account-commands.js';
 import type { AccountEvent } from './account-events.js';
+import { permutations } from '../../test/support/permutations.js';
 import { claimedOf } from './payment-claims.js';
 import type { Claim } from './payment-claims.js';
 
@@ -37,6 +38,15 @@ class Account {
 
   get balance() {
     return this.state.balance;
+  }
+
+  /** Without ids and revisions, which tell of the order; with every cent in its place. */
+  get booksToTheCent() {
+    const grants = [...this.state.grants.values()].map(({ id: _id, revision: _revision, ...rest }) => ({
+      ...rest,
+      revocations: rest.revocations.map((each) => JSON.stringify(each)).sort(),
+    }));
+    return { balance: this.balance, grants: grants.map((each) => JSON.stringify(each)).sort() };
   }
 
   /** Without ids and revisions, which tell of the order. */
@@ -259,14 +269,106 @@ describe('a new period', () => {
   });
 });
 
-test('a smaller plan takes unspent credits of its period only', () => {
-  const account = new Account();
-  account.run(grant(500, 'in_1', { source: 'subscription', expiresAt: november }));
-  account.run(grant(500, 'pi_1'));
-  const cause = { kind: 'downgrade', id: 'in_2' } as const;
-  account.run({ type: 'TakeUnspent', endsAt: november, amount: 300, cause });
-  expect(account.balance).toEqual({ available: 700, held: 0, debt: 0 });
-  account.run({ type: 'TakeUnspent', endsAt: november, amount: 300, cause });
-  expect(account.balance).toEqual({ available: 500, held: 0, debt: 0 });
-  expect(account.run({ type: 'TakeUnspent', endsAt: november, amount: 300, cause })).toBe('');
+describe('a smaller plan', () => {
+  const ending = { source: 'subscription', expiresAt: november } as const;
+  const take = (amount: number, id = 'in_2', since: Instant = october): AccountCommand => ({
+    type: 'TakeUnspent',
+    endsAt: november,
+    since,
+    amount,
+    cause: { kind: 'downgrade', id },
+  });
+
+  test('takes unspent credits of its period only, once', () => {
+    const account = new Account();
+    account.run(grant(500, 'in_1', ending));
+    account.run(grant(500, 'pi_1'));
+    account.run(take(300));
+    expect(account.balance).toEqual({ available: 700, held: 0, debt: 0 });
+    expect(account.run(take(300))).toBe('');
+    account.run(take(300, 'in_3'));
+    expect(account.balance).toEqual({ available: 500, held: 0, debt: 0 });
+    expect(account.run(take(300, 'in_4'))).toBe('UnspentClaimed');
+  });
+
+  test('takes nothing of what was added later, nor of a period that is over', () => {
+    const account = new Account();
+    account.run(grant(100, 'in_1', ending));
+    account.run(take(300));
+    account.run(grant(400, 'in_3', ending), '2026-10-02T00:00:00.000Z');
+    expect(account.balance.available).toBe(400);
+    expect(account.run(take(300, 'in_4'), november)).toBe('CreditsExpired');
+  });
+
+  test('never makes a debt, and leaves refunds what is theirs', () => {
+    const account = new Account();
+    account.run(grant(500, 'pi_1', ending));
+    account.run(consume(300));
+    account.run(take(150));
+    account.run(settle(1, claim('re_1', 300)));
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    account.run(settle(2));
+    expect(account.balance).toEqual({ available: 50, held: 0, debt: 0 });
+  });
+
+  const money = (amount: number) => ({ amount, currency: 'usd' });
+  const told: readonly AccountCommand[] = [
+    grant(500, 'pi_1', { ...ending, costBasis: money(1999) }),
+    grant(250, 'in_2', { ...ending, costBasis: money(777), effectiveAt: '2026-09-15T00:00:00.000Z' }),
+    take(170, 'in_3', '2026-09-20T00:00:00.000Z'),
+    take(333, 'in_4'),
+    settle(1, claim('re_1', 371)),
+    settle(2, claim('re_1', 371), claim('re_2', 111)),
+  ];
+
+  test.each([0, 120, 600])(
+    'ends the same in whatever order all of it is heard of, with %i spent at the end',
+    (spent) => {
+      const booksOf = (order: readonly AccountCommand[]) => {
+        const account = new Account();
+        for (const command of order) account.run(command);
+        if (spent <= account.balance.available) account.run(consume(spent));
+        return account.booksToTheCent;
+      };
+      const first = booksOf(told);
+      for (const order of permutations(told)) expect(booksOf(order)).toEqual(first);
+    },
+  );
+});
+
+describe('what was written off', () => {
+  const cost = { amount: 1000, currency: 'usd' };
+  const spentAndRefunded = (...rest: readonly AccountCommand[]): Account => {
+    const account = new Account();
+    account.run({ type: 'ChangeSettings', debtPolicy: 'write_off' });
+    account.run(grant(1000, 'pi_1', { costBasis: cost }));
+    account.run(consume(600));
+    for (const command of rest) account.run(command);
+    return account;
+  };
+
+  test('is not any more when the refund fails, so that another one takes all that is its own', () => {
+    const account = spentAndRefunded(settle(1, claim('re_1', 1000)), settle(2));
+    expect(account.balance).toEqual({ available: 400, held: 0, debt: 0 });
+    const [before] = [...account.state.grants.values()];
+    expect(before).toMatchObject({ clawedBack: 0, revocations: [] });
+    account.run(settle(3, claim('re_2', 1000)));
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    const [after] = [...account.state.grants.values()];
+    expect(after).toMatchObject({ revoked: 400, clawedBack: 600 });
+    expect(after?.revocations).toEqual([
+      { cause: { kind: 'refund', id: 're_2' }, amount: 400, cost: 400, writtenOff: 600 },
+    ]);
+  });
+
+  test('is what is spent only, also when the refund before it fails', () => {
+    const direct = spentAndRefunded(settle(3, claim('re_2', 500)));
+    const around = spentAndRefunded(
+      settle(1, claim('re_1', 500)),
+      settle(2, claim('re_1', 500), claim('re_2', 500)),
+      settle(3, claim('re_2', 500)),
+    );
+    expect(around.booksToTheCent).toEqual(direct.booksToTheCent);
+    expect(direct.balance.available).toBe(0);
+  });
 });

@@ -1,9 +1,13 @@
+import { MAX_AMOUNT } from '#kernel/amount.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import { reinstateCredits, revokeCredits } from './account-clawback.js';
+import { revokeCredits, undoRevocation } from './account-clawback.js';
 import { burnOrderOf } from './account-burn-order.js';
+import { repayOwed } from './account-debt.js';
+import type { AccountEventOf } from './account-events.js';
 import { openAccount } from './account-opening.js';
-import { NO_TIMEOUT, type Grant, type Hold, type PaymentClaims } from './account-state.js';
+import { NO_TIMEOUT, type AccountState, type Grant, type Hold, type PaymentClaims } from './account-state.js';
 import { letTimePass } from './account-time.js';
+import { giveBackUnspent, settleUnspent } from './account-unspent.js';
 import type { Recording } from './account-recording.js';
 import { claimedOf, type ClaimedCredits } from './payment-claims.js';
 
@@ -25,8 +29,13 @@ export function settlePayment(recording: Recording, command: Settle): AccountRef
   return null;
 }
 
-/** A grant that its payment's claims were waiting for. */
-export function settleNewGrant(recording: Recording, paymentReference: string | null, grantId: string): void {
+/** A grant that claims on its payment or its period were waiting for. */
+export function settleNewGrant(
+  recording: Recording,
+  { paymentReference, expiresAt }: Pick<Grant, 'paymentReference' | 'expiresAt'>,
+  grantId: string,
+): void {
+  settleUnspent(recording, expiresAt);
   const claims = paymentReference === null ? undefined : recording.state.claims.get(paymentReference);
   if (claims === undefined || paymentReference === null) return;
   settle(recording, paymentReference, (grant) => [
@@ -45,37 +54,42 @@ function settle(
   paymentReference: string,
   credits: (grant: Grant) => readonly [ClaimedCredits, ClaimedCredits],
 ): void {
-  const changes = [...recording.state.grants.values()]
-    .filter((grant) => grant.paymentReference === paymentReference)
-    .map((grant): Change => {
-      const [before, after] = credits(grant);
-      return { grantId: grant.id, before, after };
-    });
-  if (changes.length === 0 || changes.every(isSettled)) return;
+  const grants = [...recording.state.grants.values()].filter((grant) => grant.paymentReference === paymentReference);
+  const changes = grants.map((grant): Change => {
+    const [before, after] = credits(grant);
+    return { grantId: grant.id, before, after };
+  });
+  if (changes.every(isSettled)) return;
+  // A smaller plan takes only what refunds and disputes leave, whichever was heard of first.
+  const ends = [...new Set(grants.flatMap(({ expiresAt }) => expiresAt ?? []))];
+  for (const endsAt of ends)
+    if (recording.state.unspentClaims.get(endsAt) !== undefined) giveBackUnspent(recording, endsAt);
   releaseReserved(recording, paymentReference);
-  for (const change of changes) giveBack(recording, change);
-  for (const change of changes) takeBack(recording, change);
+  const redone = changes.map((change) => retake(recording, change));
   reserve(recording, changes);
+  for (const endsAt of ends) settleUnspent(recording, endsAt);
+  if (redone.includes(true)) repayOwed(recording, recording.moment.at);
+  letTimePass(recording);
 }
 
 const isSettled = ({ before, after }: Change): boolean =>
   before.reserved === after.reserved && JSON.stringify(before.taken) === JSON.stringify(after.taken);
 
-const amountUnder = ({ taken }: ClaimedCredits, id: string): number =>
-  taken.reduce((sum, { cause, amount }) => sum + (cause.id === id ? amount : 0), 0);
-
-function giveBack(recording: Recording, { grantId, before, after }: Change): void {
-  for (const { cause, amount } of before.taken) {
-    const back = amount - amountUnder(after, cause.id);
-    if (back > 0) reinstateCredits(recording, { type: 'ReinstateCredits', grantId, amount: back, cause });
-  }
-}
-
-function takeBack(recording: Recording, { grantId, before, after }: Change): void {
-  for (const { cause, amount } of after.taken) {
-    const more = amount - amountUnder(before, cause.id);
-    if (more > 0) revokeCredits(recording, { type: 'RevokeCredits', grantId, amount: more, cause, reason: null });
-  }
+/**
+ * Takes of a grant what its causes claim, in their order: those after the first that has changed are undone, the newest first,
+ * and taken anew. So it makes no difference, to the last cent, in what order they were heard of. Answers whether one was.
+ */
+function retake(recording: Recording, { grantId, before, after }: Change): boolean {
+  const changed = after.taken.findIndex(
+    (taken, index) => JSON.stringify(taken) !== JSON.stringify(before.taken[index]),
+  );
+  const same = changed === -1 ? after.taken.length : changed;
+  const undone = before.taken.slice(same);
+  const taken = after.taken.slice(same);
+  for (const { cause } of undone.toReversed()) undoRevocation(recording, { grantId, amount: MAX_AMOUNT, cause });
+  for (const { cause, amount } of taken)
+    revokeCredits(recording, { type: 'RevokeCredits', grantId, amount, cause, reason: null });
+  return undone.length > 0 && taken.length > 0;
 }
 
 /** The hold that a payment's claims have placed: it has no time-out, and only claims release it. */
@@ -99,7 +113,6 @@ function releaseReserved(recording: Recording, paymentReference: string): void {
       expiresAt: hold.expiresAt,
     });
   }
-  letTimePass(recording);
 }
 
 /** Reserves what is left of the grants; what is spent is asked back only when the money is really gone. */
@@ -120,4 +133,20 @@ function reserve(recording: Recording, changes: readonly Change[]): void {
     description: 'refund under way or payment disputed',
     metadata: {},
   });
+}
+
+/** What is claimed, for grants that come later. */
+export function evolveClaims(
+  state: AccountState,
+  event: AccountEventOf<'PaymentClaimed'> | AccountEventOf<'UnspentClaimed'>,
+): AccountState {
+  if (event.type === 'PaymentClaimed') {
+    state.claims.set(event.paymentReference, { version: event.version, paid: event.paid, claims: event.claims });
+    return state;
+  }
+  const { endsAt, since, amount, cause } = event;
+  const ended = [...state.unspentClaims.entries()].filter(([end]) => end <= event.at);
+  for (const [end] of ended) state.unspentClaims.delete(end);
+  state.unspentClaims.set(endsAt, [...(state.unspentClaims.get(endsAt) ?? []), { cause, amount, since }]);
+  return state;
 }

@@ -19,7 +19,7 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
-      /** Also grants again what expired unused of the subscription's period that ended at `endedAt`, at most `cap`. */
+      /** Also grants again what expires unused of the subscription's period that ends at `endedAt`, at most `cap`. */
       readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
     })
   | (Told & {
@@ -55,10 +55,14 @@ export type AccountCommand =
       readonly amount: Amount;
       readonly cause: RevocationCause;
     }
-  /** Takes unspent credits of the subscription's grants that end at `endsAt`; never more than there are, never as debt. */
+  /**
+   * Takes unspent credits of the subscription's grants that end at `endsAt` and were effective by `since`, heard of now or later;
+   * never more than there are, never as debt.
+   */
   | {
       readonly type: 'TakeUnspent';
       readonly endsAt: Instant;
+      readonly since: Instant;
       readonly amount: Amount;
       readonly cause: RevocationCause;
     }

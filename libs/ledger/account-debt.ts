@@ -1,9 +1,12 @@
+import { assert, assertNever } from '#kernel/assert.js';
 import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountEventOf, Slice } from './account-events.js';
 import { proportion } from '#kernel/amount.js';
-import { costOf, type Debt, type Grant } from './account-state.js';
+import { compareDebts, costOf, grantOf, move, moneyOf, noteClawback } from './account-lots.js';
+import type { AccountState, Debt, Grant } from './account-state.js';
 import type { Recording } from './account-recording.js';
+import { insertSorted, removeSorted } from './sorted.js';
 
 /**
  * Nothing is available while something is owed: whatever has become free (a grant, credits released or given back) repays
@@ -56,4 +59,70 @@ export function partOfCost(slice: Slice, before: Amount, part: Amount): Slice['c
   const upTo = (restored: Amount): number =>
     slice.cost === null ? 0 : proportion(slice.cost.amount, restored, slice.amount);
   return { amount: upTo(before + part) - upTo(before), currency: slice.cost.currency };
+}
+
+function putDebt(state: AccountState, debt: Debt): void {
+  const before = state.debts.get(debt.id);
+  if (before !== undefined && before.outstanding > 0) state.owed = removeSorted(state.owed, before, compareDebts);
+  state.debts.set(debt.id, debt);
+  if (debt.outstanding > 0) state.owed = insertSorted(state.owed, debt, compareDebts);
+}
+
+/** The debt that must exist: an event named it. */
+function debtOf(state: AccountState, id: string): Debt {
+  const debt = state.debts.get(id);
+  assert(debt !== undefined, `an event names debt ${id}, which the account does not have`);
+  return debt;
+}
+
+type DebtEvent = AccountEventOf<'DebtIncurred'> | AccountEventOf<'DebtRepaid'> | AccountEventOf<'DebtForgiven'>;
+
+/** What an event of a debt leaves. */
+export function evolveDebts(state: AccountState, event: DebtEvent, revision: number): AccountState {
+  switch (event.type) {
+    case 'DebtIncurred':
+      putDebt(state, { id: event.debtId, revision, cause: event.cause, outstanding: event.amount, repayments: [] });
+      if (event.cause.grantId !== null) noteClawback(state, event.cause.grantId, event.amount);
+      return state;
+    case 'DebtRepaid': {
+      const debt = debtOf(state, event.debtId);
+      const { source } = grantOf(state, event.grantId);
+      move(state, event, 'free', 'repaid');
+      const repayment: Slice = { grantId: event.grantId, source, amount: event.amount, cost: event.cost };
+      putDebt(state, {
+        ...debt,
+        outstanding: debt.outstanding - event.amount,
+        repayments: [...debt.repayments, repayment],
+      });
+      return state;
+    }
+    case 'DebtForgiven': {
+      const debt = debtOf(state, event.debtId);
+      for (const slice of event.restored) move(state, slice, 'repaid', 'free');
+      putDebt(state, {
+        ...debt,
+        outstanding: debt.outstanding - event.amount,
+        repayments: event.restored.reduce(withoutNewest, debt.repayments),
+      });
+      const { grantId } = debt.cause;
+      if (grantId !== null)
+        noteClawback(state, grantId, -(event.amount + event.restored.reduce((sum, slice) => sum + slice.amount, 0)));
+      return state;
+    }
+    default:
+      return assertNever(event);
+  }
+}
+
+/** The repayments less a slice of the newest of them. */
+function withoutNewest(repayments: readonly Slice[], slice: Slice): readonly Slice[] {
+  const newest = repayments.at(-1);
+  assert(
+    newest !== undefined && newest.grantId === slice.grantId && newest.amount >= slice.amount,
+    'a repayment given back was never made',
+  );
+  const rest = repayments.slice(0, -1);
+  if (newest.amount === slice.amount) return rest;
+  const cost = newest.cost === null ? null : { ...newest.cost, amount: newest.cost.amount - moneyOf(slice) };
+  return [...rest, { ...newest, amount: newest.amount - slice.amount, cost }];
 }

@@ -68,6 +68,10 @@ type Facts = {
     readonly paymentReference: string | null;
     /** Set when an operator's adjustment made the grant. */
     readonly adjustmentId: string | null;
+    /** What expires unused of the period that ends at `endedAt` goes on until this grant expires, at most `cap` of it. */
+    readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
+    /** Set on a grant of what went on of the period that ended then. */
+    readonly rolledOverFrom?: Instant;
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };
@@ -125,6 +129,8 @@ type Facts = {
     readonly grantId: string;
     readonly amount: Amount;
     readonly cost: Money | null;
+    /** What had been written off of the grant and is not any more. Beyond `amount`. */
+    readonly writtenOff: Amount;
     /** True when the grant is still scheduled, so the balance does not change. */
     readonly scheduled: boolean;
     readonly cause: RevocationCause;
@@ -175,6 +181,13 @@ type Facts = {
     readonly version: number;
     readonly paid: number;
     readonly claims: readonly Claim[];
+  };
+  /** A smaller plan takes what is unspent of the period that ends at `endsAt`; what it changes of the grants follows. */
+  UnspentClaimed: {
+    readonly endsAt: Instant;
+    readonly since: Instant;
+    readonly amount: Amount;
+    readonly cause: RevocationCause;
   };
   BurnOrderChanged: { readonly settings: Settings };
   OverdraftLimitChanged: { readonly settings: Settings };
@@ -240,6 +253,7 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'AccountOpened':
     case 'HoldExtended':
     case 'PaymentClaimed':
+    case 'UnspentClaimed':
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -1,13 +1,16 @@
+import { assertNever } from '#kernel/assert.js';
 import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { Source } from './account-events.js';
+import type { AccountEventOf, Source } from './account-events.js';
 import { chooseSlices } from './account-burn-order.js';
 import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
-import { costOf } from './account-state.js';
+import { changeGrant, costOf, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
+import { noteRollover, rollOverExpired } from './account-rollover.js';
+import type { AccountState } from './account-state.js';
 
 type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
 type Adjust = Extract<AccountCommand, { type: 'AdjustCredits' }>;
@@ -21,6 +24,7 @@ type NewGrant = {
   paymentReference: string | null;
   description: string | null;
   metadata: Json;
+  rollover?: { readonly cap: Amount; readonly endedAt: Instant };
 };
 
 /** Lots of credits enter the account. The first one opens it; a grant that is effective repays debt first. */
@@ -29,24 +33,9 @@ export function grantCredits(recording: Recording, command: Grant): AccountRefus
   const effectiveAt = command.effectiveAt ?? at;
   if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
   if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
-  const unspent = command.rollover === undefined ? 0 : unspentUpTo(recording, command.rollover);
   const refusal = recordGrant(recording, { ...command, effectiveAt }, null);
-  if (refusal !== null || unspent === 0) return refusal;
-  // Worth nothing any more: the money of the ended period is accounted for as its credits' expiry.
-  return recordGrant(
-    recording,
-    { ...command, amount: unspent, effectiveAt, costBasis: null, paymentReference: null, description: 'rolled over' },
-    null,
-  );
-}
-
-/** What expired unused of the subscription's period that ended, up to the cap. */
-function unspentUpTo(recording: Recording, { cap, endedAt }: { cap: Amount; endedAt: Instant }): Amount {
-  let unspent = 0;
-  for (const grant of recording.state.grants.values()) {
-    if (grant.source === 'subscription' && grant.expiresAt === endedAt) unspent += grant.expired;
-  }
-  return Math.min(cap, unspent);
+  if (refusal === null && command.rollover !== undefined) rollOverExpired(recording, command.rollover.endedAt);
+  return refusal;
 }
 
 function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' | null): AccountRefusal | null {
@@ -64,10 +53,11 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     costBasis: grant.costBasis,
     paymentReference: grant.paymentReference,
     adjustmentId: adjusts === null ? null : recording.newId('adj'),
+    ...(grant.rollover === undefined ? {} : { rollover: grant.rollover }),
     description: grant.description,
     metadata: grant.metadata,
   });
-  settleNewGrant(recording, grant.paymentReference, grantId);
+  settleNewGrant(recording, grant, grantId);
   return null;
 }
 
@@ -110,4 +100,46 @@ export function adjustCredits(recording: Recording, command: Adjust): AccountRef
     reason: command.reason,
   });
   return null;
+}
+
+type GrantEvent =
+  AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsActivated'> | AccountEventOf<'CreditsExpired'>;
+
+/** A grant as an event of its life leaves it. */
+export function evolveGrants(state: AccountState, event: GrantEvent, revision: number): AccountState {
+  switch (event.type) {
+    case 'CreditsGranted':
+      state.granted += event.amount;
+      putGrant(state, null, {
+        id: event.grantId,
+        revision,
+        source: event.source,
+        priority: event.priority,
+        amount: event.amount,
+        effectiveAt: event.effectiveAt,
+        expiresAt: event.expiresAt,
+        paymentReference: event.paymentReference,
+        costBasis: event.costBasis,
+        costLeft: event.costBasis?.amount ?? 0,
+        scheduled: event.effectiveAt > event.at,
+        free: event.amount,
+        held: 0,
+        consumed: 0,
+        expired: 0,
+        revoked: 0,
+        revocations: [],
+        repaid: 0,
+        clawedBack: 0,
+      });
+      noteRollover(state, event);
+      return state;
+    case 'CreditsActivated':
+      changeGrant(state, grantOf(state, event.grantId), { scheduled: false });
+      return state;
+    case 'CreditsExpired':
+      move(state, event, 'free', 'expired');
+      return state;
+    default:
+      return assertNever(event);
+  }
 }

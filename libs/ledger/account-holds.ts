@@ -1,12 +1,15 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
 import { plusMs } from '#kernel/instant.js';
+import { assertNever } from '#kernel/assert.js';
 import { burnOrderOf, chooseSlices } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { HeldSlice, Slice } from './account-events.js';
+import type { AccountEventOf, HeldSlice, Slice } from './account-events.js';
+import { compareDue, costOf, grantOf, move, timeoutOf } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import { costOf, grantOf, NO_TIMEOUT, type Hold } from './account-state.js';
+import { NO_TIMEOUT, type AccountState, type Hold } from './account-state.js';
 import { letTimePass } from './account-time.js';
+import { insertSorted, removeSorted } from './sorted.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 type HoldCommand = Command<'ExtendHold' | 'CaptureHold' | 'ReleaseHold'>;
@@ -117,4 +120,62 @@ function release(recording: Recording, hold: Hold, reason: 'released' | 'capture
     expiresAt: hold.expiresAt,
   });
   letTimePass(recording);
+}
+
+const free = (slice: HeldSlice): Slice => ({ ...slice, cost: null });
+
+function putHold(state: AccountState, hold: Hold): void {
+  const before = state.holds.get(hold.id);
+  if (before !== undefined) state.timeline = removeSorted(state.timeline, timeoutOf(before), compareDue);
+  if (hold.remaining === 0) {
+    state.holds.delete(hold.id);
+    return;
+  }
+  state.holds.set(hold.id, hold);
+  state.timeline = insertSorted(state.timeline, timeoutOf(hold), compareDue);
+}
+
+type HoldEvent =
+  | AccountEventOf<'CreditsHeld'>
+  | AccountEventOf<'HoldExtended'>
+  | AccountEventOf<'HoldCaptured'>
+  | AccountEventOf<'HoldReleased'>;
+
+/** What an event of a hold leaves. */
+export function evolveHolds(state: AccountState, event: HoldEvent): AccountState {
+  switch (event.type) {
+    case 'CreditsHeld':
+      for (const slice of event.allocations) move(state, free(slice), 'free', 'held');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.amount,
+        remaining: event.amount,
+        allocations: event.allocations,
+        expiresAt: event.expiresAt,
+      });
+      return state;
+    case 'HoldExtended':
+    case 'HoldCaptured':
+      if (event.type === 'HoldCaptured') for (const slice of event.allocations) move(state, slice, 'held', 'consumed');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.heldAmount,
+        remaining: event.remaining,
+        allocations: event.heldAllocations,
+        expiresAt: event.expiresAt,
+      });
+      return state;
+    case 'HoldReleased':
+      for (const slice of event.allocations) move(state, free(slice), 'held', 'free');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.heldAmount,
+        remaining: 0,
+        allocations: [],
+        expiresAt: event.expiresAt,
+      });
+      return state;
+    default:
+      return assertNever(event);
+  }
 }

@@ -2,7 +2,8 @@ import type { Moment } from '#kernel/decider.js';
 import { makeId, type IdPrefix } from '#kernel/ids.js';
 import type { Instant } from '#kernel/instant.js';
 import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './account-events.js';
-import { evolveAccount, forkAccount, type AccountState } from './account-state.js';
+import { evolveAccount } from './account-evolve.js';
+import { forkAccount, type AccountState } from './account-state.js';
 
 /** A decision being written down: facts become events with their time and the balance after them. */
 export class Recording {

@@ -1,7 +1,9 @@
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { Settings } from './account-events.js';
+import type { AccountEventOf, Settings } from './account-events.js';
+import { compareForBurn } from './account-burn-order.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
+import type { AccountState } from './account-state.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 
@@ -41,3 +43,16 @@ const statusAfter = {
   UnfreezeAccount: { type: 'AccountUnfrozen', status: 'active' },
   CloseAccount: { type: 'AccountClosed', status: 'closed' },
 } as const;
+
+type StatusEvent = 'AccountFrozen' | 'AccountUnfrozen' | 'AccountClosed';
+
+/** Every event of the settings carries all of them. */
+export function evolveSettings(
+  state: AccountState,
+  event: { [Type in SettingsEvent | StatusEvent]: AccountEventOf<Type> }[SettingsEvent | StatusEvent],
+): AccountState {
+  state.settings = event.settings;
+  if (event.type === 'BurnOrderChanged')
+    state.spendable = state.spendable.toSorted(compareForBurn(event.settings.burnOrder));
+  return state;
+}

@@ -1,22 +1,21 @@
 import type { Amount } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { LayeredMap } from '#kernel/layered-map.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { compareForBurn } from './account-burn-order.js';
 import type { Balance, Settings } from './account-events.js';
+import { compareDebts, compareDue, dueOf, isSpendable, timeoutOf } from './account-lots.js';
 import {
-  compareDebts,
-  compareDue,
-  dueOf,
   initialAccount,
-  isSpendable,
-  timeoutOf,
   type AccountState,
   type Debt,
   type Due,
   type Grant,
   type Hold,
   type PaymentClaims,
+  type Rollover,
+  type UnspentClaim,
 } from './account-state.js';
 
 /** What a snapshot keeps; all else follows from it. */
@@ -30,11 +29,13 @@ type Kept = {
   readonly holds: readonly Hold[];
   readonly debts: readonly Debt[];
   readonly claims: readonly (readonly [string, PaymentClaims])[];
+  readonly unspentClaims: readonly (readonly [Instant, readonly UnspentClaim[]])[];
+  readonly rollovers: readonly (readonly [Instant, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 
 export function encodeAccount(state: AccountState): Json {
   const { opened, settings, balance, lastAt, granted } = state;
@@ -48,6 +49,8 @@ export function encodeAccount(state: AccountState): Json {
     holds: [...state.holds.values()],
     debts: [...state.debts.values()],
     claims: [...state.claims.entries()],
+    unspentClaims: [...state.unspentClaims.entries()],
+    rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
   };
   return kept as unknown as Json;
@@ -69,6 +72,8 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     debts: LayeredMap.from(kept.debts.map((debt) => [debt.id, debt] as const)),
     owed: kept.debts.filter((debt) => debt.outstanding > 0).sort(compareDebts),
     claims: LayeredMap.from(kept.claims),
+    unspentClaims: LayeredMap.from(kept.unspentClaims),
+    rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };

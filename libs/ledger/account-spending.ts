@@ -3,10 +3,11 @@ import { revisionInId } from '#kernel/ids.js';
 import { burnOrderOf, chooseSlices } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { forgiveDebt, partOfCost } from './account-debt.js';
-import type { AccountEvent, Slice } from './account-events.js';
+import type { AccountEvent, AccountEventOf, Slice } from './account-events.js';
+import { costOf, move } from './account-lots.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
-import { costOf, type AccountState, type Debt } from './account-state.js';
+import type { AccountState, Debt } from './account-state.js';
 import { letTimePass } from './account-time.js';
 
 type Consume = Extract<AccountCommand, { type: 'ConsumeCredits' }>;
@@ -113,4 +114,18 @@ function overdraftOf(state: AccountState, consumptionId: string): Debt | null {
   for (const debt of state.debts.values())
     if (debt.cause.kind === 'overdraft' && debt.cause.id === consumptionId) return debt;
   return null;
+}
+
+/** What a consumption or its reversal leaves. */
+export function evolveSpending(
+  state: AccountState,
+  event: AccountEventOf<'CreditsConsumed'> | AccountEventOf<'ConsumptionReversed'>,
+): AccountState {
+  if (event.type === 'CreditsConsumed') {
+    for (const slice of event.allocations) move(state, slice, 'free', 'consumed');
+    return state;
+  }
+  for (const slice of event.restored) move(state, slice, 'consumed', 'free');
+  state.reversed.set(event.consumptionRevision, event.reversedTotal);
+  return state;
 }

@@ -1,8 +1,10 @@
 import { assert } from '#kernel/assert.js';
 import type { Instant } from '#kernel/instant.js';
 import { repayOwed } from './account-debt.js';
-import { costOf, grantOf, type AccountState, type Due } from './account-state.js';
-import { Recording } from './account-recording.js';
+import { costOf, grantOf } from './account-lots.js';
+import type { Recording } from './account-recording.js';
+import { rollOver } from './account-rollover.js';
+import type { AccountState, Due } from './account-state.js';
 
 /** When time will next change the account by itself; null when it will not. */
 export const nextDueAt = (state: AccountState): Instant | null => state.timeline[0]?.at ?? null;
@@ -50,14 +52,8 @@ function recordDue(recording: Recording, due: Due, at: Instant): void {
       { type: 'CreditsExpired', grantId: grant.id, amount: grant.free, cost: costOf(grant, grant.free) },
       at,
     );
+    rollOver(recording, grant, grant.free, at);
     return;
   }
   recording.record({ type: 'CreditsActivated', grantId: grant.id, amount: grant.free }, at);
-}
-
-/** The account as it is at `at`, with everything that time has done by then, recorded or not. The given state stays as it is. */
-export function accountAt(state: AccountState, at: Instant): AccountState {
-  const recording = new Recording(state, { at, revision: 0, commandId: '', past: null });
-  letTimePass(recording);
-  return recording.state;
 }

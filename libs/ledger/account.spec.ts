@@ -3,7 +3,7 @@ import { isRefused } from '#kernel/decider.js';
 import type { AccountCommand } from './account-commands.js';
 import type { AccountEvent } from './account-events.js';
 import { accountDecider, conservationOf } from './account.js';
-import { accountAt } from './account-time.js';
+import { accountAt } from './account-at.js';
 import type { AccountState } from './account-state.js';
 
 const told = { description: null, metadata: {} };

@@ -2,7 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Decider, Moment } from '#kernel/decider.js';
 import { adjustCredits, grantCredits } from './account-granting.js';
 import { repayOwed } from './account-debt.js';
-import { reinstateCredits, revokeCredits, takeUnspent } from './account-clawback.js';
+import { reinstateCredits, revokeCredits } from './account-clawback.js';
 import { settlePayment } from './account-claims.js';
 import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './account-holds.js';
 import { changeSettings, changeStatus } from './account-settings.js';
@@ -11,8 +11,10 @@ import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { AccountEvent } from './account-events.js';
 import { Recording } from './account-recording.js';
 import { decodeAccount, encodeAccount, SNAPSHOT_VERSION } from './account-snapshot.js';
-import { evolveAccount, forkAccount, initialAccount, mergeAccount, type AccountState } from './account-state.js';
+import { evolveAccount } from './account-evolve.js';
+import { forkAccount, initialAccount, mergeAccount, type AccountState } from './account-state.js';
 import { letTimePass } from './account-time.js';
+import { takeUnspent } from './account-unspent.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
 const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];

@@ -117,7 +117,6 @@ class Session extends Spending {
       expired: 0,
       revoked: 0,
       repaid: 0,
-      writtenOff: 0,
     });
     const number = this.books.grants.length - 1;
     this.emit('CreditsGranted', {
@@ -171,7 +170,8 @@ class Session extends Spending {
   /** What of a grant revocations have asked back beyond what was free: written off, or owed, paid back or not. */
   private revocationDebt(number: number): number {
     const debts = this.books.debts.filter((debt) => debt.revocation?.grant === number);
-    return this.books.grants[number]!.writtenOff + sum(debts.map(standing));
+    const writeOffs = this.books.writeOffs.filter(({ grant }) => grant === number);
+    return sum(writeOffs.map(({ amount }) => amount)) + sum(debts.map(standing));
   }
 
   private revoke(command: { grantId: string; amount: number; cause: RevocationCause; reason: string | null }): void {
@@ -184,10 +184,10 @@ class Session extends Spending {
     const taken = Math.min(amount, grant[bucket]);
     const asDebt = this.books.settings.debtPolicy === 'debt' ? amount - taken : 0;
     const writtenOff = amount - taken - asDebt;
-    grant.writtenOff += writtenOff;
     if (taken + writtenOff > 0) {
       const uses = taken > 0 ? [this.use(number, bucket, 'revoked', taken)] : [];
       this.noteRevocations(uses, command.cause);
+      if (writtenOff > 0) this.books.writeOffs.push({ grant: number, cause: command.cause, amount: writtenOff });
       this.emit('CreditsRevoked', {
         amount: taken,
         allocations: uses.map((use) => this.slice(use)),
@@ -202,7 +202,7 @@ class Session extends Spending {
       this.incur(asDebt, { grant: number, cause: command.cause }, { ...command.cause, grantId: command.grantId });
   }
 
-  /** Undoes debt first, newest first, then gives back what was taken. */
+  /** Undoes debt first, newest first, and what was written off, then gives back what was taken. */
   private reinstate(command: { grantId: string; amount: number; cause: RevocationCause }): void {
     const number = this.grantNumber(command.grantId);
     const same = (cause: RevocationCause): boolean =>
@@ -215,14 +215,24 @@ class Session extends Spending {
       rest -= amount;
       this.forgive(debtNumber, amount, command.cause);
     }
+    let writtenOff = 0;
+    for (const each of this.books.writeOffs) {
+      if (each.grant !== number || !same(each.cause)) continue;
+      const undone = Math.min(rest, each.amount);
+      each.amount -= undone;
+      rest -= undone;
+      writtenOff += undone;
+    }
     const revocation = this.books.revocations.find((each) => each.grant === number && same(each.cause));
     const amount = Math.min(rest, revocation === undefined ? 0 : revocation.amount - revocation.returned);
-    if (revocation !== undefined && amount > 0) {
+    if (amount + writtenOff > 0) {
       const scheduled = !this.books.grants[number]!.activated;
-      const { grantId, cost } = this.slice(
-        this.giveBack(revocation, 'revoked', amount, scheduled ? 'scheduled' : 'free'),
-      );
-      this.emit('CreditsReinstated', { grantId, amount, cost, scheduled, cause: command.cause });
+      const back =
+        revocation === undefined || amount === 0
+          ? null
+          : this.slice(this.giveBack(revocation, 'revoked', amount, scheduled ? 'scheduled' : 'free'));
+      const { grantId, cause } = command;
+      this.emit('CreditsReinstated', { grantId, amount, cost: back?.cost ?? null, writtenOff, scheduled, cause });
     }
     this.passTime();
   }

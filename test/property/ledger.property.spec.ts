@@ -71,6 +71,7 @@ describe('a generator of lives that is worth its time', () => {
         if (event.type === 'CreditsRevoked' && event.scheduled > 0) count('scheduled revoked');
         if (event.type === 'CreditsRevoked' && event.writtenOff > 0) count('written off');
         if (event.type === 'CreditsReinstated' && event.scheduled) count('scheduled reinstated');
+        if (event.type === 'CreditsReinstated' && event.writtenOff > 0) count('write-off undone');
         if (event.type === 'HoldCaptured' && !event.final) count('captured in part');
       }
     }
@@ -118,6 +119,7 @@ describe('a generator of lives that is worth its time', () => {
       'scheduled revoked',
       'scheduled reinstated',
       'written off',
+      'write-off undone',
       'captured in part',
     ];
     expect(wanted.filter((what) => !seen.has(what))).toEqual([]);

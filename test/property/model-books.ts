@@ -27,8 +27,6 @@ export type ModelGrant = {
   expired: number;
   revoked: number;
   repaid: number;
-  /** Revoked when it was spent or reserved, and not asked for. */
-  writtenOff: number;
 };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
@@ -53,6 +51,8 @@ export type Books = {
   consumptions: ModelConsumption[];
   debts: ModelDebt[];
   revocations: ModelRevocation[];
+  /** What was revoked of a grant when it was spent or reserved, and not asked for; `amount` of it still stands. */
+  writeOffs: { grant: number; cause: RevocationCause; amount: number }[];
 };
 
 export const emptyBooks = (): Books => ({
@@ -71,6 +71,7 @@ export const emptyBooks = (): Books => ({
   consumptions: [],
   debts: [],
   revocations: [],
+  writeOffs: [],
 });
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

@@ -112,13 +112,6 @@ export const deliver =
   (world) =>
     world.deliver(body);
 
-/** Every order of the items. */
-export function* permutations<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  if (items.length === 0) yield [];
-  for (const [index, item] of items.entries())
-    for (const rest of permutations(items.toSpliced(index, 1))) yield [item, ...rest];
-}
-
 /** The ledger after `before`, worked off, and then the steps. */
 export async function ledgerAfter(
   before: readonly Step[],

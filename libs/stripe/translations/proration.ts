@@ -74,7 +74,8 @@ function commandsOf(change: Change, context: Context): readonly FactCommand[] | 
   if (difference < 0) {
     if (plan.policy?.downgradeClawback !== true || yearly) return [];
     const cause = { kind: 'downgrade', id: invoice.id } as const;
-    const command = { type: 'TakeUnspent', endsAt: change.end, amount: -difference, cause } as const;
+    const since = line.periodStart;
+    const command = { type: 'TakeUnspent', endsAt: change.end, since, amount: -difference, cause } as const;
     return [{ to: 'account', stream: accountStream(customerId, DEFAULT_UNIT), key: keyOf(change, invoice), command }];
   }
   if (difference === 0 || plan.policy?.proratedUpgrade === false) return [];

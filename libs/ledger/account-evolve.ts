@@ -1,0 +1,58 @@
+import { assert, assertNever } from '#kernel/assert.js';
+import { evolveClaims } from './account-claims.js';
+import { evolveRevocations } from './account-clawback.js';
+import { evolveDebts } from './account-debt.js';
+import type { AccountEvent } from './account-events.js';
+import { evolveGrants } from './account-granting.js';
+import { evolveHolds } from './account-holds.js';
+import { evolveSettings } from './account-settings.js';
+import { evolveSpending } from './account-spending.js';
+import type { AccountState } from './account-state.js';
+
+/** Takes over `state` and returns it as the event leaves it. Asserts what the rules exclude. */
+export function evolveAccount(state: AccountState, event: AccountEvent, revision: number): AccountState {
+  const { available, held, debt } = event.balance;
+  assert(
+    available >= 0 && held >= 0 && debt >= 0,
+    `${event.type} at revision ${String(revision)} leaves a balance below nothing`,
+  );
+  state.balance = event.balance;
+  state.lastAt = event.at;
+  switch (event.type) {
+    case 'AccountOpened':
+      state.opened = true;
+      return state;
+    case 'CreditsGranted':
+    case 'CreditsActivated':
+    case 'CreditsExpired':
+      return evolveGrants(state, event, revision);
+    case 'CreditsRevoked':
+    case 'CreditsReinstated':
+      return evolveRevocations(state, event);
+    case 'CreditsConsumed':
+    case 'ConsumptionReversed':
+      return evolveSpending(state, event);
+    case 'CreditsHeld':
+    case 'HoldExtended':
+    case 'HoldCaptured':
+    case 'HoldReleased':
+      return evolveHolds(state, event);
+    case 'DebtIncurred':
+    case 'DebtRepaid':
+    case 'DebtForgiven':
+      return evolveDebts(state, event, revision);
+    case 'PaymentClaimed':
+    case 'UnspentClaimed':
+      return evolveClaims(state, event);
+    case 'BurnOrderChanged':
+    case 'OverdraftLimitChanged':
+    case 'DebtPolicyChanged':
+    case 'LowBalanceThresholdChanged':
+    case 'AccountFrozen':
+    case 'AccountUnfrozen':
+    case 'AccountClosed':
+      return evolveSettings(state, event);
+    default:
+      return assertNever(event);
+  }
+}

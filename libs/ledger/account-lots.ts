@@ -1,0 +1,129 @@
+import { assert } from '#kernel/assert.js';
+import { proportion, type Amount, type Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import { compareForBurn } from './account-burn-order.js';
+import type { AccountState, Debt, Due, Grant, Hold } from './account-state.js';
+import { insertSorted, removeSorted } from './sorted.js';
+
+/** True from the instant of expiry on, recorded or not. */
+export const hasExpired = (grant: Grant, at: Instant): boolean => grant.expiresAt !== null && grant.expiresAt <= at;
+
+/**
+ * The share of the grant's cost basis that `amount` of its unspent credits takes along: round-half-up(R·x/r) of the R minor
+ * units and r credits that are left; the last credit takes the rest. Null for a grant that cost nothing.
+ */
+export function costOf(grant: Grant, amount: Amount): Money | null {
+  if (grant.costBasis === null) return null;
+  const left = grant.free + grant.held;
+  return { amount: left === 0 ? 0 : proportion(grant.costLeft, amount, left), currency: grant.costBasis.currency };
+}
+
+export const compareDue = (a: Due, b: Due): number => {
+  if (a.at !== b.at) return a.at < b.at ? -1 : 1;
+  if (a.order !== b.order) return a.order - b.order;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+};
+export const compareDebts = (a: Debt, b: Debt): number => a.revision - b.revision;
+
+export const dueOf = (grant: Grant): Due | null => {
+  if (grant.free === 0) return null;
+  if (grant.scheduled) return { at: grant.effectiveAt, order: 0, kind: 'activate', id: grant.id };
+  return grant.expiresAt === null ? null : { at: grant.expiresAt, order: 2, kind: 'expire', id: grant.id };
+};
+export const timeoutOf = (hold: Hold): Due => ({ at: hold.expiresAt, order: 1, kind: 'timeout', id: hold.id });
+
+/** The grant that must exist: an event named it. */
+export function grantOf(state: AccountState, id: string): Grant {
+  const grant = state.grants.get(id);
+  assert(grant !== undefined, `an event names grant ${id}, which the account does not have`);
+  return grant;
+}
+
+export const isSpendable = (grant: Grant): boolean => !grant.scheduled && grant.free > 0;
+
+/** Puts a grant in its places; `before` is the record that it replaces. */
+export function putGrant(state: AccountState, before: Grant | null, after: Grant): void {
+  assert(
+    after.free >= 0 &&
+      after.held >= 0 &&
+      after.consumed >= 0 &&
+      after.revoked >= 0 &&
+      after.repaid >= 0 &&
+      after.costLeft >= 0,
+    `grant ${after.id} would hold less than nothing`,
+  );
+  state.grants.set(after.id, after);
+  const compare = compareForBurn(state.settings.burnOrder);
+  if (before !== null && isSpendable(before)) {
+    // The order looks at nothing that changes while a grant lives, so the new record takes the old one's place.
+    state.spendable = isSpendable(after)
+      ? replaced(state.spendable, before, after, compare)
+      : removeSorted(state.spendable, before, compare);
+  } else if (isSpendable(after)) {
+    state.spendable = insertSorted(state.spendable, after, compare);
+  }
+  const [due, next] = [before === null ? null : dueOf(before), dueOf(after)];
+  if (due?.kind === next?.kind) return;
+  if (due !== null) state.timeline = removeSorted(state.timeline, due, compareDue);
+  if (next !== null) state.timeline = insertSorted(state.timeline, next, compareDue);
+}
+
+function replaced(
+  list: readonly Grant[],
+  before: Grant,
+  after: Grant,
+  compare: (a: Grant, b: Grant) => number,
+): readonly Grant[] {
+  if (list[0]?.id === before.id) return list.length === 1 ? [after] : list.with(0, after);
+  return insertSorted(removeSorted(list, before, compare), after, compare);
+}
+
+/** What of a grant changes while it lives. */
+type Counters = Partial<
+  Pick<
+    Grant,
+    | 'free'
+    | 'held'
+    | 'consumed'
+    | 'expired'
+    | 'revoked'
+    | 'repaid'
+    | 'clawedBack'
+    | 'costLeft'
+    | 'revocations'
+    | 'scheduled'
+  >
+>;
+
+export const changeGrant = (state: AccountState, grant: Grant, change: Counters): void => {
+  putGrant(state, grant, { ...grant, ...change });
+};
+
+type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
+/** The minor units of a slice's cost; 0 for one that cost nothing. */
+export const moneyOf = (slice: { readonly cost: Money | null }): number => slice.cost?.amount ?? 0;
+
+/** Moves credits of a grant from one counter to another; their cost leaves the grant when they are used up, and comes back. */
+export function move(
+  state: AccountState,
+  slice: { grantId: string; amount: Amount; cost: Money | null },
+  from: Counter,
+  to: Counter,
+): void {
+  const grant = grantOf(state, slice.grantId);
+  const cost = to === 'free' ? moneyOf(slice) : -moneyOf(slice);
+  changeGrant(state, grant, {
+    [from]: grant[from] - slice.amount,
+    [to]: grant[to] + slice.amount,
+    costLeft: grant.costLeft + cost,
+  });
+}
+
+export const sameCause = (a: { kind: string; id: string }, b: { kind: string; id: string }): boolean =>
+  a.kind === b.kind && a.id === b.id;
+
+/** Notes what of a grant was asked back after it was spent or reserved; negative where that was undone. */
+export function noteClawback(state: AccountState, grantId: string, amount: number): void {
+  const grant = grantOf(state, grantId);
+  changeGrant(state, grant, { clawedBack: grant.clawedBack + amount });
+}
