@@ -34,6 +34,7 @@ const allowances = {
     credits_per_month: 'bigint',
     cost_amount: 'bigint?',
     cost_currency: 'text?',
+    rollover_cap: 'bigint',
     period_start: 'text?',
     period_end: 'text?',
     months_granted: 'int',
@@ -79,6 +80,7 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
       credits_per_month: 0,
       cost_amount: null,
       cost_currency: null,
+      rollover_cap: 0,
       period_start: null,
       period_end: null,
       months_granted: rows.get(id)?.months_granted ?? 0,
@@ -145,6 +147,7 @@ function addPeriod(rows: Fold, event: Period): void {
     credits_per_month: event.creditsPerMonth,
     cost_amount: event.cost?.amount ?? null,
     cost_currency: event.cost?.currency ?? null,
+    rollover_cap: event.rolloverCap ?? 0,
     period_start: event.periodStart,
     period_end: event.periodEnd,
     months_granted: 1,
@@ -166,6 +169,7 @@ function putStanding(rows: Fold, { subscriptionId, customerId, standing }: Stand
     credits_per_month: 0,
     cost_amount: null,
     cost_currency: null,
+    rollover_cap: 0,
     period_start: null,
     period_end: stoppedSince(standing),
     months_granted: 0,
@@ -234,7 +238,7 @@ const oracle: Oracle<LedgerEvent> = { keyOf: () => 'all', fold: () => new Allowa
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 2,
+  version: 3,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,
@@ -259,6 +263,8 @@ export type DueAllowance = {
     readonly creditsPerMonth: number;
     readonly cost: { readonly amount: number; readonly currency: string } | null;
     readonly invoiceId: string | null;
+    /** How much of the month before goes on, unspent. */
+    readonly rolloverCap: number;
   } | null;
 };
 
@@ -342,6 +348,7 @@ function dueOf(row: Stored): DueAllowance {
               ? null
               : { amount: Number(row.cost_amount), currency: row.cost_currency },
           invoiceId: row.invoice_id,
+          rolloverCap: Number(row.rollover_cap),
         };
   return { id, nextAt: row.next_at ?? '', customerId, planId, subscriptionId, paid };
 }

@@ -94,6 +94,7 @@ const yearly = (index: number): DueAllowance => ({
     creditsPerMonth: 500,
     cost: { amount: 20000, currency: 'usd' },
     invoiceId: 'in_1',
+    rolloverCap: 0,
   },
 });
 
@@ -136,6 +137,25 @@ describe('the scheduler', () => {
       expiresAt: '2026-11-30T10:30:00.000Z',
       cost: 1666,
     });
+  });
+
+  test('takes along what is unspent of the month before, up to the cap that was agreed', async () => {
+    const { agenda, scheduler, grantsOf, clock } = await world();
+    const tenth = yearly(9);
+    const capped = (due: DueAllowance): DueAllowance => ({
+      ...due,
+      paid: due.paid && { ...due.paid, rolloverCap: 120 },
+    });
+    agenda.dueAllowances = [capped(tenth)];
+    await scheduler.runOnce(signal);
+    clock.set('2026-11-30T10:30:00.000Z');
+    agenda.dueAllowances = [capped(yearly(10))];
+    await scheduler.runOnce(signal);
+    expect(await grantsOf('acme')).toEqual([
+      { amount: 500, source: 'subscription', expiresAt: '2026-11-30T10:30:00.000Z', cost: 1667 },
+      { amount: 500, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: 1666 },
+      { amount: 120, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: null },
+    ]);
   });
 
   test('records an expiry once, and one account in trouble does not keep the others waiting', async () => {

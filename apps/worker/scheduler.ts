@@ -1,12 +1,12 @@
 import type { CommandRequest } from '#event-store/command.js';
 import type { Clock } from '#kernel/clock.js';
-import { instantOf, monthAfter, monthOf } from '#kernel/instant.js';
+import { earlier, instantOf, monthAfter, monthOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, catalogStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
 import type { CatalogState } from '#ledger/catalog.js';
-import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import { anniversary, costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
 import type { DueAllowance } from '#projections/allowances.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import type { Agenda } from './agenda.js';
@@ -138,16 +138,19 @@ function monthOfCredits(
 ): { readonly key: string; readonly command: AccountCommand } | null {
   const { paid, planId, subscriptionId } = due;
   const metadata = { plan: planId, subscription: subscriptionId };
-  const common = { type: 'GrantCredits', priority: 50, effectiveAt: null, description: null, metadata } as const;
+  const common = { type: 'GrantCredits', priority: 50, description: null, metadata } as const;
   if (paid !== null) {
-    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId } = paid;
+    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId, rolloverCap } = paid;
+    const monthStart = anniversary(periodStart, index);
     const command: AccountCommand = {
       ...common,
       amount: creditsPerMonth,
       source: 'subscription',
+      effectiveAt: earlier(monthStart, now),
       expiresAt: endOfMonth(periodStart, periodEnd, index, now),
       costBasis: costOfMonth(cost, index, monthsIn(periodStart, periodEnd)),
       paymentReference: invoiceId,
+      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
     };
     return { key: dripKey(period, index), command };
   }
@@ -158,6 +161,7 @@ function monthOfCredits(
     ...common,
     amount: plan.creditsPerMonth,
     source: 'free_tier',
+    effectiveAt: null,
     expiresAt: monthAfter(month),
     costBasis: null,
     paymentReference: null,
