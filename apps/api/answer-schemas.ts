@@ -89,7 +89,8 @@ const apiKey = {
 };
 const subscription = {
   id: text,
-  plan: object({ id: text, name: text }),
+  plan: ref('PlanName'),
+  planInForce: orNull(ref('PlanName')),
   status: text,
   interval: orNull(word('month', 'year')),
   quantity: whole,
@@ -221,10 +222,12 @@ export const answerSchemas: { readonly [name: string]: Schema } = {
     { additionalProperties: true },
   ),
   InvoiceList: page('Invoice'),
+  PlanName: object({ id: text, name: text }),
   Subscription: object({ ...subscription, asOf }),
   BillingStatus: object({
     customerId: text,
-    plan: orNull(object({ id: text, name: text })),
+    plan: orNull(ref('PlanName')),
+    planInForce: orNull(ref('PlanName')),
     status: text,
     entitled: flag,
     graceUntil: orNull(time),
