@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { dripIn, dripKey, freeMonthIn, freeMonthKey, periodName } from './allowance-keys.js';
-import { anniversary, costOfMonth, endOfMonth, monthsIn } from './paid-month.js';
+import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn } from './paid-month.js';
 
 const start = '2026-01-31T10:30:00.000Z';
 const end = '2027-01-31T10:30:00.000Z';
@@ -43,6 +43,15 @@ test('a month ends at its own anniversary, the last with the period; one recorde
   expect(endOfMonth(start, end, 11, '2027-01-01T00:00:00.000Z')).toBe(end);
   expect(endOfMonth(start, end, 0, '2026-03-05T00:00:00.000Z')).toBe('2026-03-31T10:30:00.000Z');
   expect(endOfMonth(start, end, 0, '2026-02-28T10:30:00.000Z')).toBe('2026-03-31T10:30:00.000Z');
+  // The rest of a month that had ended when it was paid for.
+  expect(endOfMonth(start, '2026-02-10T00:00:00.000Z', 0, '2026-02-10T01:00:00.000Z')).toBe('2026-02-28T10:30:00.000Z');
+});
+
+test('what a period gives at once lasts as long as the period, also one anchored on the 31st', () => {
+  const [november, december] = ['2026-11-30T10:30:00.000Z', '2026-12-31T10:30:00.000Z'];
+  expect(endOfPeriod(november, december, november)).toBe(december);
+  expect(endOfPeriod(start, '2026-02-28T10:30:00.000Z', start)).toBe('2026-02-28T10:30:00.000Z');
+  expect(endOfPeriod(november, december, '2026-12-31T11:00:00.000Z')).toBe('2027-01-30T10:30:00.000Z');
 });
 
 test('keys tell what they were made of', () => {

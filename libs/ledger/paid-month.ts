@@ -43,9 +43,16 @@ export function endOfMonth(periodStart: Instant, periodEnd: Instant, index: numb
   const own = anniversary(periodStart, index + 1);
   const end = own < periodEnd ? own : periodEnd;
   if (end > now) return end;
-  for (let later = index + 2; later < MAX_MONTHS; later += 1) {
+  for (let later = index + 1; later < MAX_MONTHS; later += 1) {
     const next = anniversary(periodStart, later);
     if (next > now) return next;
   }
   return end;
 }
+
+/**
+ * When the credits end that a period gives all at once: with the period, which may be longer than its first month (one that is
+ * anchored on the 31st begins on the 30th of a shorter month and ends on the 31st). Recorded too late, as `endOfMonth` says.
+ */
+export const endOfPeriod = (periodStart: Instant, periodEnd: Instant, now: Instant): Instant =>
+  endOfMonth(periodStart, periodEnd, monthsIn(periodStart, periodEnd) - 1, now);

@@ -33,7 +33,7 @@ export type SubscriptionSnapshot = {
   /** Paused, or only its collection of payments. */
   readonly paused: boolean;
   readonly seenAt: Instant;
-  /** Which of several of one second is later: 0 the creation, 1 a change, 2 the end. */
+  /** Which of several of one second is later: 0 the creation, 1 a change, 2 what it led to: a pause, its end, the end. */
   readonly stage: 0 | 1 | 2;
 };
 
@@ -124,12 +124,5 @@ const agreed = ({ planId, interval, quantity }: SubscriptionSnapshot): string =>
 /** From when on the subscription gives nothing; null while it does. A missing payment does not stop what was paid before. */
 export function stoppedSince({ status, paused, endedAt, canceledAt, seenAt }: SubscriptionStanding): Instant | null {
   if (hasEnded(status)) return endedAt ?? canceledAt ?? seenAt;
-  return paused || status === 'paused' || status === 'incomplete' ? seenAt : null;
+  return paused || status === 'paused' ? seenAt : null;
 }
-
-/**
- * Since when a payment is missing; the plan lapses when the days of grace after it have passed. Empty, so before all times, where
- * they are over whatever their number: Stripe has given up. Null while all is paid.
- */
-export const lapsesFrom = ({ status, pastDueSince }: SubscriptionStanding): Instant | null =>
-  status === 'unpaid' ? '' : status === 'past_due' ? pastDueSince : null;

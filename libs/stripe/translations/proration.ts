@@ -1,12 +1,12 @@
 import { isAmount, proportion } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
-import { earlier, msOf } from '#kernel/instant.js';
+import { msOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { dripKey, periodName } from '#ledger/allowance-keys.js';
 import { planOfStripePrice } from '#ledger/catalog.js';
 import type { Plan } from '#ledger/catalog.js';
-import { anniversary, costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn } from '#ledger/paid-month.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { commands, park } from '../translation.js';
 import type { FactCommand, Lookups, Translation } from '../translation.js';
@@ -112,8 +112,8 @@ function grantRest(change: Change, plan: Plan, line: InvoiceLine, amount: number
       amount,
       source: 'subscription',
       priority: 50,
-      effectiveAt: earlier(line.periodStart, now),
-      expiresAt: endOfMonth(line.periodStart, change.end, 0, now),
+      effectiveAt: null,
+      expiresAt: endOfPeriod(line.periodStart, change.end, now),
       costBasis: costOfChange(change, invoice),
       paymentReference: invoice.id,
       description: null,
