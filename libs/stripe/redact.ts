@@ -51,9 +51,19 @@ const inSnakeCase = (key: string): string =>
     .replace(/[^A-Za-z\d]+/g, '_')
     .toLowerCase();
 
+/** What was found for names before: webhooks repeat a few hundred of them. */
+const known = new Map<string, boolean>();
+const MAX_KNOWN = 2000;
+const MAX_KNOWN_LENGTH = 64;
+
 function isPersonal(key: string): boolean {
+  const found = known.get(key);
+  if (found !== undefined) return found;
   const name = inSnakeCase(key);
-  return personal.has(name) || personalEnding.test(name);
+  const answer = personal.has(name) || personalEnding.test(name);
+  // Metadata may bring any names: those beyond the bound are worked out each time.
+  if (known.size < MAX_KNOWN && key.length <= MAX_KNOWN_LENGTH) known.set(key, answer);
+  return answer;
 }
 
 /**

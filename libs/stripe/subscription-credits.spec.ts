@@ -164,6 +164,16 @@ describe('a renewal', () => {
   });
 });
 
+test.each(['customer.subscription.resumed.endive', 'customer.subscription.paused.endive'] as const)(
+  '%s comes after the changes of the same second',
+  (name) => {
+    const [observed] = commandsOf(name, {}, {});
+    expect(observed).toMatchObject({ type: 'ObserveSubscription', snapshot: { stage: 2 } });
+    const [change] = commandsOf('customer.subscription.updated.endive', {}, {});
+    expect(change).toMatchObject({ snapshot: { stage: 1 } });
+  },
+);
+
 describe('a trial', () => {
   const trial = { status: 'trialing', trial_start: 1790812800, trial_end: 1792368000 };
 
@@ -177,8 +187,21 @@ describe('a trial', () => {
         expiresAt: '2026-10-19T00:00:00.000Z',
       }),
     ]);
-    const told = commandsOf('customer.subscription.trial_will_end.endive', trial, { trialCredits: 50 });
-    expect(creditsOf(told)).toMatchObject([{ key: 'sub_1:trial_start' }]);
+  });
+
+  test('is granted by its start alone, so that a change within it that comes first does not', () => {
+    const update = (previous: Record<string, unknown> | undefined) => {
+      const body = stripeEvent('customer.subscription.updated.endive', {}, trial);
+      const data = { object: body.data.object, ...(previous === undefined ? {} : { previous_attributes: previous }) };
+      const result = translate(received({ ...body, data }), withPolicy({ trialCredits: 50 }));
+      return creditsOf(result.kind === 'commands' ? result.commands.map(({ command }) => command) : []).length;
+    };
+    expect(update({ items: {} })).toBe(0);
+    expect(update({ status: 'trialing' })).toBe(0);
+    expect(update({ status: 'active' })).toBe(1);
+    expect(update(undefined)).toBe(1); // told by a repair, which knows of no change
+    const soon = commandsOf('customer.subscription.trial_will_end.endive', trial, { trialCredits: 50 });
+    expect(creditsOf(soon)).toEqual([]);
   });
 
   test('grants nothing by default, nor when it is over', () => {

@@ -32,6 +32,7 @@ import {
   translateSubscription,
   translateSubscriptionCreated,
   translateSubscriptionDeleted,
+  translateSubscriptionTurn,
 } from './translations/subscription.js';
 
 /** The types of Stripe's events that the ledger answers for. One that is named here and not below does not compile. */
@@ -64,8 +65,8 @@ const translations = {
   'customer.subscription.created': translateSubscriptionCreated,
   'customer.subscription.updated': translateSubscription,
   'customer.subscription.deleted': translateSubscriptionDeleted,
-  'customer.subscription.paused': translateSubscription,
-  'customer.subscription.resumed': translateSubscription,
+  'customer.subscription.paused': translateSubscriptionTurn,
+  'customer.subscription.resumed': translateSubscriptionTurn,
   'customer.subscription.trial_will_end': translateSubscription,
   'customer.subscription.pending_update_applied': translateSubscription,
   'customer.subscription.pending_update_expired': translateSubscription,

@@ -1,5 +1,4 @@
 import { isAmount } from '#kernel/amount.js';
-import { earlier } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { freePlanOf, planOfStripePrice } from '#ledger/catalog.js';
@@ -8,7 +7,7 @@ import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import type { SubscriptionSnapshot } from '#ledger/subscription-standing.js';
-import { textAt } from '../json-fields.js';
+import { objectAt, objectIn, textAt } from '../json-fields.js';
 import { metadataAt, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
 import { commands, customerOf, namedCustomer, NOTHING, park, tellingKey } from '../translation.js';
@@ -60,17 +59,31 @@ const translateStanding =
       key: tellingKey(event),
       command: { type: 'ObserveSubscription', snapshot },
     };
-    return commands(observe, ...trialOf(snapshot, known.plan, lookups.now), ...fallOf(event, snapshot, lookups));
+    const trial = beginsTrial(event) ? trialOf(snapshot, known.plan, lookups.now) : [];
+    return commands(observe, ...trial, ...fallOf(event, snapshot, lookups));
   };
 
 export const translateSubscriptionCreated = translateStanding(0);
 export const translateSubscription = translateStanding(1);
+/** A pause or its end, which comes after the changes of the same second that led to it. */
+export const translateSubscriptionTurn = translateStanding(2);
 export const translateSubscriptionDeleted = translateStanding(2);
+
+/**
+ * Whether the event may tell of a trial's start. Of all that happens in a trial only its start says for which plan and how many
+ * seats it began, whatever comes first. An update that does not say what changed comes from no webhook, but from a repair.
+ */
+function beginsTrial({ stripeType, payload }: ReceivedStripeEvent): boolean {
+  if (stripeType !== 'customer.subscription.updated') return stripeType === 'customer.subscription.created';
+  const before = objectAt(objectAt(objectIn(payload), 'data'), 'previous_attributes');
+  const status = textAt(before, 'status');
+  return before === null || (status !== null && status !== 'trialing');
+}
 
 /** A trial's credits, once in the life of a subscription; they end with the trial. */
 function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): readonly FactCommand[] {
   const amount = (plan.policy?.trialCredits ?? 0) * snapshot.quantity;
-  const { status, trialStart, trialEnd, customerId, subscriptionId } = snapshot;
+  const { status, trialEnd, customerId, subscriptionId } = snapshot;
   if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
   return [
     {
@@ -82,7 +95,7 @@ function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): read
         amount,
         source: 'trial',
         priority: 50,
-        effectiveAt: trialStart === null ? null : earlier(trialStart, now),
+        effectiveAt: null,
         expiresAt: trialEnd,
         costBasis: null,
         paymentReference: null,
