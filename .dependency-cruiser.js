@@ -28,11 +28,7 @@ const areas = [
       builtins('crypto', 'events'),
     ],
   },
-  {
-    name: 'stripe',
-    path: '^libs/stripe/',
-    may: ['^libs/(kernel|ledger|stripe)/', packages('stripe'), builtins('crypto')],
-  },
+  { name: 'stripe', path: '^libs/stripe/', may: ['^libs/(kernel|ledger|stripe)/', packages('stripe')] },
   {
     name: 'read-store',
     path: '^libs/read-store/',

@@ -39,7 +39,7 @@ export default {
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{contract,e2e,faults,simulation}/**/*.spec.ts'],
+      testMatch: ['<rootDir>/test/{contract,e2e,faults,lives,simulation}/**/*.spec.ts'],
       testPathIgnorePatterns: ['/node_modules/', '/test/faults/long/'],
       ...server,
     },

@@ -523,6 +523,21 @@ describe('trials and pauses', () => {
     await world.stripe.subscriptions.resume(subscription.id);
     expect(await statusOf(subscription.id)).toBe('active');
   });
+
+  it('tells of the new period also when the resumption is not paid', async () => {
+    const subscription = await world.subscription(await world.price());
+    await world.stripe.subscriptions.pause(subscription.id);
+    const failing = await world.stripe.paymentMethods.attach('pm_card_chargeCustomerFail', {
+      customer: subscription.customer as string,
+    });
+    await world.stripe.subscriptions.update(subscription.id, { default_payment_method: failing.id });
+    await world.since();
+    await world.stripe.subscriptions.resume(subscription.id);
+    const events = await world.since();
+    expect(events).toContain('invoice.payment_failed');
+    expect(events.at(-1)).toBe('customer.subscription.updated');
+    expect(await statusOf(subscription.id)).toBe('paused');
+  });
 });
 
 describe('invoices', () => {

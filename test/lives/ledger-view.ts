@@ -1,0 +1,97 @@
+import type { EventStore } from '#event-store/event-store.js';
+import type { Reader } from '#read-store/read-database.js';
+
+/** What Scrip says about one customer: its read models, and the events of the account. */
+export type LedgerView = {
+  readonly grants: readonly GrantSeen[];
+  readonly payments: readonly Row[];
+  readonly invoices: readonly Row[];
+  readonly subscriptions: readonly Row[];
+  readonly account: Row | null;
+  readonly events: readonly AccountEventSeen[];
+};
+
+export type Row = Readonly<Record<string, string | number | boolean | null>>;
+export type GrantSeen = {
+  readonly id: string;
+  readonly source: string;
+  readonly reference: string | null;
+  readonly description: string | null;
+  readonly amount: number;
+  readonly cost: number | null;
+  readonly currency: string | null;
+  readonly free: number;
+  readonly held: number;
+  readonly consumed: number;
+  readonly expired: number;
+  readonly revoked: number;
+  readonly repaid: number;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+};
+export type AccountEventSeen = {
+  readonly type: string;
+  readonly amount?: number;
+  readonly writtenOff?: number;
+  readonly grantId?: string | null;
+  readonly allocations?: readonly { readonly grantId: string; readonly amount: number }[];
+  readonly restored?: readonly { readonly grantId: string; readonly amount: number }[];
+  readonly debtId?: string;
+  readonly cause?: { readonly kind: string; readonly id: string; readonly grantId?: string | null };
+};
+
+const PAGE = 10_000;
+
+async function byCustomer(db: Reader, table: string, customers: readonly string[]): Promise<Map<string, Row[]>> {
+  const text = `select * from scrip_read.${table} where customer_id = any($1)`;
+  const rows = await db.query<Row>({ text, values: [customers] });
+  return Map.groupBy(rows, (row) => String(row['customer_id']));
+}
+
+/** Reads what Scrip says about each of the customers, in their order. */
+export async function ledgerViews(
+  db: Reader,
+  store: EventStore,
+  customers: readonly string[],
+): Promise<readonly LedgerView[]> {
+  const [grants, payments, invoices, subscriptions, accounts] = await Promise.all(
+    ['grants', 'payments', 'invoices', 'subscriptions', 'account_balances'].map((table) =>
+      byCustomer(db, table, customers),
+    ),
+  );
+  const views: LedgerView[] = [];
+  for (const customer of customers) {
+    const events = await store.readStream(`account-${customer}`, 0, PAGE);
+    views.push({
+      grants: (grants?.get(customer) ?? []).map(grantSeen),
+      payments: payments?.get(customer) ?? [],
+      invoices: invoices?.get(customer) ?? [],
+      subscriptions: subscriptions?.get(customer) ?? [],
+      account: accounts?.get(customer)?.[0] ?? null,
+      events: events.map(({ type, data }) => ({ ...(JSON.parse(data) as object), type })),
+    });
+  }
+  return views;
+}
+
+function grantSeen(row: Row): GrantSeen {
+  const text = (column: string): string | null => (row[column] === null ? null : String(row[column]));
+  const cost = row['cost_amount'] ?? null;
+  return {
+    id: String(row['grant_id']),
+    source: String(row['source']),
+    reference: text('payment_reference'),
+    description: text('description'),
+    amount: Number(row['amount']),
+    cost: cost === null ? null : Number(cost),
+    currency: text('cost_currency'),
+    free: Number(row['free']),
+    held: Number(row['held']),
+    consumed: Number(row['consumed']),
+    expired: Number(row['expired']),
+    revoked: Number(row['revoked']),
+    repaid: Number(row['repaid']),
+    createdAt: String(row['created_at']),
+    expiresAt: text('expires_at'),
+  };
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { SERVER_URL, temporaryPostgres } from '../support/postgres.js';
+import { play } from './play.js';
+import type { Failure, Played } from './play.js';
+
+const { values } = parseArgs({
+  options: {
+    lives: { type: 'string', default: '1000' },
+    from: { type: 'string', default: '1' },
+    years: { type: 'string', default: '2' },
+    /** So many live side by side. */
+    together: { type: 'string', default: '100' },
+    seed: { type: 'string' },
+  },
+});
+const years = Number(values.years);
+const first = Number(values.seed ?? values.from);
+const count = values.seed === undefined ? Number(values.lives) : 1;
+const together = Number(values.together);
+
+// The server of a test run, or one of its own.
+const server = process.env[SERVER_URL] === undefined ? await temporaryPostgres() : null;
+if (server !== null) process.env[SERVER_URL] = server.server.url;
+try {
+  process.exitCode = (await playAll()) ? 0 : 1;
+} finally {
+  await server?.remove();
+}
+
+async function playAll(): Promise<boolean> {
+  const begin = performance.now();
+  const money = new Map<string, number>();
+  let webhooks = 0;
+  let failed = 0;
+  for (let from = first; from < first + count; from += together) {
+    const seeds = Array.from({ length: Math.min(together, first + count - from) }, (_, index) => from + index);
+    const played = await play(seeds, years);
+    webhooks += played.webhooks;
+    failed += played.failures.length + played.faults.length;
+    for (const { currency, amount, became } of played.money) {
+      const key = `${currency} ${became}`;
+      money.set(key, (money.get(key) ?? 0) + amount);
+    }
+    for (const line of played.faults) console.log(line);
+    for (const failure of played.failures) console.log(told(failure));
+    const [shortest] = played.failures.toSorted((a, b) => a.story.length - b.story.length);
+    if (shortest !== undefined) console.log(await shrunk(shortest, played));
+  }
+  for (const [key, amount] of [...money].sort()) console.log(`${String(amount).padStart(14)} ${key}`);
+  const seconds = (performance.now() - begin) / 1000;
+  const sum = `${String(count)} lives from ${String(first)} of ${String(years)} years, ${String(webhooks)} webhooks, ${seconds.toFixed(1)} s`;
+  console.log(failed === 0 ? `every cent has its credits or its reason: ${sum}` : `${String(failed)} fail: ${sum}`);
+  return failed === 0;
+}
+
+function told({ seed, faults }: Failure): string {
+  return `seed ${String(seed)} fails:\n  ${faults.join('\n  ')}`;
+}
+
+/** The failing life alone, with every step left out that it fails without. */
+async function shrunk(failure: Failure, { lives }: Played): Promise<string> {
+  const without = new Set<number>();
+  const alone = async (): Promise<Failure | undefined> => (await play([failure.seed], years, without)).failures[0];
+  let smallest = await alone();
+  if (smallest === undefined) return `seed ${String(failure.seed)} fails only among ${String(lives)} lives`;
+  const until = performance.now() + 60_000;
+  const last = Number(/^\S+ (\d+)/.exec(failure.story.at(-1) ?? '')?.[1] ?? 0);
+  for (let step = last; step > 0 && performance.now() < until; step -= 1) {
+    without.add(step);
+    const still = await alone();
+    if (still === undefined) without.delete(step);
+    else smallest = still;
+  }
+  return `shrunk: ${told(smallest)}\n  ${smallest.story.join('\n  ')}`;
+}

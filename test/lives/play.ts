@@ -1,0 +1,99 @@
+import { translatedTypes } from '#stripe/translate.js';
+import { audit } from './audit.js';
+import { booksOf } from './books.js';
+import type { Money } from './books.js';
+import { DAY } from './calendar.js';
+import { ledgerViews } from './ledger-view.js';
+import { live } from './life.js';
+import type { Life } from './life.js';
+import { openMarket } from './market.js';
+import { ScripInMemory } from './scrip-in-memory.js';
+
+const START = Date.UTC(2026, 0, 1) / 1000;
+const TICK = DAY / 4;
+const WEEK = 7 * DAY;
+/** How often a reconciliation finds what was lost. */
+const RECONCILED = 20 * DAY;
+
+export type Failure = { readonly seed: number; readonly faults: readonly string[]; readonly story: readonly string[] };
+export type Played = {
+  readonly lives: number;
+  readonly webhooks: number;
+  readonly failures: readonly Failure[];
+  readonly money: readonly Money[];
+  /** What is wrong beyond a single life: events left parked, read models that differ from the log. */
+  readonly faults: readonly string[];
+};
+
+/** Lives these lives side by side for `years`, through webhooks, ledger and read models, and audits each against its books. */
+export async function play(
+  seeds: readonly number[],
+  years: number,
+  without: ReadonlySet<number> = new Set(),
+): Promise<Played> {
+  const market = openMarket(START - DAY);
+  const end = START + years * 365 * DAY;
+  const lives = seeds.map((seed) => live(seed, market, { start: START, end, types: translatedTypes, without }));
+  const scrip = await ScripInMemory.open(market);
+  try {
+    const consumed = await through(scrip, lives, end);
+    const { db, store } = scrip.world;
+    const views = await ledgerViews(
+      db,
+      store,
+      lives.map(({ customerId }) => customerId),
+    );
+    const all = lives.map((life) => ({ life, books: booksOf(life, market) }));
+    const failures = all.flatMap(({ life, books }, index): readonly Failure[] => {
+      const faults = audit(life, market, books, views[index]!, consumed.get(life.customerId) ?? 0);
+      return faults.length === 0 ? [] : [{ seed: life.seed, faults, story: life.story }];
+    });
+    const differences = await scrip.world.differences();
+    return {
+      lives: lives.length,
+      webhooks: lives.reduce((sum, { arrivals, lost }) => sum + arrivals.length + lost.length, 0),
+      failures,
+      money: all.flatMap(({ books }) => books.money),
+      faults: [...scrip.parked, ...differences.map((difference) => JSON.stringify(difference))],
+    };
+  } finally {
+    await scrip.close();
+  }
+}
+
+type Happening = { readonly at: number } & (
+  { readonly body: string } | { readonly customerId: string; readonly amount: number }
+);
+
+function happeningsOf({ arrivals, lost, consumptions, customerId }: Life, end: number): readonly Happening[] {
+  const found = lost.map((one) => ({ ...one, at: Math.min(end, Math.ceil(one.created / RECONCILED) * RECONCILED) }));
+  return [...arrivals, ...found, ...consumptions.map((one) => ({ ...one, customerId }))];
+}
+
+/** Lets everything happen in order of time; answers what each customer could use. */
+async function through(scrip: ScripInMemory, lives: readonly Life[], end: number): Promise<Map<string, number>> {
+  const happenings = lives.flatMap((life) => happeningsOf(life, end)).sort((a, b) => a.at - b.at);
+  const consumed = new Map<string, number>();
+  let place = 0;
+  let week = START;
+  const last = happenings.at(-1)?.at ?? end;
+  for (let now = START; now < Math.max(last, end) + TICK; now += TICK) {
+    scrip.setTime(now);
+    const bodies: string[] = [];
+    for (let next = happenings[place]; next !== undefined && next.at <= now; next = happenings[++place]) {
+      if ('body' in next) bodies.push(next.body);
+      else {
+        const used = await scrip.consume(next.customerId, next.amount);
+        consumed.set(next.customerId, (consumed.get(next.customerId) ?? 0) + used);
+      }
+    }
+    await scrip.take(bodies);
+    if (bodies.length > 0) await scrip.workOff();
+    if (now < week + WEEK && now < end) continue;
+    week = now;
+    await scrip.letTimePass();
+  }
+  await scrip.letTimePass();
+  await scrip.project();
+  return consumed;
+}

@@ -1,0 +1,122 @@
+import { instantOf } from '#kernel/instant.js';
+import { accountStream, DEFAULT_UNIT, stripeEventStream } from '#kernel/stream-name.js';
+import { readWebhook } from '#stripe/verify.js';
+import { signature } from '../../apps/stripe-sandbox/http/webhook-sender.js';
+import { ProjectedAgenda } from '../../apps/worker/agenda.js';
+import { Inbox } from '../../apps/worker/inbox.js';
+import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
+import { Scheduler } from '../../apps/worker/scheduler.js';
+import { byTest } from '../support/inbox-world.js';
+import { InMemoryInboxState } from '../support/in-memory-inbox-state.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { ProjectionWorld } from '../support/projection-world.js';
+import { allowancesProjection } from '../../projections/allowances.js';
+import { balances } from '../../projections/balances.js';
+import { projections } from '../../projections/registry.js';
+import type { Market } from './market.js';
+
+/** What tells the scheduler what to do. */
+const agenda = [allowancesProjection, balances];
+const SECRET = 'whsec_lives_0123456789';
+
+/** Scrip in this process: the log in memory, read models in a database, and a clock that is moved. */
+export class ScripInMemory {
+  readonly #clock = new ManualClock();
+  readonly #inboxState = new InMemoryInboxState();
+  readonly #handlers;
+  readonly #inbox;
+  readonly #scheduler;
+
+  private constructor(readonly world: ProjectionWorld) {
+    const { store, db } = world;
+    const clock = this.#clock;
+    this.#handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock });
+    this.#inbox = new Inbox({ handlers: this.#handlers, state: this.#inboxState, clock, livemode: false });
+    const report = ({ problem }: { problem: string }): never => {
+      throw new Error(problem);
+    };
+    this.#scheduler = new Scheduler({ handlers: this.#handlers, agenda: new ProjectedAgenda(db), clock, report });
+  }
+
+  static async open(market: Market): Promise<ScripInMemory> {
+    const scrip = new ScripInMemory(await ProjectionWorld.open());
+    const command = { type: 'ApplyCatalog', catalog: market.catalog } as const;
+    await scrip.#handlers.catalog.execute({ ...byTest, stream: 'catalog', command });
+    scrip.world.work(agenda);
+    return scrip;
+  }
+
+  setTime(seconds: number): void {
+    this.#clock.set(instantOf(seconds * 1000));
+  }
+
+  /** Takes webhooks as the route does: their signatures are checked, then they are kept. */
+  async take(bodies: readonly string[]): Promise<void> {
+    const now = this.#clock.now();
+    await Promise.all(
+      bodies.map(async (body) => {
+        const signed = signature(body, [SECRET], Math.floor(now / 1000));
+        const reading = readWebhook({ rawBody: Buffer.from(body), signature: signed, secrets: [SECRET], now });
+        if (reading.kind !== 'event') throw new Error(`a webhook was ${reading.kind}`);
+        const { event } = reading;
+        const command = { type: 'ReceiveStripeEvent', ...event } as const;
+        const request = { ...byTest, key: event.stripeEventId, origin: 'stripe' } as const;
+        await this.#handlers.stripeEvent.execute({
+          ...request,
+          stream: stripeEventStream(event.stripeEventId),
+          command,
+        });
+      }),
+    );
+  }
+
+  /** Uses credits; answers how many, none when there are too few. */
+  async consume(customerId: string, amount: number): Promise<number> {
+    const told = { description: null, metadata: {} };
+    const command = { type: 'ConsumeCredits', amount, usage: null, resource: null, ...told } as const;
+    const stream = accountStream(customerId, DEFAULT_UNIT);
+    const outcome = await this.#handlers.account.execute({ ...byTest, stream, command });
+    return outcome.kind === 'recorded' ? amount : 0;
+  }
+
+  /** Lets the inbox work until it has read the whole log. */
+  async workOff(): Promise<void> {
+    for (let after = this.#inboxState.position; ;) {
+      const batch = await this.world.store.readAll(after, 1000);
+      const last = batch.at(-1);
+      if (last === undefined) return;
+      await this.#inbox.process(this.#inboxState.position, batch);
+      after = last.position;
+    }
+  }
+
+  /** Does what time asks for until there is nothing left to do, as the scheduler does by coming back again and again. */
+  async letTimePass(): Promise<void> {
+    const { store } = this.world;
+    for (let before = ''; before !== (await store.head());) {
+      before = await store.head();
+      await this.world.reached(
+        before,
+        agenda.map(({ name }) => name),
+      );
+      await this.#scheduler.runOnce(new AbortController().signal);
+    }
+  }
+
+  /** Lets the other read models have everything, too. */
+  async project(): Promise<void> {
+    this.world.work(projections.filter((projection) => !agenda.includes(projection)));
+    await this.world.reached(await this.world.store.head());
+  }
+
+  /** The Stripe events that wait for a person, with the reason. */
+  get parked(): readonly string[] {
+    return [...this.#inboxState.parked].map(
+      ([id, { code, subject, detail }]) => `${id} ${code} ${String(subject)} ${detail}`,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.world.close();
+  }
+}
