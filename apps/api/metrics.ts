@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WriteStatistics } from '#event-store/command-handler.js';
+import type { WriteStatistics } from '#event-store/write-limits.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 
 type HttpLabel = 'method' | 'route' | 'status';

@@ -7,7 +7,8 @@ import { accountDecider, conservationOf } from '#ledger/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from './adapters/in-memory.js';
 import type { Codec, CommandOutcome, CommandRequest } from './command.js';
-import { CommandHandler, type WriteLimits } from './command-handler.js';
+import { CommandHandler } from './command-handler.js';
+import type { WriteLimits } from './write-limits.js';
 import { chainHash, ZERO_HASH } from './encode-event.js';
 import {
   OutcomeUnknown,

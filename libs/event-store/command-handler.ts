@@ -1,9 +1,9 @@
 import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
 import type { Clock } from '#kernel/clock.js';
-import { instantOf } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
-import { idsOf, planBatch, type Decided, type Known, type Plan } from './batch-plan.js';
+import { planBatch, type Decided, type Known, type Plan } from './batch-plan.js';
 import { KeyLookup } from './key-lookup.js';
 import type { KeyIndex } from './key-index.js';
 import { LruCache } from './lru-cache.js';
@@ -13,58 +13,16 @@ import {
   StoreOverloaded,
   StoreUnavailable,
   type AppendResult,
-  type EncodedEvent,
   type EventStore,
   type Position,
 } from './event-store.js';
+import { replay } from './replay.js';
 import type { SnapshotStore } from './snapshots.js';
 import { StreamLoader, type LoadedStream } from './stream-loader.js';
-
-/** Every bound of the write path. */
-export type WriteLimits = {
-  /** Commands that may wait in one lane, and in all lanes of the process. */
-  readonly laneLength: number;
-  readonly waiting: number;
-  /** Commands decided together, and bytes of events written together. */
-  readonly batchCommands: number;
-  readonly batchBytes: number;
-  /** Streams kept folded in memory. */
-  readonly cachedStreams: number;
-  /** Tries against other processes that write the same stream. */
-  readonly conflictRetries: number;
-  /** How long an unknown outcome is tried to be settled before the caller is told. */
-  readonly settleMs: number;
-  /** Newest commands of a stream whose keys are known without asking the store. */
-  readonly rememberedKeys: number;
-  /** Events after which a stream's state is kept in a snapshot. */
-  readonly snapshotEvery: number;
-};
-
-export const defaultLimits: WriteLimits = {
-  laneLength: 5_000,
-  waiting: 20_000,
-  batchCommands: 500,
-  batchBytes: 512 * 1024,
-  cachedStreams: 20_000,
-  conflictRetries: 12,
-  settleMs: 8_000,
-  rememberedKeys: 3_000,
-  snapshotEvery: 1_000,
-};
+import { defaultLimits, type WriteLimits, type WriteStatistics } from './write-limits.js';
 
 /** A store that knows every event id answers for old keys itself; the few kept beside it only save it the work. */
-const KEYS_BESIDE_ALL_KNOWING_STORE = 8;
-
-/** Figures for operators: what the write path has done since it started. */
-export type WriteStatistics = {
-  batches: number;
-  commands: number;
-  events: number;
-  conflicts: number;
-  duplicates: number;
-  unknownOutcomes: number;
-  waiting: number;
-};
+const KEYS_BESIDE_ALL_KNOWING_STORE = 16;
 
 type Item<Command, Event, State, Refusal extends Refused> = {
   readonly request: CommandRequest<Command>;
@@ -73,7 +31,16 @@ type Item<Command, Event, State, Refusal extends Refused> = {
   ) => void;
   readonly reject: (reason: unknown) => void;
 };
-type Lane<Command, Event, State, Refusal extends Refused> = { readonly queue: Item<Command, Event, State, Refusal>[] };
+type Lane<Command, Event, State, Refusal extends Refused> = {
+  readonly stream: StreamName;
+  readonly queue: Item<Command, Event, State, Refusal>[];
+};
+/** A batch that was decided on the state in memory, and its append under way. */
+type Begun<Event, State, Refusal extends Refused> = {
+  readonly loaded: LoadedStream<State>;
+  readonly plan: Plan<Event, State, Refusal>;
+  readonly append: Promise<AppendResult>;
+};
 
 /**
  * The one write path of a stream category. Commands of one stream queue in a lane; while one append is under way the next
@@ -100,7 +67,10 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
   readonly #lookup: KeyLookup;
   readonly #lanes = new Map<StreamName, Lane<Command, Event, State, Refusal>>();
   readonly #cache: LruCache<StreamName, LoadedStream<State>>;
+  /** Lanes whose first batch is still being gathered. */
+  #ready: Lane<Command, Event, State, Refusal>[] = [];
   #idle: (() => void)[] = [];
+  #lastNow = { ms: Number.NaN, instant: '' };
 
   constructor(
     decider: Decider<Command, Event, State, Refusal>,
@@ -148,9 +118,10 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
         lane.queue.push(item);
         return;
       }
-      lane = { queue: [item] };
+      lane = { stream: request.stream, queue: [item] };
       this.#lanes.set(request.stream, lane);
-      void this.#run(request.stream, lane);
+      // What is called in the same turn belongs to the same batch.
+      if (this.#ready.push(lane) === 1) void this.#startReady();
     });
   }
 
@@ -166,37 +137,117 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  async #run(stream: StreamName, lane: Lane<Command, Event, State, Refusal>): Promise<void> {
-    await Promise.resolve(); // what is called in the same turn belongs to the same batch
-    while (lane.queue.length > 0) {
-      const batch = lane.queue.splice(0, this.#limits.batchCommands);
-      let taken = batch.length;
-      try {
-        taken = await this.#runBatch(stream, batch);
-      } catch (error) {
-        this.#cache.delete(stream);
-        for (const item of batch) item.reject(error);
-      }
-      this.statistics.waiting -= taken;
-      if (taken < batch.length) lane.queue.unshift(...batch.slice(taken));
+  async #startReady(): Promise<void> {
+    await Promise.resolve();
+    for (const lane of this.#ready.splice(0)) this.#next(lane);
+  }
+
+  /**
+   * Takes a lane's next batch. The common case costs one promise: the state is in memory and every command records something,
+   * so the batch is decided at once, and its append proves that the state was the newest.
+   */
+  #next(lane: Lane<Command, Event, State, Refusal>): void {
+    if (lane.queue.length === 0) {
+      this.#lanes.delete(lane.stream);
+      if (this.#lanes.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+      return;
     }
-    this.#lanes.delete(stream);
-    if (this.#lanes.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    const batch = lane.queue.splice(0, this.#limits.batchCommands);
+    const begun = this.#begin(lane.stream, batch);
+    if (begun === null) {
+      void this.#work(lane, batch, null);
+      return;
+    }
+    begun.append.then(
+      (result) => {
+        if (result.kind === 'appended') this.#appended(lane, batch, begun, result.positions);
+        else void this.#work(lane, batch, begun);
+      },
+      () => this.#work(lane, batch, begun),
+    );
+  }
+
+  /** Decides a batch on the state in memory and sends its append; null when more has to be known first. */
+  #begin(
+    stream: StreamName,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+  ): Begun<Event, State, Refusal> | null {
+    const loaded = this.#cache.get(stream);
+    if (loaded === undefined || (!this.#store.knowsEveryId && loaded.keysFrom.revision > 0)) return null;
+    const known = { found: new Map<string, number>(), failed: new Map(), past: new Map(), missing: new Set<number>() };
+    const plan = this.#plan(stream, loaded, batch, known);
+    if (plan === null || !plan.verdicts.every(({ kind }) => kind === 'events' || kind === 'follows')) return null;
+    const append = this.#store.append({ stream, expectedRevision: loaded.revision, events: plan.encoded });
+    return { loaded, plan, append };
+  }
+
+  #appended(
+    lane: Lane<Command, Event, State, Refusal>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    { loaded, plan }: Begun<Event, State, Refusal>,
+    positions: readonly Position[],
+  ): void {
+    this.statistics.batches += 1;
+    let taken = batch.length;
+    try {
+      taken = this.#settle(lane.stream, loaded, batch, plan, positions);
+    } catch (error) {
+      this.#fail(lane.stream, batch, error);
+    }
+    this.#done(lane, batch, taken);
+  }
+
+  /** A bug, or a log that contradicts itself. */
+  #fail(stream: StreamName, batch: readonly Item<Command, Event, State, Refusal>[], error: unknown): void {
+    this.#cache.delete(stream);
+    for (const item of batch) item.reject(error);
+  }
+
+  /** Carries a batch out, whatever it takes. */
+  async #work(
+    lane: Lane<Command, Event, State, Refusal>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    begun: Begun<Event, State, Refusal> | null,
+  ): Promise<void> {
+    let taken = batch.length;
+    try {
+      taken = await this.#runBatch(lane.stream, batch, begun);
+    } catch (error) {
+      this.#fail(lane.stream, batch, error);
+    }
+    this.#done(lane, batch, taken);
+  }
+
+  #done(
+    lane: Lane<Command, Event, State, Refusal>,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    taken: number,
+  ): void {
+    this.statistics.waiting -= taken;
+    if (taken < batch.length) lane.queue.unshift(...batch.slice(taken));
+    this.#next(lane);
   }
 
   /** Decides and appends as many commands of the batch as fit, answers them, and says how many that were. */
-  async #runBatch(stream: StreamName, batch: readonly Item<Command, Event, State, Refusal>[]): Promise<number> {
+  async #runBatch(
+    stream: StreamName,
+    batch: readonly Item<Command, Event, State, Refusal>[],
+    begun: Begun<Event, State, Refusal> | null,
+  ): Promise<number> {
     this.statistics.batches += 1;
+    let started = begun;
     const found = new Map<string, number>();
     const failed = new Map<number, unknown>();
     const missing = new Set<number>();
     // True once the store has been asked during this batch: only then may a refusal be given.
     let fresh = false;
     for (let conflicts = 0; conflicts <= this.#limits.conflictRetries;) {
-      const loaded = this.#cache.get(stream) ?? (await this.#load(stream, batch));
+      const first = started;
+      started = null;
+      const loaded = first?.loaded ?? this.#cache.get(stream) ?? (await this.#load(stream, batch));
       const past = loaded === null ? null : await this.#prepare(stream, loaded, batch, { found, missing });
       if (loaded === null || past === null) return answerAll(batch, { kind: 'unavailable' });
-      const plan = this.#plan(stream, loaded, batch, { found, failed, past, missing });
+      const plan = first?.plan ?? this.#plan(stream, loaded, batch, { found, failed, past, missing });
       if (plan === null) continue; // without a command that met a bug, or with more of the past
       if (plan.encoded.length === 0) {
         const staleness = await this.#staleness(stream, loaded, batch, { fresh, found });
@@ -208,7 +259,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
       const doubts = await this.#doubts(stream, loaded, batch, plan, found);
       if (doubts === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
       if (doubts === 'known') continue;
-      const result = await this.#append(stream, loaded, plan);
+      const result = await this.#append(stream, loaded, plan, first?.append ?? null);
       if (result.kind === 'appended') return this.#settle(stream, loaded, batch, plan, result.positions);
       if (result.kind === 'conflict') {
         conflicts += 1;
@@ -297,10 +348,17 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
       stream,
       loaded,
       requests: batch.map(({ request }) => request),
-      now: instantOf(this.#clock.now()),
+      now: this.#now(),
       maxBytes: this.#limits.batchBytes,
       known,
     });
+  }
+
+  /** Many batches are decided within one millisecond. */
+  #now(): Instant {
+    const ms = this.#clock.now();
+    if (ms !== this.#lastNow.ms) this.#lastNow = { ms, instant: instantOf(ms) };
+    return this.#lastNow.instant;
   }
 
   /**
@@ -350,13 +408,17 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     stream: StreamName,
     loaded: LoadedStream<State>,
     plan: Plan<Event, State, Refusal>,
+    first: Promise<AppendResult> | null,
   ): Promise<AppendResult | { kind: 'unavailable' } | { kind: 'overloaded' } | { kind: 'outcome_unknown' }> {
     const request = { stream, expectedRevision: loaded.revision, events: plan.encoded };
     const deadline = this.#clock.now() + this.#limits.settleMs;
     let unknown = false;
+    let started = first;
     for (let delay = 20; ; delay = Math.min(delay * 2, 1_000)) {
       try {
-        return await this.#store.append(request);
+        const append = started ?? this.#store.append(request);
+        started = null;
+        return await append;
       } catch (error) {
         if (error instanceof OutcomeUnknown) {
           unknown = true;
@@ -414,46 +476,16 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
       const item = batch[index];
       if (item === undefined) break;
       if (verdict.kind === 'failed') item.reject(verdict.error);
-      else if (verdict.kind === 'known') item.resolve(this.#replay(stream, item.request, verdict.revision));
+      else if (verdict.kind === 'known')
+        item.resolve(
+          replay(this.#store, (event) => this.#loader.decode(event), stream, item.request, verdict.revision),
+        );
       else item.resolve((outcomes[index] = outcomeOf(item, verdict)));
     }
     if (newest !== undefined) void this.#loader.saveSnapshot(stream, loaded);
     return plan.taken;
   }
-
-  /** The first answer again, from the events as they were stored. */
-  async #replay(
-    stream: StreamName,
-    request: CommandRequest<Command>,
-    revision: number,
-  ): Promise<CommandOutcome<Event, State, Refusal>> {
-    const ids = idsOf(request, '', revision);
-    const events: Recorded<Event>[] = [];
-    try {
-      for (let whole = true; whole;) {
-        const page = await this.#store.readStream(stream, revision + events.length, REPLAY_PAGE);
-        const own = page.filter((event, i) => event.id === ids(events.length + i));
-        if (request.fingerprint !== null && own.some((event) => commandHashOf(event) !== request.fingerprint))
-          return { kind: 'key_reused' };
-        for (const stored of own)
-          events.push({
-            event: this.#loader.decode(stored),
-            id: stored.id,
-            revision: stored.revision,
-            position: stored.position,
-          });
-        whole = own.length === REPLAY_PAGE;
-      }
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return { kind: 'unavailable' };
-      throw error;
-    }
-    return { kind: 'recorded', replayed: true, events };
-  }
 }
-
-/** Most commands record one or two events. */
-const REPLAY_PAGE = 8;
 
 /** What becomes of a command whose key stands earlier in the same batch. */
 function followed<Command, Event, State, Refusal extends Refused>(
@@ -465,9 +497,6 @@ function followed<Command, Event, State, Refusal extends Refused>(
   if (request.fingerprint !== null && leader.fingerprint !== request.fingerprint) return { kind: 'key_reused' };
   return { ...outcome, replayed: true };
 }
-
-const commandHashOf = (event: EncodedEvent): string | null =>
-  (JSON.parse(event.metadata) as { commandHash: string | null }).commandHash;
 
 function unknownIds<Command, Event, State, Refusal extends Refused>(
   stream: StreamName,

@@ -4,10 +4,9 @@ import type { StreamName } from '#kernel/stream-name.js';
 
 export const ZERO_HASH = '0'.repeat(64);
 
-const domain = 'scrip-event-v1';
-
 /** Text with its length in bytes before it, so that no two different lists of fields have the same bytes. */
 const field = (text: string): string => `${Buffer.byteLength(text)}:${text}`;
+const domainField = field('scrip-event-v1');
 
 /**
  * The SHA-256 that chains an event to the one before it in its stream. Over: domain, previous hash, stream, revision, id,
@@ -15,7 +14,7 @@ const field = (text: string): string => `${Buffer.byteLength(text)}:${text}`;
  */
 export function chainHash(stream: StreamName, revision: number, event: Omit<EncodedEvent, 'hash'>): string {
   const preimage =
-    field(domain) +
+    domainField +
     field(event.prevHash) +
     field(stream) +
     field(String(revision)) +

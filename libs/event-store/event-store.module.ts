@@ -1,5 +1,4 @@
 import type { Clock } from '#kernel/clock.js';
-import { EventStoreDbEventStore } from './adapters/eventstoredb.js';
 import { InMemoryEventStore, InMemorySnapshotStore } from './adapters/in-memory.js';
 import { PostgresSnapshotStore } from './adapters/postgres-snapshots.js';
 import { PostgresEventStore } from './adapters/postgres.js';
@@ -24,8 +23,11 @@ export async function openEventStore(options: EventStoreOptions, clock: Clock): 
       await store.migrate();
       return store;
     }
-    case 'eventstoredb':
+    case 'eventstoredb': {
+      // Its client and gRPC take 30 MB and half a second: loaded only by who uses them.
+      const { EventStoreDbEventStore } = await import('./adapters/eventstoredb.js');
       return new EventStoreDbEventStore(options.url, clock);
+    }
     case 'in-memory':
       return new InMemoryEventStore();
   }

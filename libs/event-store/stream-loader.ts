@@ -117,14 +117,19 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     return decoded;
   }
 
-  /** Remembers the first event of a command, and forgets the oldest beyond the bound. */
-  remember(loaded: LoadedStream<State>, firstEventId: string, place: KnownKey): void {
-    loaded.keys.set(firstEventId, { revision: place.revision, position: place.position });
+  /** Remembers the first event of a command; beyond the bound the older half is forgotten. */
+  remember(loaded: LoadedStream<State>, firstEventId: string, { revision, position }: KnownKey): void {
+    loaded.keys.set(firstEventId, { revision, position });
     if (loaded.keys.size <= this.#maxKeys) return;
-    const entries = loaded.keys.entries();
-    const [oldest, next] = [entries.next().value, entries.next().value];
-    if (oldest !== undefined) loaded.keys.delete(oldest[0]);
-    loaded.keysFrom = next?.[1] ?? place;
+    let surplus = Math.ceil(this.#maxKeys / 2);
+    for (const [id, place] of loaded.keys) {
+      if (surplus === 0) {
+        loaded.keysFrom = place;
+        return;
+      }
+      loaded.keys.delete(id);
+      surplus -= 1;
+    }
   }
 
   /** Keeps a snapshot when enough has happened since the last. Never fails: a snapshot lost costs only time. */

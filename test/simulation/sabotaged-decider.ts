@@ -1,5 +1,6 @@
 import type { Codec, CommandRequest } from '#event-store/command.js';
-import { CommandHandler, type WriteLimits } from '#event-store/command-handler.js';
+import { CommandHandler } from '#event-store/command-handler.js';
+import type { WriteLimits } from '#event-store/write-limits.js';
 import type { EventStore } from '#event-store/event-store.js';
 import type { KeyIndex } from '#event-store/key-index.js';
 import type { SnapshotStore } from '#event-store/snapshots.js';

@@ -31,7 +31,8 @@ type Waiting = {
   alone: boolean;
 };
 
-type Connection = { readonly client: pg.Client; readonly newEventOid: number };
+/** A connection with the buffers that its flushes are encoded into. */
+type Connection = { readonly client: pg.Client; readonly newEventOid: number; readonly encoder: FlushEncoder };
 
 const firstBackOffMs = 25;
 const maxBackOffMs = 1_000;
@@ -48,17 +49,26 @@ const isCertainlyUndone = (code: string | undefined): boolean => code !== undefi
 const appendText = 'select head, rejected from scrip_log.append($1, $2, $3, $4)';
 
 /**
- * Group commit: one connection, one flush at a time. What arrives while a flush is under way waits and is written together
- * by the next one, in one round trip and one transaction.
+ * While one flush is being written, the next waits for the log's lock inside the database and follows at once, instead of
+ * after an answer and a turn of our event loop. More of them would only wait there longer, and be smaller.
+ */
+const flushesAtOnce = 2;
+
+/**
+ * Group commit. What arrives while flushes are under way waits and is written together by the next one, in one round trip and
+ * one transaction. A second flush goes out when it is as large as the first: sooner it would cost more than it brings.
  */
 export class PostgresWriter {
-  readonly #encoder = new FlushEncoder();
   #queue: Waiting[] = [];
   #queuedEvents = 0;
   #queuedBytes = 0;
-  #connection: Connection | null = null;
+  #eventsUnderWay = 0;
+  readonly #streamsUnderWay = new Set<string>();
+  #running = 0;
+  readonly #runs = new Set<Promise<void>>();
+  readonly #open = new Set<Connection>();
+  readonly #idle: Connection[] = [];
   #failures = 0;
-  #running: Promise<void> | null = null;
   #closed = false;
 
   constructor(
@@ -80,38 +90,59 @@ export class PostgresWriter {
       this.#queue.push({ request, bytes, resolve, reject, checkIds: false, alone: false });
       this.#queuedEvents += request.events.length;
       this.#queuedBytes += bytes;
-      this.#running ??= this.#run();
+      this.#start();
     });
   }
 
-  /** Settles what waits and ends the connection. */
+  /** Settles what waits and ends the connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#running;
-    await this.#connection?.client.end();
+    while (this.#runs.size > 0) await Promise.all(this.#runs);
+    await Promise.all([...this.#open].map(({ client }) => client.end()));
   }
 
+  #start(): void {
+    if (this.#running >= flushesAtOnce || !this.#isWorthAFlush()) return;
+    this.#running += 1;
+    const run = this.#run().finally(() => {
+      this.#runs.delete(run);
+    });
+    this.#runs.add(run);
+  }
+
+  #isWorthAFlush(): boolean {
+    return this.#queue.length > 0 && this.#queuedEvents >= this.#eventsUnderWay;
+  }
+
+  /** Flush after flush, until nothing waits or what waits is left to the other run. */
   async #run(): Promise<void> {
     await Promise.resolve(); // appends of the same moment go together
-    while (this.#queue.length > 0) {
+    let written = 1;
+    while (written > 0 && this.#isWorthAFlush()) {
       try {
-        const connection = await this.#connect();
-        await this.#flush(connection, this.#take());
+        const connection = this.#idle.pop() ?? (await this.#connect());
+        const batch = this.#take();
+        await this.#flush(connection, batch);
+        written = batch.length;
       } catch (error) {
+        if (this.#running > 1) break;
         this.#refuse(this.#queue, error);
         this.#queue = [];
         this.#queuedEvents = 0;
         this.#queuedBytes = 0;
       }
     }
-    this.#running = null;
+    this.#running -= 1;
   }
 
-  /** The next flush: in order, within the limits, each stream once (its second append expects what the first one leaves). */
+  /**
+   * The next flush: in order, within the limits, each stream once and none that is under way (its next append expects what
+   * that one leaves).
+   */
   #take(): Waiting[] {
     const batch: Waiting[] = [];
     const later: Waiting[] = [];
-    const streams = new Set<string>();
+    const streams = new Set(this.#streamsUnderWay);
     let events = 0;
     let bytes = 0;
     let full = false;
@@ -146,14 +177,36 @@ export class PostgresWriter {
     }
   }
 
+  /** Writes one flush over a connection, which is idle again afterwards unless it was lost. */
+  async #flush(connection: Connection, batch: readonly Waiting[]): Promise<void> {
+    try {
+      if (batch.length === 0) return;
+      this.#underWay(batch, true);
+      await this.#send(connection, batch);
+    } finally {
+      if (this.#open.has(connection)) this.#idle.push(connection);
+    }
+  }
+
+  /** Notes that appends begin or have ended to be written. */
+  #underWay(batch: readonly Waiting[], begins: boolean): void {
+    for (const { request } of batch) {
+      this.#eventsUnderWay += begins ? request.events.length : -request.events.length;
+      if (begins) this.#streamsUnderWay.add(request.stream);
+      else this.#streamsUnderWay.delete(request.stream);
+    }
+  }
+
   /** Sends one flush and settles its appends, or puts them back. Throws when the queue should not wait any longer. */
-  async #flush({ client, newEventOid }: Connection, batch: readonly Waiting[]): Promise<void> {
+  async #send({ client, newEventOid, encoder }: Connection, batch: readonly Waiting[]): Promise<void> {
     const requests = batch.map(({ request }) => request);
     const checkIds = batch.some((waiting) => waiting.checkIds);
-    const values = [...this.#encoder.encode(requests, newEventOid), checkIds];
+    const values = [...encoder.encode(requests, newEventOid), checkIds];
     try {
       const query = client.query<[string, number[]]>({ name: 'append', text: appendText, values, rowMode: 'array' });
-      const { rows } = await within(this.clock, this.limits.deadlineMs, query);
+      const { rows } = await within(this.clock, this.limits.deadlineMs, query).finally(() => {
+        this.#underWay(batch, false);
+      });
       const [head, rejected] = rows[0] ?? ['0', []];
       this.#settle(batch, Number(head), new Set(rejected));
     } catch (error) {
@@ -201,7 +254,6 @@ export class PostgresWriter {
   }
 
   async #connect(): Promise<Connection> {
-    if (this.#connection !== null) return this.#connection;
     if (this.#failures > 0) {
       const longest = Math.min(firstBackOffMs * 2 ** this.#failures, maxBackOffMs);
       await this.clock.sleep(longest * (0.5 + this.clock.random() / 2));
@@ -224,8 +276,9 @@ export class PostgresWriter {
       const type = client.query<{ oid: number }>("select 'scrip_log.new_event'::regtype::oid as oid");
       const newEventOid = (await within(this.clock, this.limits.connectMs, type)).rows[0]?.oid ?? 0;
       this.#failures = 0;
-      this.#connection = { client, newEventOid };
-      return this.#connection;
+      const connection = { client, newEventOid, encoder: new FlushEncoder() };
+      this.#open.add(connection);
+      return connection;
     } catch (error) {
       this.#failures += 1;
       client.end().catch(() => undefined);
@@ -234,8 +287,11 @@ export class PostgresWriter {
   }
 
   #drop(client: pg.Client): void {
-    if (this.#connection?.client !== client) return;
-    this.#connection = null;
+    const connection = [...this.#open].find((open) => open.client === client);
+    if (connection === undefined) return;
+    this.#open.delete(connection);
+    const place = this.#idle.indexOf(connection);
+    if (place >= 0) this.#idle.splice(place, 1);
     client.end().catch(() => undefined);
   }
 }
