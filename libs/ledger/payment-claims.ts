@@ -23,6 +23,8 @@ export type CreditNoteFact = {
   readonly amount: number;
   readonly status: 'issued' | 'void';
   readonly createdAt: Instant;
+  /** A refund whose amount the note does not tell: what that one gives back is part of `amount` here, and is known with it. */
+  readonly refundId?: string;
 };
 /** The sum of all refunds of a charge, as the charge tells it. */
 export type ChargeRefunds = { readonly chargeId: string; readonly amount: number; readonly createdAt: Instant };
@@ -112,11 +114,21 @@ const bySinceAndId = (a: Claim, b: Claim): number => {
 /** The claims in the one order that all amounts are computed in. */
 export const sortedClaims = (claims: readonly Claim[]): readonly Claim[] => claims.toSorted(bySinceAndId);
 
+/** What a credit note gives back beyond the refund that it names; nothing while that one is not known. */
+function beyondRefund({ amount, refundId }: CreditNoteFact, refunds: readonly Claim[]): number {
+  if (refundId === undefined) return amount;
+  const refund = refunds.find(({ cause }) => cause.id === refundId);
+  return refund === undefined ? 0 : amount - refund.amount;
+}
+
 /**
- * What the facts claim of the payment. A charge's sum of refunds claims only what no refund that is known explains: its
+ * What the facts claim of the payment, beside what is claimed of it by `others`' facts. A charge's sum of refunds claims only what no refund that is known explains: its
  * refunds may be told one by one, or never.
  */
-export function claimsOf({ refunds, disputes, creditNotes, chargeRefunds }: MoneyBack): readonly Claim[] {
+export function claimsOf(
+  { refunds, disputes, creditNotes, chargeRefunds }: MoneyBack,
+  others: readonly Claim[] = [],
+): readonly Claim[] {
   const claims: Claim[] = [];
   const add = (kind: 'refund' | 'dispute', id: string, state: Claim['state'], amount: number, since: Instant): void => {
     if (amount > 0) claims.push({ cause: { kind, id }, state, amount, since });
@@ -129,8 +141,9 @@ export function claimsOf({ refunds, disputes, creditNotes, chargeRefunds }: Mone
     add('refund', chargeId, 'taken', amount - explained, createdAt);
     explained = Math.max(0, explained - amount);
   }
-  for (const { creditNoteId, status, amount, createdAt } of creditNotes) {
-    if (status === 'issued') add('refund', creditNoteId, 'taken', amount, createdAt);
+  for (const note of creditNotes) {
+    const amount = beyondRefund(note, [...claims, ...others]);
+    if (note.status === 'issued') add('refund', note.creditNoteId, 'taken', amount, note.createdAt);
   }
   for (const { disputeId, status, amount, reinstated, createdAt } of disputes) {
     if (status === 'open') add('dispute', disputeId, 'reserved', amount, createdAt);

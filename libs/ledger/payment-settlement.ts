@@ -9,8 +9,10 @@ export type Settlement = { readonly version: number; readonly claims: readonly C
 );
 
 /** Everything that is claimed of the payment, by its own facts and by those of payments that paid its invoice. */
-export const allClaims = (state: PaymentState): readonly Claim[] =>
-  sortedClaims([...claimsOf(state.moneyBack), ...state.linked.flatMap(({ claims }) => claims)]);
+export function allClaims(state: PaymentState): readonly Claim[] {
+  const others = state.linked.flatMap(({ claims }) => claims);
+  return sortedClaims([...claimsOf(state.moneyBack, others), ...others]);
+}
 
 const isClaimed = ({ moneyBack, linked }: PaymentState): boolean =>
   linked.length > 0 || Object.values(moneyBack).some((facts) => facts.length > 0);

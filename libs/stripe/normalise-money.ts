@@ -94,18 +94,16 @@ export function normaliseCreditNote(
   if (total === null) return unreadable('amount');
   if (status !== 'issued' && status !== 'void') return unreadable('status');
   const postPayment = amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
-  const amount = Math.max(0, postPayment - refundedBy(note, postPayment));
-  const createdAt = timeAt(note, 'created') ?? eventCreated;
-  return { ok: { invoiceId, creditNote: { creditNoteId, amount, status, createdAt } } };
-}
-
-function refundedBy(note: Fields | null, postPayment: number): number {
+  const fact = { creditNoteId, status, createdAt: timeAt(note, 'created') ?? eventCreated } as const;
   const refunds = listAt(note, 'refunds');
-  if (refunds !== null) {
-    return refunds.reduce<number>((sum, row) => sum + (amountAt(objectIn(row), 'amount_refunded') ?? 0), 0);
-  }
-  // Before there were several refunds to a note, one gave back all that did not leave Stripe otherwise.
-  return idAt(note, 'refund') === null ? 0 : postPayment - (amountAt(note, 'out_of_band_amount') ?? 0);
+  // Before 2025-03 (basil) a note named one refund without its amount; that one is known with it.
+  const refundId = refunds === null ? idAt(note, 'refund') : null;
+  if (refundId !== null) return { ok: { invoiceId, creditNote: { ...fact, amount: postPayment, refundId } } };
+  const refunded = (refunds ?? []).reduce<number>(
+    (sum, row) => sum + (amountAt(objectIn(row), 'amount_refunded') ?? 0),
+    0,
+  );
+  return { ok: { invoiceId, creditNote: { ...fact, amount: Math.max(0, postPayment - refunded) } } };
 }
 
 /** A charge: what it belongs to, what was paid with, and what of it went back so far. */

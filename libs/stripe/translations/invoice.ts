@@ -217,7 +217,7 @@ function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSna
 function recordPayment(invoice: Invoice, customerId: string): readonly FactCommand[] {
   const ownMoney = invoice.subscriptionId !== null || invoice.metadata['top_up'] === 'true';
   if (!ownMoney || invoice.amountPaid === 0) return [];
-  const { id, amountPaid, currency, paidAt, paymentIntentId } = invoice;
+  const { id, amountPaid, currency, paidAt } = invoice;
   return [
     {
       to: 'payment',
@@ -230,7 +230,8 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
         kind: kindOf(invoice),
         money: { amount: amountPaid, currency },
         paidAt,
-        paymentIntentId,
+        // Told by the link, in whatever shape and order it is heard of.
+        paymentIntentId: null,
         invoiceId: id,
         sessionId: null,
       },

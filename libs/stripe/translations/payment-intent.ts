@@ -18,7 +18,8 @@ const translateAttempt =
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const intent = read.ok;
     const named = namedCustomer(intent.metadata['customer_id']);
-    const links = linkInvoice(intent.id, intent.invoiceId);
+    // Only money that was paid belongs to an invoice: what failed stays a payment of its own, as newer shapes tell it.
+    const links = status === 'succeeded' ? linkInvoice(intent.id, intent.invoiceId) : [];
     // What a session or an invoice paid with is recorded with that; it would be told twice.
     if (status === 'succeeded' && named === null) return commands(...links);
     if (!isSupportedCurrency(intent.attempt.money.currency)) {

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { translatedTypes } from '#stripe/translate.js';
+import { instantOf } from '#kernel/instant.js';
+import type { Catalog } from '#ledger/catalog.js';
+import { renderEvent } from '../../apps/stripe-sandbox/core/render-event.js';
+import type { StoredEvent } from '../../apps/stripe-sandbox/core/world.js';
+import { InboxWorld } from '../support/inbox-world.js';
+import { permutations } from '../support/permutations.js';
+import { readModelRows } from '../support/read-model-rows.js';
+import { SandboxWorld } from '../support/running-sandbox.js';
+import { buyer, Shop } from '../support/shop.js';
+import type { StripeEventBody } from '../support/stripe-events.js';
+import type { Scene } from '../support/stripe-scenes.js';
+import { beginningScenes } from '../support/stripe-scenes.js';
+import { changingScenes } from '../support/stripe-scenes-of-change.js';
+
+jest.setTimeout(120_000);
+
+const versions = [
+  '2026-10-28.endive',
+  '2026-03-25.dahlia',
+  '2025-09-30.clover',
+  '2025-03-31.basil',
+  '2025-02-24.acacia',
+  '2024-06-20',
+  '2022-11-15',
+] as const;
+const newest = versions[0];
+const ORDERS = 14;
+
+let sandbox: SandboxWorld;
+beforeAll(async () => {
+  sandbox = await SandboxWorld.start();
+});
+afterAll(() => sandbox.close());
+
+/** What Stripe told in a scene; `told` before credits were used, and since. */
+type Recorded = {
+  readonly parts: readonly { readonly told: readonly StoredEvent[]; readonly consumed: number }[];
+  readonly catalog: Catalog;
+  readonly from: number;
+  readonly to: number;
+};
+
+async function record({ act }: Scene): Promise<Recorded> {
+  await sandbox.reset();
+  const parts: { told: readonly StoredEvent[]; consumed: number }[] = [];
+  const { world } = sandbox.sandbox.runtime.sandbox;
+  const untold = (): readonly StoredEvent[] => {
+    const known = new Set(parts.flatMap(({ told }) => told));
+    return [...world.events.values()].filter((event) => !known.has(event));
+  };
+  const consume = (consumed: number): Promise<void> => {
+    parts.push({ told: untold(), consumed });
+    return Promise.resolve();
+  };
+  const shop = await Shop.open(sandbox, buyer, { consume, livedTo: () => Promise.resolve() });
+  const from = shop.now;
+  await act(shop);
+  parts.push({ told: untold(), consumed: 0 });
+  return { parts, catalog: shop.catalog, from, to: shop.now };
+}
+
+const bodyOf = (event: StoredEvent, version: string): StripeEventBody =>
+  renderEvent(event, version, 1) as unknown as StripeEventBody;
+
+/** The last part of a scene in some order; what came before it was told in its own, and worked off. */
+type Telling = (last: readonly StoredEvent[]) => readonly StripeEventBody[];
+
+/** All that the ledger and its read models say at `at` once a scene was told. */
+async function booksAfter(recorded: Recorded, at: number, version: string, telling: Telling): Promise<object> {
+  const world = new InboxWorld();
+  world.clock.set(instantOf(at * 1000));
+  await world.applyCatalog(recorded.catalog);
+  const last = recorded.parts.at(-1);
+  for (const part of recorded.parts) {
+    const bodies = part === last ? telling(part.told) : part.told.map((event) => bodyOf(event, version));
+    for (const body of bodies) await world.deliver(body);
+    await world.drain();
+    if (part.consumed > 0) {
+      const told = { usage: null, resource: null, description: null, metadata: {} };
+      await world.run({ type: 'ConsumeCredits', amount: part.consumed, ...told });
+    }
+  }
+  return { ledger: await world.ledger(), rows: readModelRows(await world.store.readAll('', 100_000)) };
+}
+
+/** All orders of the few that say something; a sample of the orders of many, with some told twice, under another id, or thrice. */
+function* tellings(last: readonly StoredEvent[], seed: number): Generator<readonly StripeEventBody[]> {
+  const body = (event: StoredEvent): StripeEventBody => bodyOf(event, newest);
+  const meaning = last.filter(({ type }) => translatedTypes.includes(type));
+  if (meaning.length <= 5) for (const order of permutations(meaning)) yield order.map(body);
+  const twins = last.map((event) => ({ ...body(event), id: `${event.id}_again` }));
+  const all = [...last.map(body), ...twins.filter((_, index) => index % 3 === 0), ...last.slice(0, 2).map(body)];
+  yield all.toReversed();
+  yield* fc.sample(fc.shuffledSubarray(all, { minLength: all.length }), { numRuns: ORDERS, seed });
+}
+
+describe.each([...beginningScenes, ...changingScenes].map((scene, seed) => ({ ...scene, seed })))(
+  '$flow: $name',
+  (scene) => {
+    let recorded: Recorded;
+    beforeAll(async () => {
+      recorded = await record(scene);
+    });
+    const inOrder =
+      (version: string): Telling =>
+      (last) =>
+        last.map((event) => bodyOf(event, version));
+
+    test('nothing of it waits', async () => {
+      expect(await booksAfter(recorded, recorded.to, newest, inOrder(newest))).toMatchObject({
+        ledger: { waiting: [] },
+      });
+    });
+
+    test.each(['to', 'from'] as const)('ends in the same books in any order (seen at its %s)', async (time) => {
+      const books = await booksAfter(recorded, recorded[time], newest, inOrder(newest));
+      for (const order of tellings(recorded.parts.at(-1)?.told ?? [], scene.seed))
+        expect(await booksAfter(recorded, recorded[time], newest, () => order)).toEqual(books);
+    });
+
+    test.each(versions.slice(1))('ends in the same books in the shape of %s', async (version) => {
+      const books = await booksAfter(recorded, recorded.to, newest, inOrder(newest));
+      expect(await booksAfter(recorded, recorded.to, version, inOrder(version))).toEqual(books);
+    });
+  },
+);
