@@ -11,10 +11,7 @@ import { arrayText, TableWriter } from '#read-store/tables.js';
 import type { RowOf, Table } from '#read-store/tables.js';
 import type { LedgerProjection, Projected } from './ledger-projection.js';
 
-/**
- * Where the events of commands stand, by id. A command asks for its first event; the others are in too, because where one
- * command ends and the next begins is not worth finding out.
- */
+/** Where every event stands, by id: commands ask for their first event, and operators for any. */
 const commandKeys = {
   name: 'command_keys',
   visibleTo: 'operators',
@@ -23,9 +20,7 @@ const commandKeys = {
 } as const satisfies Table;
 type Row = RowOf<typeof commandKeys>;
 
-/** Null for an event of a command without a key: nobody will ask for it. */
-const rowOf = ({ recorded: { id, stream, revision }, metadata }: Projected): Row | null =>
-  metadata.commandKey === null ? null : { event_id: id, stream, revision };
+const rowOf = ({ recorded: { id, stream, revision } }: Projected): Row => ({ event_id: id, stream, revision });
 
 class CommandKeysWriter implements ProjectionWriter<LedgerEvent> {
   readonly #table: TableWriter<typeof commandKeys>;
@@ -35,15 +30,13 @@ class CommandKeysWriter implements ProjectionWriter<LedgerEvent> {
   }
 
   async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
-    const rows = batch.map(rowOf).filter((row) => row !== null);
-    await this.#table.insert(transaction, rows);
+    await this.#table.insert(transaction, batch.map(rowOf));
   }
 }
 
 class CommandKeysOracle implements OracleFold<LedgerEvent> {
   add(projected: Projected): readonly ExpectedRow[] {
-    const row = rowOf(projected);
-    return row === null ? [] : [{ table: commandKeys.name, row }];
+    return [{ table: commandKeys.name, row: rowOf(projected) }];
   }
 
   rest(): readonly ExpectedRow[] {
@@ -54,7 +47,7 @@ class CommandKeysOracle implements OracleFold<LedgerEvent> {
 /** The index of command keys. It looks at no event's content, so events that nobody can read do not halt it. */
 export const commandKeysProjection: LedgerProjection = {
   name: 'command-keys',
-  version: 1,
+  version: 2,
   categories: ['account', 'customer', 'catalog', 'stripeEvent', 'stripeIntent', 'subscription', 'payment', 'invoice'],
   tables: [commandKeys],
   handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),

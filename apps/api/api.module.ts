@@ -58,6 +58,7 @@ import {
 import { BulkController } from './bulk.controller.js';
 import { CatalogueController } from './catalogue.controller.js';
 import { ListCatalogueHandler } from './catalogue.queries.js';
+import { EventFinder } from './event-finder.js';
 import { FreshReads } from './freshness.js';
 import { HealthChecks } from './health.js';
 import { createAdapter, guardRoutes } from './http-server.js';
@@ -141,6 +142,7 @@ type Parts = {
   readonly clock: Clock;
   readonly store: EventStore;
   readonly database: ReadDatabase;
+  readonly finder: EventFinder;
   readonly writers: {
     readonly account: AccountWriter;
     readonly customer: CustomerWriter;
@@ -179,6 +181,7 @@ const values = (parts: Parts): Provider[] => [
   { provide: Clock, useValue: parts.clock },
   { provide: EventStore, useValue: parts.store },
   { provide: ReadDatabase, useValue: parts.database },
+  { provide: EventFinder, useValue: parts.finder },
   { provide: BalanceReader, useValue: new BalanceReader(parts.database) },
   { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
@@ -223,6 +226,7 @@ async function openParts(config: Config & { databaseUrl: string }, logger: Logge
     clock,
     store,
     database,
+    finder: new EventFinder(store, keys, clock),
     writers,
     load,
     checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),

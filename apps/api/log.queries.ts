@@ -10,6 +10,7 @@ import {
 } from '#event-store/event-store.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { isWanted, type EventFilter } from './event-filter.js';
+import { EventFinder } from './event-finder.js';
 
 const pageSize = 1_000;
 /** Events that one page may look at. A rare filter then answers with few events, or none, and `hasMore`. */
@@ -171,11 +172,9 @@ export class StreamLogHandler implements IQueryHandler<StreamLog> {
 
 @QueryHandler(FindEvent)
 export class FindEventHandler implements IQueryHandler<FindEvent> {
-  constructor(private readonly store: EventStore) {}
+  constructor(private readonly finder: EventFinder) {}
 
-  async execute({ eventId }: FindEvent): Promise<RecordedEvent | null> {
-    const place = (await this.store.locate([eventId])).get(eventId);
-    if (place === undefined) return null;
-    return (await this.store.readStream(place.stream, place.revision, 1))[0] ?? null;
+  execute({ eventId }: FindEvent): Promise<RecordedEvent | null> {
+    return this.finder.find(eventId);
   }
 }

@@ -1,7 +1,7 @@
 import type { EventPlace, Position } from './event-store.js';
 
 /**
- * Where the first event of every command stands, kept beside a store that does not know every event id. It lags behind the
+ * Where events stand, at least the first of every command, kept beside a store that does not know every event id. It lags behind the
  * log: `through` says up to which position it is complete.
  */
 export abstract class KeyIndex {
