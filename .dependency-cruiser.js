@@ -10,12 +10,12 @@ const areas = [
   { name: 'ledger', path: '^libs/ledger/', may: ['^libs/(kernel|ledger)/'] },
   {
     name: 'event-store',
-    path: '^libs/event-store/(?!adapters/|event-store\\.module\\.ts)',
-    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|event-store\\.module\\.ts)', builtins('crypto')],
+    path: '^libs/event-store/(?!adapters/|[a-z-]+\\.module\\.ts)',
+    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|[a-z-]+\\.module\\.ts)', builtins('crypto')],
   },
   {
-    name: 'event-store-module',
-    path: '^libs/event-store/event-store\\.module\\.ts',
+    name: 'event-store-modules',
+    path: '^libs/event-store/[a-z-]+\\.module\\.ts',
     may: ['^libs/(kernel|event-store)/'],
   },
   {
@@ -23,7 +23,7 @@ const areas = [
     path: '^libs/event-store/adapters/',
     may: [
       '^libs/kernel/',
-      '^libs/event-store/(?!event-store\\.module\\.ts)',
+      '^libs/event-store/(?![a-z-]+\\.module\\.ts)',
       packages('pg', '@eventstore/db-client'),
       builtins('crypto', 'events'),
     ],

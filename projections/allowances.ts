@@ -52,15 +52,18 @@ const paidId = (period: string): string => `paid:${period}`;
 const stateId = (subscriptionId: string): string => `state:${subscriptionId}`;
 
 /** The row that an event changes; null when it changes none. */
-function rowIdOf({ recorded, metadata, event }: Projected): string | null {
+function rowIdOf(projected: Projected): string | null {
+  const { event, recorded } = projected;
   if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
   if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') {
     return paidId(periodName(event.itemId, event.periodStart));
   }
   if ('standing' in event) return stateId(event.subscriptionId);
-  if (event.type !== 'CreditsGranted' || metadata.actor !== 'scheduler' || metadata.commandKey === null) return null;
-  if (freeMonthIn(metadata.commandKey) !== null) return freeId(ownerOf(recorded).customer_id);
-  const drip = dripIn(metadata.commandKey);
+  if (event.type !== 'CreditsGranted' || projected.actor !== 'scheduler') return null;
+  const { commandKey } = projected.metadata;
+  if (commandKey === null) return null;
+  if (freeMonthIn(commandKey) !== null) return freeId(ownerOf(recorded).customer_id);
+  const drip = dripIn(commandKey);
   return drip === null ? null : paidId(drip.period);
 }
 
@@ -229,7 +232,11 @@ class AllowancesOracle implements OracleFold<LedgerEvent> {
   }
 }
 
-const oracle: Oracle<LedgerEvent> = { keyOf: () => 'all', fold: () => new AllowancesOracle() };
+const oracle: Oracle<LedgerEvent> = {
+  keyOf: () => 'all',
+  needs: (projected) => rowIdOf(projected) !== null,
+  fold: () => new AllowancesOracle(),
+};
 
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {

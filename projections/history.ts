@@ -129,7 +129,7 @@ const movementOf = (event: AccountEvent): Movement | null =>
   (movements[event.type] as ((event: AccountEvent) => Movement) | null)?.(event) ?? null;
 
 /** The row of a movement whose change of the available credits is `amount`. */
-function rowOf({ recorded, event, metadata }: Projected, movement: Movement, amount: number): Row {
+function rowOf({ recorded, event, actor }: Projected, movement: Movement, amount: number): Row {
   const { at, balance } = event as AccountEvent;
   return {
     ...ownerOf(recorded),
@@ -148,7 +148,7 @@ function rowOf({ recorded, event, metadata }: Projected, movement: Movement, amo
     resource_id: movement.resource_id ?? null,
     description: movement.description ?? null,
     payment_reference: movement.payment_reference ?? null,
-    actor: metadata.actor,
+    actor,
   };
 }
 

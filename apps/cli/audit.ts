@@ -10,6 +10,7 @@ import type { Call, Command, ExitCode } from './command.js';
 import { eventsInFile } from './events.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 import type { Output } from './output.js';
+import { auditInParallel, type Audited } from './parallel-audit.js';
 import { Progress } from './progress.js';
 
 /** Compares every read model with an independent fold of the log. */
@@ -22,20 +23,27 @@ export async function compareAll(
   return compareProjections<LedgerEvent>(store, database, ledgerCodec.decode, chosen);
 }
 
-/**
- * Nearly all that a page leaves behind is garbage at once, and what stays grows slowly. Left to itself the heap would grow
- * to several times what is alive before it is looked through.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=40');
+/** Audits the log on several threads, where that can be done and all is sound; null otherwise. */
+async function auditSound(environment: CliEnvironment, output: Output, logOnly: boolean): Promise<Audited | null> {
+  if (environment.config.eventStore.kind !== 'postgres') return null;
+  const log = { store: await environment.store(), databaseUrl: await environment.databaseUrl() };
+  const models = logOnly
+    ? null
+    : await ModelComparison.ofLive(await environment.readDatabase(), projectionsFor(log.store));
+  const progress = new Progress(output, environment.clock, 'verified');
+  try {
+    const audited = await auditInParallel(log, models, (events) => {
+      progress.add(events);
+    });
+    progress.end();
+    return audited;
+  } finally {
+    await models?.close();
+  }
 }
-
-type Audited = { readonly log: LogReport; readonly projections: readonly Comparison[] };
 
 /** Audits the log and compares the read models in one pass, so that each event is read and decoded once. */
 async function auditDatabase(environment: CliEnvironment, output: Output, logOnly: boolean): Promise<Audited> {
-  keepHeapSmall();
   const store = await environment.store();
   const audit = new LogAudit({ contiguous: environment.config.eventStore.kind === 'postgres' });
   const progress = new Progress(output, environment.clock, 'verified');
@@ -80,9 +88,20 @@ async function auditFile(environment: CliEnvironment, output: Output, file: stri
   return { log: audit.report(), projections: [] };
 }
 
+/**
+ * Nearly all that an event leaves behind is garbage at once, and what stays grows slowly. Left to itself the heap of each
+ * thread would grow to several times what is alive before it is looked through.
+ */
+const keepHeapSmall = (): void => {
+  setFlagsFromString('--heap-growing-percent=40');
+};
+
 async function verify({ environment, output, file, logOnly }: Verifying): Promise<ExitCode> {
+  keepHeapSmall();
   const { log, projections } =
-    file === null ? await auditDatabase(environment, output, logOnly) : await auditFile(environment, output, file);
+    file !== null
+      ? await auditFile(environment, output, file)
+      : ((await auditSound(environment, output, logOnly)) ?? (await auditDatabase(environment, output, logOnly)));
   const ok = log.findingsTotal === 0 && projections.every(({ differences }) => differences.length === 0);
   await output.answer({ ok, log, projections }, () => describe(log, projections));
   return ok ? 0 : 1;

@@ -1,6 +1,6 @@
 import { accountOf, categoryOf } from '#kernel/stream-name.js';
 import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
-import { NO_STREAM, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { metadataText, NO_STREAM, positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
@@ -30,8 +30,9 @@ export type LogReport = {
 type StreamRecord = {
   revision: number;
   hash: string;
-  lastPosition: Position;
-  lastRecordedAt: string;
+  /** As numbers: texts of every stream's newest event would be most of what is kept. */
+  lastPosition: number;
+  lastRecordedAt: number;
   /** Null for other streams than accounts, and once the books contradict themselves. */
   books: AccountBooks | null;
 };
@@ -39,7 +40,6 @@ type StreamRecord = {
 type Decoded = { readonly recorded: RecordedEvent; readonly decoded: LedgerEvent | UndecodableEvent };
 
 const namedFindings = 100;
-const recordedAtMark = '"recordedAt":"';
 
 /**
  * Reads a log from its first event to its last and checks that it is whole: positions and revisions without gaps, every
@@ -93,7 +93,7 @@ export class LogAudit {
       if (record.books === null) continue;
       const { sums, problem } = record.books.close();
       if (problem !== null)
-        this.#find({ position: record.lastPosition, stream, revision: record.revision, id: null }, problem);
+        this.#find({ position: positionOf(record.lastPosition), stream, revision: record.revision, id: null }, problem);
       else addTo(totals, accountOf(stream)?.unit ?? '', sums);
     }
     return {
@@ -118,14 +118,14 @@ export class LogAudit {
     let stream = this.#streams.get(event.stream);
     if (stream === undefined) {
       const books = categoryOf(event.stream) === 'account' ? new AccountBooks() : null;
-      stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: event.position, lastRecordedAt: '', books };
+      stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: 0, lastRecordedAt: -Infinity, books };
       this.#streams.set(event.stream, stream);
     }
     this.#checkChain(event, stream);
     this.#checkContent(event, decoded, stream);
     stream.revision = event.revision;
     stream.hash = event.hash;
-    stream.lastPosition = event.position;
+    stream.lastPosition = this.#count;
   }
 
   #checkPosition(event: RecordedEvent): void {
@@ -147,10 +147,10 @@ export class LogAudit {
       this.#find(event, 'prevHash is not the hash of the event before it in the stream');
     if (chainHash(event.stream, event.revision, event) !== event.hash)
       this.#find(event, 'the hash does not fit the content');
-    const at = event.metadata.indexOf(recordedAtMark) + recordedAtMark.length;
-    const recordedAt = event.metadata.slice(at, at + 24);
-    if (recordedAt < stream.lastRecordedAt) this.#find(event, 'recordedAt is before that of the event before it');
-    stream.lastRecordedAt = recordedAt;
+    const recordedAt = recordedAtOf(event);
+    if (!(recordedAt >= stream.lastRecordedAt))
+      this.#find(event, 'recordedAt is missing, or before that of the event before it');
+    if (recordedAt > stream.lastRecordedAt) stream.lastRecordedAt = recordedAt;
   }
 
   #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
@@ -170,6 +170,15 @@ export class LogAudit {
     const { position, stream, revision, id } = where;
     if (this.#findings.length < namedFindings)
       this.#findings.push({ position, stream, revision, eventId: id, problem });
+  }
+}
+
+/** In milliseconds; NaN when the metadata does not tell. */
+function recordedAtOf(event: RecordedEvent): number {
+  try {
+    return Date.parse(metadataText(event, 'recordedAt'));
+  } catch {
+    return NaN;
   }
 }
 

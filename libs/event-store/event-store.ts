@@ -124,6 +124,17 @@ export abstract class EventStore {
 /** Parses the stored metadata. */
 export const metadataOf = (event: EncodedEvent): EventMetadata => JSON.parse(event.metadata) as EventMetadata;
 
+/**
+ * One text of the stored metadata without parsing all of it: quotes inside a text are escaped, so nothing else looks like a
+ * member's name.
+ */
+export function metadataText(event: EncodedEvent, member: 'actor' | 'recordedAt'): string {
+  const { metadata } = event;
+  const start = metadata.indexOf(`"${member}":"`) + member.length + 4;
+  const text = metadata.slice(start, metadata.indexOf('"', start));
+  return start < member.length + 4 || text.includes('\\') ? metadataOf(event)[member] : text;
+}
+
 /** Parses the stored data, as it was written: see the ledger's codec for upcasting. */
 export const dataOf = (event: EncodedEvent): Json => JSON.parse(event.data) as Json;
 

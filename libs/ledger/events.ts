@@ -21,7 +21,7 @@ export type LedgerEvent =
 export type LedgerEventType = LedgerEvent['type'];
 
 /** Turns the stored data of one schema version into that of the next. */
-type Upcaster = (data: { readonly [key: string]: Json }) => { readonly [key: string]: Json };
+type Upcaster = (data: { [key: string]: Json }) => { [key: string]: Json };
 
 /**
  * Every event type with one upcaster per step between schema versions: `[]` means version 1 is current, `[f]` that f makes
@@ -137,16 +137,16 @@ export function decodeWith(
   }
   const data = parseObject(stored.data);
   if (data === null) return { undecodable: `the data of a ${stored.type} is not a JSON object` };
-  const upcast = steps.slice(stored.schemaVersion - 1).reduce((older, step) => step(older), data);
-  return { type: stored.type, ...upcast } as unknown as LedgerEvent;
+  let event = data;
+  for (let step = stored.schemaVersion - 1; step < steps.length; step += 1) event = steps[step]?.(event) ?? event;
+  event['type'] = stored.type; // into the object that was parsed: a copy of each event would cost as much as parsing it
+  return event as unknown as LedgerEvent;
 }
 
-function parseObject(text: string): { readonly [key: string]: Json } | null {
+function parseObject(text: string): { [key: string]: Json } | null {
   try {
     const value = JSON.parse(text) as Json;
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? (value as { readonly [key: string]: Json })
-      : null;
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as { [key: string]: Json }) : null;
   } catch {
     return null;
   }

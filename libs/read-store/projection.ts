@@ -1,5 +1,5 @@
 import { categoryOf } from '#kernel/stream-name.js';
-import { metadataOf } from '#event-store/event-store.js';
+import { metadataOf, metadataText } from '#event-store/event-store.js';
 import type { EventMetadata, RecordedEvent } from '#event-store/event-store.js';
 import type { Reader } from './read-database.js';
 import type { Table, Value } from './tables.js';
@@ -43,6 +43,11 @@ export class ProjectedEvent<Event> {
       this.#event = decoded as Event;
     }
     return this.#event;
+  }
+
+  /** Who caused it, read without the rest of the metadata. */
+  get actor(): string {
+    return metadataText(this.recorded, 'actor');
   }
 
   get metadata(): EventMetadata {
@@ -95,6 +100,11 @@ export type Oracle<Event> = {
   readonly keyOf: (event: RecordedEvent) => string;
   /** True when the fold gives every row at once and so does not grow with their number. */
   readonly streaming?: boolean;
+  /**
+   * Only where streams of different names have keys in common: whether the fold needs an event at all. Such a fold is done in
+   * one place, also when the log is folded in several; few events should be needed.
+   */
+  readonly needs?: (event: ProjectedEvent<Event>) => boolean;
   readonly fold: () => OracleFold<Event>;
 };
 

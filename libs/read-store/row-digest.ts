@@ -49,10 +49,10 @@ export class RowDigest {
   }
 
   add(row: { readonly [column: string]: Value }): void {
-    const digest = hash('md5', rowText(this.#columns, row), 'buffer');
+    const digest = hash('md5', rowText(this.#columns, row), 'hex');
     this.#rows += 1;
-    this.#high += digest.readUIntBE(0, 3);
-    this.#low += digest.readUIntBE(3, 3);
+    this.#high += parseInt(digest.slice(0, 6), 16);
+    this.#low += parseInt(digest.slice(6, 12), 16);
   }
 
   get value(): TableDigest {
