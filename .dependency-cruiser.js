@@ -28,7 +28,11 @@ const areas = [
       builtins('crypto', 'events'),
     ],
   },
-  { name: 'stripe', path: '^libs/stripe/', may: ['^libs/(kernel|ledger|stripe)/', packages('stripe')] },
+  {
+    name: 'stripe',
+    path: '^libs/stripe/',
+    may: ['^libs/(kernel|ledger|stripe)/', packages('stripe'), builtins('crypto')],
+  },
   {
     name: 'read-store',
     path: '^libs/read-store/',

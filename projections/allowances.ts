@@ -5,21 +5,20 @@ import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { anniversary, monthsIn } from '#ledger/paid-month.js';
 import type { PaidPeriod, StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
-import { stoppedSince } from '#ledger/subscription-standing.js';
+import { lapsesFrom, stoppedSince } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import type { RowOf, Table } from '#read-store/tables.js';
 import { dispatch, ownerOf } from './ledger-projection.js';
 import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
 
 /**
  * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when
  * the next month's credits are due; null when none are. One more row per subscription (`state`) says with `period_end` from when
- * on it gives nothing: it has ended, or is paused.
+ * on it gives nothing: it has ended, or is paused; and with `unpaid_since` since when a payment is missing.
  */
-const allowances = {
+export const allowances = {
   name: 'allowances',
   visibleTo: 'operators',
   key: ['id'],
@@ -34,8 +33,10 @@ const allowances = {
     credits_per_month: 'bigint',
     cost_amount: 'bigint?',
     cost_currency: 'text?',
+    rollover_cap: 'bigint',
     period_start: 'text?',
     period_end: 'text?',
+    unpaid_since: 'text?',
     months_granted: 'int',
     next_at: 'text?',
   },
@@ -43,6 +44,7 @@ const allowances = {
     '(next_at, id) where next_at is not null',
     `(customer_id, period_end) where kind = 'paid'`,
     `(subscription_id) where kind = 'state'`,
+    `(customer_id) where kind = 'state'`,
   ],
 } as const satisfies Table;
 type Row = RowOf<typeof allowances>;
@@ -82,8 +84,10 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
       credits_per_month: 0,
       cost_amount: null,
       cost_currency: null,
+      rollover_cap: 0,
       period_start: null,
       period_end: null,
+      unpaid_since: null,
       months_granted: rows.get(id)?.months_granted ?? 0,
       // Changing from one free plan to another does not give the month twice.
       next_at: rows.get(id)?.next_at ?? at,
@@ -148,8 +152,10 @@ function addPeriod(rows: Fold, event: Period): void {
     credits_per_month: event.creditsPerMonth,
     cost_amount: event.cost?.amount ?? null,
     cost_currency: event.cost?.currency ?? null,
+    rollover_cap: event.rolloverCap ?? 0,
     period_start: event.periodStart,
     period_end: event.periodEnd,
+    unpaid_since: null,
     months_granted: 1,
     next_at: null,
   };
@@ -169,8 +175,10 @@ function putStanding(rows: Fold, { subscriptionId, customerId, standing }: Stand
     credits_per_month: 0,
     cost_amount: null,
     cost_currency: null,
+    rollover_cap: 0,
     period_start: null,
     period_end: stoppedSince(standing),
+    unpaid_since: lapsesFrom(standing),
     months_granted: 0,
     next_at: null,
   });
@@ -241,114 +249,10 @@ const oracle: Oracle<LedgerEvent> = {
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 2,
+  version: 3,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,
   open: (table) => new AllowancesWriter(table),
   oracle,
 };
-
-/** A month of credits that is due; `index` of a paid period counts from 0. */
-export type DueAllowance = {
-  readonly id: string;
-  readonly nextAt: Instant;
-  readonly customerId: string;
-  readonly planId: string;
-  readonly subscriptionId: string;
-  /** Null for a free plan. */
-  readonly paid: {
-    /** The period's name in keys. */
-    readonly period: string;
-    readonly index: number;
-    readonly periodStart: Instant;
-    readonly periodEnd: Instant;
-    readonly creditsPerMonth: number;
-    readonly cost: { readonly amount: number; readonly currency: string } | null;
-    readonly invoiceId: string | null;
-  } | null;
-};
-
-type Stored = StoredRow<typeof allowances>;
-const build = queryBuilder<{ allowances: Stored }>();
-
-/**
- * At most `limit` allowances that are due at `now`, the longest due first, after the one at `after`. A customer with a paid
- * period at `now` is not on the free plan for that time, unless its subscription has ended or is paused: then that gives nothing.
- */
-export async function dueAllowances(
-  reader: Reader,
-  now: Instant,
-  after: { readonly nextAt: Instant; readonly id: string } | null,
-  limit: number,
-): Promise<readonly DueAllowance[]> {
-  let query = build
-    .selectFrom('allowances as due')
-    .selectAll()
-    .where('next_at', '<=', now)
-    .where(({ eb, not, exists, selectFrom }) =>
-      eb.or([
-        eb.and([
-          eb('kind', '=', 'paid'),
-          not(
-            exists(
-              selectFrom('allowances as state')
-                .select('state.id')
-                .whereRef('state.subscription_id', '=', 'due.subscription_id')
-                .where('state.kind', '=', 'state')
-                .where('state.period_end', '<=', now),
-            ),
-          ),
-        ]),
-        eb.and([
-          eb('kind', '=', 'free'),
-          not(
-            exists(
-              selectFrom('allowances as paid')
-                .leftJoin('allowances as state', (join) =>
-                  join.onRef('state.subscription_id', '=', 'paid.subscription_id').on('state.kind', '=', 'state'),
-                )
-                .where((or) => or.or([or('state.period_end', 'is', null), or('state.period_end', '>', now)]))
-                .select('paid.id')
-                .whereRef('paid.customer_id', '=', 'due.customer_id')
-                .where('paid.kind', '=', 'paid')
-                .where('paid.period_end', '>', now)
-                .where('paid.period_start', '<=', now),
-            ),
-          ),
-        ]),
-      ]),
-    )
-    .orderBy('next_at')
-    .orderBy('id')
-    .limit(limit);
-  if (after !== null) {
-    const { nextAt, id } = after;
-    query = query.where((eb) =>
-      eb.or([eb('next_at', '>', nextAt), eb.and([eb('next_at', '=', nextAt), eb('id', '>', id)])]),
-    );
-  }
-  return (await reader.rows(query)).map(dueOf);
-}
-
-function dueOf(row: Stored): DueAllowance {
-  const { id, customer_id: customerId, plan_id: planId, subscription_id: subscriptionId } = row;
-  const start = row.period_start;
-  const end = row.period_end;
-  const paid =
-    row.kind !== 'paid' || start === null || end === null
-      ? null
-      : {
-          period: id.slice('paid:'.length),
-          index: row.months_granted,
-          periodStart: start,
-          periodEnd: end,
-          creditsPerMonth: Number(row.credits_per_month),
-          cost:
-            row.cost_amount === null || row.cost_currency === null
-              ? null
-              : { amount: Number(row.cost_amount), currency: row.cost_currency },
-          invoiceId: row.invoice_id,
-        };
-  return { id, nextAt: row.next_at ?? '', customerId, planId, subscriptionId, paid };
-}

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import { plusMs } from '#kernel/instant.js';
-import { hasEnded } from '#ledger/subscription-standing.js';
+import { hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
 import type { SubscriptionStanding, SubscriptionStatus } from '#ledger/subscription-standing.js';
 import type { SubscriptionEvent } from '#ledger/subscription.js';
 import { queryBuilder } from '#read-store/read-database.js';
@@ -16,8 +16,16 @@ const subscriptions = {
   visibleTo: 'own-rows',
   key: ['id'],
   changing: true,
-  columns: { id: 'text', customer_id: 'text', plan_id: 'text', status: 'text', seen_at: 'text', standing: 'text?' },
-  indexes: ['(customer_id, seen_at)'],
+  columns: {
+    id: 'text',
+    customer_id: 'text',
+    plan_id: 'text',
+    status: 'text',
+    seen_at: 'text',
+    lapses_from: 'text?',
+    standing: 'text?',
+  },
+  indexes: ['(customer_id, seen_at)', '(lapses_from, id) where lapses_from is not null'],
 } as const satisfies Table;
 
 function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | null {
@@ -25,7 +33,15 @@ function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | nu
   if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') return null;
   const { subscriptionId: id, customerId: customer_id } = event;
   if (event.type === 'SubscriptionStarted') {
-    return { id, customer_id, plan_id: event.planId, status: 'active', seen_at: event.at, standing: null };
+    return {
+      id,
+      customer_id,
+      plan_id: event.planId,
+      status: 'active',
+      seen_at: event.at,
+      lapses_from: null,
+      standing: null,
+    };
   }
   const { standing } = event;
   return {
@@ -34,6 +50,7 @@ function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | nu
     plan_id: standing.planId,
     status: standing.status,
     seen_at: standing.seenAt,
+    lapses_from: lapsesFrom(standing),
     standing: document(standing),
   };
 }
@@ -58,7 +75,7 @@ const handlers: { readonly [Type in SubscriptionEvent['type']]: 'latest' | 'igno
 /** Every subscription as it stands. */
 export const subscriptionsProjection = latestProjection({
   name: 'subscriptions',
-  version: 1,
+  version: 2,
   category: 'subscription',
   table: subscriptions,
   handlers,
@@ -146,4 +163,44 @@ function shown(row: Stored, now: Instant, graceDays: number): Subscription {
 export function isEntitled(status: SubscriptionStatus, graceUntil: Instant | null, now: Instant): boolean {
   if (status === 'past_due') return graceUntil !== null && now < graceUntil;
   return status === 'active' || status === 'trialing';
+}
+
+/** A subscription whose days of grace are over. */
+export type LapsedSubscription = { readonly id: string; readonly lapsesFrom: Instant; readonly customerId: string };
+
+/**
+ * At most `limit` subscriptions that lack a payment since `unpaidBefore` or longer, of customers who were never put on a free plan;
+ * the longest unpaid first, after the one at `after`.
+ */
+export async function lapsedSubscriptions(
+  reader: Reader,
+  unpaidBefore: Instant,
+  after: LapsedSubscription | null,
+  limit: number,
+): Promise<readonly LapsedSubscription[]> {
+  let query = build
+    .selectFrom('subscriptions as lapsed')
+    .select(['id', 'lapses_from', 'customer_id'])
+    .where('lapses_from', '<=', unpaidBefore)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('subscriptions as free')
+            .select('free.id')
+            .whereRef('free.customer_id', '=', 'lapsed.customer_id')
+            .where('free.standing', 'is', null),
+        ),
+      ),
+    )
+    .orderBy('lapses_from')
+    .orderBy('id')
+    .limit(limit);
+  if (after !== null) {
+    const { lapsesFrom: from, id } = after;
+    query = query.where((eb) =>
+      eb.or([eb('lapses_from', '>', from), eb.and([eb('lapses_from', '=', from), eb('id', '>', id)])]),
+    );
+  }
+  const rows = await reader.rows(query);
+  return rows.map((row) => ({ id: row.id, lapsesFrom: row.lapses_from ?? '', customerId: row.customer_id }));
 }

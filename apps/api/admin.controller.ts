@@ -8,7 +8,8 @@ import { instantOf } from '#kernel/instant.js';
 import { parkedCursor } from '#projections/parked-events.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
-import { ListParkedEvents, ListProjections } from './admin.queries.js';
+import { differencesCursor } from '#read-store/reconciliation.js';
+import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
 import { ApiKeyBody } from './admin.dto.js';
 import { OtherRoute } from './api-docs.js';
 import { Authenticator } from './authenticator.js';
@@ -17,7 +18,7 @@ import { answerOf, success } from './outcomes.js';
 import { pageBody, pageWanted } from './pages.js';
 import { Problem } from './problems.js';
 import { ProjectionControl } from './projection-control.js';
-import { CustomerListQuery } from './queries.dto.js';
+import { CustomerListQuery, PageQuery } from './queries.dto.js';
 import { readRequest } from './read-request.js';
 import { Needs } from './route.js';
 import { send, sendJson } from './send.js';
@@ -125,6 +126,19 @@ export class AdminController {
         () => ({}),
       ),
     );
+  }
+
+  @Get('reconciliation')
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'The last comparison of Stripe with the ledger: when, by what, and each difference with both sides',
+    problems: guarded,
+    answer: '`run` is null while there was none. Differences come in the order they were found.',
+  })
+  async reconciliation(@Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
+    const { limit, cursor } = pageWanted(query, differencesCursor);
+    const { run, page } = await this.queries.execute(new GetReconciliation(limit, cursor));
+    sendJson(reply, { run, ...page });
   }
 
   @Get('projections')

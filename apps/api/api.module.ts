@@ -19,7 +19,7 @@ import { projectionStatus, type ProjectionStatus } from '#read-store/projection-
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
 import { AccountReadsController } from './account-reads.controller.js';
 import { AdminController } from './admin.controller.js';
-import { ListParkedEventsHandler, ListProjectionsHandler } from './admin.queries.js';
+import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin.queries.js';
 import { BalanceHistory } from './balance-history.js';
 import { BalanceReader } from '#projections/balance-queries.js';
 import { CustomerRecords } from './customer-records.js';
@@ -106,6 +106,7 @@ const handlers = [
   GetBalanceHandler,
   GetBillingStatusHandler,
   GetCustomerHandler,
+  GetReconciliationHandler,
   GetSubscriptionHandler,
   KeepStripeEventHandler,
   ListCatalogueHandler,

@@ -14,7 +14,11 @@ import { ApiContext } from './api-context.js';
 import { FreshReads, type Fresh, type ReadRequest } from './freshness.js';
 
 type PlanOf = { readonly id: string; readonly name: string };
-export type SubscriptionAnswer = Omit<Subscription, 'planId'> & { readonly plan: PlanOf };
+export type SubscriptionAnswer = Omit<Subscription, 'planId'> & {
+  readonly plan: PlanOf;
+  /** The plan whose features and limits the customer has now: the free one where the plan itself is not in force. */
+  readonly planInForce: PlanOf | null;
+};
 
 /** The subscription that counts for a customer; null when there is none. */
 export class GetSubscription extends Query<Fresh<SubscriptionAnswer | null>> {
@@ -43,9 +47,14 @@ export class GetSubscriptionHandler implements IQueryHandler<GetSubscription> {
 }
 
 function withPlan({ planId, ...subscription }: Subscription, plans: readonly ListedPlan[]): SubscriptionAnswer {
-  const name = plans.find(({ id }) => id === planId)?.name ?? planId;
-  return { ...subscription, plan: { id: planId, name } };
+  const plan = { id: planId, name: plans.find(({ id }) => id === planId)?.name ?? planId };
+  return { ...subscription, plan, planInForce: subscription.entitled ? plan : named(freePlan(plans)) };
 }
+
+const named = (plan: ListedPlan | null): PlanOf | null => plan && { id: plan.id, name: plan.name };
+
+const freePlan = (plans: readonly ListedPlan[]): ListedPlan | null =>
+  plans.find(({ free, active }) => free && active) ?? null;
 
 /** A page of what a customer has, and for whom. */
 type Listing = {
@@ -88,6 +97,7 @@ export class ListInvoicesHandler implements IQueryHandler<ListInvoices> {
 export type BillingStatus = {
   readonly customerId: string;
   readonly plan: PlanOf | null;
+  readonly planInForce: PlanOf | null;
   readonly status: Subscription['status'] | 'none';
   readonly entitled: boolean;
   readonly graceUntil: Instant | null;
@@ -98,7 +108,7 @@ export type BillingStatus = {
     readonly held: number;
     readonly debt: number;
     readonly bySource: object;
-    /** What was consumed in the present calendar month; `limit` is what the plan gives for a month. */
+    /** What was consumed in the present calendar month; `limit` is what the plan in force gives for a month. */
     readonly usage: { readonly periodStart: Instant; readonly periodEnd: Instant; readonly consumed: number };
     readonly limit: number | null;
   };
@@ -148,12 +158,15 @@ async function statusOf(
   if (balance === null && subscription === null) return null;
   const plans = await plansOf(reader, true);
   const plan = plans.find(({ id }) => id === subscription?.planId) ?? null;
+  const inForce = subscription?.entitled === true ? plan : freePlan(plans);
+  const seats = inForce === plan ? (subscription?.quantity ?? 1) : 1;
   const { data: recentInvoices } = await invoicesOf(reader, customerId, RECENT_INVOICES, null);
   const { currentPeriodStart: start = null, currentPeriodEnd: end = null } = subscription ?? {};
   const month = `${now.slice(0, 7)}-01T00:00:00.000Z`;
   return {
     customerId,
     plan: subscription === null ? null : { id: subscription.planId, name: plan?.name ?? subscription.planId },
+    planInForce: subscription === null ? null : named(inForce),
     status: subscription?.status ?? 'none',
     entitled: subscription?.entitled ?? false,
     graceUntil: subscription?.graceUntil ?? null,
@@ -169,7 +182,7 @@ async function statusOf(
         periodEnd: balance?.usage.periodEnd ?? now,
         consumed: balance?.usage.consumed ?? 0,
       },
-      limit: plan === null ? null : plan.creditsPerMonth * (subscription?.quantity ?? 1),
+      limit: subscription === null || inForce === null ? null : inForce.creditsPerMonth * seats,
     },
     nextInvoice: nextInvoiceOf(subscription, plan),
     recentInvoices,

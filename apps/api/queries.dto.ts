@@ -88,6 +88,15 @@ export class CustomersQuery extends FreshnessQuery {
   cursor?: string;
 }
 
+/** A page of what is no projection: it is always up to date. */
+export class PageQuery extends CheckedQuery {
+  @limit()
+  limit?: string;
+
+  @cursor()
+  cursor?: string;
+}
+
 export class CustomerListQuery extends FreshnessQuery {
   @limit()
   limit?: string;

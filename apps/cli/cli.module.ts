@@ -78,6 +78,7 @@ export class CliEnvironment {
       payment: new CommandHandler(paymentDecider, parts),
       invoice: new CommandHandler(invoiceDecider, parts),
       subscription: new CommandHandler(subscriptionDecider, parts),
+      catalog: new CommandHandler(catalogDecider, parts),
     };
   }
 

@@ -3,6 +3,8 @@ import type { Writable } from 'node:stream';
 
 /** Where a command's answer goes (stdout) and where it tells how far it is (stderr). */
 export class Output {
+  #hasStatus = false;
+
   constructor(
     readonly json: boolean,
     private readonly stdout: Writable,
@@ -11,6 +13,7 @@ export class Output {
 
   /** The command's answer: `value` as JSON when asked for, else the text made of it. */
   async answer<T>(value: T, text: (value: T) => string): Promise<void> {
+    this.endStatus();
     await this.write(`${this.json ? JSON.stringify(value, null, 2) : text(value)}\n`);
   }
 
@@ -21,7 +24,25 @@ export class Output {
 
   /** One line for whoever waits. Never on stdout. */
   progress(text: string): void {
+    this.endStatus();
     this.stderr.write(`${text}\n`);
+  }
+
+  /** Whether somebody watches: a status line can then be written over. */
+  get isWatched(): boolean {
+    return 'isTTY' in this.stderr && this.stderr.isTTY === true;
+  }
+
+  /** Puts `text` in the place of the last status line. For who watches only. */
+  status(text: string): void {
+    this.stderr.write(`\r\u001b[K${text}`);
+    this.#hasStatus = true;
+  }
+
+  /** Takes the status line away. */
+  endStatus(): void {
+    if (this.#hasStatus) this.stderr.write('\r\u001b[K');
+    this.#hasStatus = false;
   }
 }
 

@@ -1,171 +1,179 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { parseInstant } from '#kernel/instant.js';
-import { stripeEventStream } from '#kernel/stream-name.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import type { StripeLedger } from './cli.module.js';
+import { instantOf, parseInstant, plusMs } from '#kernel/instant.js';
+import {
+  catalogStream,
+  invoiceStream,
+  paymentStream,
+  stripeEventStream,
+  subscriptionStream,
+} from '#kernel/stream-name.js';
+import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
+import type { ReadDatabase } from '#read-store/read-database.js';
+import * as runs from '#read-store/reconciliation.js';
+import type { ReconciliationRun } from '#read-store/reconciliation.js';
+import { customersOfStripe } from '#read-store/stripe-links.js';
+import { reconcile, settleRest, type Ledger } from '#stripe/reconcile.js';
+import type { CliEnvironment } from './cli.module.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
-import { table } from './output.js';
-import { Progress } from './progress.js';
-import type { Difference } from './reconcile-objects.js';
-import { stagesOf, type Finding } from './reconcile-stages.js';
+import type { Output } from './output.js';
+import { ProgressBar } from './progress-bar.js';
 import { stripeClient, whyNot } from './stripe-client.js';
 
 const DAY_MS = 86_400_000;
-/** Stripe lists its events for as long. */
-const EVENT_DAYS = 30;
-const MAX_KEPT = 10_000;
-/** How long the worker gets to take in what the events of a repair say, before objects are compared. */
-const SETTLE_MS = 15_000;
+const PAGE = 200;
 
-type Result = Difference & { readonly repair: 'none' | 'fed' | 'retried' | 'failed' };
-
-/** How far a run has come; what is kept in the file, so that a run that broke off is gone on with. */
-type Run = {
-  readonly repair: boolean;
-  readonly since: number;
-  stage: number;
-  after: string | null;
-  checked: number;
-  differences: number;
-  unrepaired: number;
-  results: Result[];
-};
-
-async function reconcile(call: Call): Promise<ExitCode> {
+async function run(call: Call): Promise<ExitCode> {
   const { environment, output } = call;
-  const { clock, config } = environment;
+  const since = sinceOf(call, environment.clock.now());
   const client = stripeClient(environment);
-  const file = call.text('checkpoint') ?? join(config.dataDir, 'stripe-reconcile.json');
-  const run = await resumed(file, fresh(call, clock.now()));
-  const ledger = await environment.stripeLedger();
-  const { livemode } = config.stripe;
-  const stages = stagesOf({ client, ledger, since: run.since, livemode, now: clock.now() });
-  const progress = new Progress(output, clock, 'compared');
-  for (; run.stage < stages.length; run.stage += 1, run.after = null) {
-    const stage = stages[run.stage];
-    for (; stage !== undefined;) {
-      const answer = await stage.page(run.after);
-      if (answer.kind !== 'answered') {
-        output.progress(`${stage.name}: ${whyNot(answer)} (${file})`);
-        return 1;
-      }
-      const { checked, findings, next } = answer.value;
-      await note(run, findings, ledger);
-      if (stage.name === 'events' && run.repair) await settled(call, ledger, findings);
-      run.checked += checked;
-      run.after = next;
-      progress.add(checked);
-      if (next === null) break;
-      await save(file, run);
-    }
-    await save(file, { ...run, stage: run.stage + 1, after: null });
-  }
-  progress.end();
-  await rm(file, { force: true });
-  await output.answer(reportOf(run), () => describe(run));
-  return run.unrepaired === 0 ? 0 : 1;
-}
-
-function fresh(call: Call, now: number): Run {
-  const time = call.text('since');
-  const since = time === null ? now - EVENT_DAYS * DAY_MS : Date.parse(parseInstant(time) ?? '');
-  if (!(since <= now)) throw new WrongUse('--since must be a time such as 2026-11-21T08:00:00Z, not later than now');
-  const [stage, after] = [0, null];
-  const counts = { checked: 0, differences: 0, unrepaired: 0, results: [] };
-  return { repair: call.flag('repair'), since: Math.floor(since / 1000), stage, after, ...counts };
-}
-
-/** The run that broke off, if it was one like this: the same question, up to when it was asked. */
-async function resumed(file: string, wanted: Run): Promise<Run> {
-  const text = await readFile(file, 'utf8').catch(() => null);
-  if (text === null) return wanted;
+  const database = await environment.readDatabase();
+  const session = await database.session('reconcile');
   try {
-    const kept = JSON.parse(text) as Run;
-    const alike = kept.repair === wanted.repair && Math.abs(kept.since - wanted.since) < DAY_MS / 1000;
-    return alike ? kept : wanted;
-  } catch {
-    return wanted; // cut short while it was written; the question is asked anew
-  }
-}
-
-async function save(file: string, run: Run): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, JSON.stringify(run), { mode: 0o600 });
-  await rename(`${file}.new`, file);
-}
-
-async function note(run: Run, findings: readonly Finding[], ledger: StripeLedger): Promise<void> {
-  for (const { difference, telling } of findings) {
-    const repair = run.repair ? await repaired(ledger, difference, telling) : 'none';
-    run.differences += 1;
-    if (repair === 'none' || repair === 'failed') run.unrepaired += 1;
-    if (run.results.length < MAX_KEPT) run.results.push({ ...difference, repair });
-  }
-}
-
-/** Feeds what is missing the way a webhook comes in; what is parked is tried again. */
-async function repaired(
-  ledger: StripeLedger,
-  difference: Difference,
-  telling: ReceivedStripeEvent,
-): Promise<Result['repair']> {
-  const parked = difference.type === 'event_parked';
-  const outcome = await ledger.stripeEvent.execute({
-    stream: stripeEventStream(telling.stripeEventId),
-    command: parked ? { type: 'RequestRetry' } : { type: 'ReceiveStripeEvent', ...telling },
-    key: parked ? null : telling.stripeEventId,
-    origin: parked ? 'cli' : 'stripe',
-    fingerprint: null,
-    actor: 'cli',
-    causationId: null,
-    correlationId: randomUUID(),
-  });
-  if (outcome.kind !== 'recorded' || outcome.replayed) return 'failed';
-  return parked ? 'retried' : 'fed';
-}
-
-/** Waits until the worker has taken in what was fed, so that the objects behind it are not found missing as well. */
-async function settled(call: Call, ledger: StripeLedger, findings: readonly Finding[]): Promise<void> {
-  const { clock } = call.environment;
-  const until = clock.now() + SETTLE_MS;
-  for (const { telling } of findings) {
-    for (;;) {
-      const { state } = await ledger.stripeEvent.load(stripeEventStream(telling.stripeEventId));
-      if (state.status !== 'waiting' || clock.now() > until) break;
-      await clock.sleep(200);
+    const [row] = await session.query<{ locked: boolean }>({
+      text: `select pg_try_advisory_lock(hashtextextended('scrip_read/reconcile', 0)) as locked`,
+    });
+    if (row?.locked !== true) {
+      output.progress('another reconciliation is under way; see GET /v1/admin/reconciliation');
+      return 1;
     }
+    const now = instantOf(environment.clock.now());
+    const wanted = { startedBy: 'cli', repair: call.flag('repair'), since };
+    const times = { now, resumableSince: plusMs(now, -DAY_MS) };
+    const begun = await runs.beginRun(database, wanted, times);
+    const ledger = await ledgerOf(environment, database);
+    const bar = new ProgressBar(output, environment.clock);
+    const answer = await reconcile({
+      client,
+      ledger,
+      clock: environment.clock,
+      repair: wanted.repair,
+      since,
+      livemode: environment.config.stripe.livemode,
+      from: begun.place,
+      keep: (place, found) => runs.keepPlace(database, begun.run.id, place, found),
+      report: ({ stage, checked }, { name, count }) => {
+        bar.show(stage, count, `${name}: ${checked.toLocaleString('en')} compared`);
+      },
+    });
+    if (answer.kind !== 'answered') {
+      output.progress(whyNot(answer));
+      return 1;
+    }
+    await settleTheRest(begun.run.id, database, ledger, environment);
+    await runs.finishRun(database, begun.run.id, instantOf(environment.clock.now()));
+  } finally {
+    output.endStatus();
+    await session.close();
+  }
+  const finished = await runs.newestRun(database);
+  return finished === null ? 1 : tell(finished, database, output);
+}
+
+function sinceOf(call: Call, now: number): string | null {
+  const text = call.text('since');
+  if (text === null) return null;
+  const since = parseInstant(text);
+  if (since === null || since > instantOf(now))
+    throw new WrongUse('--since must be a time such as 2026-11-21T08:00:00Z, not later than now');
+  return since;
+}
+
+/** What the log says, and the way to tell it more. */
+async function ledgerOf(environment: CliEnvironment, database: ReadDatabase): Promise<Ledger> {
+  const handlers = await environment.stripeLedger();
+  const catalog = (await handlers.catalog.load(catalogStream)).state;
+  const execute = (id: string, command: StripeEventCommand, key: string | null) =>
+    handlers.stripeEvent.execute({
+      stream: stripeEventStream(id),
+      command,
+      key,
+      origin: key === null ? 'cli' : 'stripe',
+      fingerprint: null,
+      actor: 'cli',
+      causationId: null,
+      correlationId: randomUUID(),
+    });
+  const tell = async (event: ReceivedStripeEvent): Promise<void> => {
+    const { stripeEventId: id } = event;
+    const told = await execute(id, { type: 'ReceiveStripeEvent', ...event }, id);
+    const known = told.kind === 'unchanged' || (told.kind === 'recorded' && told.replayed);
+    const outcome = known ? await execute(id, { type: 'RequestRetry' }, null) : told;
+    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
+      throw new Error(`the ledger could not be told: ${outcome.kind}`);
+  };
+  return {
+    tell,
+    stripeEvent: async (id) => (await handlers.stripeEvent.load(stripeEventStream(id))).state,
+    payment: async (id) => (await handlers.payment.load(paymentStream(id))).state,
+    invoice: async (id) => (await handlers.invoice.load(invoiceStream(id))).state,
+    subscription: async (id) => (await handlers.subscription.load(subscriptionStream(id))).state,
+    catalog: () => Promise.resolve(catalog),
+    isLinked: async (id) => (await customersOfStripe(database, [id])).size > 0,
+  };
+}
+
+const settleTheRest = (runId: string, database: ReadDatabase, ledger: Ledger, { clock }: CliEnvironment) =>
+  settleRest(
+    {
+      list: (after) => runs.unsettledDifferences(database, runId, after),
+      note: (number, repair) => runs.noteRepair(database, runId, number, repair),
+    },
+    ledger,
+    clock,
+  );
+
+/** Writes the run and what it found, page by page: there may be more than fits in memory. */
+async function tell(finished: ReconciliationRun, database: ReadDatabase, output: Output): Promise<ExitCode> {
+  const summary = await runs.differenceCounts(database, finished.id);
+  const { differences, unrepaired } = summary;
+  const report = { ...finished, ...summary };
+  if (output.json) await output.write(`${JSON.stringify(report).slice(0, -1)},"found":[`);
+  let first = true;
+  for await (const found of differencesOf(database, finished.id)) {
+    await output.write(output.json ? `${first ? '' : ','}\n${JSON.stringify(found)}` : `${lineOf(found)}\n`);
+    first = false;
+  }
+  const since = finished.since === null ? '' : ` since ${finished.since}`;
+  await output.write(
+    output.json
+      ? ']}\n'
+      : `${finished.checked.toLocaleString('en')} events and objects${since}: ${String(differences)} differences, ${String(unrepaired)} left\n`,
+  );
+  return unrepaired === 0 ? 0 : 1;
+}
+
+async function* differencesOf(database: ReadDatabase, runId: string): AsyncGenerator<runs.FoundDifference> {
+  for (let next: string | null = null; ;) {
+    const cursor = next === null ? null : decodeCursor(next, runs.differencesCursor);
+    if (cursor !== null && isInvalidCursor(cursor)) throw new Error('a list gave a cursor that it does not take');
+    const page = await runs.differencesOf(database, runId, PAGE, cursor);
+    yield* page.data;
+    next = page.nextCursor;
+    if (next === null) return;
   }
 }
 
-const reportOf = ({ since, checked, differences, unrepaired, results }: Run) => ({
-  since: new Date(since * 1000).toISOString(),
-  checked,
-  differences,
-  unrepaired,
-  found: results,
-});
-
-function describe(run: Run): string {
-  const { since, checked, differences, unrepaired, found } = reportOf(run);
-  const sum = `${String(checked)} events and objects since ${since}: ${String(differences)} differences, ${String(unrepaired)} left`;
-  const rows = found.map(({ type, id, stripe, ledger, repair }) => [
-    ...[type, id, JSON.stringify(stripe), ledger === null ? 'nothing' : JSON.stringify(ledger)],
-    repair === 'none' ? '' : repair,
-  ]);
-  return rows.length === 0 ? sum : `${table(['difference', 'id', 'Stripe', 'ledger', ''], rows)}\n\n${sum}`;
-}
+const lineOf = ({ type, id, stripe, ledger, repair }: runs.FoundDifference): string =>
+  [
+    `${type} ${id}${repair === 'none' ? '' : `: ${repair}`}`,
+    `  Stripe  ${JSON.stringify(stripe)}`,
+    `  ledger  ${ledger === null ? 'nothing' : JSON.stringify(ledger)}`,
+  ].join('\n');
 
 export const reconcileCommands: readonly Command[] = [
   {
     name: 'stripe reconcile',
     summary: "Compare Stripe's events and objects with the ledger (exit 1 when something differs and is not repaired)",
     options: [
-      { name: 'repair', value: null, help: 'feed what is missing as a webhook would, and try what is parked again' },
-      { name: 'since', value: 'TIME', help: 'how far back (default 30 days, as far as Stripe lists events)' },
-      { name: 'checkpoint', value: 'FILE', help: 'where a run that breaks off leaves how far it came' },
+      {
+        name: 'repair',
+        value: null,
+        help: 'tell the ledger what it lacks as a webhook would; try what is parked again',
+      },
+      { name: 'since', value: 'TIME', help: 'leave out what was made before, such as before Scrip was used' },
     ],
-    run: reconcile,
+    help: 'Stripe lists events for 30 days; what is older is compared by its objects. A run that broke off is gone on with when\nit is started again within a day. The result is kept: GET /v1/admin/reconciliation.',
+    run,
   },
 ];

@@ -1,19 +1,33 @@
+import { plusMs } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
-import { dueAllowances } from '#projections/allowances.js';
-import type { DueAllowance } from '#projections/allowances.js';
+import { dueAllowances } from '#projections/due-allowances.js';
+import type { DueAllowance } from '#projections/due-allowances.js';
 import { dueAccounts } from '#projections/due-accounts.js';
 import type { DueAccount } from '#projections/due-accounts.js';
+import { lapsedSubscriptions } from '#projections/subscriptions.js';
+import type { LapsedSubscription } from '#projections/subscriptions.js';
 import type { Reader } from '#read-store/read-database.js';
 
 /** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */
 export abstract class Agenda {
   abstract accounts(now: Instant, after: DueAccount | null, limit: number): Promise<readonly DueAccount[]>;
   abstract allowances(now: Instant, after: DueAllowance | null, limit: number): Promise<readonly DueAllowance[]>;
+  /** Subscriptions without payment for longer than the days of grace, of customers who were never on a free plan. */
+  abstract lapsed(
+    now: Instant,
+    after: LapsedSubscription | null,
+    limit: number,
+  ): Promise<readonly LapsedSubscription[]>;
 }
+
+const DAY_MS = 86_400_000;
 
 /** The agenda as the projections have it. */
 export class ProjectedAgenda extends Agenda {
-  constructor(private readonly reader: Reader) {
+  constructor(
+    private readonly reader: Reader,
+    private readonly graceDays: number,
+  ) {
     super();
   }
 
@@ -22,6 +36,18 @@ export class ProjectedAgenda extends Agenda {
   }
 
   override allowances(now: Instant, after: DueAllowance | null, limit: number): Promise<readonly DueAllowance[]> {
-    return dueAllowances(this.reader, now, after, limit);
+    return dueAllowances(this.reader, now, this.#unpaidBefore(now), after, limit);
+  }
+
+  override lapsed(
+    now: Instant,
+    after: LapsedSubscription | null,
+    limit: number,
+  ): Promise<readonly LapsedSubscription[]> {
+    return lapsedSubscriptions(this.reader, this.#unpaidBefore(now), after, limit);
+  }
+
+  #unpaidBefore(now: Instant): Instant {
+    return plusMs(now, -this.graceDays * DAY_MS);
   }
 }

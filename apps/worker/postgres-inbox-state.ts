@@ -1,6 +1,7 @@
 import type { Position } from '#event-store/event-store.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
+import { customersOfStripe } from '#read-store/stripe-links.js';
 import { InboxFenced, InboxState } from './inbox-state.js';
 import type { InboxChange } from './inbox-state.js';
 
@@ -22,14 +23,8 @@ export class PostgresInboxState extends InboxState {
     return row.position;
   }
 
-  override async customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    if (stripeCustomerIds.length === 0) return new Map();
-    const rows = await this.#db.query<{ stripe_customer_id: string; customer_id: string }>({
-      name: 'inbox-customers',
-      text: 'select stripe_customer_id, customer_id from scrip_read.inbox_links where stripe_customer_id = any($1)',
-      values: [stripeCustomerIds],
-    });
-    return new Map(rows.map((row) => [row.stripe_customer_id, row.customer_id]));
+  override customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return customersOfStripe(this.#db, stripeCustomerIds);
   }
 
   override waitingForCustomers(

@@ -3,7 +3,8 @@ import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { StoreUnavailable } from '#event-store/event-store.js';
 import type { AppendRequest, AppendResult } from '#event-store/event-store.js';
 import type { Instant } from '#kernel/instant.js';
-import type { DueAllowance } from '#projections/allowances.js';
+import type { DueAllowance } from '#projections/due-allowances.js';
+import type { LapsedSubscription } from '#projections/subscriptions.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import { catalog } from '../../test/support/catalog.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
@@ -25,6 +26,7 @@ const signal = new AbortController().signal;
 class FixedAgenda extends Agenda {
   dueAccounts: readonly DueAccount[] = [];
   dueAllowances: readonly DueAllowance[] = [];
+  lapsedSubscriptions: readonly LapsedSubscription[] = [];
 
   override accounts(_now: Instant, after: DueAccount | null): Promise<readonly DueAccount[]> {
     return Promise.resolve(after === null ? this.dueAccounts : []);
@@ -32,6 +34,10 @@ class FixedAgenda extends Agenda {
 
   override allowances(_now: Instant, after: DueAllowance | null): Promise<readonly DueAllowance[]> {
     return Promise.resolve(after === null ? this.dueAllowances : []);
+  }
+
+  override lapsed(_now: Instant, after: LapsedSubscription | null): Promise<readonly LapsedSubscription[]> {
+    return Promise.resolve(after === null ? this.lapsedSubscriptions : []);
   }
 }
 
@@ -94,6 +100,7 @@ const yearly = (index: number): DueAllowance => ({
     creditsPerMonth: 500,
     cost: { amount: 20000, currency: 'usd' },
     invoiceId: 'in_1',
+    rolloverCap: 0,
   },
 });
 
@@ -136,6 +143,33 @@ describe('the scheduler', () => {
       expiresAt: '2026-11-30T10:30:00.000Z',
       cost: 1666,
     });
+  });
+
+  test('takes along what is unspent of the month before, up to the cap that was agreed', async () => {
+    const { agenda, scheduler, grantsOf, clock } = await world();
+    const tenth = yearly(9);
+    const capped = (due: DueAllowance): DueAllowance => ({
+      ...due,
+      paid: due.paid && { ...due.paid, rolloverCap: 120 },
+    });
+    agenda.dueAllowances = [capped(tenth)];
+    await scheduler.runOnce(signal);
+    clock.set('2026-11-30T10:30:00.000Z');
+    agenda.dueAllowances = [capped(yearly(10))];
+    await scheduler.runOnce(signal);
+    expect(await grantsOf('acme')).toEqual([
+      { amount: 500, source: 'subscription', expiresAt: '2026-11-30T10:30:00.000Z', cost: 1667 },
+      { amount: 500, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: 1666 },
+      { amount: 120, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: null },
+    ]);
+  });
+
+  test('puts whose days of grace are over on the free plan, once', async () => {
+    const { agenda, scheduler, second, handlers } = await world();
+    agenda.lapsedSubscriptions = [{ id: 'sub_1', customerId: 'acme', lapsesFrom: '2026-11-01T00:00:00.000Z' }];
+    await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
+    const { state, revision } = await handlers.subscription.load('subscription-free_acme');
+    expect([state.freePlanId, revision]).toEqual(['free', 0]);
   });
 
   test('records an expiry once, and one account in trouble does not keep the others waiting', async () => {

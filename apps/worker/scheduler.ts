@@ -1,14 +1,17 @@
 import type { CommandRequest } from '#event-store/command.js';
 import type { Clock } from '#kernel/clock.js';
-import { instantOf, monthAfter, monthOf } from '#kernel/instant.js';
+import { earlier, instantOf, monthAfter, monthOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
-import { accountStream, catalogStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
+import { freePlanOf } from '#ledger/catalog.js';
 import type { CatalogState } from '#ledger/catalog.js';
-import { costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
-import type { DueAllowance } from '#projections/allowances.js';
+import { anniversary, costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { DueAccount } from '#projections/due-accounts.js';
+import type { DueAllowance } from '#projections/due-allowances.js';
+import type { LapsedSubscription } from '#projections/subscriptions.js';
 import type { Agenda } from './agenda.js';
 import { eachBounded } from './bounded.js';
 import { refusalOf, TryAgainLater } from './ledger-handlers.js';
@@ -24,7 +27,7 @@ const REMEMBERED_REFUSALS = 10_000;
 export type SchedulerReport = { readonly stream: string; readonly problem: string };
 
 /**
- * Does what time asks for: records expiries, activations and holds timed out, and grants monthly allowances. Any number of
+ * Does what time asks for: records expiries, activations and holds timed out, ends days of grace, grants monthly allowances. Any number of
  * workers may run it at once and after any downtime: an account records each change once, and each month of credits has its key.
  */
 export class Scheduler {
@@ -50,6 +53,7 @@ export class Scheduler {
   async runOnce(signal: AbortSignal): Promise<void> {
     const now = instantOf(this.#clock.now());
     await this.#recordDue(now, signal);
+    await this.#endGrace(now, signal);
     await this.#grantAllowances(now, signal);
   }
 
@@ -61,6 +65,26 @@ export class Scheduler {
         this.#guarded(stream, async () => {
           await refusalOf(this.#handlers.account.execute(request(stream, null, { type: 'RecordDue' })));
         }),
+    );
+  }
+
+  /** Whose payment is missing for longer than the days of grace is on the free plan, if the catalogue has one. */
+  async #endGrace(now: Instant, signal: AbortSignal): Promise<void> {
+    let catalog: CatalogState | null = null;
+    await inPages<LapsedSubscription>(
+      signal,
+      (after) => this.#agenda.lapsed(now, after, PAGE),
+      async ({ customerId }) => {
+        catalog ??= (await this.#handlers.catalog.load(catalogStream)).state;
+        const free = freePlanOf(catalog);
+        if (free === null) return;
+        const subscriptionId = freeSubscriptionId(customerId);
+        const stream = subscriptionStream(subscriptionId);
+        const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
+        await this.#guarded(stream, async () => {
+          await refusalOf(this.#handlers.subscription.execute(request(stream, null, command)));
+        });
+      },
     );
   }
 
@@ -114,7 +138,7 @@ async function inPages<Item>(
   }
 }
 
-function request(stream: string, key: string | null, command: AccountCommand): CommandRequest<AccountCommand> {
+function request<Command>(stream: string, key: string | null, command: Command): CommandRequest<Command> {
   return {
     stream,
     command,
@@ -138,16 +162,19 @@ function monthOfCredits(
 ): { readonly key: string; readonly command: AccountCommand } | null {
   const { paid, planId, subscriptionId } = due;
   const metadata = { plan: planId, subscription: subscriptionId };
-  const common = { type: 'GrantCredits', priority: 50, effectiveAt: null, description: null, metadata } as const;
+  const common = { type: 'GrantCredits', priority: 50, description: null, metadata } as const;
   if (paid !== null) {
-    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId } = paid;
+    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId, rolloverCap } = paid;
+    const monthStart = anniversary(periodStart, index);
     const command: AccountCommand = {
       ...common,
       amount: creditsPerMonth,
       source: 'subscription',
+      effectiveAt: earlier(monthStart, now),
       expiresAt: endOfMonth(periodStart, periodEnd, index, now),
       costBasis: costOfMonth(cost, index, monthsIn(periodStart, periodEnd)),
       paymentReference: invoiceId,
+      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
     };
     return { key: dripKey(period, index), command };
   }
@@ -158,6 +185,7 @@ function monthOfCredits(
     ...common,
     amount: plan.creditsPerMonth,
     source: 'free_tier',
+    effectiveAt: null,
     expiresAt: monthAfter(month),
     costBasis: null,
     paymentReference: null,

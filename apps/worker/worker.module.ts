@@ -46,7 +46,7 @@ class WorkerModule {
     const inbox = new Inbox({ handlers, state, clock, livemode: config.stripe.livemode });
     const client = stripeClientOf(config.stripe, clock);
     const errands: Errands = { all: client === null ? [] : [new LineFetcher({ client, handlers, state })] };
-    const agenda = new ProjectedAgenda(database);
+    const agenda = new ProjectedAgenda(database, config.stripe.gracePeriodDays);
     const scheduler = new Scheduler({
       handlers,
       agenda,

@@ -26,6 +26,9 @@ export function parseInstant(value: string): Instant | null {
 /** `instant` plus a number of milliseconds. */
 export const plusMs = (instant: Instant, ms: number): Instant => instantOf(msOf(instant) + ms);
 
+/** The earlier of two instants. */
+export const earlier = (a: Instant, b: Instant): Instant => (a < b ? a : b);
+
 /** The calendar month, UTC: `2026-11`. */
 export const monthOf = (instant: Instant): string => instant.slice(0, 7);
 

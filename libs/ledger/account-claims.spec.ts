@@ -259,6 +259,27 @@ describe('a new period', () => {
     expect(account.balance.available).toBe(700);
   });
 
+  test('takes along what expires after it was paid: told too early, or released late from a hold', () => {
+    const account = new Account();
+    account.run(grant(500, 'in_1', ending));
+    account.run({ type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} });
+    account.run(grant(500, 'in_2', next));
+    expect(account.run({ type: 'RecordDue' }, '2026-11-01T00:00:00.000Z')).toBe(
+      'HoldReleased CreditsExpired CreditsGranted',
+    );
+    expect(account.balance.available).toBe(700);
+    const late = new Account();
+    late.run(grant(500, 'in_1', ending), '2026-10-31T00:00:00.000Z');
+    late.run(
+      { type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} },
+      '2026-10-31T00:00:00.000Z',
+    );
+    late.run(grant(500, 'in_2', next), november);
+    expect(late.balance.available).toBe(550);
+    late.run({ type: 'RecordDue' }, '2026-11-20T00:00:00.000Z');
+    expect(late.balance.available).toBe(700);
+  });
+
   test('takes nothing along of what was bought, or spent', () => {
     const account = new Account();
     account.run(grant(500, 'pi_1', { expiresAt: november }));

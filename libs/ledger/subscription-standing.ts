@@ -124,5 +124,12 @@ const agreed = ({ planId, interval, quantity }: SubscriptionSnapshot): string =>
 /** From when on the subscription gives nothing; null while it does. A missing payment does not stop what was paid before. */
 export function stoppedSince({ status, paused, endedAt, canceledAt, seenAt }: SubscriptionStanding): Instant | null {
   if (hasEnded(status)) return endedAt ?? canceledAt ?? seenAt;
-  return paused || status === 'paused' ? seenAt : null;
+  return paused || status === 'paused' || status === 'incomplete' ? seenAt : null;
 }
+
+/**
+ * Since when a payment is missing; the plan lapses when the days of grace after it have passed. Empty, so before all times, where
+ * they are over whatever their number: Stripe has given up. Null while all is paid.
+ */
+export const lapsesFrom = ({ status, pastDueSince }: SubscriptionStanding): Instant | null =>
+  status === 'unpaid' ? '' : status === 'past_due' ? pastDueSince : null;

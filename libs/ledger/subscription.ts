@@ -24,6 +24,8 @@ export type PaidPeriod = {
   readonly creditsPerMonth: number;
   /** What the whole period cost without tax; null when it cost nothing. */
   readonly cost: Money | null;
+  /** How much of a month's unspent credits goes on into the next; left out for nothing. */
+  readonly rolloverCap?: number;
 };
 
 export type SubscriptionCommand =
@@ -102,7 +104,7 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
     }
     case 'RecordPaidPeriod': {
       const { subscriptionId, customerId, planId } = command;
-      const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId } = command;
+      const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId, rolloverCap } = command;
       return [
         {
           type: command.first ? 'SubscriptionActivated' : 'SubscriptionRenewed',
@@ -117,6 +119,7 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
           creditsPerMonth,
           cost,
           invoiceId,
+          ...(rolloverCap === undefined ? {} : { rolloverCap }),
         },
       ];
     }

@@ -77,6 +77,42 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
       );
       create index on ${SCHEMA}.inbox_parked (code, subject);`,
   },
+  {
+    id: '005-reconciliation',
+    sql: `
+      create table ${SCHEMA}.reconciliation_runs (
+        id bigint generated always as identity primary key,
+        started_by text not null,
+        repair boolean not null,
+        since text,
+        started_at text not null,
+        finished_at text,
+        stage int not null,
+        after text,
+        checked bigint not null
+      );
+      create table ${SCHEMA}.reconciliation_differences (
+        run_id bigint not null references ${SCHEMA}.reconciliation_runs on delete cascade,
+        number bigint generated always as identity,
+        type text not null,
+        object_id text not null,
+        stripe text not null,
+        ledger text,
+        repair text not null,
+        told_as text,
+        primary key (run_id, number)
+      );`,
+  },
+  {
+    id: '006-billing-requests',
+    sql: `
+      create unlogged table ${SCHEMA}.billing_requests (
+        subject text collate "C" primary key,
+        taken bigint[] not null,
+        newest bigint not null
+      ) with (fillfactor = 50);
+      create index on ${SCHEMA}.billing_requests (newest);`,
+  },
 ];
 
 /**

@@ -35,25 +35,37 @@ test('every translated type has a recorded payload, every recorded payload is of
   expect(new Set(stripeFixtures.map((name) => stripeEvent(name).type))).toEqual(new Set(translatedTypes));
 });
 
-describe('a paid Checkout session in payment mode', () => {
-  test('grants credits that last as long as was sold, also when it could only be recorded after their end', () => {
+const bought = { credit_product: 'credits_1000', customer_id: 'acme', top_up: 'true' };
+const ways: readonly [Fixture, Record<string, unknown>][] = [
+  ['checkout.session.completed.endive', { created: 1_790_812_800 }],
+  [
+    'invoice.paid.endive',
+    { parent: null, metadata: bought, status_transitions: { paid_at: 1_790_812_800 }, status: 'paid' },
+  ],
+  ['payment_intent.succeeded.endive', { metadata: bought }],
+];
+
+describe.each(ways)('a pack that is bought by %s', (name, change) => {
+  test('lasts as long as was sold, also when it could only be recorded after its end', () => {
     const { creditProducts } = lookups.catalog;
     const sold = creditProducts.get('credits_1000')!;
     const lasting = new Map([['credits_1000', { ...sold, item: { ...sold.item, expiresAfterDays: 30 } }]]);
-    const end = (now: string) => {
-      const known = {
-        ...lookups,
-        now: now as Lookups['now'],
-        catalog: { ...lookups.catalog, creditProducts: lasting },
-      };
-      const [granted] = commandsOf('checkout.session.completed.endive', { created: 1_790_812_800 }, known);
-      return (granted as { expiresAt?: unknown } | undefined)?.expiresAt;
+    const lasts = (now: string) => {
+      const known = { ...lookups, now, catalog: { ...lookups.catalog, creditProducts: lasting } };
+      const result = translated(name, change, known, { created: 1_790_812_800 });
+      const list = result.kind === 'commands' ? result.commands : [];
+      const [grant] = list.flatMap(({ command }) => (command.type === 'GrantCredits' ? [command] : []));
+      return [grant?.effectiveAt, grant?.expiresAt];
     };
-    expect(end('2026-10-02T00:00:00.000Z')).toBe('2026-10-31T00:00:00.000Z');
-    expect(end('2026-10-30T23:59:59.999Z')).toBe('2026-10-31T00:00:00.000Z');
-    expect(end('2026-10-31T00:00:00.000Z')).toBe('2026-11-30T00:00:00.000Z');
+    const start = '2026-10-01T00:00:00.000Z';
+    expect(lasts('2026-10-02T00:00:00.000Z')).toEqual([start, '2026-10-31T00:00:00.000Z']);
+    expect(lasts('2026-10-30T23:59:59.999Z')).toEqual([start, '2026-10-31T00:00:00.000Z']);
+    expect(lasts('2026-10-31T00:00:00.000Z')).toEqual([start, '2026-11-30T00:00:00.000Z']);
+    expect(lasts('2026-09-30T23:59:00.000Z')[0]).toBe('2026-09-30T23:59:00.000Z');
   });
+});
 
+describe('a paid Checkout session in payment mode', () => {
   test('grants the product, records the payment with tax, links the customer; old and new shape alike', () => {
     const now = commandsOf('checkout.session.completed.endive', {}, nobody);
     expect(now).toEqual([

@@ -35,6 +35,8 @@ export type Translation =
   | { readonly kind: 'commands'; readonly commands: readonly FactCommand[] }
   | { readonly kind: 'park'; readonly reason: ParkReason };
 
+type Parked = Extract<Translation, { kind: 'park' }>;
+
 /** Translates the Stripe events of some types. Pure: the same event and lookups give the same translation, for ever. */
 export type Translate = (event: ReceivedStripeEvent, lookups: Lookups) => Translation;
 
@@ -43,7 +45,7 @@ export const commands = (...list: readonly FactCommand[]): Translation => ({ kin
 /** The event means nothing to the ledger. */
 export const NOTHING: Translation = { kind: 'commands', commands: [] };
 
-export const park = (code: ParkReason['code'], subject: string | null, detail: string): Translation => ({
+export const park = (code: ParkReason['code'], subject: string | null, detail: string): Parked => ({
   kind: 'park',
   reason: { code, subject, detail },
 });
@@ -70,7 +72,7 @@ export const namedCustomer = (...candidates: readonly (string | null | undefined
 export type SoldCredits =
   | { readonly kind: 'credits'; readonly amount: number; readonly expiresAfterDays: number | null }
   | { readonly kind: 'unsold' }
-  | { readonly kind: 'park'; readonly translation: Translation };
+  | { readonly kind: 'park'; readonly translation: Parked };
 
 /**
  * Reads how many credits a payment bought. `metadata.credit_product` is the id of a credit product of the catalogue (one that

@@ -3,10 +3,10 @@ import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor } from '#read-store/cursor.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
-import { dueAllowances } from '../../projections/allowances.js';
+import { dueAllowances } from '../../projections/due-allowances.js';
 import { invoicesOf } from '../../projections/invoices.js';
 import { paymentsOf } from '../../projections/payments.js';
-import { subscriptionOf } from '../../projections/subscriptions.js';
+import { lapsedSubscriptions, subscriptionOf } from '../../projections/subscriptions.js';
 import { InboxWorld } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { stripeEvent } from '../support/stripe-events.js';
@@ -113,7 +113,11 @@ describe('invoices', () => {
 
 describe('a subscription', () => {
   const shown = (now: string, days = 3) => subscriptionOf(world.db, 'acme', now, days);
-  const due = async (now: string) => (await dueAllowances(world.db, now, null, 10)).map(({ id }) => id);
+  const threeDaysBefore = (now: string): string => new Date(Date.parse(now) - 3 * 86_400_000).toISOString();
+  const due = async (now: string) =>
+    (await dueAllowances(world.db, now, threeDaysBefore(now), null, 10)).map(({ id }) => id);
+  const lapsed = async (now: string) =>
+    (await lapsedSubscriptions(world.db, threeDaysBefore(now), null, 10)).map(({ id }) => id);
 
   it('is the one that counts, with grace while a payment is missing', async () => {
     expect(await shown(october)).toMatchObject({ id: 'sub_1', planId: 'starter', status: 'active', entitled: true });
@@ -126,6 +130,8 @@ describe('a subscription', () => {
     });
     expect(await shown(october)).toMatchObject({ entitled: false });
     expect(await shown(october, 30)).toMatchObject({ entitled: true });
+    expect(await lapsed('2026-10-04T00:03:24.999Z')).toEqual([]);
+    expect(await lapsed('2026-10-04T00:03:25.000Z')).toEqual(['sub_1']);
   });
 
   it('drips by the month while it runs, not while it is paused, and gives way to the free plan at its end', async () => {
@@ -152,6 +158,18 @@ describe('a subscription', () => {
     expect(await due('2026-11-02T00:00:00.000Z')).toEqual(['free:acme']);
     expect(await due('2026-10-14T00:00:00.000Z')).toEqual([]);
     expect(await shown(october)).toMatchObject({ id: 'free_acme', planId: 'free', status: 'active', entitled: true });
+  });
+
+  it('keeps the free plan away while it runs, also between a paid period and the next, until its grace is over', async () => {
+    const second = { id: 'sub_2', status: 'active', cancel_at: null };
+    await tell(['customer.subscription.updated.endive', second, 600]);
+    expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
+    await tell(['customer.subscription.updated.endive', { ...second, status: 'past_due' }, 5_184_000]);
+    expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
+    expect(await due('2026-12-04T00:00:00.000Z')).toEqual(['free:acme']);
+    expect(await lapsed('2026-12-04T00:00:00.000Z')).toEqual([]);
+    await tell(['customer.subscription.updated.endive', { ...second, status: 'unpaid' }, 5_184_001]);
+    expect(await due('2026-12-01T00:00:00.000Z')).toEqual(['free:acme']);
   });
 
   it('is in the read models what the log says', async () => {

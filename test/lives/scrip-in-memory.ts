@@ -35,7 +35,7 @@ export class ScripInMemory {
     const report = ({ problem }: { problem: string }): never => {
       throw new Error(problem);
     };
-    this.#scheduler = new Scheduler({ handlers: this.#handlers, agenda: new ProjectedAgenda(db), clock, report });
+    this.#scheduler = new Scheduler({ handlers: this.#handlers, agenda: new ProjectedAgenda(db, 3), clock, report });
   }
 
   static async open(market: Market): Promise<ScripInMemory> {

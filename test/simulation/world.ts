@@ -7,7 +7,8 @@ import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { accountDecider } from '#ledger/account.js';
-import type { DueAllowance } from '#projections/allowances.js';
+import type { DueAllowance } from '#projections/due-allowances.js';
+import type { LapsedSubscription } from '#projections/subscriptions.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import { Agenda } from '../../apps/worker/agenda.js';
 import { Inbox } from '../../apps/worker/inbox.js';
@@ -229,6 +230,9 @@ class EveryAccount extends Agenda {
     );
   }
   override allowances(): Promise<readonly DueAllowance[]> {
+    return Promise.resolve([]);
+  }
+  override lapsed(): Promise<readonly LapsedSubscription[]> {
     return Promise.resolve([]);
   }
 }

@@ -1,14 +1,12 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
-import { plusMs, type Instant } from '#kernel/instant.js';
-import { accountStream, customerStream, DEFAULT_UNIT, paymentStream } from '#kernel/stream-name.js';
+import { customerStream, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Translate, Translation } from '../translation.js';
-
-const DAY_MS = 86_400_000;
+import { grantOfSale } from './sale.js';
 
 /**
  * `checkout.session.completed` and `.async_payment_succeeded`: one fact under one key, `session:{id}`, whichever comes first.
@@ -35,30 +33,23 @@ export const translateSession: Translate = (event, lookups) => {
   }
   const paid = moneyOf(session);
   if ('kind' in paid) return paid;
-  const sold = soldCredits(session.metadata, lookups.catalog);
-  if (sold.kind === 'park') return sold.translation;
-  if (sold.kind === 'unsold') {
-    return park('unknown_price', session.id, 'the metadata names neither credit_product nor credits');
-  }
-  return commands(
+  const { net } = paid;
+  const grant = grantOfSale(
     {
-      to: 'account',
-      stream: accountStream(customerId, DEFAULT_UNIT),
+      id: session.id,
       key: keyOf(session),
-      command: {
-        type: 'GrantCredits',
-        amount: sold.amount,
-        source: 'purchase',
-        priority: 50,
-        effectiveAt: null,
-        expiresAt:
-          sold.expiresAfterDays === null ? null : endOfSold(session.created, sold.expiresAfterDays, lookups.now),
-        costBasis: paid.net.amount === 0 ? null : paid.net,
-        paymentReference: session.paymentIntentId ?? session.id,
-        description: null,
-        metadata: { checkoutSession: session.id },
-      },
+      customerId,
+      metadata: session.metadata,
+      soldAt: session.created,
+      cost: net.amount === 0 ? null : net,
+      paymentReference: session.paymentIntentId ?? session.id,
+      told: { checkoutSession: session.id },
     },
+    lookups,
+  );
+  if ('kind' in grant) return grant;
+  return commands(
+    grant,
     ...paymentOf(session, customerId, paid.total),
     // A credit note names the session's invoice only, which bought nothing by itself.
     ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId)),
@@ -94,12 +85,6 @@ const translateUnpaid =
 
 export const translateSessionFailed = translateUnpaid('failed');
 export const translateSessionExpired = translateUnpaid('canceled');
-
-/** Counted from the sale; recorded too late for that, from now: it was paid for, and nobody is to lose it for that. */
-function endOfSold(soldAt: Instant, days: number, now: Instant): Instant {
-  const end = plusMs(soldAt, days * DAY_MS);
-  return end > now ? end : plusMs(now, days * DAY_MS);
-}
 
 const keyOf = (session: Session): string => `session:${session.id}`;
 

@@ -1,4 +1,5 @@
 import { isAmount } from '#kernel/amount.js';
+import { earlier } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
 import { allotmentKey, dripKey, periodName } from '#ledger/allowance-keys.js';
@@ -10,9 +11,10 @@ import { isSupportedCurrency } from '../currency.js';
 import { normaliseInvoice, subjectOf } from '../normalise.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits } from '../translation.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
 import { costOf, netOf, prorations } from './proration.js';
+import { grantOfSale } from './sale.js';
 
 /**
  * `invoice.paid`, the only money-in of subscriptions. Each line of a plan grants what its price stands for in the catalogue, once
@@ -60,28 +62,21 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
 function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
   // A paid Checkout session that made an invoice has granted already: only an invoice that says so itself is a sale of credits.
   if (invoice.metadata['top_up'] !== 'true') return commands();
-  const sold = soldCredits(invoice.metadata, lookups.catalog);
-  if (sold.kind === 'park') return sold.translation;
-  if (sold.kind === 'unsold')
-    return park('unknown_price', invoice.id, 'the metadata names neither credit_product nor credits');
   const net = invoice.lines.reduce((sum, line) => sum + netOf(line), 0);
-  return commands({
-    to: 'account',
-    stream: accountStream(customerId, DEFAULT_UNIT),
-    key: `invoice:${invoice.id}`,
-    command: {
-      type: 'GrantCredits',
-      amount: sold.amount,
-      source: 'purchase',
-      priority: 50,
-      effectiveAt: null,
-      expiresAt: null,
-      costBasis: costOf(net, invoice.currency),
+  const grant = grantOfSale(
+    {
+      id: invoice.id,
+      key: `invoice:${invoice.id}`,
+      customerId,
+      metadata: invoice.metadata,
+      soldAt: invoice.paidAt,
+      cost: costOf(net, invoice.currency),
       paymentReference: invoice.id,
-      description: null,
-      metadata: { invoice: invoice.id },
+      told: { invoice: invoice.id },
     },
-  });
+    lookups,
+  );
+  return 'kind' in grant ? grant : commands(grant);
 }
 
 /** The lines of one subscription item and period: graduated prices and seats may make several of one plan. */
@@ -144,6 +139,7 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
   const net = lines.reduce((sum, line) => sum + netOf(line), 0);
   const cost = costOf(net, invoice.currency);
   const name = periodName(itemId, periodStart);
+  const rolloverCap = plan.policy?.rolloverCap ?? 0;
   const record: FactCommand = {
     to: 'subscription',
     stream: subscriptionStream(subscriptionId),
@@ -161,6 +157,7 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
       cost,
       first: invoice.billingReason === 'subscription_create',
       invoiceId: invoice.id,
+      ...(rolloverCap === 0 ? {} : { rolloverCap }),
     },
   };
   if (creditsPerMonth === 0) return commands(record);
@@ -174,20 +171,19 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
       amount: creditsPerMonth,
       source: 'subscription',
       priority: 50,
-      effectiveAt: null,
+      effectiveAt: earlier(periodStart, now),
       expiresAt: yearly ? endOfMonth(periodStart, periodEnd, 0, now) : endOfPeriod(periodStart, periodEnd, now),
       costBasis: yearly ? costOfMonth(cost, 0, monthsIn(periodStart, periodEnd)) : cost,
       paymentReference: invoice.id,
       description: null,
       metadata: { plan: plan.id, subscription: subscriptionId },
-      ...(yearly ? {} : rolloverOf(plan, periodStart)),
+      ...rolloverOf(rolloverCap, periodStart),
     },
   };
   return commands(grant, record);
 }
 
-function rolloverOf({ policy }: Plan, endedAt: Instant): { rollover?: { cap: number; endedAt: Instant } } {
-  const cap = policy?.rolloverCap ?? 0;
+function rolloverOf(cap: number, endedAt: Instant): { rollover?: { cap: number; endedAt: Instant } } {
   return cap === 0 ? {} : { rollover: { cap, endedAt } };
 }
 

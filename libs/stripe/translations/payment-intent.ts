@@ -1,11 +1,12 @@
-import { accountStream, DEFAULT_UNIT, paymentStream } from '#kernel/stream-name.js';
+import { paymentStream } from '#kernel/stream-name.js';
 import type { Attempt } from '#ledger/payment.js';
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseInvoicePayment, normalisePaymentIntent } from '../normalise-money.js';
 import type { PaymentIntent } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park, soldCredits, tellingKey } from '../translation.js';
+import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+import { grantOfSale } from './sale.js';
 
 /**
  * `payment_intent.*`: how far an attempt to pay has come. Grants nothing: sessions and invoices do, which an intent does not know;
@@ -53,27 +54,14 @@ export const translatePaymentProcessing = translateAttempt('processing');
 function saleOf({ id, metadata, attempt }: PaymentIntent, customerId: string, lookups: Lookups): Translation {
   if (metadata['top_up'] !== 'true') return commands();
   const { money, at: paidAt } = attempt;
-  const sold = soldCredits(metadata, lookups.catalog);
-  if (sold.kind === 'park') return sold.translation;
-  if (sold.kind === 'unsold') return park('unknown_price', id, 'the metadata names neither credit_product nor credits');
   const key = `intent:${id}`;
-  const grant: FactCommand = {
-    to: 'account',
-    stream: accountStream(customerId, DEFAULT_UNIT),
-    key,
-    command: {
-      type: 'GrantCredits',
-      amount: sold.amount,
-      source: 'purchase',
-      priority: 50,
-      effectiveAt: null,
-      expiresAt: null,
-      costBasis: money.amount === 0 ? null : money,
-      paymentReference: id,
-      description: null,
-      metadata: { paymentIntent: id },
-    },
-  };
+  const cost = money.amount === 0 ? null : money;
+  const told = { paymentIntent: id };
+  const grant = grantOfSale(
+    { id, key, customerId, metadata, soldAt: paidAt, cost, paymentReference: id, told },
+    lookups,
+  );
+  if ('kind' in grant) return grant;
   const ids = { paymentIntentId: id, invoiceId: null, sessionId: null };
   const payment: FactCommand = {
     to: 'payment',

@@ -1,6 +1,6 @@
 import { isAmount, proportion } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
-import { msOf } from '#kernel/instant.js';
+import { earlier, msOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { dripKey, periodName } from '#ledger/allowance-keys.js';
@@ -112,7 +112,7 @@ function grantRest(change: Change, plan: Plan, line: InvoiceLine, amount: number
       amount,
       source: 'subscription',
       priority: 50,
-      effectiveAt: null,
+      effectiveAt: earlier(line.periodStart, now),
       expiresAt: endOfPeriod(line.periodStart, change.end, now),
       costBasis: costOfChange(change, invoice),
       paymentReference: invoice.id,

@@ -1,4 +1,5 @@
 import { isAmount } from '#kernel/amount.js';
+import { earlier } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { freePlanOf, planOfStripePrice } from '#ledger/catalog.js';
@@ -83,7 +84,7 @@ function beginsTrial({ stripeType, payload }: ReceivedStripeEvent): boolean {
 /** A trial's credits, once in the life of a subscription; they end with the trial. */
 function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): readonly FactCommand[] {
   const amount = (plan.policy?.trialCredits ?? 0) * snapshot.quantity;
-  const { status, trialEnd, customerId, subscriptionId } = snapshot;
+  const { status, trialStart, trialEnd, customerId, subscriptionId } = snapshot;
   if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
   return [
     {
@@ -95,7 +96,7 @@ function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): read
         amount,
         source: 'trial',
         priority: 50,
-        effectiveAt: null,
+        effectiveAt: trialStart === null ? null : earlier(trialStart, now),
         expiresAt: trialEnd,
         costBasis: null,
         paymentReference: null,

@@ -1,0 +1,16 @@
+import { SCHEMA } from './read-database.js';
+import type { Reader } from './read-database.js';
+
+/** Our customers of those of the Stripe customers that have a link. */
+export async function customersOfStripe(
+  reader: Reader,
+  stripeCustomerIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (stripeCustomerIds.length === 0) return new Map();
+  const rows = await reader.query<{ stripe_customer_id: string; customer_id: string }>({
+    name: 'inbox-customers',
+    text: `select stripe_customer_id, customer_id from ${SCHEMA}.inbox_links where stripe_customer_id = any($1)`,
+    values: [stripeCustomerIds],
+  });
+  return new Map(rows.map((row) => [row.stripe_customer_id, row.customer_id]));
+}
