@@ -9,6 +9,7 @@ import { invoicesProjection } from './invoices.js';
 import type { LedgerProjection } from './ledger-projection.js';
 import { parkedEventsProjection } from './parked-events.js';
 import { paymentsProjection } from './payments.js';
+import { stripeIntentsProjection } from './stripe-intents.js';
 import { subscriptionsProjection } from './subscriptions.js';
 
 /** Every projection there is. */
@@ -23,6 +24,7 @@ export const projections: readonly LedgerProjection[] = [
   subscriptionsProjection,
   paymentsProjection,
   invoicesProjection,
+  stripeIntentsProjection,
   commandKeysProjection,
 ];
 

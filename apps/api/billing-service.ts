@@ -5,11 +5,11 @@ import type Stripe from 'stripe';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import { catalogStream, customerStream, subscriptionStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
-import { customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
+import { contactIntentId, customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import { contactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
-import { customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
+import { contactMaking, customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
 import { priceOfPlan, saleOf, sessionParams, type Sale, type Wish } from '#stripe/outbound-checkout.js';
 import { unchargeable } from '#stripe/outbound-money.js';
 import {
@@ -24,7 +24,7 @@ import { RunCustomerCommand } from './customer.commands.js';
 import { CatalogReader, CustomerWriter, SubscriptionWriter } from './ledger-writers.js';
 import { Problem } from './problems.js';
 import { StripeConnection } from './stripe-connection.js';
-import { recordedOrProblem, StripeOutbox, type Errand } from './stripe-outbox.js';
+import { recordedOrProblem, StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 
 /** Who asks for what customer. */
 export type Asking = {
@@ -35,7 +35,7 @@ export type Asking = {
   readonly requestId: string;
 };
 
-type Identity = Pick<Errand<unknown>, 'intent' | 'key' | 'actor' | 'requestId'>;
+type Identity = Pick<CallersErrand<unknown>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
 /** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
 @Injectable()
@@ -153,24 +153,25 @@ export class BillingService {
     asking: Asking,
     operation: StripeOperation,
     wish: SubscriptionWish,
-    subject: { readonly [member: string]: Json },
+    said: { readonly [member: string]: Json },
   ): Promise<object> {
     const { client } = this.connection;
     const { state } = await this.customers.load(customerStream(asking.customerId));
     const stripeCustomerId = state.stripeCustomerIds.at(-1);
     if (stripeCustomerId === undefined) throw new Problem('subscription_not_found');
     const live = this.outbox.valueOf(await liveSubscription(client, stripeCustomerId));
-    const identity = identify(asking, operation, subject, subject);
+    const identity = identify(asking, operation, wish, said);
     // One that this very request has ended is known by the request's own key.
     const subscriptionId = live?.id ?? (await this.outbox.objectOf(identity.intent.intentId));
     if (subscriptionId === null) throw new Problem('subscription_not_found');
+    const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
     const making = subscriptionMaking(subscriptionId, wish);
-    return bodyOf(await this.outbox.run({ ...identity, making }), await this.#catalog());
+    return bodyOf(await this.outbox.run({ ...identity, intent, making }), await this.#catalog());
   }
 
   /** The Stripe customer of a customer, made now if there is none: one, however many ask and whatever fails. */
   async #stripeCustomer(asking: Asking): Promise<string> {
-    const { client } = this.connection;
+    this.connection.demand();
     const { customerId } = asking;
     const { state } = await this.customers.load(customerStream(customerId));
     if (state.erased) throw new Problem('customer_erased');
@@ -178,12 +179,12 @@ export class BillingService {
     if (known !== undefined) return known;
     const underWay = this.#making.get(customerId);
     if (underWay !== undefined) return underWay;
-    const making = this.#makeCustomer(asking, client).finally(() => this.#making.delete(customerId));
+    const making = this.#makeCustomer(asking).finally(() => this.#making.delete(customerId));
     this.#making.set(customerId, making);
     return making;
   }
 
-  async #makeCustomer(asking: Asking, client: StripeConnection['client']): Promise<string> {
+  async #makeCustomer(asking: Asking): Promise<string> {
     const { customerId, actor, requestId } = asking;
     const intentId = customerIntentId(customerId);
     const intent = { intentId, customerId, operation: 'create_customer', subject: {} } as const;
@@ -196,14 +197,18 @@ export class BillingService {
     });
     const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId: made.id } as const;
     recordedOrProblem(await this.commands.execute(new RunCustomerCommand(command, actor, requestId)));
-    const contact = await contactOf(this.database, customerId);
-    if (contact !== null && (contact.email !== null || contact.name !== null)) {
-      // For receipts only, so that nothing waits on whether it worked.
-      const { email, name } = contact;
-      const params = { ...(email === null ? {} : { email }), ...(name === null ? {} : { name }) };
-      await client.ask('customer', (stripe) => stripe.customers.update(made.id, params));
-    }
+    await this.#tellContact(asking, made.id);
     return made.id;
+  }
+
+  /** Name and address go to Stripe for receipts only: nothing waits on whether it took them. */
+  async #tellContact({ customerId, actor, requestId }: Asking, stripeCustomerId: string): Promise<void> {
+    const contact = await contactOf(this.database, customerId);
+    if (contact === null || (contact.email === null && contact.name === null)) return;
+    const intentId = contactIntentId(stripeCustomerId);
+    const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
+    const making = contactMaking(stripeCustomerId, contact);
+    await this.outbox.attempt({ intent, making, key: null, actor, requestId });
   }
 
   async #register({ customerId, actor, requestId }: Asking): Promise<void> {

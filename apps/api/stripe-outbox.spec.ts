@@ -10,7 +10,7 @@ import { ApiContext } from './api-context.js';
 import { StripeIntentWriter } from './ledger-writers.js';
 import { Problem } from './problems.js';
 import { StripeConnection } from './stripe-connection.js';
-import { StripeOutbox, type Errand } from './stripe-outbox.js';
+import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 
 /** Stripe's customers, with its memory of idempotency keys; `lost` answers never arrive. */
 class FakeStripe {
@@ -75,7 +75,7 @@ function outbox(): StripeOutbox {
   return new StripeOutbox(new StripeConnection(context.config.stripe, clock, stripe.fetch), intents, clock, context);
 }
 const intentId = customerIntentId('acme');
-const errand: Errand<{ id: string }> = {
+const errand: CallersErrand<{ id: string }> = {
   intent: { intentId, customerId: 'acme', operation: 'create_customer', subject: {} },
   making: customerMaking('acme', intentId),
   key: null,

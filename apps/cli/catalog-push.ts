@@ -1,6 +1,9 @@
 import { catalogStream } from '#kernel/stream-name.js';
+import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import type { IntentLog } from '#stripe/outbox.js';
 import { onSale, pushCatalog, type Pushed } from '#stripe/outbound-catalog.js';
 import { applyCatalog, describeChanges } from './catalog.js';
+import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
 import { table } from './output.js';
 import { stripeClient, whyNot } from './stripe-client.js';
@@ -8,7 +11,8 @@ import { stripeClient, whyNot } from './stripe-client.js';
 async function push({ environment, output }: Call): Promise<ExitCode> {
   const client = stripeClient(environment);
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
-  const answer = await pushCatalog(client, onSale(state));
+  const way = { client, log: await intentLog(environment), clock: environment.clock };
+  const answer = await pushCatalog(way, onSale(state));
   if (answer.kind !== 'answered') {
     output.progress(whyNot(answer));
     return 1;
@@ -17,6 +21,28 @@ async function push({ environment, output }: Call): Promise<ExitCode> {
   const changes = await applyCatalog(environment, catalog);
   await output.answer({ pushed, changes }, () => describe(pushed, describeChanges(changes)));
   return 0;
+}
+
+/** Where the intents of the push are kept: in the log, as those of the API are. */
+async function intentLog(environment: CliEnvironment): Promise<IntentLog> {
+  const intents = await environment.stripeIntentHandler();
+  return {
+    load: async (intentId) => (await intents.load(stripeIntentStream(intentId))).state,
+    record: async (intentId, command) => {
+      const outcome = await intents.execute({
+        stream: stripeIntentStream(intentId),
+        command,
+        key: null, // the state tells whether it is done
+        origin: 'cli',
+        fingerprint: null,
+        actor: 'cli',
+        causationId: null,
+        correlationId: intentId,
+      });
+      if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
+        throw new Error(`an intent was not recorded: ${outcome.kind}`);
+    },
+  };
 }
 
 const describe = (pushed: readonly Pushed[], changes: string): string =>

@@ -8,6 +8,7 @@ import { ledgerCodec } from '#ledger/events.js';
 import { invoiceDecider } from '#ledger/invoice.js';
 import { paymentDecider } from '#ledger/payment.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { migrateReadStore } from '#read-store/migrate.js';
@@ -68,6 +69,11 @@ export class CliEnvironment {
   /** The write path of Stripe's events. */
   async stripeEventHandler() {
     return new CommandHandler(stripeEventDecider, { ...(await this.#writing()), codec: ledgerCodec });
+  }
+
+  /** The write path of what Stripe is asked for. */
+  async stripeIntentHandler() {
+    return new CommandHandler(stripeIntentDecider, { ...(await this.#writing()), codec: ledgerCodec });
   }
 
   /** The write path of Stripe's events, and what the ledger knows of what they tell. */

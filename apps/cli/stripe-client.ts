@@ -1,13 +1,13 @@
 import { ConfigError } from '#config/env.js';
-import { StripeClient, type StripeAnswer } from '#stripe/client.js';
+import { stripeClientOf, type StripeAnswer, type StripeClient } from '#stripe/client.js';
 import type { CliEnvironment } from './cli.module.js';
 
 /** The way to Stripe. Throws ConfigError where it must not be called. */
 export function stripeClient({ config, clock }: CliEnvironment): StripeClient {
-  const { secretKey, apiBase, billingEnabled } = config.stripe;
-  if (!billingEnabled) throw new ConfigError('STRIPE_BILLING_ENABLED is false: Stripe is not called');
-  if (secretKey === null) throw new ConfigError('STRIPE_SECRET_KEY is needed to call Stripe');
-  return new StripeClient({ secretKey, apiBase, clock });
+  if (!config.stripe.billingEnabled) throw new ConfigError('STRIPE_BILLING_ENABLED is false: Stripe is not called');
+  const client = stripeClientOf(config.stripe, clock);
+  if (client === null) throw new ConfigError('STRIPE_SECRET_KEY is needed to call Stripe');
+  return client;
 }
 
 /** Why there is no answer, and what to do, in one line. */

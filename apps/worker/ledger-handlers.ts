@@ -12,6 +12,7 @@ import { ledgerCodec } from '#ledger/events.js';
 import { invoiceDecider } from '#ledger/invoice.js';
 import { paymentDecider } from '#ledger/payment.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 
 export type HandlerParts = {
@@ -31,6 +32,7 @@ export function ledgerHandlers(parts: HandlerParts) {
     customer: new CommandHandler(customerDecider, withCodec),
     catalog: new CommandHandler(catalogDecider, withCodec),
     stripeEvent: new CommandHandler(stripeEventDecider, usedOnce),
+    stripeIntent: new CommandHandler(stripeIntentDecider, usedOnce),
     subscription: new CommandHandler(subscriptionDecider, usedOnce),
     payment: new CommandHandler(paymentDecider, usedOnce),
     invoice: new CommandHandler(invoiceDecider, usedOnce),

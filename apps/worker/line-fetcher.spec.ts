@@ -52,7 +52,13 @@ const signal = new AbortController().signal;
 beforeEach(async () => {
   world = new InboxWorld();
   stripe = new FakeStripe();
-  const client = new StripeClient({ secretKey: 'sk_test_1', apiBase: null, clock: world.clock, fetch: stripe.fetch });
+  const client = new StripeClient({
+    secretKey: 'sk_test_1',
+    apiBase: null,
+    livemode: false,
+    clock: world.clock,
+    fetch: stripe.fetch,
+  });
   fetcher = new LineFetcher({ client, handlers: world.handlers, state: world.state });
   await world.applyCatalog();
   await world.deliver(stripeEvent('checkout.session.completed.subscription.endive'));
@@ -97,7 +103,13 @@ describe('an invoice with more lines than its webhook', () => {
     await other.applyCatalog();
     await other.deliver(paid);
     await other.drain();
-    const client = new StripeClient({ secretKey: 'sk_test_1', apiBase: null, clock: other.clock, fetch: stripe.fetch });
+    const client = new StripeClient({
+      secretKey: 'sk_test_1',
+      apiBase: null,
+      livemode: false,
+      clock: other.clock,
+      fetch: stripe.fetch,
+    });
     await new LineFetcher({ client, handlers: other.handlers, state: other.state }).runOnce(signal);
     await other.drain();
     expect(await other.statusOf(paid.id)).toBe('parked: unknown_customer');

@@ -8,14 +8,17 @@ import { openEventStore, openSnapshotStore } from '#event-store/event-store.modu
 import { Clock } from '#kernel/clock.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionsFor } from '#projections/registry.js';
+import { pendingIntents } from '#projections/stripe-intents.js';
+import { contactOf } from '#read-store/customer-contacts.js';
 import { migrateReadStore } from '#read-store/migrate.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
-import { stripeClientOf } from '#stripe/client.js';
+import { stripeClientOf, type StripeClient } from '#stripe/client.js';
 import { ProjectedAgenda } from './agenda.js';
-import { Errands, ErrandsConsumer } from './errands.consumer.js';
+import { Errands, ErrandsConsumer, type Errand } from './errands.consumer.js';
 import { InboxConsumer } from './inbox.consumer.js';
 import { InboxState } from './inbox-state.js';
 import { Inbox } from './inbox.js';
+import { IntentSettler } from './intent-settler.js';
 import { drainHandlers, ledgerHandlers } from './ledger-handlers.js';
 import type { LedgerHandlers } from './ledger-handlers.js';
 import { LineFetcher } from './line-fetcher.js';
@@ -45,7 +48,7 @@ class WorkerModule {
     const state = new PostgresInboxState(database);
     const inbox = new Inbox({ handlers, state, clock, livemode: config.stripe.livemode });
     const client = stripeClientOf(config.stripe, clock);
-    const errands: Errands = { all: client === null ? [] : [new LineFetcher({ client, handlers, state })] };
+    const errands: Errands = { all: client === null ? [] : errandsOf(client, { handlers, state, clock, database }) };
     const agenda = new ProjectedAgenda(database, config.stripe.gracePeriodDays);
     const scheduler = new Scheduler({
       handlers,
@@ -76,6 +79,20 @@ class WorkerModule {
       ],
     };
   }
+}
+
+function errandsOf(
+  client: StripeClient,
+  { handlers, state, clock, database }: Pick<Parts, 'handlers' | 'clock' | 'database'> & { readonly state: InboxState },
+): readonly Errand[] {
+  const settler = new IntentSettler({
+    client,
+    handlers,
+    clock,
+    pending: (before, after, limit) => pendingIntents(database, before, after, limit),
+    contactOf: (customerId) => contactOf(database, customerId),
+  });
+  return [new LineFetcher({ client, handlers, state }), settler];
 }
 
 async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<Parts> {

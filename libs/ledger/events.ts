@@ -70,6 +70,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   StripeCallIntended: [],
   StripeCallAnswered: [],
   StripeCallRefused: [],
+  StripeCallLapsed: [],
   SubscriptionStarted: [],
   SubscriptionActivated: [],
   SubscriptionRenewed: [],

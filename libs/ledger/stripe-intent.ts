@@ -3,20 +3,26 @@ import type { Decider, Refused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 
-/** What Stripe can be asked to do for a customer. */
+/** What Stripe can be asked to do, for a customer or for the catalogue. */
 export type StripeOperation =
   | 'create_customer'
+  | 'update_customer'
   | 'create_checkout_session'
   | 'create_payment_intent'
   | 'create_portal_session'
   | 'cancel_subscription'
   | 'resume_subscription'
-  | 'change_subscription';
+  | 'change_subscription'
+  | 'create_product'
+  | 'update_product'
+  | 'create_price'
+  | 'archive_price';
 
 /** One thing that is asked of Stripe, however often it takes; `subject` says what, without personal data or addresses. */
 export type StripeIntent = {
   readonly intentId: string;
-  readonly customerId: string;
+  /** Null for what the catalogue needs. */
+  readonly customerId: string | null;
   readonly operation: StripeOperation;
   readonly subject: { readonly [member: string]: Json };
 };
@@ -31,6 +37,8 @@ export type StripeIntentCommand =
       readonly objectType: string;
       readonly objectId: string;
     }
+  /** A look at Stripe found nothing that the attempt has led to, and no call of it is under way any more. */
+  | { readonly type: 'RecordStripeLapse'; readonly attempt: number }
   /** `status` is that of Stripe's HTTP answer, `code` Stripe's own word for the reason. */
   | {
       readonly type: 'RecordStripeRefusal';
@@ -62,10 +70,17 @@ export type StripeIntentEvent =
       readonly attempt: number;
       readonly status: number;
       readonly code: string;
+    }
+  /** Nobody heard how the call ended, and it has led to nothing. */
+  | {
+      readonly type: 'StripeCallLapsed';
+      readonly at: Instant;
+      readonly intentId: string;
+      readonly attempt: number;
     };
 
 export type StripeIntentState = {
-  readonly status: 'unknown' | 'pending' | 'answered' | 'refused';
+  readonly status: 'unknown' | 'pending' | 'answered' | 'refused' | 'lapsed';
   readonly intent: StripeIntent | null;
   /** 0 while nothing was intended. */
   readonly attempt: number;
@@ -93,6 +108,9 @@ export const stripeIntentStream = (intentId: string): string => `stripeIntent-${
 /** The id of the intent to have a Stripe customer; there is one per customer. */
 export const customerIntentId = (customerId: string): string => `customer.${customerId}`;
 
+/** The id of the intent to tell Stripe a customer's name and address. */
+export const contactIntentId = (stripeCustomerId: string): string => `contact.${stripeCustomerId}`;
+
 function evolve(state: StripeIntentState, event: StripeIntentEvent): StripeIntentState {
   switch (event.type) {
     case 'StripeCallIntended': {
@@ -104,6 +122,8 @@ function evolve(state: StripeIntentState, event: StripeIntentEvent): StripeInten
       return { ...state, status: 'answered', objectId: event.objectId };
     case 'StripeCallRefused':
       return { ...state, status: 'refused' };
+    case 'StripeCallLapsed':
+      return { ...state, status: 'lapsed' };
     default:
       return assertNever(event);
   }
@@ -136,6 +156,11 @@ function decide(
       if (state.status === 'answered') return [];
       const { attempt, objectType, objectId } = command;
       return [{ type: 'StripeCallAnswered', at, intentId, attempt, objectType, objectId }];
+    }
+    case 'RecordStripeLapse': {
+      const { attempt } = command;
+      if (state.status !== 'pending' || state.attempt !== attempt) return [];
+      return [{ type: 'StripeCallLapsed', at, intentId, attempt }];
     }
     case 'RecordStripeRefusal': {
       const { attempt, status, code } = command;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { StripeClient } from './client.js';
 
-type Reply = { readonly status: number; readonly body: unknown } | 'cut';
+type Reply = { readonly status: number; readonly body: unknown; readonly raw?: boolean } | 'cut';
 const customer: Reply = { status: 200, body: { id: 'cus_1', object: 'customer' } };
 const error = (status: number, code = 'x', type = 'api_error'): Reply => ({
   status,
@@ -20,7 +20,7 @@ const fetch = (async (url: string, init: { headers: [string, string][] | Record<
   const reply = replies.length > 1 ? replies.shift()! : replies[0]!;
   await Promise.resolve();
   if (reply === 'cut') throw new TypeError('fetch failed');
-  return new Response(JSON.stringify(reply.body), { status: reply.status });
+  return new Response(reply.raw ? String(reply.body) : JSON.stringify(reply.body), { status: reply.status });
 }) as unknown as typeof globalThis.fetch;
 
 const create = () =>
@@ -30,7 +30,13 @@ beforeEach(() => {
   clock = new ManualClock();
   requests = [];
   replies = [customer];
-  client = new StripeClient({ secretKey: 'sk_test_12345678', apiBase: 'http://127.0.0.1:1', clock, fetch });
+  client = new StripeClient({
+    secretKey: 'sk_test_12345678',
+    apiBase: 'http://127.0.0.1:1',
+    livemode: false,
+    clock,
+    fetch,
+  });
 });
 
 describe('a call to Stripe', () => {
@@ -74,6 +80,26 @@ describe('a call to Stripe', () => {
       expect((await create()).kind).toBe('unavailable');
     },
   );
+
+  test.each([
+    ['of the other mode', { status: 200, body: { id: 'cus_1', object: 'customer', livemode: true } }],
+    ['an error that says it is a success', { status: 200, body: { error: { type: 'api_error', code: 'x' } } }],
+    ['a page', { status: 200, body: '<html>Welcome</html>', raw: true }],
+    ['a page of an error', { status: 502, body: '<html>Bad gateway</html>', raw: true }],
+  ])('is not believed an answer that is %s', async (_what, reply) => {
+    replies = [reply];
+    expect(await create()).toEqual({ kind: 'unavailable', retryAfterSeconds: 5 });
+    expect(requests.length).toBe(4);
+  });
+
+  test('is not believed an answer about somebody else', async () => {
+    const answer = client.ask(
+      'customer',
+      (stripe) => stripe.customers.retrieve('cus_2'),
+      ({ id }) => id === 'cus_2',
+    );
+    expect(await answer).toMatchObject({ kind: 'unavailable' });
+  });
 
   test('is not made while the circuit is open; one trial closes it', async () => {
     replies = ['cut'];

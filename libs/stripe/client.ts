@@ -14,6 +14,8 @@ export type StripeClientOptions = {
   readonly secretKey: string;
   /** Another address than Stripe's own. */
   readonly apiBase: string | null;
+  /** Whether the key is one for real money: answers of the other mode are not believed. */
+  readonly livemode: boolean;
   readonly clock: Clock;
   /** How requests are sent, for tests; Node's own HTTP otherwise. */
   readonly fetch?: typeof globalThis.fetch;
@@ -29,13 +31,16 @@ const MAX_IN_FLIGHT = 40;
 
 /** The way to Stripe that the environment gives; null where Stripe must not be called. */
 export function stripeClientOf(
-  stripe: { readonly secretKey: string | null; readonly apiBase: string | null; readonly billingEnabled: boolean },
+  stripe: Pick<StripeClientOptions, 'apiBase' | 'livemode'> & {
+    readonly secretKey: string | null;
+    readonly billingEnabled: boolean;
+  },
   clock: Clock,
   fetch?: typeof globalThis.fetch,
 ): StripeClient | null {
-  const { secretKey, apiBase, billingEnabled } = stripe;
+  const { secretKey, apiBase, livemode, billingEnabled } = stripe;
   if (secretKey === null || !billingEnabled) return null;
-  return new StripeClient({ secretKey, apiBase, clock, ...(fetch === undefined ? {} : { fetch }) });
+  return new StripeClient({ secretKey, apiBase, livemode, clock, ...(fetch === undefined ? {} : { fetch }) });
 }
 
 type Named = { readonly object: string };
@@ -49,12 +54,14 @@ export class StripeClient {
   readonly #stripe: Stripe;
   readonly #clock: Clock;
   readonly #circuit: Circuit;
+  readonly #livemode: boolean;
   #inFlight = 0;
 
   constructor(options: StripeClientOptions) {
     const { secretKey, apiBase, clock, fetch } = options;
     this.#clock = clock;
     this.#circuit = new Circuit(clock);
+    this.#livemode = options.livemode;
     this.#stripe = new Stripe(secretKey, {
       ...addressOf(apiBase),
       ...(fetch === undefined ? {} : { httpClient: Stripe.createFetchHttpClient(fetch) }),
@@ -66,24 +73,32 @@ export class StripeClient {
 
   /**
    * Makes a call; `object` is what Stripe's answer must say it is. `request` is called once for each attempt, so a POST must name
-   * an idempotency key. Bounded: at most four attempts, begun within 20 s.
+   * an idempotency key. An answer that is of the other mode, or that `fits` denies, is not believed. Bounded: at most four
+   * attempts, begun within 20 s.
    */
-  async ask<T extends Named>(object: T['object'], request: (stripe: Stripe) => Promise<T>): Promise<StripeAnswer<T>> {
+  async ask<T extends Named>(
+    object: T['object'],
+    request: (stripe: Stripe) => Promise<T>,
+    fits: (value: NoInfer<T>) => boolean = () => true,
+  ): Promise<StripeAnswer<T>> {
     if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: 'unavailable', retryAfterSeconds: 1 };
     this.#inFlight += 1;
     try {
-      return await this.#ask(object, request);
+      return await this.#ask(request, (value) => isAnswer(value, object, this.#livemode) && fits(value as T));
     } finally {
       this.#inFlight -= 1;
     }
   }
 
-  async #ask<T extends Named>(object: T['object'], request: (stripe: Stripe) => Promise<T>): Promise<StripeAnswer<T>> {
+  async #ask<T extends Named>(
+    request: (stripe: Stripe) => Promise<T>,
+    isBelieved: (value: unknown) => boolean,
+  ): Promise<StripeAnswer<T>> {
     const started = this.#clock.now();
     for (let attempt = 1; ; attempt += 1) {
       const pause = this.#circuit.enter();
       if (pause > 0) return { kind: 'unavailable', retryAfterSeconds: Math.ceil(pause / 1000) };
-      const answer = await this.#once(object, request);
+      const answer = await this.#once(request, isBelieved);
       if (answer !== 'try again') return answer;
       if (attempt === ATTEMPTS || this.#clock.now() - started > PATIENCE_MS)
         return { kind: 'unavailable', retryAfterSeconds: 5 };
@@ -93,12 +108,12 @@ export class StripeClient {
   }
 
   async #once<T extends Named>(
-    object: T['object'],
     request: (stripe: Stripe) => Promise<T>,
+    isBelieved: (value: unknown) => boolean,
   ): Promise<StripeAnswer<T> | 'try again'> {
     try {
       const value: unknown = await request(this.#stripe);
-      if (!isAnswer(value, object)) {
+      if (!isBelieved(value)) {
         // A proxy in between answers with something of its own, which the library takes for a success.
         this.#circuit.failed();
         return 'try again';
@@ -116,7 +131,8 @@ export class StripeClient {
 
   #failure(error: InstanceType<typeof Stripe.errors.StripeError>): Failure {
     const { statusCode: status, code, param } = error;
-    const silent = status === undefined || status >= 500;
+    // An error that says it is a success is not Stripe's: a page or a proxy's own words.
+    const silent = status === undefined || status >= 500 || status < 400;
     if (silent) this.#circuit.failed();
     else this.#circuit.succeeded();
     if (silent || status === 409 || status === 429) return 'try again';
@@ -131,8 +147,9 @@ function addressOf(apiBase: string | null): { host?: string; port?: number; prot
   return { host: hostname, port: port === '' ? (http ? 80 : 443) : Number(port), protocol: http ? 'http' : 'https' };
 }
 
-function isAnswer(value: unknown, object: string): boolean {
+function isAnswer(value: unknown, object: string, livemode: boolean): boolean {
   if (typeof value !== 'object' || value === null || !('object' in value) || value.object !== object) return false;
+  if ('livemode' in value && value.livemode !== livemode) return false;
   return object === 'list'
     ? 'data' in value && Array.isArray(value.data)
     : 'id' in value && typeof value.id === 'string' && value.id !== '';

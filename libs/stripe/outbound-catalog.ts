@@ -1,8 +1,13 @@
 import type Stripe from 'stripe';
 import type { Money } from '#kernel/amount.js';
 import type { Catalog, CatalogState, CreditProduct, Plan, PlanPrice } from '#ledger/catalog.js';
+import type { StripeIntent, StripeOperation } from '#ledger/stripe-intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { unchargeable } from './outbound-money.js';
+import { mapAnswer } from './outbound.js';
+import type { Look, Making } from './outbound.js';
+import { runErrand } from './outbox.js';
+import type { Way } from './outbox.js';
 
 /** One thing at Stripe that a push looked for. */
 export type Pushed = {
@@ -10,7 +15,7 @@ export type Pushed = {
   /** Our name for it: the product's id, the price's lookup key. */
   readonly name: string;
   readonly stripeId: string;
-  readonly result: 'found' | 'made' | 'changed';
+  readonly result: 'found' | 'made' | 'changed' | 'archived';
 };
 
 /** Stops a push with what ended it, whatever was deep in it. */
@@ -67,14 +72,15 @@ const sameMoney = (a: Money, b: Money): boolean => a.amount === b.amount && a.cu
 /**
  * Makes sure that Stripe has a product and a price for everything that costs something, and gives the catalogue with their ids.
  * Products are found by their id, prices by their lookup key; a price whose amount has changed is followed by a new one that takes
- * its lookup key over. Safe to repeat, also after it broke off: what is there is found again.
+ * its lookup key over, and is archived if it was made here: who subscribed at it goes on paying it. Whatever changes something at
+ * Stripe is an errand of its own. Safe to repeat, also after it broke off: what is there is found again.
  */
 export async function pushCatalog(
-  client: StripeClient,
+  way: Way,
   catalog: Catalog,
 ): Promise<StripeAnswer<{ readonly catalog: Catalog; readonly pushed: readonly Pushed[] }>> {
   const pushed: Pushed[] = [];
-  const push = new Push(client, pushed);
+  const push = new Push(way, pushed);
   try {
     const plans: Plan[] = [];
     for (const plan of catalog.plans) plans.push(await push.plan(plan));
@@ -87,9 +93,47 @@ export async function pushCatalog(
   }
 }
 
+const retrieveProduct = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Product>> =>
+  client.ask('product', (stripe) => stripe.products.retrieve(id));
+const retrievePrice = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Price>> =>
+  client.ask('price', (stripe) => stripe.prices.retrieve(id));
+
+/** The object, if it is there and as was wanted. */
+async function ifSo<T>(answer: Promise<StripeAnswer<T>>, fits: (value: T) => boolean): Promise<StripeAnswer<T | null>> {
+  const present = await answer;
+  if (present.kind === 'refused' && present.status === 404) return { kind: 'answered', value: null };
+  return mapAnswer(present, (value) => (fits(value) ? value : null));
+}
+
+export const productLook = (productId: string, name: string): Look<Stripe.Product> => ({
+  objectType: 'product',
+  find: (client) => ifSo(retrieveProduct(client, productId), (product) => product.active && product.name === name),
+});
+
+export const archivedLook = (priceId: string): Look<Stripe.Price> => ({
+  objectType: 'price',
+  find: (client) => ifSo(retrievePrice(client, priceId), ({ active }) => !active),
+});
+
+export const priceLook = (lookupKey: string, money: Money, interval: Interval): Look<Stripe.Price> => ({
+  objectType: 'price',
+  find: async (client) =>
+    mapAnswer(await listedPrice(client, lookupKey), (price) =>
+      price !== null && isSame(price, money, interval) ? price : null,
+    ),
+});
+
+async function listedPrice(client: StripeClient, lookupKey: string): Promise<StripeAnswer<Stripe.Price | null>> {
+  const params = { lookup_keys: [lookupKey], active: true, limit: 1 };
+  const answer = await client.ask('list', (stripe) => stripe.prices.list(params));
+  return mapAnswer(answer, ({ data }) => data[0] ?? null);
+}
+
+type Interval = 'month' | 'year' | null;
+
 class Push {
   constructor(
-    private readonly client: StripeClient,
+    private readonly way: Way,
     private readonly pushed: Pushed[],
   ) {}
 
@@ -112,70 +156,124 @@ class Push {
   }
 
   async #product(id: string, name: string, metadata: Record<string, string>): Promise<string> {
-    const read = () => this.client.ask('product', (stripe) => stripe.products.retrieve(id));
-    const present = await read();
-    if (present.kind === 'answered') return this.#named(present.value, name);
-    if (present.kind !== 'refused' || present.status !== 404) throw new PushEnded(present);
-    const made = await this.client.ask('product', (stripe) => stripe.products.create({ id, name, metadata }));
-    // The answer to the first try was lost, or another push was quicker: the id says that it is the same product.
-    const lost = made.kind === 'refused' && made.code === 'resource_already_exists';
-    const product = valueOf(lost ? await read() : made);
-    this.#note('product', id, product.id, 'made');
-    return product.id;
-  }
-
-  async #named(product: Stripe.Product, name: string): Promise<string> {
-    const { id } = product;
-    const right = product.name === name && product.active;
-    if (!right)
-      valueOf(await this.client.ask('product', (stripe) => stripe.products.update(id, { name, active: true })));
-    this.#note('product', id, id, right ? 'found' : 'changed');
+    const { client } = this.way;
+    const retrieve = (): Promise<StripeAnswer<Stripe.Product>> => retrieveProduct(client, id);
+    const present = valueOf(await ifSo(retrieve(), () => true));
+    if (present !== null && present.name === name && present.active) {
+      this.#note('product', id, id, 'found');
+      return id;
+    }
+    const look = productLook(id, name);
+    if (present === null) {
+      await this.#run(
+        'create_product',
+        `product.${id}`,
+        { productId: id, name },
+        {
+          ...look,
+          retrieve,
+          create: async (_client, idempotencyKey) => {
+            const made = await client.ask('product', (stripe) =>
+              stripe.products.create({ id, name, metadata }, { idempotencyKey }),
+            );
+            // The answer to the first try was lost, or another push was quicker: the id says that it is the same product.
+            return made.kind === 'refused' && made.code === 'resource_already_exists' ? retrieve() : made;
+          },
+        },
+      );
+    } else {
+      await this.#run(
+        'update_product',
+        `product.${id}.${String(present.updated)}`,
+        { productId: id, name },
+        {
+          ...look,
+          retrieve,
+          create: (_client, idempotencyKey) =>
+            client.ask('product', (stripe) => stripe.products.update(id, { name, active: true }, { idempotencyKey })),
+        },
+      );
+    }
+    this.#note('product', id, id, present === null ? 'made' : 'changed');
     return id;
   }
 
-  async #price(
+  async #price(product: string, key: string, known: PlanPrice, interval: Interval): Promise<string> {
+    const { money, stripePriceId } = known;
+    const recorded = await this.#recorded(stripePriceId);
+    if (recorded !== null && isSame(recorded, money, interval)) {
+      this.#note('price', key, recorded.id, 'found');
+      return recorded.id;
+    }
+    const listed = valueOf(await listedPrice(this.way.client, key));
+    const right = listed !== null && isSame(listed, money, interval) ? listed : null;
+    const before = recorded ?? listed;
+    const price = right ?? (await this.#makePrice(product, key, { money, interval, after: before?.id ?? 'none' }));
+    if (right !== null) this.#note('price', key, right.id, 'found');
+    else this.#note('price', key, price.id, before === null ? 'made' : 'changed');
+    for (const old of new Set([recorded, listed]))
+      if (old !== null && old.id !== price.id && old.metadata['scrip_price'] === key) await this.#archive(key, old.id);
+    return price.id;
+  }
+
+  #makePrice(
     product: string,
     key: string,
-    { money, stripePriceId }: PlanPrice,
-    interval: 'month' | 'year' | null,
-  ): Promise<string> {
-    const present = (await this.#recorded(stripePriceId)) ?? (await this.#listed(key));
-    if (present !== null && isSame(present, money, interval)) {
-      this.#note('price', key, present.id, 'found');
-      return present.id;
-    }
-    const price = valueOf(
-      await this.client.ask('price', (stripe) =>
-        stripe.prices.create(
-          {
-            product,
-            currency: money.currency,
-            unit_amount: money.amount,
-            ...(interval === null ? {} : { recurring: { interval } }),
-            lookup_key: key,
-            transfer_lookup_key: true,
-          },
-          { idempotencyKey: `${key}.${String(money.amount)}.${money.currency}.after.${present?.id ?? 'none'}` },
-        ),
-      ),
+    { money, interval, after }: { readonly money: Money; readonly interval: Interval; readonly after: string },
+  ): Promise<Stripe.Price> {
+    const { amount, currency } = money;
+    const params = {
+      product,
+      currency,
+      unit_amount: amount,
+      ...(interval === null ? {} : { recurring: { interval } }),
+      lookup_key: key,
+      transfer_lookup_key: true,
+      metadata: { scrip_price: key },
+    };
+    // Named by what it follows, so that a push that broke off, or another one beside it, asks for the same price.
+    const name = `price.${key}.${String(amount)}.${currency}.after.${after}`;
+    return this.#run(
+      'create_price',
+      name,
+      { lookupKey: key, amount, currency, interval },
+      {
+        ...priceLook(key, money, interval),
+        retrieve: retrievePrice,
+        create: (client, idempotencyKey) =>
+          client.ask('price', (stripe) => stripe.prices.create(params, { idempotencyKey })),
+      },
     );
-    this.#note('price', key, price.id, present === null ? 'made' : 'changed');
-    return price.id;
+  }
+
+  async #archive(key: string, priceId: string): Promise<void> {
+    await this.#run(
+      'archive_price',
+      `archive.${priceId}`,
+      { priceId },
+      {
+        ...archivedLook(priceId),
+        retrieve: retrievePrice,
+        create: (client, idempotencyKey) =>
+          client.ask('price', (stripe) => stripe.prices.update(priceId, { active: false }, { idempotencyKey })),
+      },
+    );
+    this.#note('price', key, priceId, 'archived');
+  }
+
+  async #run<T extends { readonly id: string }>(
+    operation: StripeOperation,
+    name: string,
+    subject: StripeIntent['subject'],
+    making: Making<T>,
+  ): Promise<T> {
+    const intent = { intentId: `catalog.${name}`, customerId: null, operation, subject };
+    return valueOf(await runErrand({ intent, making, anew: true }, this.way));
   }
 
   /** The price that the catalogue names, when it is one of Stripe's that can be sold. */
   async #recorded(id: string | null): Promise<Stripe.Price | null> {
-    if (id === null) return null;
-    const answer = await this.client.ask('price', (stripe) => stripe.prices.retrieve(id));
-    if (answer.kind === 'refused' && answer.status === 404) return null;
-    const price = valueOf(answer);
-    return price.active ? price : null;
-  }
-
-  async #listed(key: string): Promise<Stripe.Price | null> {
-    const params = { lookup_keys: [key], active: true, limit: 1 };
-    const { data } = valueOf(await this.client.ask('list', (stripe) => stripe.prices.list(params)));
-    return data[0] ?? null;
+    return id === null ? null : valueOf(await ifSo(retrievePrice(this.way.client, id), ({ active }) => active));
   }
 
   #note(what: Pushed['what'], name: string, stripeId: string, result: Pushed['result']): void {

@@ -3,7 +3,7 @@ import type { Instant } from '#kernel/instant.js';
 import { instantOf } from '#kernel/instant.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { firstOf, mapAnswer } from './outbound.js';
-import type { Making } from './outbound.js';
+import type { Look, Making } from './outbound.js';
 
 /** A change that a customer wants of a subscription. */
 export type SubscriptionWish =
@@ -37,14 +37,24 @@ export async function hadSubscription(client: StripeClient, stripeCustomerId: st
   return mapAnswer(any, (found) => found !== null);
 }
 
+/** The subscription, if it is as was wished. */
+export const subscriptionLook = (subscriptionId: string, wish: SubscriptionWish): Look<Stripe.Subscription> => ({
+  objectType: 'subscription',
+  find: async (client) => {
+    const present = await client.ask('subscription', (stripe) =>
+      stripe.subscriptions.retrieve(subscriptionId, { expand: ['schedule'] }),
+    );
+    return mapAnswer(present, (subscription) => (fulfils(subscription, wish) ? subscription : null));
+  },
+});
+
 /** What it takes to fulfil a wish. Every step sets something to what is wanted, so that all of them may be repeated. */
 export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWish): Making<Stripe.Subscription> => {
   const retrieve = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Subscription>> =>
     client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(id));
   return {
-    objectType: 'subscription',
+    ...subscriptionLook(subscriptionId, wish),
     retrieve,
-    find: () => Promise.resolve({ kind: 'answered', value: null }),
     create: async (client, idempotencyKey) => {
       const present = await retrieve(client, subscriptionId);
       if (present.kind !== 'answered') return present;
@@ -62,6 +72,20 @@ export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWis
     },
   };
 };
+
+/** Whether the subscription is as was wished. `schedule` expanded. */
+function fulfils(subscription: Stripe.Subscription, wish: SubscriptionWish): boolean {
+  const cancels = subscription.cancel_at_period_end || subscription.cancel_at !== null;
+  if (wish.kind === 'cancel') return !lives(subscription) || (wish.atPeriodEnd && cancels);
+  if (wish.kind === 'resume')
+    return (
+      lives(subscription) && !cancels && subscription.pause_collection === null && subscription.status !== 'paused'
+    );
+  if (wish.when === 'now') return subscription.items.data[0]?.price.id === wish.priceId;
+  const { schedule } = subscription;
+  const next = typeof schedule === 'string' ? null : (schedule?.phases.at(-1)?.items[0]?.price ?? null);
+  return (typeof next === 'string' ? next : (next?.id ?? null)) === wish.priceId;
+}
 
 const scheduleOf = ({ schedule }: Stripe.Subscription): string | null =>
   typeof schedule === 'string' ? schedule : (schedule?.id ?? null);

@@ -42,30 +42,31 @@ export function madeAround(intendedAt: Instant): { gte: number; lte: number } {
   return { gte: seconds - 600, lte: seconds + 2 * DAY_S };
 }
 
+/** Whether an object belongs to the Stripe customer that it was asked for. */
+const isOf =
+  (stripeCustomerId: string) =>
+  ({ customer }: { readonly customer: string | { readonly id: string } | null }): boolean =>
+    (typeof customer === 'string' ? customer : customer?.id) === stripeCustomerId;
+
 const madeFor =
   (intentId: string) =>
   ({ metadata }: Listed): boolean =>
     metadata?.['scrip_intent'] === intentId;
 
-/** What of Stripe's an intent makes: how to make it, to read it again, and to find it when nobody heard the answer. */
-export type Making<T> = {
+/** How to find what an intent has led to when nobody heard the answer. */
+export type Look<T> = {
   readonly objectType: string;
-  create(client: StripeClient, idempotencyKey: string): Promise<StripeAnswer<T>>;
-  retrieve(client: StripeClient, id: string): Promise<StripeAnswer<T>>;
   find(client: StripeClient, intendedAt: Instant): Promise<StripeAnswer<T | null>>;
 };
 
-/** A Stripe customer that leads to ours. The parameters never change, so that the same key always asks for the same. */
-export const customerMaking = (customerId: string, intentId: string): Making<Stripe.Customer> => ({
+/** What of Stripe's an intent makes: how to make it, to read it again, and to find it. */
+export type Making<T> = Look<T> & {
+  create(client: StripeClient, idempotencyKey: string): Promise<StripeAnswer<T>>;
+  retrieve(client: StripeClient, id: string): Promise<StripeAnswer<T>>;
+};
+
+export const customerLook = (intentId: string): Look<Stripe.Customer> => ({
   objectType: 'customer',
-  create: (client, idempotencyKey) =>
-    client.ask('customer', (stripe) =>
-      stripe.customers.create({ metadata: { customer_id: customerId, scrip_intent: intentId } }, { idempotencyKey }),
-    ),
-  retrieve: async (client, id) => {
-    const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(id));
-    return mapAnswer(answer, (customer) => customer as Stripe.Customer);
-  },
   find: (client, intendedAt) =>
     firstOf(
       client,
@@ -74,63 +75,125 @@ export const customerMaking = (customerId: string, intentId: string): Making<Str
     ),
 });
 
+export const sessionLook = (stripeCustomerId: string, intentId: string): Look<Stripe.Checkout.Session> => ({
+  objectType: 'checkout.session',
+  find: (client) =>
+    firstOf(
+      client,
+      (stripe, page) => stripe.checkout.sessions.list({ ...page, customer: stripeCustomerId }),
+      madeFor(intentId),
+    ),
+});
+
+export const paymentIntentLook = (stripeCustomerId: string, intentId: string): Look<Stripe.PaymentIntent> => ({
+  objectType: 'payment_intent',
+  find: (client) =>
+    firstOf(
+      client,
+      (stripe, page) => stripe.paymentIntents.list({ ...page, customer: stripeCustomerId }),
+      madeFor(intentId),
+    ),
+});
+
+/** For what leaves no trace, and needs none. */
+export const noLook: Look<never> = {
+  objectType: 'none',
+  find: () => Promise.resolve({ kind: 'answered', value: null }),
+};
+
+/** A Stripe customer that leads to ours. The parameters never change, so that the same key always asks for the same. */
+export const customerMaking = (customerId: string, intentId: string): Making<Stripe.Customer> => ({
+  ...customerLook(intentId),
+  create: (client, idempotencyKey) =>
+    client.ask(
+      'customer',
+      (stripe) =>
+        stripe.customers.create({ metadata: { customer_id: customerId, scrip_intent: intentId } }, { idempotencyKey }),
+      madeFor(intentId),
+    ),
+  retrieve: async (client, id) => {
+    const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(id));
+    return mapAnswer(answer, (customer) => customer as Stripe.Customer);
+  },
+});
+
+/** What a customer is called at Stripe, for its receipts. May be set again and again. */
+export const contactMaking = (
+  stripeCustomerId: string,
+  contact: { readonly email: string | null; readonly name: string | null },
+): Making<Stripe.Customer> => {
+  const { email, name } = contact;
+  const retrieve = async (client: StripeClient): Promise<StripeAnswer<Stripe.Customer>> => {
+    const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(stripeCustomerId));
+    return mapAnswer(answer, (customer) => customer as Stripe.Customer);
+  };
+  return {
+    objectType: 'customer',
+    create: (client, idempotencyKey) => {
+      const params = { ...(email === null ? {} : { email }), ...(name === null ? {} : { name }) };
+      return client.ask('customer', (stripe) => stripe.customers.update(stripeCustomerId, params, { idempotencyKey }));
+    },
+    retrieve,
+    find: async (client) =>
+      mapAnswer(await retrieve(client), (customer) =>
+        (email === null || customer.email === email) && (name === null || customer.name === name) ? customer : null,
+      ),
+  };
+};
+
 export const sessionMaking = (
   params: Stripe.Checkout.SessionCreateParams,
   stripeCustomerId: string,
   intentId: string,
 ): Making<Stripe.Checkout.Session> => ({
-  objectType: 'checkout.session',
+  ...sessionLook(stripeCustomerId, intentId),
   create: (client, idempotencyKey) =>
-    client.ask('checkout.session', (stripe) => stripe.checkout.sessions.create(params, { idempotencyKey })),
-  retrieve: (client, id) => client.ask('checkout.session', (stripe) => stripe.checkout.sessions.retrieve(id)),
-  find: (client, intendedAt) =>
-    firstOf(
-      client,
-      (stripe, page) =>
-        stripe.checkout.sessions.list({ ...page, customer: stripeCustomerId, created: madeAround(intendedAt) }),
-      madeFor(intentId),
+    client.ask(
+      'checkout.session',
+      (stripe) => stripe.checkout.sessions.create(params, { idempotencyKey }),
+      isOf(stripeCustomerId),
     ),
+  retrieve: (client, id) => client.ask('checkout.session', (stripe) => stripe.checkout.sessions.retrieve(id)),
 });
 
 export const paymentIntentMaking = (
   wanted: { readonly money: Money; readonly description: string | null },
   who: { readonly customerId: string; readonly stripeCustomerId: string; readonly intentId: string },
 ): Making<Stripe.PaymentIntent> => ({
-  objectType: 'payment_intent',
+  ...paymentIntentLook(who.stripeCustomerId, who.intentId),
   create: (client, idempotencyKey) =>
-    client.ask('payment_intent', (stripe) =>
-      stripe.paymentIntents.create(
-        {
-          amount: wanted.money.amount,
-          currency: wanted.money.currency,
-          customer: who.stripeCustomerId,
-          ...(wanted.description === null ? {} : { description: wanted.description }),
-          automatic_payment_methods: { enabled: true },
-          metadata: { customer_id: who.customerId, scrip_intent: who.intentId },
-        },
-        { idempotencyKey },
-      ),
+    client.ask(
+      'payment_intent',
+      (stripe) =>
+        stripe.paymentIntents.create(
+          {
+            amount: wanted.money.amount,
+            currency: wanted.money.currency,
+            customer: who.stripeCustomerId,
+            ...(wanted.description === null ? {} : { description: wanted.description }),
+            automatic_payment_methods: { enabled: true },
+            metadata: { customer_id: who.customerId, scrip_intent: who.intentId },
+          },
+          { idempotencyKey },
+        ),
+      isOf(who.stripeCustomerId),
     ),
   retrieve: (client, id) => client.ask('payment_intent', (stripe) => stripe.paymentIntents.retrieve(id)),
-  find: (client, intendedAt) =>
-    firstOf(
-      client,
-      (stripe, page) =>
-        stripe.paymentIntents.list({ ...page, customer: who.stripeCustomerId, created: madeAround(intendedAt) }),
-      madeFor(who.intentId),
-    ),
 });
 
 /** A portal session lives for minutes and cannot be read again: whoever asks again gets a new one. */
 export const portalMaking = (stripeCustomerId: string, returnUrl: string): Making<Stripe.BillingPortal.Session> => {
   const create: Making<Stripe.BillingPortal.Session>['create'] = (client, idempotencyKey) =>
-    client.ask('billing_portal.session', (stripe) =>
-      stripe.billingPortal.sessions.create({ customer: stripeCustomerId, return_url: returnUrl }, { idempotencyKey }),
+    client.ask(
+      'billing_portal.session',
+      (stripe) =>
+        stripe.billingPortal.sessions.create({ customer: stripeCustomerId, return_url: returnUrl }, { idempotencyKey }),
+      isOf(stripeCustomerId),
     );
   return {
+    ...noLook,
     objectType: 'billing_portal.session',
     create,
     retrieve: (client, id) => create(client, `scrip.portal.${id}`),
-    find: () => Promise.resolve({ kind: 'answered', value: null }),
   };
 };

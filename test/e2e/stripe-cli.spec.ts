@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Catalog } from '#ledger/catalog.js';
 import { catalog } from '../support/catalog.js';
 import { runCli, type CliAnswer } from '../support/cli-process.js';
+import { query } from '../support/postgres.js';
 import { RunningScrip } from '../support/running-scrip.js';
 import { SandboxProcess } from '../support/sandbox-process.js';
 
@@ -34,6 +35,17 @@ const run = (...args: string[]): Promise<CliAnswer> =>
 const results = ({ stdout }: CliAnswer): string[] =>
   (JSON.parse(stdout) as { pushed: { result: string }[] }).pushed.map(({ result }) => result);
 
+const eventsInLog = async (): Promise<unknown> =>
+  (await query(scrip.database.url, 'select count(*)::int as n from scrip_log.events'))[0]?.['n'];
+/** What was intended of Stripe, and how the log says that it ended. */
+const intents = () =>
+  query(
+    scrip.database.url,
+    `select first.data::json ->> 'operation' as operation, last.type as ending
+      from scrip_log.events first join scrip_log.events last using (stream)
+      where first.stream like 'stripeIntent-%' and first.revision = 0 and last.revision = 1 order by 1`,
+  );
+
 const dearer = (amount: number): Catalog => ({
   ...catalog,
   plans: catalog.plans.map((plan) =>
@@ -45,9 +57,20 @@ describe('scrip catalog push-stripe', () => {
   test('makes products and prices once, records their ids, and then changes nothing', async () => {
     const first = await run('catalog', 'push-stripe', '--json');
     expect([first.code, results(first), first.stderr]).toEqual([0, ['made', 'made', 'made', 'made', 'made'], '']);
+    expect(await intents()).toEqual([
+      ...['create_price', 'create_price', 'create_price', 'create_product', 'create_product'].map((operation) => ({
+        operation,
+        ending: 'StripeCallAnswered',
+      })),
+    ]);
+    const [before, made] = [await eventsInLog(), (await sandbox.stripe.events.list({ limit: 100 })).data.length];
     const second = await run('catalog', 'push-stripe', '--json');
     expect([second.code, new Set(results(second))]).toEqual([0, new Set(['found'])]);
     expect((JSON.parse(second.stdout) as { changes: unknown[] }).changes).toEqual([]);
+    expect([await eventsInLog(), (await sandbox.stripe.events.list({ limit: 100 })).data.length]).toEqual([
+      before,
+      made,
+    ]);
     const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
     expect(data.map(({ unit_amount: amount, recurring }) => [amount, recurring?.interval])).toEqual([[2000, 'month']]);
   }, 60_000);
@@ -55,7 +78,11 @@ describe('scrip catalog push-stripe', () => {
   test('follows a changed price with a new one under the same name', async () => {
     await scrip.writer.applyCatalog(dearer(2500));
     const answer = await run('catalog', 'push-stripe', '--json');
-    expect([answer.code, results(answer).filter((result) => result !== 'found')]).toEqual([0, ['changed']]);
+    expect([answer.code, results(answer).filter((result) => result !== 'found')]).toEqual([0, ['changed', 'archived']]);
+    const { data: archived } = await sandbox.stripe.prices.list({ active: false });
+    expect(archived.map(({ unit_amount: amount }) => amount)).toEqual([2000]);
+    const again = await run('catalog', 'push-stripe', '--json');
+    expect(new Set(results(again))).toEqual(new Set(['found']));
     const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
     expect(data.map(({ unit_amount: amount }) => amount)).toEqual([2500]);
   }, 60_000);

@@ -108,6 +108,49 @@ describe('the Stripe customer', () => {
   }, 60_000);
 });
 
+test('a process that dies between what Stripe did and our record of it leaves one customer, for twenty that come back', async () => {
+  const env = { STRIPE_SECRET_KEY: 'sk_test_sandbox_key', STRIPE_API_BASE: sandbox.url };
+  const dying = await scrip.startApi(env);
+  await sandbox.control('POST', '/faults', {
+    requests: [{ fault: 'slow', times: 1, path: '/v1/customers', milliseconds: 1500 }],
+  });
+  const lost = post('orphan/portal-sessions', { returnUrl: successUrl }, undefined, dying.client).catch(
+    () => 'cut off',
+  );
+  await eventually(
+    () => intentTypes('customer.orphan'),
+    (types) => types.length === 1,
+  );
+  await dying.process.stop('SIGKILL');
+  expect(await lost).toBe('cut off');
+  await eventually(
+    () => customersOf('orphan'),
+    ({ length }) => length === 1,
+  );
+  expect(await intentTypes('customer.orphan')).toEqual(['StripeCallIntended']);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      post('orphan/payment-intents', { amount: 100, currency: 'usd' }, `o${String(index)}`, index % 2 ? api : other),
+    ),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
+  expect((await customersOf('orphan')).length).toBe(1);
+  expect(await intentTypes('customer.orphan')).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+}, 60_000);
+
+test('name and address reach Stripe by an errand of their own, and are nowhere in the log', async () => {
+  await api.call('PUT', '/v1/customers/named', { body: JSON.stringify({ name: 'Jo Doe', email: 'jo@doe.example' }) });
+  expect((await post('named/portal-sessions', { returnUrl: successUrl })).status).toBe(201);
+  const [customer] = await customersOf('named');
+  expect([customer?.name, customer?.email]).toEqual(['Jo Doe', 'jo@doe.example']);
+  expect(await intentTypes(`contact.${customer!.id}`)).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+  const found = await query(
+    scrip.database.url,
+    `select 1 from scrip_log.events where data ilike '%doe%' or metadata ilike '%doe%'`,
+  );
+  expect(found).toEqual([]);
+}, 30_000);
+
 describe('a checkout session', () => {
   test('for a pack is paid on its page and becomes credits', async () => {
     const answer = await eventually(

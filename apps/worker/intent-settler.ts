@@ -1,0 +1,99 @@
+import type { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
+import { customerStream } from '#kernel/stream-name.js';
+import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import type { StripeIntent, StripeIntentCommand, StripeIntentState } from '#ledger/stripe-intent.js';
+import type { PendingIntent } from '#projections/stripe-intents.js';
+import type { Contact } from '#read-store/customer-contacts.js';
+import type { StripeClient } from '#stripe/client.js';
+import { lookOf, type Known } from '#stripe/outbox-settling.js';
+import { settleErrand } from '#stripe/outbox.js';
+import { eachBounded } from './bounded.js';
+import { refusalOf } from './ledger-handlers.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
+
+/** Longer than any call to Stripe, with all its repeats, is under way. */
+const LEFT_ALONE_MS = 5 * 60_000;
+const PAGE = 100;
+const CONCURRENCY = 4;
+
+type Parts = {
+  readonly client: StripeClient;
+  readonly handlers: LedgerHandlers;
+  readonly clock: Clock;
+  /** May lag behind the log. */
+  readonly pending: (before: Instant, after: PendingIntent | null, limit: number) => Promise<readonly PendingIntent[]>;
+  readonly contactOf: (customerId: string) => Promise<Contact | null>;
+};
+
+/**
+ * Settles calls to Stripe that nobody heard the end of, because a process died or Stripe was away, and that nobody has come back
+ * for: a look at Stripe says whether they had their effect, and the log then says so too.
+ */
+export class IntentSettler {
+  constructor(private readonly parts: Parts) {}
+
+  /** Goes once through all that is pending for long. False when Stripe did not answer. Throws TryAgainLater. */
+  async runOnce(signal: AbortSignal): Promise<boolean> {
+    const before = instantOf(this.parts.clock.now() - LEFT_ALONE_MS);
+    let answers = true;
+    for (let after: PendingIntent | null = null; answers && !signal.aborted;) {
+      const page: readonly PendingIntent[] = await this.parts.pending(before, after, PAGE);
+      await eachBounded(page, CONCURRENCY, async ({ intentId }) => {
+        answers = answers && (await this.#settle(intentId, before));
+      });
+      after = page.at(-1) ?? null;
+      if (page.length < PAGE) break;
+    }
+    return answers;
+  }
+
+  async #settle(intentId: string, before: Instant): Promise<boolean> {
+    const { client, clock } = this.parts;
+    const log = {
+      load: (id: string) => this.#load(id),
+      record: (id: string, command: StripeIntentCommand) => this.#record(id, command),
+    };
+    const state = await log.load(intentId);
+    if (state.intent === null || state.status !== 'pending' || (state.intendedAt ?? before) >= before) return true;
+    const look = lookOf(state.intent, await this.#known(state.intent));
+    const settled = await settleErrand(look, state, { client, log, clock });
+    if (settled.kind === 'unavailable') return false;
+    if (settled.kind === 'answered' && settled.value !== null) await this.#link(state.intent, settled.value);
+    return true;
+  }
+
+  async #load(intentId: string): Promise<StripeIntentState> {
+    return (await this.parts.handlers.stripeIntent.load(stripeIntentStream(intentId))).state;
+  }
+
+  async #known({ customerId }: StripeIntent): Promise<Known> {
+    if (customerId === null) return { stripeCustomerId: null, contact: null };
+    const { state } = await this.parts.handlers.customer.load(customerStream(customerId));
+    const contact = await this.parts.contactOf(customerId);
+    return { stripeCustomerId: state.stripeCustomerIds.at(-1) ?? null, contact };
+  }
+
+  async #link({ intentId, customerId, operation }: StripeIntent, stripeCustomerId: string): Promise<void> {
+    if (operation !== 'create_customer' || customerId === null) return;
+    const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
+    const stream = customerStream(customerId);
+    await refusalOf(this.parts.handlers.customer.execute({ stream, command, ...by(intentId) }));
+  }
+
+  async #record(intentId: string, command: StripeIntentCommand): Promise<void> {
+    const stream = stripeIntentStream(intentId);
+    await refusalOf(this.parts.handlers.stripeIntent.execute({ stream, command, ...by(intentId) }));
+  }
+}
+
+const by = (intentId: string) =>
+  ({
+    key: null, // the state tells whether it is done
+    origin: 'stripe',
+    fingerprint: null,
+    actor: 'worker',
+    causationId: null,
+    correlationId: intentId,
+  }) as const;

@@ -1,0 +1,58 @@
+import type { Json } from '#kernel/json.js';
+import type { StripeIntent } from '#ledger/stripe-intent.js';
+import { archivedLook, priceLook, productLook } from './outbound-catalog.js';
+import { subscriptionLook, type SubscriptionWish } from './outbound-subscription.js';
+import { contactMaking, customerLook, noLook, paymentIntentLook, sessionLook, type Look } from './outbound.js';
+
+/** What may be known besides an intent's subject, which holds no personal data. */
+export type Known = {
+  readonly stripeCustomerId: string | null;
+  readonly contact: { readonly email: string | null; readonly name: string | null } | null;
+};
+
+/**
+ * How to see at Stripe whether an intent has led to something: by the intent's id in what was made with it, by the lookup key, or
+ * by the state of what was to be changed. A portal session leaves no trace, and needs none.
+ */
+export function lookOf(intent: StripeIntent, { stripeCustomerId, contact }: Known): Look<{ readonly id: string }> {
+  const { intentId, operation, subject } = intent;
+  switch (operation) {
+    case 'create_customer':
+      return customerLook(intentId);
+    case 'update_customer':
+      return contactMaking(textOf(subject['stripeCustomerId']), contact ?? { email: null, name: null });
+    case 'create_checkout_session':
+      return stripeCustomerId === null ? noLook : sessionLook(stripeCustomerId, intentId);
+    case 'create_payment_intent':
+      return stripeCustomerId === null ? noLook : paymentIntentLook(stripeCustomerId, intentId);
+    case 'create_portal_session':
+      return noLook;
+    case 'cancel_subscription':
+    case 'resume_subscription':
+    case 'change_subscription': {
+      const wish = wishOf(subject);
+      return wish === null ? noLook : subscriptionLook(textOf(subject['subscriptionId']), wish);
+    }
+    case 'create_product':
+    case 'update_product':
+      return productLook(textOf(subject['productId']), textOf(subject['name']));
+    case 'create_price': {
+      const { amount, currency, interval } = subject;
+      const money = { amount: typeof amount === 'number' ? amount : 0, currency: textOf(currency) };
+      return priceLook(textOf(subject['lookupKey']), money, intervalOf(interval));
+    }
+    case 'archive_price':
+      return archivedLook(textOf(subject['priceId']));
+  }
+}
+
+const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
+const intervalOf = (value: Json | undefined) => (value === 'month' || value === 'year' ? value : null);
+
+function wishOf(subject: StripeIntent['subject']): SubscriptionWish | null {
+  const { kind, atPeriodEnd, priceId, when } = subject;
+  if (kind === 'cancel') return { kind, atPeriodEnd: atPeriodEnd === true };
+  if (kind === 'resume') return { kind };
+  if (kind !== 'change' || typeof priceId !== 'string') return null;
+  return { kind, priceId, when: when === 'period_end' ? when : 'now' };
+}
