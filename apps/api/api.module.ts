@@ -315,10 +315,15 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
 
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
-  return NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
+  const { authenticator, load, context } = parts;
+  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null });
+  const app = await NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
     logger: false,
+    bodyParser: false,
     abortOnError: false,
   });
+  app.useGlobalFilters(new ProblemsFilter(context.logger, methodsOf));
+  return app;
 }
 
 /** Stops listening and waits for what is under way. Nothing is cut off, unless it takes longer than the drain. */
