@@ -1,4 +1,4 @@
-import type { RecordedEvent } from './event-store.js';
+import type { Position, RecordedEvent } from './event-store.js';
 
 /** Why a line is not an exported event. */
 export type BrokenLine = { readonly broken: string };
@@ -52,6 +52,31 @@ export function parseEventLine(line: string): RecordedEvent | BrokenLine {
     prevHash,
     hash,
   };
+}
+
+/** What the last line of an export says of those before it, so that a file that was cut does not pass for a whole one. */
+export type ExportEnd = {
+  /** Only what stands after this position was asked for. */
+  readonly after: Position;
+  readonly events: number;
+  /** Of the last event; `after` when there is none. */
+  readonly position: Position;
+  /** SHA-256, in hexadecimal digits, over the `hash` of every event in turn: kept elsewhere, it tells this export from any other. */
+  readonly hash: string;
+};
+
+/** The line that ends an export. */
+export const endLine = ({ after, events, position, hash }: ExportEnd): string =>
+  `{"end":{"after":"${after}","events":${String(events)},"position":"${position}","hash":"${hash}"}}`;
+
+const endPattern =
+  /^\{"end":\{"after":"(\d{19})","events":(\d{1,16}),"position":"(\d{19})","hash":"([0-9a-f]{64})"\}\}$/;
+
+/** What `endLine` wrote; null for any other line. */
+export function parseEndLine(line: string): ExportEnd | null {
+  const [, after, events, position, hash] = endPattern.exec(line) ?? [];
+  if (after === undefined || position === undefined || hash === undefined) return null;
+  return { after, events: Number(events), position, hash };
 }
 
 /** Text inside quotes has no quotes of its own, so the first mark that follows ends it. */

@@ -120,7 +120,9 @@ describe('scrip, the command line', () => {
       const api = await fetch(`${up.url}/v1/events`, {
         headers: { authorization: `Bearer ${adminApiKey}`, accept: 'application/x-ndjson' },
       });
-      expect(await api.text()).toBe(stdout);
+      const lines = stdout.trimEnd().split('\n');
+      expect(await api.text()).toBe(`${lines.slice(0, -1).join('\n')}\n`);
+      expect(JSON.parse(lines.at(-1)!)).toMatchObject({ end: { events: lines.length - 1, after: '0'.repeat(19) } });
       expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 2 } } });
       const offline = await scrip(['audit', 'verify', '--from-export', exported], {
         DATABASE_URL: 'postgres://127.0.0.1:1/none',
@@ -149,6 +151,17 @@ describe('scrip, the command line', () => {
       });
       expect((await verify(lines.toSpliced(index, 1))).code).toBe(1);
       expect((await verify(lines.with(index, 'nonsense'))).code).toBe(1);
+      for (const cut of [
+        lines.slice(0, -1),
+        lines.toSpliced(-2, 1),
+        [...lines, lines[0]!],
+        [...lines, lines.at(-1)!],
+        [],
+      ])
+        expect((await verify(cut)).code).toBe(1);
+      await writeFile(changed, lines.slice(0, -1).join('\n'));
+      const older = await run('audit', 'verify', '--from-export', changed, '--without-end');
+      expect(older).toMatchObject({ code: 0, stdout: expect.stringContaining('whether it is all cannot be told') });
       expect((await run('audit', 'verify', '--from-export', join(at.dataDir, 'none'))).code).toBe(2);
     },
     withinMs,
