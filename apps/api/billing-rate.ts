@@ -1,33 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '#kernel/clock.js';
+import { takeBillingRequest } from '#read-store/billing-requests.js';
+import { ReadDatabase } from '#read-store/read-database.js';
 import { Problem } from './problems.js';
 
-const LIMIT = 5;
-const WINDOW_MS = 60_000;
-const MAX_CUSTOMERS = 50_000;
-
-/**
- * At most five requests a minute for each customer and route that leads to a page of Stripe, counted in this process. Bounded; the
- * longest unseen are forgotten.
- */
+/** At most five requests a minute for each customer and route that leads to a page of Stripe, whatever process they come to. */
 @Injectable()
 export class BillingRate {
-  readonly #seen = new Map<string, readonly number[]>();
-
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly database: ReadDatabase) {}
 
   /** Counts a request. Throws the problem `rate_limited` with the time until the next one is taken. */
-  take(route: 'checkout' | 'portal', customerId: string): void {
-    const key = `${route} ${customerId}`;
-    const now = this.clock.now();
-    const recent = (this.#seen.get(key) ?? []).filter((at) => now - at < WINDOW_MS && at <= now);
-    this.#seen.delete(key);
-    if (this.#seen.size >= MAX_CUSTOMERS) this.#seen.delete(this.#seen.keys().next().value ?? '');
-    const [oldest] = recent;
-    if (oldest !== undefined && recent.length >= LIMIT) {
-      this.#seen.set(key, recent);
-      throw new Problem('rate_limited', {}, Math.ceil((oldest + WINDOW_MS - now) / 1000));
-    }
-    this.#seen.set(key, [...recent, now]);
+  async take(route: 'checkout' | 'portal', customerId: string): Promise<void> {
+    const wait = await takeBillingRequest(this.database, `${route} ${customerId}`);
+    if (wait > 0) throw new Problem('rate_limited', {}, Math.ceil(wait / 1000));
   }
 }

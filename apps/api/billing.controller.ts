@@ -74,7 +74,7 @@ export class BillingController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const wish = wishOf(body);
-    this.rate.take('checkout', customerId);
+    await this.rate.take('checkout', customerId);
     const urls = { successUrl: body.successUrl, cancelUrl: body.cancelUrl };
     sendJson(reply, await this.billing.checkout(askingOf(request, customerId, false), wish, urls), 201);
   }
@@ -117,7 +117,7 @@ export class BillingController {
     @Body() body: PortalBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.rate.take('portal', customerId);
+    await this.rate.take('portal', customerId);
     sendJson(reply, await this.billing.portal(askingOf(request, customerId, false), body.returnUrl), 201);
   }
 

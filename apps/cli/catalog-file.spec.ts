@@ -87,6 +87,14 @@ describe('the catalogue file', () => {
     ['creditEvents: [{ id: a, name: A, tiers: [{ upTo: 5, cost: 1 }] }]', 'the last must have none'],
     ['creditEvents: [{ id: a, name: A, tiers: [{ upTo: 5, cost: 1 }, { upTo: 5, cost: 1 }, { cost: 1 }] }]', 'rise'],
     ['creditEvents: [{ id: a, name: A, cost: 1 }, { id: a, name: B, cost: 1 }]', 'used twice: a'],
+    [
+      'plans: [{ id: a, name: A, creditsPerMonth: 1, monthly: { amount: 1, currency: usd, stripePriceId: price_1 }, yearly: { amount: 9, currency: usd, stripePriceId: price_1 } }]',
+      'one stripePriceId is named by plan a, monthly and plan a, yearly',
+    ],
+    [
+      'plans: [{ id: a, name: A, creditsPerMonth: 1, monthly: { amount: 1, currency: usd, stripePriceId: price_1 } }]\ncreditProducts: [{ id: b, name: B, credits: 1, price: { amount: 1, currency: usd }, stripePriceId: price_1 }]',
+      'named by plan a, monthly and credit product b',
+    ],
     ['a: [', 'Flow'],
   ])('refuses %s', (text, problem) => {
     expect(problemsOf(text).join('\n')).toContain(problem);

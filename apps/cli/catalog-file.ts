@@ -124,8 +124,23 @@ export function parseCatalog(text: string): Catalog {
     creditEvents: each(root, 'creditEvents', problems, creditEventOf),
   };
   root.end();
+  problems.push(...sharedPrices(catalog));
   if (problems.length > 0) throw new CatalogFileError(problems);
   return catalog;
+}
+
+/** A Stripe price leads back to the one thing that it sells; on two of them it would lead to either. */
+function sharedPrices({ plans, creditProducts }: Catalog): readonly string[] {
+  const named = [
+    ...plans.flatMap(({ id, monthly, yearly }) => [
+      { path: `plan ${id}, monthly`, price: monthly?.stripePriceId },
+      { path: `plan ${id}, yearly`, price: yearly?.stripePriceId },
+    ]),
+    ...creditProducts.map(({ id, stripePriceId }) => ({ path: `credit product ${id}`, price: stripePriceId })),
+  ].filter(({ price }) => price != null);
+  return [...Map.groupBy(named, ({ price }) => price).values()]
+    .filter(({ length }) => length > 1)
+    .map((places) => `catalog: one stripePriceId is named by ${places.map(({ path }) => path).join(' and ')}`);
 }
 
 function yamlOf(text: string): unknown {

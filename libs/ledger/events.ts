@@ -147,7 +147,9 @@ export function decodeWith(
 function parseObject(text: string): { [key: string]: Json } | null {
   try {
     const value = JSON.parse(text) as Json;
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as { [key: string]: Json }) : null;
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as { [key: string]: Json })
+      : null;
   } catch {
     return null;
   }

@@ -200,10 +200,34 @@ describe('a checkout session', () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
 
-  test('is limited to five a minute for each customer', async () => {
-    const answers: number[] = [];
-    for (let count = 0; count < 6; count += 1) answers.push((await post('eager/checkout-sessions', pack)).status);
-    expect(answers).toEqual([201, 201, 201, 201, 201, 429]);
+  test('is limited to five a minute for each customer, by both processes together', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 9 }, (_, index) =>
+        post('eager/checkout-sessions', pack, undefined, index % 2 === 0 ? api : other),
+      ),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 201, 201, 201, 429, 429, 429, 429]);
+    const refused = answers.find(({ status }) => status === 429);
+    const wait = Number(refused?.headers.get('retry-after'));
+    expect([refused?.body.code, wait > 40 && wait <= 60]).toEqual(['rate_limited', true]);
+    expect((await post('eager/portal-sessions', { returnUrl: successUrl })).status).toBe(201);
+    expect((await post('calm/checkout-sessions', pack)).status).toBe(201);
+    await query(
+      scrip.database.url,
+      `update scrip_read.billing_requests set newest = newest - 50000,
+        taken = array(select at - 50000 from unnest(taken) as at) where subject = 'checkout eager'`,
+    );
+    const later = await post('eager/checkout-sessions', pack);
+    expect(Number(later.headers.get('retry-after'))).toBeLessThan(11);
+    await query(
+      scrip.database.url,
+      `update scrip_read.billing_requests set newest = 0, taken = array[0] where subject = 'checkout eager'`,
+    );
+    expect((await post('eager/checkout-sessions', pack)).status).toBe(201);
+    await query(scrip.database.url, `update scrip_read.billing_requests set newest = 0, taken = array[0]`);
+    expect((await post('eager/checkout-sessions', pack)).status).toBe(201);
+    const kept = await query(scrip.database.url, 'select subject from scrip_read.billing_requests');
+    expect(kept).toEqual([{ subject: 'checkout eager' }]);
   }, 30_000);
 });
 
