@@ -9,7 +9,7 @@ import { table } from './output.js';
 import { stripeClient, whyNot } from './stripe-client.js';
 
 async function push({ environment, output }: Call): Promise<ExitCode> {
-  const client = stripeClient(environment);
+  const client = await stripeClient(environment);
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
   const way = { client, log: await intentLog(environment), clock: environment.clock };
   const answer = await pushCatalog(way, onSale(state));

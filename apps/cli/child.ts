@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export type ProgramName = 'api' | 'worker';
+export type ProgramName = 'api' | 'worker' | 'stripe-sandbox';
 
 /** The built entry point of a program. Apps do not import each other: they run as processes of their own. */
 const programFile = (name: ProgramName): string => join(import.meta.dirname, '..', name, 'main.js');

@@ -102,7 +102,7 @@ export class CliEnvironment {
   async #findDatabase(): Promise<string> {
     if (this.config.databaseUrl !== null) return this.config.databaseUrl;
     const running = await this.dataDir.running();
-    if (running !== null) return running.databaseUrl;
+    if (running?.databaseUrl != null) return running.databaseUrl;
     await this.dataDir.lock();
     this.#closing.push(() => this.dataDir.unlock());
     const server = await EmbeddedPostgres.start({ dataDir: this.dataDir.postgres });

@@ -11,7 +11,10 @@ export type Running = {
   /** The supervisor. */
   readonly pid: number;
   readonly url: string;
-  readonly databaseUrl: string;
+  /** Null until it is known. */
+  readonly databaseUrl: string | null;
+  /** How the offline Stripe that it started is called; null when there is none. */
+  readonly sandbox: { readonly apiBase: string; readonly secretKey: string } | null;
   /** The processes it started, by name. */
   readonly children: { readonly [name: string]: number };
 };
@@ -76,6 +79,11 @@ export class DataDir {
     return secrets;
   }
 
+  /** Where the offline Stripe keeps its world. */
+  get sandbox(): string {
+    return join(this.path, 'stripe-sandbox.json');
+  }
+
   async announce(running: Running): Promise<void> {
     await this.#write(join(this.path, 'running.json'), running);
   }
@@ -111,7 +119,7 @@ export async function isScrip(pid: number): Promise<boolean> {
     const ps = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => null);
     return ps?.stdout ?? '';
   });
-  return /apps[/\\](cli|api|worker)[/\\]main\.js/.test(command);
+  return /apps[/\\](cli|api|worker|stripe-sandbox)[/\\]main\.js/.test(command);
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

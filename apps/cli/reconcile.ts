@@ -26,7 +26,7 @@ const PAGE = 200;
 async function run(call: Call): Promise<ExitCode> {
   const { environment, output } = call;
   const since = sinceOf(call, environment.clock.now());
-  const client = stripeClient(environment);
+  const client = await stripeClient(environment);
   const database = await environment.readDatabase();
   const session = await database.session('reconcile');
   try {

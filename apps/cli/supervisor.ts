@@ -15,7 +15,13 @@ export class ProgramFailed extends Error {
   override readonly name = 'ProgramFailed';
 }
 
-/** Keeps programs running: starts one again when it crashes, ever more slowly, and gives up after ten crashes in a row. */
+/** What everything else is stopped for when it cannot be kept running. */
+const essential: ReadonlySet<ProgramName> = new Set<ProgramName>(['api', 'worker']);
+
+/**
+ * Keeps programs running: starts one again when it crashes, ever more slowly, and gives up after ten crashes in a row. The ledger
+ * goes on without a sandbox.
+ */
 export class Supervisor {
   readonly #children = new Map<ProgramName, Child>();
   readonly #stopping = new AbortController();
@@ -74,7 +80,9 @@ export class Supervisor {
       if (this.#stopping.signal.aborted) return;
       crashes = this.clock.now() - startedAt > healthyMs ? 1 : crashes + 1;
       if (crashes > crashesInARow) {
-        this.#giveUp(new ProgramFailed(`${first.name} crashed ${String(crashesInARow)} times in a row`));
+        const failed = `${first.name} crashed ${String(crashesInARow)} times in a row`;
+        if (essential.has(first.name)) this.#giveUp(new ProgramFailed(failed));
+        else this.tell(`${failed} and is not started again`);
         return;
       }
       const waitMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** (crashes - 1));

@@ -1,11 +1,12 @@
 import { access } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { applyCatalog, readCatalog } from './catalog.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
 import { isScrip, type Running } from './data-dir.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
+import { demandFree, freePort, localUrl } from './ports.js';
+import { planSandbox, pricedAtSandbox, type SandboxPlan } from './stripe-sandbox.js';
 import { ProgramFailed, Supervisor } from './supervisor.js';
 
 const leftOverMs = 12_000;
@@ -14,6 +15,7 @@ const leftOverMs = 12_000;
 class Installation {
   #database: EmbeddedPostgres | null = null;
   #supervisor: Supervisor | null = null;
+  #running: Running | null = null;
   #locked = false;
   #stopped = false;
 
@@ -30,31 +32,39 @@ class Installation {
     await dataDir.lock();
     this.#locked = true;
     await this.#endLeftOvers();
-    await portIsFree('PORT', config.host, config.port);
-    if (config.metricsPort !== null) await portIsFree('METRICS_PORT', config.host, config.metricsPort);
-    const databaseUrl = config.databaseUrl ?? (await this.#startDatabase());
-    await this.#prepare(databaseUrl);
+    const port = config.port === 0 ? await freePort(config.host) : config.port;
+    await demandFree('PORT', config.host, port);
+    if (config.metricsPort !== null) await demandFree('METRICS_PORT', config.host, config.metricsPort);
     const kept = await dataDir.secrets();
     const secrets = {
       adminApiKey: config.adminApiKey ?? kept.adminApiKey,
       webhookSecret: config.stripe.webhookSecrets[0] ?? kept.webhookSecret,
     };
-    const own: NodeJS.ProcessEnv = {
+    const url = localUrl(config.host, port);
+    const common: NodeJS.ProcessEnv = {
       NODE_COMPILE_CACHE: join(dataDir.path, 'compile-cache'), // later starts load the programs sooner
       ...variables,
+    };
+    const planned = await planSandbox(this.environment, { apiUrl: url, webhookSecret: secrets.webhookSecret });
+    const supervisor = await this.#supervise({ pid: process.pid, url, databaseUrl: null, sandbox: null, children: {} });
+    const [databaseUrl, sandbox] = await Promise.all([
+      config.databaseUrl ?? this.#startDatabase(),
+      planned === null ? null : this.#startSandbox(supervisor, planned, common),
+    ]);
+    await this.#announce({ databaseUrl, sandbox: sandbox?.connection ?? null });
+    const forSale = await this.#prepare(databaseUrl, sandbox);
+    const own: NodeJS.ProcessEnv = {
+      ...common,
+      PORT: String(port),
       DATABASE_URL: databaseUrl,
       ADMIN_API_KEY: secrets.adminApiKey,
       STRIPE_WEBHOOK_SECRET: variables['STRIPE_WEBHOOK_SECRET'] ?? secrets.webhookSecret,
+      ...sandbox?.callers,
     };
-    const running: Running = { pid: process.pid, url: '', databaseUrl, children: {} };
-    await dataDir.announce(running);
-    const supervisor = new Supervisor(this.environment.clock, this.tell, this.onLine, (children) =>
-      dataDir.announce({ ...running, children }),
-    );
-    this.#supervisor = supervisor;
-    const [api] = await Promise.all([supervisor.start('api', own), supervisor.start('worker', own)]);
-    const url = api.url ?? `http://${config.host}:${String(config.port)}`;
-    return { url, secrets, tookMs: this.environment.clock.now() - startedAt, failed: supervisor.failed };
+    await Promise.all([supervisor.start('api', own), supervisor.start('worker', own)]);
+    const tookMs = this.environment.clock.now() - startedAt;
+    const sandboxUrl = sandbox?.site ?? null;
+    return { url, secrets, sandboxUrl, forSale, tookMs, failed: supervisor.failed };
   }
 
   async stop(): Promise<void> {
@@ -62,6 +72,37 @@ class Installation {
     await this.#supervisor?.stop();
     await this.#database?.stop();
     if (this.#locked) await this.environment.dataDir.unlock();
+  }
+
+  async #supervise(running: Running): Promise<Supervisor> {
+    this.#running = running;
+    this.#supervisor = new Supervisor(this.environment.clock, this.tell, this.onLine, (children) =>
+      this.#announce({ children }),
+    );
+    await this.#announce({});
+    return this.#supervisor;
+  }
+
+  async #announce(changed: Partial<Running>): Promise<void> {
+    if (this.#running === null) return;
+    this.#running = { ...this.#running, ...changed };
+    await this.environment.dataDir.announce(this.#running);
+  }
+
+  /** The sandbox, running; null when it does not start, which is no reason to do without a ledger. */
+  async #startSandbox(
+    supervisor: Supervisor,
+    plan: SandboxPlan,
+    common: NodeJS.ProcessEnv,
+  ): Promise<SandboxPlan | null> {
+    try {
+      await supervisor.start('stripe-sandbox', { ...common, ...plan.own });
+      return plan;
+    } catch (error) {
+      if (!(error instanceof ProgramFailed)) throw error;
+      this.tell(`${error.message}; Scrip runs without Stripe`);
+      return null;
+    }
   }
 
   async #startDatabase(): Promise<string> {
@@ -92,16 +133,19 @@ class Installation {
     }
   }
 
-  /** Tables and catalogue, as `migrate` and `catalog apply` make them. */
-  async #prepare(databaseUrl: string): Promise<void> {
+  /** Tables and catalogue, as `migrate`, `catalog apply` and `catalog push-stripe` make them. Answers a pack that is on sale. */
+  async #prepare(databaseUrl: string, sandbox: SandboxPlan | null): Promise<string | null> {
     const preparing = this.environment.withDatabase(databaseUrl);
     try {
       await preparing.readDatabase();
       const { catalogFile } = preparing.config;
-      const given = this.environment.variables['CATALOG_FILE'] !== undefined;
-      if (!given && !(await exists(catalogFile))) return;
-      const changes = await applyCatalog(preparing, await readCatalog(preparing, null));
+      const given = this.environment.variables['CATALOG_FILE'] !== undefined || (await exists(catalogFile));
+      const wanted = given ? await readCatalog(preparing, null) : null;
+      const catalog = sandbox === null ? wanted : await pricedAtSandbox(preparing, sandbox, wanted, this.tell);
+      if (catalog === null) return null;
+      const changes = await applyCatalog(preparing, catalog);
       if (changes.length > 0) this.tell(`catalogue: ${String(changes.length)} changes from ${catalogFile}`);
+      return catalog.creditProducts.find(({ stripePriceId }) => stripePriceId !== null)?.id ?? null;
     } finally {
       await preparing.close();
     }
@@ -125,6 +169,9 @@ class Installation {
 type Started = {
   readonly url: string;
   readonly secrets: { readonly adminApiKey: string; readonly webhookSecret: string };
+  readonly sandboxUrl: string | null;
+  /** A credit pack that the sandbox sells. */
+  readonly forSale: string | null;
   readonly tookMs: number;
   readonly failed: Promise<never>;
 };
@@ -135,41 +182,34 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-function portIsFree(variable: string, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${error.code ?? error.message})`;
-      reject(new ProgramFailed(`port ${String(port)} on ${host} ${why}: free it, or set ${variable} to another`));
-    });
-    probe.listen(port, host, () => {
-      probe.close(() => {
-        resolve();
-      });
-    });
-  });
-}
-
-function welcome({ config }: CliEnvironment, { url, secrets, tookMs }: Started): string {
+function welcome({ config }: CliEnvironment, { url, secrets, sandboxUrl, forSale, tookMs }: Started): string {
   const database = config.databaseUrl === null ? `embedded PostgreSQL, data in ${config.dataDir}/` : 'DATABASE_URL';
+  const parts = ['api', 'worker', ...(sandboxUrl === null ? [] : ['Stripe sandbox']), database];
   const curl = (method: string, path: string, rest: string): string =>
     `  curl -s ${method}${url}/v1/customers/acme/${path} -H 'Authorization: Bearer ${secrets.adminApiKey}'${rest}`;
+  const json = (body: object): string => ` -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
+  const buying = [
+    'Buy credits in a browser: open the "url" that this answers, and pay with card 4242 4242 4242 4242:',
+    '',
+    curl('-X POST ', 'checkout-sessions', json({ mode: 'credits', creditProduct: forSale })),
+    '',
+  ];
   return [
-    `Scrip runs after ${(tookMs / 1_000).toFixed(1)} s: api, worker, ${database}.`,
+    `Scrip runs after ${(tookMs / 1_000).toFixed(1)} s: ${parts.join(', ')}.`,
     '',
     `  API             ${url}   (docs: ${url}/docs)`,
     `  API key         ${secrets.adminApiKey}`,
     `  Webhook secret  ${secrets.webhookSecret}   (POST ${url}/v1/webhooks/stripe)`,
+    ...(sandboxUrl === null
+      ? []
+      : [`  Stripe sandbox  ${sandboxUrl}   (test cards, no money moves; set STRIPE_SECRET_KEY to use Stripe)`]),
     '',
     'Grant 1,000 credits, then read the balance:',
     '',
-    curl(
-      '-X POST ',
-      'grants',
-      ` -H 'Idempotency-Key: first' -H 'Content-Type: application/json' -d '{"amount":1000,"source":"purchase"}'`,
-    ),
+    curl('-X POST ', 'grants', ` -H 'Idempotency-Key: first'${json({ amount: 1000, source: 'purchase' })}`),
     curl('', 'balance', ''),
     '',
+    ...(sandboxUrl === null || forSale === null ? [] : buying),
     'Ctrl-C stops everything.',
     '',
   ].join('\n');
@@ -207,7 +247,7 @@ async function up({ environment, output }: Call): Promise<ExitCode> {
 export const upCommands: readonly Command[] = [
   {
     name: 'up',
-    summary: 'Run everything: database, tables, catalogue, api and worker (what `npm start` does)',
+    summary: 'Run everything: database, tables, catalogue, Stripe sandbox, api, worker (what `npm start` does)',
     run: up,
   },
 ];

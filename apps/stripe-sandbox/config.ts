@@ -18,9 +18,15 @@ export class ConfigError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** A variable that is empty is not set. */
+function textOf(env: Environment, name: string): string | null {
+  const value = env[name]?.trim() ?? '';
+  return value === '' ? null : value;
+}
+
 function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
+  const text = textOf(env, name);
+  if (text === null) return fallback;
   const value = Number(text);
   if (!Number.isInteger(value) || value < min || value > max)
     throw new ConfigError(`${name} must be an integer from ${min} to ${max}`);
@@ -28,8 +34,8 @@ function integer(env: Environment, name: string, fallback: number, min: number, 
 }
 
 function startTime(env: Environment): number | null {
-  const text = env['SANDBOX_START_TIME'];
-  if (text === undefined || text === '') return null;
+  const text = textOf(env, 'SANDBOX_START_TIME');
+  if (text === null) return null;
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000);
   if (!Number.isSafeInteger(seconds))
     throw new ConfigError('SANDBOX_START_TIME must be a Unix time in seconds or an RFC 3339 time');
@@ -37,21 +43,21 @@ function startTime(env: Environment): number | null {
 }
 
 function webhook(env: Environment): Config['webhook'] {
-  const [url, secret] = [env['SANDBOX_WEBHOOK_URL'], env['SANDBOX_WEBHOOK_SECRET']];
-  if (url === undefined || url === '') return null;
+  const [url, secret] = [textOf(env, 'SANDBOX_WEBHOOK_URL'), textOf(env, 'SANDBOX_WEBHOOK_SECRET')];
+  if (url === null) return null;
   if (!/^https?:\/\//.test(url)) throw new ConfigError('SANDBOX_WEBHOOK_URL must be an http or https URL');
-  if (secret === undefined || secret.trim() === '')
+  if (secret === null)
     throw new ConfigError('SANDBOX_WEBHOOK_SECRET must be set with SANDBOX_WEBHOOK_URL');
-  return { url, secret, version: env['SANDBOX_WEBHOOK_API_VERSION'] ?? null };
+  return { url, secret, version: textOf(env, 'SANDBOX_WEBHOOK_API_VERSION') };
 }
 
 /** Reads the environment once. @throws ConfigError for a value that cannot be used. */
 export function loadConfig(env: Environment): Config {
   return Object.freeze({
-    host: env['SANDBOX_HOST'] ?? '127.0.0.1',
+    host: textOf(env, 'SANDBOX_HOST') ?? '127.0.0.1',
     port: integer(env, 'SANDBOX_PORT', 12_111, 0, 65_535),
-    publicUrl: env['SANDBOX_PUBLIC_URL'] ?? null,
-    dataFile: env['SANDBOX_DATA_FILE'] ?? null,
+    publicUrl: textOf(env, 'SANDBOX_PUBLIC_URL'),
+    dataFile: textOf(env, 'SANDBOX_DATA_FILE'),
     seed: integer(env, 'SANDBOX_SEED', 1, 0, 2 ** 31),
     startTime: startTime(env),
     webhook: webhook(env),

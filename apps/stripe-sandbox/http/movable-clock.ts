@@ -1,13 +1,31 @@
+/** How far a clock is from the system's, and where it stands still. */
+export type ClockState = { readonly offset: number; readonly frozenAt: number | null };
+
 /** The sandbox's time in seconds: it flows with the system's, moved by an offset, or stands still while frozen. */
 export class MovableClock {
-  #offset = 0;
-  #frozenAt: number | null = null;
+  #offset: number;
+  #frozenAt: number | null;
 
-  constructor(
+  private constructor(
     private readonly systemSeconds: () => number,
-    start: number | null,
+    { offset, frozenAt }: ClockState,
   ) {
-    if (start !== null) this.set(start);
+    this.#offset = offset;
+    this.#frozenAt = frozenAt;
+  }
+
+  /** A clock that flows on from `time`; null: from the system's. */
+  static startingAt(time: number | null, systemSeconds: () => number): MovableClock {
+    return new MovableClock(systemSeconds, { offset: time === null ? 0 : time - systemSeconds(), frozenAt: null });
+  }
+
+  /** The clock of an earlier run: unless it stands still, the time has gone on meanwhile. */
+  static kept(state: ClockState, systemSeconds: () => number): MovableClock {
+    return new MovableClock(systemSeconds, state);
+  }
+
+  get state(): ClockState {
+    return { offset: this.#offset, frozenAt: this.#frozenAt };
   }
 
   now(): number {

@@ -2,9 +2,9 @@ import type { Config } from '../config.js';
 import { Sandbox } from '../core/sandbox.js';
 import { World } from '../core/world.js';
 import { program } from '../program.js';
-import { newEndpoint } from '../resources/events.js';
+import { useEndpoint } from '../resources/events.js';
 import { MovableClock } from './movable-clock.js';
-import { SnapshotFile } from './snapshot-file.js';
+import { SnapshotFile, type Kept } from './snapshot-file.js';
 import { WebhookSender } from './webhook-sender.js';
 
 const tickMs = 500;
@@ -22,12 +22,16 @@ export class Runtime {
   #advancing: Promise<void> = Promise.resolve();
   #moving = false;
 
-  private constructor(config: Config, site: string, kept: World | null) {
+  private constructor(config: Config, site: string, kept: Kept | null) {
     this.#config = config;
     this.#site = site;
-    this.clock = new MovableClock(systemSeconds, kept?.now ?? config.startTime);
-    const world = kept ?? new World(config.seed, this.clock.now(), site);
-    this.#file = config.dataFile === null ? null : new SnapshotFile(config.dataFile, () => this.sandbox.world);
+    this.clock =
+      kept === null
+        ? MovableClock.startingAt(config.startTime, systemSeconds)
+        : MovableClock.kept(kept.clock, systemSeconds);
+    const world = kept?.world ?? new World(config.seed, this.clock.now(), site);
+    const toKeep = (): Kept => ({ world: this.sandbox.world, clock: this.clock.state });
+    this.#file = config.dataFile === null ? null : new SnapshotFile(config.dataFile, toKeep);
     this.sandbox = new Sandbox(world, program);
     this.sender = this.#newSender();
     this.#useDefaultEndpoint();
@@ -49,6 +53,11 @@ export class Runtime {
   changed(): void {
     this.sender.pump();
     this.#file?.changed();
+  }
+
+  /** Resolves when what has changed so far is kept; at once without a data file. */
+  kept(): Promise<void> {
+    return this.#file?.written() ?? Promise.resolve();
   }
 
   /**
@@ -113,12 +122,6 @@ export class Runtime {
 
   #useDefaultEndpoint(): void {
     const { webhook } = this.#config;
-    if (webhook === null) return;
-    for (const known of this.sandbox.world.tables.webhook_endpoint.values()) {
-      if (known.url === webhook.url && known.secret === webhook.secret) return;
-    }
-    this.sandbox.step((tx) =>
-      newEndpoint(tx, { url: webhook.url, events: ['*'], version: webhook.version, secret: webhook.secret }),
-    );
+    if (webhook !== null) this.sandbox.step((tx) => useEndpoint(tx, webhook));
   }
 }

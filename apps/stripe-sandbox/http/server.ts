@@ -103,6 +103,7 @@ async function serveApi(runtime: Runtime, request: IncomingMessage, response: Se
     if (fault?.fault === 'slow') await pause(fault.milliseconds);
     runtime.tick();
     const answer = runtime.sandbox.handle(given);
+    if (given.method !== 'GET') await runtime.kept();
     if (fault?.fault === 'lose_answer') response.destroy();
     else sendJson(response, answer.status, answer.body, answer.headers);
   } finally {
@@ -121,6 +122,7 @@ async function serve(runtime: Runtime, request: IncomingMessage, response: Serve
     const body = Body.parse(await readBody(request));
     runtime.tick();
     const answer = await control(runtime, request.method ?? 'GET', url.pathname.slice('/_sandbox'.length), body);
+    if (request.method !== 'GET') await runtime.kept();
     sendJson(response, 200, JSON.stringify(answer, null, 2));
     return;
   }
@@ -128,6 +130,7 @@ async function serve(runtime: Runtime, request: IncomingMessage, response: Serve
   runtime.tick();
   const page = await servePage(runtime, { method: request.method ?? 'GET', path: url.pathname, form });
   runtime.changed();
+  if (request.method === 'POST') await runtime.kept();
   response.writeHead(page.status, page.headers);
   response.end(page.body);
 }

@@ -5,9 +5,19 @@ import { kinds } from '../core/model.js';
 import type { Timer } from '../core/timers.js';
 import type { Delivery, Faults, Settings, StoredAnswer, StoredEvent } from '../core/world.js';
 import { World } from '../core/world.js';
+import type { ClockState } from './movable-clock.js';
+
+/** Numbers that are left out after a run that was killed: ids it had given away but not written down are not given again. */
+const leftOut = 100_000;
+/** A write that takes longer is not waited for. */
+const slowMs = 100;
 
 type Snapshot = {
-  readonly format: 1;
+  readonly format: 2;
+  /** False while a sandbox works with the file. */
+  readonly closed: boolean;
+  readonly clock: ClockState;
+  readonly site: string;
   readonly now: number;
   readonly seed: number;
   readonly sequence: number;
@@ -20,10 +30,16 @@ type Snapshot = {
   readonly faults: Faults;
 };
 
-/** The whole world as JSON text. */
-export function worldToJson(world: World): string {
+/** What a sandbox goes on with after a restart. */
+export type Kept = { readonly world: World; readonly clock: ClockState };
+
+/** A world and its clock as JSON text; `closed` when nothing follows. */
+function toJson({ world, clock }: Kept, closed: boolean): string {
   const snapshot: Snapshot = {
-    format: 1,
+    format: 2,
+    closed,
+    clock,
+    site: world.site,
     now: world.now,
     seed: world.seed,
     sequence: world.sequence,
@@ -38,12 +54,22 @@ export function worldToJson(world: World): string {
   return JSON.stringify(snapshot);
 }
 
-/** The world that `worldToJson` wrote. @throws when the text is of another format. */
-export function worldFromJson(text: string, site: string): World {
-  const snapshot = JSON.parse(text) as Snapshot;
-  if (snapshot.format !== 1) throw new Error('the sandbox data file has another format; remove it to start afresh');
+function parse(text: string, path: string): Snapshot {
+  try {
+    const snapshot = JSON.parse(text) as Partial<Snapshot>;
+    if (snapshot.format === 2) return snapshot as Snapshot;
+  } catch {
+    // Told below: not JSON, or not ours.
+  }
+  throw new Error(`${path} is not a data file of this sandbox: remove it to start afresh`);
+}
+
+/** What `toJson` wrote, its links leading to `site`. @throws when the text is of another format. */
+function fromJson(text: string, path: string, site: string): Kept {
+  const before = parse(text, path);
+  const snapshot = before.site === site ? before : parse(text.replaceAll(before.site, site), path);
   const world = new World(snapshot.seed, snapshot.now, site);
-  world.sequence = snapshot.sequence;
+  world.sequence = snapshot.sequence + (snapshot.closed ? 0 : leftOut);
   for (const kind of kinds) {
     for (const [id, thing] of snapshot.tables[kind] ?? []) world.store(kind as Kind, id, thing as never);
   }
@@ -56,7 +82,7 @@ export function worldFromJson(text: string, site: string): World {
   for (const timer of snapshot.timers) world.timers.push(timer);
   world.settings = snapshot.settings;
   world.faults = snapshot.faults;
-  return world;
+  return { world, clock: snapshot.clock };
 }
 
 const isMissing = (error: unknown): boolean =>
@@ -66,15 +92,18 @@ const isMissing = (error: unknown): boolean =>
 export class SnapshotFile {
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
+  #next: Promise<void> | null = null;
+  #tookMs = 0;
 
   constructor(
     private readonly path: string,
-    private readonly world: () => World,
+    private readonly kept: () => Kept,
   ) {}
 
-  static async read(path: string, site: string): Promise<World | null> {
+  /** What an earlier run has left; null when there was none. @throws when the file cannot be used. */
+  static async read(path: string, site: string): Promise<Kept | null> {
     try {
-      return worldFromJson(await readFile(path, 'utf8'), site);
+      return fromJson(await readFile(path, 'utf8'), path, site);
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;
@@ -85,30 +114,49 @@ export class SnapshotFile {
   changed(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.save().catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : 'unknown';
-        process.stderr.write(
-          `${JSON.stringify({ level: 'error', msg: 'the sandbox data file was not written', reason })}\n`,
-        );
-      });
+      void this.#save();
     }, 500);
   }
 
-  /** Writes now, after a write that is under way. */
-  save(): Promise<void> {
-    this.#writing = this.#writing
-      .catch(() => undefined)
-      .then(async () => {
-        await mkdir(dirname(this.path), { recursive: true });
-        const temporary = `${this.path}.tmp`;
-        await writeFile(temporary, worldToJson(this.world()));
-        await rename(temporary, this.path);
-      });
-    return this.#writing;
+  /**
+   * Resolves when what has happened so far is on the disk, so that no answer promises what a crash could take back. A world so
+   * large that writing it takes long is not waited for; its numbers are left out instead.
+   */
+  written(): Promise<void> {
+    if (this.#tookMs > slowMs) {
+      this.changed();
+      return Promise.resolve();
+    }
+    return this.#save();
   }
 
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.save();
+    await this.#writing;
+    await this.#write(true);
+  }
+
+  /** Writes after the write that is under way; who asks meanwhile shares the next one. Failures are told, not thrown. */
+  #save(): Promise<void> {
+    this.#next ??= this.#writing.then(() => {
+      this.#next = null;
+      this.#writing = this.#write(false);
+      return this.#writing;
+    });
+    return this.#next;
+  }
+
+  async #write(closed: boolean): Promise<void> {
+    const started = performance.now();
+    const temporary = `${this.path}.tmp`;
+    try {
+      await mkdir(dirname(this.path), { recursive: true });
+      await writeFile(temporary, toJson(this.kept(), closed), { mode: 0o600, flush: true });
+      await rename(temporary, this.path);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      process.stderr.write(`${JSON.stringify({ level: 'error', msg: 'the data file was not written', reason })}\n`);
+    }
+    this.#tookMs = performance.now() - started;
   }
 }

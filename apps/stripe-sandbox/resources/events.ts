@@ -89,6 +89,19 @@ export function newEndpoint(
   return endpoint;
 }
 
+const configured = 'The endpoint of the configuration';
+
+/** The one endpoint that the configuration names: made, or brought up to date when its address or secret has changed since. */
+export function useEndpoint(tx: Tx, given: { url: string; secret: string; version: string | null }): void {
+  const known = [...tx.all('webhook_endpoint')].find(({ description }) => description === configured);
+  if (known === undefined) {
+    newEndpoint(tx, { ...given, events: ['*'], description: configured });
+    return;
+  }
+  const { url, secret, version } = given;
+  tx.put('webhook_endpoint', known.id, { ...known, url: urlOf(url), secret, api_version: version });
+}
+
 function createEndpoint(tx: Tx, params: Params): unknown {
   params.accept('connect');
   const events = params.texts('enabled_events');
