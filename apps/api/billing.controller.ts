@@ -232,7 +232,7 @@ function wishOf(body: CheckoutBody): Wish {
 function checkoutExamples() {
   const successUrl = 'https://app.example/billing';
   return {
-    pack: { value: { mode: 'credits', creditProduct: 'credits_1000', quantity: 2, successUrl } },
+    pack: { value: { mode: 'credits', creditProduct: 'pack-1000', quantity: 2, successUrl } },
     credits: { value: { mode: 'credits', credits: 250, successUrl } },
     plan: { value: { mode: 'subscription', plan: 'starter', interval: 'month', successUrl } },
   };

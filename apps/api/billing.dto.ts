@@ -18,7 +18,7 @@ export class CheckoutBody {
   @interval('absent')
   interval?: 'month' | 'year';
 
-  @Text(1, 64, { description: 'A credit product of the catalogue.', example: 'credits_1000', optional: 'absent' })
+  @Text(1, 64, { description: 'A credit product of the catalogue.', example: 'pack-1000', optional: 'absent' })
   creditProduct?: string;
 
   @WholeNumber(1, 10_000, { description: 'How many of it; default 1.', example: 2, optional: 'absent' })

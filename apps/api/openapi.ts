@@ -4,7 +4,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { answersByRoute, answerSchemas } from './answer-schemas.js';
-import { errorsHtml } from './error-pages.js';
+import { errorsHtml, headOf } from './error-pages.js';
 
 const problemSchema = {
   type: 'object',
@@ -128,10 +128,11 @@ function asOpenApi31<Node>(node: Node): Node {
   return { description, oneOf: [schema, { type: 'null' }] } as Node;
 }
 
-const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Scrip API</title>
+const page = `${headOf('Scrip API')}
 <link rel="stylesheet" href="/docs/swagger-ui.css"><div id="ui"></div>
+<noscript><p>This page needs scripts. All routes are in <a href="/openapi.json">/openapi.json</a>.</p></noscript>
 <script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></html>`;
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true });`;
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true, defaultModelsExpandDepth: 0 });`;
 const pagePolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 const assets = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' } as const;
 

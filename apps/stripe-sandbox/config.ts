@@ -46,8 +46,7 @@ function webhook(env: Environment): Config['webhook'] {
   const [url, secret] = [textOf(env, 'SANDBOX_WEBHOOK_URL'), textOf(env, 'SANDBOX_WEBHOOK_SECRET')];
   if (url === null) return null;
   if (!/^https?:\/\//.test(url)) throw new ConfigError('SANDBOX_WEBHOOK_URL must be an http or https URL');
-  if (secret === null)
-    throw new ConfigError('SANDBOX_WEBHOOK_SECRET must be set with SANDBOX_WEBHOOK_URL');
+  if (secret === null) throw new ConfigError('SANDBOX_WEBHOOK_SECRET must be set with SANDBOX_WEBHOOK_URL');
   return { url, secret, version: textOf(env, 'SANDBOX_WEBHOOK_API_VERSION') };
 }
 

@@ -112,12 +112,19 @@ async function serveApi(runtime: Runtime, request: IncomingMessage, response: Se
   }
 }
 
+/** Pages of other sites must not work the sandbox through a reader's browser. */
+function refuseOtherSites(request: IncomingMessage): void {
+  if (request.method === 'GET' || request.headers['sec-fetch-site'] !== 'cross-site') return;
+  throw new ApiError(403, { type: 'invalid_request_error', message: 'Open this page of the sandbox itself first.' });
+}
+
 async function serve(runtime: Runtime, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://sandbox');
   if (url.pathname.startsWith('/v1/') || url.pathname.startsWith('/v2/')) {
     await serveApi(runtime, request, response, url);
     return;
   }
+  refuseOtherSites(request);
   if (url.pathname.startsWith('/_sandbox/')) {
     const body = Body.parse(await readBody(request));
     runtime.tick();
@@ -128,7 +135,12 @@ async function serve(runtime: Runtime, request: IncomingMessage, response: Serve
   }
   const form = new URLSearchParams(request.method === 'POST' ? await readBody(request) : '');
   runtime.tick();
-  const page = await servePage(runtime, { method: request.method ?? 'GET', path: url.pathname, form });
+  const page = await servePage(runtime, {
+    method: request.method ?? 'GET',
+    path: url.pathname,
+    query: url.searchParams,
+    form,
+  });
   runtime.changed();
   if (request.method === 'POST') await runtime.kept();
   response.writeHead(page.status, page.headers);

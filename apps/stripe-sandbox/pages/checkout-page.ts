@@ -1,99 +1,131 @@
 import { ApiError } from '../core/errors.js';
 import type { CheckoutSession, PaymentMethod } from '../core/model.js';
-import { formatMoney } from '../core/money.js';
 import type { Sandbox } from '../core/sandbox.js';
 import type { Tx } from '../core/tx.js';
 import { asksAuthentication, completeSession } from '../resources/checkout-completion.js';
 import { startsTrial } from '../resources/checkout-sessions.js';
 import { accountFromEntry, cardFromEntry } from '../resources/payment-methods.js';
+import { challenge } from './challenge.js';
+import { aboveForm, cardFields, cardHelp, cardIn, ibanField, refusalOf, type Refusal } from './card-form.js';
 import type { Markup, Page } from './html.js';
-import { cardFields, expiryOf, html, pageOf, problem, redirect } from './html.js';
+import { day, html, money, notice, pageOf, redirect } from './html.js';
+import { everyText } from './price-text.js';
 
 const successUrl = (session: CheckoutSession): string =>
   (session.success_url ?? '/').replaceAll('{CHECKOUT_SESSION_ID}', encodeURIComponent(session.id));
 
-function linesOf(session: CheckoutSession): Markup {
-  const rows = session.sandbox.lines.map((line) => {
-    const every = line.price.recurring === null ? '' : ` / ${line.price.recurring.interval}`;
-    return html`<tr>
-      <td>${line.description} × ${line.quantity}</td>
-      <td class="money">${formatMoney(line.amount_total, line.currency)}${every}</td>
-    </tr>`;
-  });
-  const tax = session.total_details?.amount_tax ?? 0;
-  return html`<table>
-    ${rows}
-    ${
-      tax > 0
-        ? html`<tr>
-            <td>Tax</td>
-            <td class="money">${formatMoney(tax, session.currency)}</td>
-          </tr>`
-        : null
-    }
-    <tr>
-      <th>Due today</th>
-      <th class="money">${formatMoney(session.amount_total, session.currency)}</th>
-    </tr>
-  </table>`;
+const sum = (label: string, amount: string, strong = false): Markup =>
+  html`<tr class="${strong ? 'sum' : ''}">
+    <td>${label}</td>
+    <td class="money">${amount}</td>
+  </tr>`;
+
+function trialText(session: CheckoutSession): string | null {
+  if (!startsTrial(session)) return null;
+  const { trialDays, trialEnd } = session.sandbox.subscriptionData;
+  const length = trialDays === null ? `until ${day(trialEnd ?? 0)}` : `for ${trialDays} days`;
+  const after = session.sandbox.lines
+    .filter(({ price }) => price.recurring !== null)
+    .reduce((total, line) => total + line.amount_subtotal, 0);
+  const every = session.sandbox.lines.find(({ price }) => price.recurring !== null);
+  return `Free ${length}, then ${money(after, session.currency)}${every === undefined ? '' : everyText(every.price)}.`;
 }
 
-function payForm(session: CheckoutSession, form: URLSearchParams): Markup {
-  const needsMethod = session.amount_total > 0 || session.payment_method_collection === 'always';
-  const email = session.customer_email ?? form.get('email') ?? '';
+/** What is bought and what it costs. */
+function summary(session: CheckoutSession): Markup {
+  const lines = session.sandbox.lines.map(
+    (line) =>
+      html`<tr>
+        <td>
+          ${line.description ?? 'One item'}
+          ${line.quantity === 1 ? null : html`<span class="soft">× ${line.quantity}</span>`}
+        </td>
+        <td class="money">${money(line.amount_subtotal, line.currency)}${everyText(line.price)}</td>
+      </tr>`,
+  );
+  const tax = session.total_details?.amount_tax ?? 0;
+  const trial = trialText(session);
+  const title =
+    session.sandbox.lines.length === 1 ? (session.sandbox.lines[0]?.description ?? 'Your order') : 'Your order';
+  return html`<section aria-label="Order">
+    <h1>${session.mode === 'subscription' ? `Subscribe to ${title}` : title}</h1>
+    <p class="total">${money(session.amount_total, session.currency)}</p>
+    ${trial === null ? null : html`<p>${trial}</p>`}
+    <table>
+      ${lines} ${tax > 0 ? sum('Tax', money(tax, session.currency)) : null}
+      ${sum('Due today', money(session.amount_total, session.currency), true)}
+    </table>
+    ${session.cancel_url === null ? null : html`<p><a href="${session.cancel_url}">← Back without paying</a></p>`}
+  </section>`;
+}
+
+function methodFields(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Markup {
   const sepa = session.payment_method_types.includes('sepa_debit') && session.currency === 'eur';
   const card = session.payment_method_types.includes('card');
+  if (!sepa) return cardFields(form, refusal);
+  if (!card) return ibanField(form, refusal);
+  const choice = (value: string, label: string): Markup =>
+    html`<label class="choice">
+      ${
+        (form.get('method') ?? 'card') === value
+          ? html`<input type="radio" name="method" value="${value}" checked />`
+          : html`<input type="radio" name="method" value="${value}" />`
+      }
+      ${label}
+    </label>`;
+  return html`<fieldset>
+      <legend class="small soft">Pay by</legend>
+      ${choice('card', 'Card')} ${choice('sepa', 'SEPA direct debit')}
+    </fieldset>
+    ${cardFields(form, refusal, false)} ${ibanField(form, refusal)}`;
+}
+
+function payForm(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Markup {
+  const needsMethod = session.amount_total > 0 || session.payment_method_collection === 'always';
+  const email = session.customer_email ?? form.get('email') ?? '';
   const verb = session.mode === 'subscription' ? (startsTrial(session) ? 'Start trial' : 'Subscribe') : 'Pay';
-  return html`<form method="post">
-    ${session.customer === null ? html`<label>E-mail <input name="email" type="email" autocomplete="email" required value="${email}" /></label>` : null}
-    ${needsMethod && card ? cardFields(form.get('card') ?? '') : null}
-    ${needsMethod && sepa ? html`<label>or IBAN (SEPA debit) <input name="iban" placeholder="AT61 1904 3002 3457 3201" value="${form.get('iban')}" /></label>` : null}
-    <label>Name <input name="name" autocomplete="name" value="${form.get('name')}" /></label>
-    <button type="submit">
-      ${verb} ${session.amount_total > 0 ? formatMoney(session.amount_total, session.currency) : ''}
-    </button>
+  const amount = session.amount_total > 0 ? money(session.amount_total, session.currency) : '';
+  return html`<form method="post" class="card" aria-label="Payment">
+    ${aboveForm(refusal)}
+    <h2>${needsMethod ? 'Payment details' : 'Your details'}</h2>
+    ${
+      session.customer === null
+        ? html`<label
+            >E-mail <input name="email" type="email" autocomplete="email" maxlength="254" required value="${email}"
+          /></label>`
+        : null
+    }
+    ${needsMethod ? methodFields(session, form, refusal) : null}
+    <label>
+      Name <span class="soft">(optional)</span>
+      <input name="name" autocomplete="name" maxlength="200" value="${form.get('name')}" />
+    </label>
+    <button type="submit">${verb} ${session.mode === 'subscription' ? '' : amount}</button>
+    ${needsMethod ? cardHelp : null}
   </form>`;
 }
 
-function show(session: CheckoutSession, form: URLSearchParams, message: string | null): Page {
-  return pageOf(
-    'Checkout',
-    html`<h1>Checkout</h1>
-      ${linesOf(session)} ${problem(message)} ${payForm(session, form)}
-      ${session.cancel_url === null ? null : html`<p><a href="${session.cancel_url}">Cancel and go back</a></p>`}`,
-    message === null ? 200 : 402,
-  );
+function show(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Page {
+  const content = html`<div class="columns">${summary(session)} ${payForm(session, form, refusal)}</div>`;
+  return pageOf('Checkout', content, refusal === null ? 200 : 402, 'wide');
 }
 
-function askToAuthenticate(form: URLSearchParams): Page {
-  const fields = [...form].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`);
-  return pageOf(
-    'Authenticate',
-    html`<h1>Your bank asks you to confirm</h1>
-      <p>This card wants authentication (3D Secure). A real bank would ask for a code here.</p>
-      <form method="post">
-        ${fields}
-        <button type="submit" name="authenticated" value="yes">Complete authentication</button>
-        <button type="submit" name="authenticated" value="no" class="plain">Fail authentication</button>
-      </form>`,
-  );
-}
-
+/** What was chosen on the page; a field that is hidden by the choice does not count. */
 function methodFrom(tx: Tx, form: URLSearchParams): PaymentMethod | null {
   const billing = { email: form.get('email'), name: form.get('name') };
-  const iban = (form.get('iban') ?? '').trim();
-  const card = (form.get('card') ?? '').trim();
+  const chosen = form.get('method');
+  const iban = chosen === 'card' ? '' : (form.get('iban') ?? '').trim();
+  const card = chosen === 'sepa' ? '' : (form.get('card') ?? '').trim();
   if (iban !== '') return accountFromEntry(tx, iban, billing);
-  if (card === '') return null;
-  return cardFromEntry(tx, { number: card, ...expiryOf(form.get('expiry') ?? '') }, billing);
+  return card === '' ? null : cardFromEntry(tx, cardIn(form), billing);
 }
 
-type Paid = { readonly asks: true } | { readonly asks: false; readonly session: CheckoutSession };
+type Paid = { readonly asks: PaymentMethod } | { readonly asks: null; readonly session: CheckoutSession };
 
 function pay(tx: Tx, session: CheckoutSession, form: URLSearchParams): Paid {
   const method = methodFrom(tx, form);
   if (method !== null && asksAuthentication(method)) {
-    if (form.get('authenticated') === null) return { asks: true };
+    if (form.get('authenticated') === null) return { asks: method };
     if (form.get('authenticated') !== 'yes') {
       throw new ApiError(402, {
         type: 'card_error',
@@ -103,11 +135,19 @@ function pay(tx: Tx, session: CheckoutSession, form: URLSearchParams): Paid {
       });
     }
   }
-  return {
-    asks: false,
-    session: completeSession(tx, session.id, method, { email: form.get('email'), name: form.get('name') || null }),
-  };
+  const buyer = { email: form.get('email'), name: form.get('name') || null };
+  return { asks: null, session: completeSession(tx, session.id, method, buyer) };
 }
+
+function askToAuthenticate(session: CheckoutSession, method: PaymentMethod, form: URLSearchParams): Page {
+  const fields = [...form].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`);
+  return challenge(session.amount_total, session.currency, method.card?.last4 ?? null, fields);
+}
+
+const closed = {
+  complete: ['This checkout is complete', 'There is nothing left to pay here.', 200],
+  expired: ['This checkout has expired', 'Nothing was paid. Go back to the shop and start again.', 410],
+} as const;
 
 /** The hosted checkout page. `settled` waits until the webhooks of the payment were answered, as Stripe does before it redirects. */
 export async function checkoutPage(
@@ -118,23 +158,21 @@ export async function checkoutPage(
   settled: () => Promise<void>,
 ): Promise<Page> {
   const session = sandbox.world.tables['checkout.session'].get(id);
-  if (session === undefined) return pageOf('Not found', html`<h1>There is no such checkout session</h1>`, 404);
-  if (session.status === 'complete') {
-    return pageOf(
-      'Paid',
-      html`<h1>This checkout is complete</h1>
-        <p><a href="${successUrl(session)}">Go on</a></p>`,
-    );
+  if (session === undefined) {
+    return notice('There is no such checkout session', 'Check the address, or start again from the shop.', 404);
   }
-  if (session.status === 'expired') return pageOf('Expired', html`<h1>This checkout has expired</h1>`, 410);
+  if (session.status === 'complete' || session.status === 'expired') {
+    const [title, text, status] = session.status === 'complete' ? closed.complete : closed.expired;
+    const url = session.status === 'complete' ? successUrl(session) : session.cancel_url;
+    return notice(title, text, status, url === null ? null : html`<p><a href="${url}">Go on to the shop</a></p>`);
+  }
   if (method !== 'POST') return show(session, form, null);
   try {
     const paid = sandbox.step((tx) => pay(tx, session, form));
-    if (paid.asks) return askToAuthenticate(form);
+    if (paid.asks !== null) return askToAuthenticate(session, paid.asks, form);
     await settled();
     return redirect(successUrl(paid.session));
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    return show(sandbox.world.tables['checkout.session'].get(id) ?? session, form, error.message);
+    return show(sandbox.world.tables['checkout.session'].get(id) ?? session, form, refusalOf(error));
   }
 }

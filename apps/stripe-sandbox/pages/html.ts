@@ -1,3 +1,6 @@
+import { decimalsOf } from '../core/money.js';
+import { style } from './style.js';
+
 export type Page = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,49 +36,50 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ma
   return new Markup(texts.map((text, index) => (index === 0 ? text : write(parts[index - 1]) + text)).join(''));
 }
 
-const style = `
-:root { color-scheme: light dark; --line: #8884; --accent: #4a3fd6; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-main.narrow { max-width: 28rem; margin: 0 auto; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.note { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; font-size: .9rem; }
-.error { border: 1px solid #c33; border-radius: .5rem; padding: .6rem .8rem; color: #c33; }
-label { display: block; margin-top: .8rem; } .row { display: flex; gap: .8rem; } .row > label { flex: 1; }
-input, select, button { font: inherit; box-sizing: border-box; width: 100%; padding: .55rem .7rem; border: 1px solid var(--line); border-radius: .4rem; }
-button { margin-top: 1.2rem; background: var(--accent); color: #fff; border: 0; cursor: pointer; } button.plain { background: none; color: inherit; border: 1px solid var(--line); }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; } td, th { text-align: left; padding: .35rem .5rem; border-bottom: 1px solid var(--line); vertical-align: top; } td.money { text-align: right; }
-.scroll { overflow-x: auto; } code { font-size: .85em; overflow-wrap: anywhere; }
-`;
-
 const headers = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 };
 
 /** A whole page of the sandbox; every page says that no money moves. */
-export function pageOf(title: string, content: Markup, status = 200, narrow = true): Page {
+export function pageOf(title: string, content: Markup, status = 200, width: 'narrow' | 'wide' = 'narrow'): Page {
   const body = html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
+        <title>${title} · Stripe sandbox</title>
+        <link rel="icon" href="data:," />
         <style>
           ${new Markup(style)}
         </style>
       </head>
       <body>
-        <main class="${narrow ? 'narrow' : ''}">
-          <p class="note">Offline Stripe sandbox: test cards only, no money moves.</p>
-          ${content}
-        </main>
+        <header>
+          <a href="/">Stripe sandbox</a>
+          <span class="badge">Offline: test cards only, no money moves</span>
+        </header>
+        <main class="${width}">${content}</main>
       </body>
     </html>`;
   return { status, headers, body: body.text };
 }
+
+/** A page that only tells something. */
+export const notice = (title: string, text: string, status = 200, more: Markup | null = null): Page =>
+  pageOf(
+    title,
+    html`<div class="card">
+      <h1>${title}</h1>
+      <p>${text}</p>
+      ${more}
+    </div>`,
+    status,
+  );
 
 /** Sends the browser on with GET. */
 export const redirect = (location: string): Page => ({
@@ -84,31 +88,35 @@ export const redirect = (location: string): Page => ({
   body: '',
 });
 
+/** What went wrong, said above a form. */
 export const problem = (message: string | null): Markup =>
-  message === null ? html`` : html`<p class="error" role="alert">${message}</p>`;
+  message === null ? html`` : html`<p class="message bad" role="alert">${message}</p>`;
 
-export const day = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
+export type Tone = 'good' | 'bad' | 'wait' | 'plain';
 
-/** `MM / YY` as people type it. */
-export function expiryOf(text: string): { month: number; year: number } {
-  const [month = '', year = ''] = text.split(/[/\s-]+/).filter((part) => part !== '');
-  return { month: Number(month), year: year.length === 2 ? 2000 + Number(year) : Number(year) };
+export const badge = (text: string, tone: Tone): Markup => html`<span class="badge ${tone}">${text}</span>`;
+
+export const day = (seconds: number): string =>
+  new Date(seconds * 1000).toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+
+/** An amount as people read it: `$12.50`, `¥1,200`. */
+export function money(amount: number, currency: string): string {
+  const decimals = decimalsOf(currency) ?? 2;
+  return (amount / 10 ** decimals).toLocaleString('en-US', {
+    style: 'currency',
+    currency: currency.toUpperCase(),
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
 }
 
-/** The fields of a card. */
-export const cardFields = (number = ''): Markup => html`
-  <label>
-    Card number
-    <input
-      name="card"
-      inputmode="numeric"
-      autocomplete="cc-number"
-      placeholder="4242 4242 4242 4242"
-      value="${number}"
-    />
-  </label>
-  <div class="row">
-    <label>Expires (MM / YY) <input name="expiry" autocomplete="cc-exp" placeholder="12 / 34" /></label>
-    <label>CVC <input name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123" /></label>
-  </div>
-`;
+/** A word of the API as people write it: `past_due` → `Past due`. */
+export function words(value: string): string {
+  const text = value.replaceAll('_', ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

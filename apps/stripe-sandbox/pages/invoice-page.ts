@@ -1,44 +1,74 @@
-import { ApiError } from '../core/errors.js';
 import type { Invoice } from '../core/model.js';
 import { formatMoney } from '../core/money.js';
 import type { Sandbox } from '../core/sandbox.js';
 import { collect } from '../resources/invoice-payment.js';
 import { cardFromEntry } from '../resources/payment-methods.js';
 import { authenticate } from '../resources/payments.js';
-import type { Page } from './html.js';
-import { cardFields, day, expiryOf, html, pageOf, problem, redirect } from './html.js';
+import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
+import { challenge } from './challenge.js';
+import type { Markup, Page, Tone } from './html.js';
+import { badge, day, html, money, notice, pageOf, redirect, words } from './html.js';
 
-function show(invoice: Invoice, message: string | null): Page {
+const tones: Readonly<Record<Invoice['status'], Tone>> = {
+  draft: 'plain',
+  open: 'wait',
+  paid: 'good',
+  uncollectible: 'bad',
+  void: 'plain',
+};
+
+/** The state of an invoice as a label. */
+export const invoiceBadge = ({ status }: Invoice): Markup => badge(words(status), tones[status]);
+
+function show(invoice: Invoice, form: URLSearchParams, refusal: Refusal | null): Page {
   const rows = invoice.lines.data.map(
     (line) =>
       html`<tr>
-        <td>${line.description}</td>
-        <td>${day(line.period.start)} – ${day(line.period.end)}</td>
-        <td class="money">${formatMoney(line.amount, line.currency)}</td>
+        <td>
+          ${line.description}
+          <div class="small soft">${day(line.period.start)} – ${day(line.period.end)}</div>
+        </td>
+        <td class="money">${money(line.amount, line.currency)}</td>
       </tr>`,
   );
+  const sum = (label: string, amount: number, strong = false): Markup =>
+    html`<tr class="${strong ? 'sum' : ''}">
+      <td>${label}</td>
+      <td class="money">${money(amount, invoice.currency)}</td>
+    </tr>`;
   const payable = invoice.status === 'open' && invoice.amount_remaining > 0;
+  const paid = invoice.status === 'paid';
   return pageOf(
     `Invoice ${invoice.number ?? ''}`,
-    html`<h1>Invoice ${invoice.number}</h1>
-      <p>Status: ${invoice.status}. Created ${day(invoice.created)}.</p>
-      <div class="scroll">
+    html`<div class="columns">
+      <section class="card" aria-label="Invoice">
+        <div class="between">
+          <h1>Invoice ${invoice.number}</h1>
+          ${invoiceBadge(invoice)}
+        </div>
+        <p class="total">${money(paid ? invoice.total : invoice.amount_remaining, invoice.currency)}</p>
+        <p class="soft">
+          ${invoice.customer_name ?? invoice.customer_email ?? invoice.customer}, ${day(invoice.created)}
+        </p>
         <table>
-          ${rows}
-          <tr>
-            <th colspan="2">Total</th>
-            <th class="money">${formatMoney(invoice.total, invoice.currency)}</th>
-          </tr>
-          <tr>
-            <td colspan="2">Left to pay</td>
-            <td class="money">${formatMoney(invoice.amount_remaining, invoice.currency)}</td>
-          </tr>
+          ${rows} ${sum('Total', invoice.total, true)} ${paid ? null : sum('Left to pay', invoice.amount_remaining)}
         </table>
-      </div>
-      ${problem(message)}
-      ${payable ? html`<form method="post">${cardFields()}<button type="submit">Pay</button></form>` : null}
-      ${invoice.invoice_pdf == null ? null : html`<p><a href="${invoice.invoice_pdf}">PDF</a></p>`}`,
-    message === null ? 200 : 402,
+        ${invoice.invoice_pdf == null ? null : html`<p><a href="${invoice.invoice_pdf}">Download as PDF</a></p>`}
+      </section>
+      ${
+        payable
+          ? html`<form method="post" class="card" aria-label="Payment">
+              ${aboveForm(refusal)}
+              <h2>Pay this invoice</h2>
+              ${cardFields(form, refusal)}
+              <button type="submit">Pay ${money(invoice.amount_remaining, invoice.currency)}</button>
+              ${cardHelp}
+            </form>`
+          : null
+      }
+    </div>`,
+    refusal === null ? 200 : 402,
+    payable ? 'wide' : 'narrow',
   );
 }
 
@@ -81,45 +111,45 @@ function invoicePdf(invoice: Invoice): Page {
 /** The hosted invoice page: its lines, and a form to pay it while it is open. */
 export function invoicePage(sandbox: Sandbox, id: string, asPdf: boolean, method: string, form: URLSearchParams): Page {
   const invoice = sandbox.world.tables.invoice.get(id);
-  if (invoice?.number == null) return pageOf('Not found', html`<h1>There is no such invoice</h1>`, 404);
+  if (invoice?.number == null) return notice('There is no such invoice', 'Check the address.', 404);
   if (asPdf) return invoicePdf(invoice);
-  if (method !== 'POST') return show(invoice, null);
+  if (method !== 'POST') return show(invoice, form, null);
   try {
     const paid = sandbox.step((tx) => {
       const open = tx.need('invoice', id);
       if (open.status !== 'open') return { outcome: 'nothing_due' as const, failure: null };
-      const card = cardFromEntry(tx, { number: form.get('card') ?? '', ...expiryOf(form.get('expiry') ?? '') });
+      const card = cardFromEntry(tx, cardIn(form));
       tx.put('payment_method', card.id, card);
       return collect(tx, open, card, false);
     });
     const now = sandbox.world.tables.invoice.get(id) ?? invoice;
     if (paid.outcome === 'requires_action' && now.sandbox.paymentIntent !== null)
       return redirect(`/authenticate/${now.sandbox.paymentIntent}`);
-    return paid.failure === null ? redirect(`/i/${id}`) : show(now, paid.failure.message);
+    return paid.failure === null ? redirect(`/i/${id}`) : show(now, form, paid.failure);
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    return show(sandbox.world.tables.invoice.get(id) ?? invoice, error.message);
+    return show(sandbox.world.tables.invoice.get(id) ?? invoice, form, refusalOf(error));
   }
 }
 
 /** Where a payment that wants 3D Secure sends the customer. */
 export function authenticatePage(sandbox: Sandbox, id: string, method: string, form: URLSearchParams): Page {
   const intent = sandbox.world.tables.payment_intent.get(id);
-  if (intent === undefined) return pageOf('Not found', html`<h1>There is no such payment</h1>`, 404);
+  if (intent === undefined) return notice('There is no such payment', 'Check the address.', 404);
   if (intent.status === 'requires_action' && method === 'POST') {
     sandbox.step((tx) => {
       authenticate(tx, id, form.get('authenticated') === 'yes');
     });
     return redirect(`/authenticate/${id}`);
   }
-  if (intent.status !== 'requires_action')
-    return pageOf('Done', html`<h1>The payment is ${intent.status.replaceAll('_', ' ')}</h1>`);
-  return pageOf(
-    'Authenticate',
-    html`<h1>Your bank asks you to confirm ${formatMoney(intent.amount, intent.currency)}</h1>
-      <form method="post">
-        <button type="submit" name="authenticated" value="yes">Complete authentication</button>
-        <button type="submit" name="authenticated" value="no" class="plain">Fail authentication</button>
-      </form>`,
-  );
+  if (intent.status !== 'requires_action') {
+    const text = intent.status === 'succeeded' ? 'You may close this page.' : 'Go back and use another card.';
+    return notice(`The payment ${outcomes[intent.status] ?? `is ${words(intent.status).toLowerCase()}`}`, text);
+  }
+  const card = intent.payment_method === null ? null : sandbox.world.tables.payment_method.get(intent.payment_method);
+  return challenge(intent.amount, intent.currency, card?.card?.last4 ?? null);
 }
+
+const outcomes: Readonly<Record<string, string>> = {
+  succeeded: 'has succeeded',
+  requires_payment_method: 'was not confirmed',
+};
