@@ -7,6 +7,10 @@ import { Installation, place, root } from '../support/installation.js';
 const withinMs = 90_000;
 const hasCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip;
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+/** What a person does in the browser between two blocks; whoever reads the page takes longer than the read models. */
+const paying = `PAGE=$(node -p 'JSON.parse(process.argv[1]).url' "$BUY")
+curl --silent --fail -d card=4242424242424242 -d expiry=12/34 -d cvc=123 "$PAGE"; sleep 2
+`;
 const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!);
 
 describe('the tour in the README', () => {
@@ -25,9 +29,10 @@ describe('the tour in the README', () => {
 
   hasCurl(
     'works when pasted',
-    () => {
+    async () => {
       expect(blocks.length).toBeGreaterThan(5);
-      const marked = blocks.map((block, index) => `echo "### ${String(index)}"\n${block}`).join('\n');
+      const before = (index: number): string => (blocks[index - 1]?.startsWith('BUY=') === true ? paying : '');
+      const marked = blocks.map((block, index) => `echo "### ${String(index)}"\n${before(index)}${block}`).join('\n');
       const { PATH = '', HOME = '' } = process.env;
       const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, ...at.variables };
       const { status, stdout, stderr } = spawnSync('bash', ['-e', '-u', '-o', 'pipefail'], {
@@ -58,6 +63,12 @@ describe('the tour in the README', () => {
       expect((json(5, 1)['data'] as unknown[]).length).toBe(5);
       expect(answers[6]!.join('\n')).toContain('876 credits available, 0 held, 0 owed');
       expect(answers[6]!.at(-1)).toBe('the log is sound');
+      expect(json(8, 0)).toMatchObject({ available: 1000, bySource: { purchase: 1000 } });
+      expect(json(8, 1)).toMatchObject({
+        data: [{ amount: { amount: 8000, currency: 'usd' }, status: 'succeeded' }],
+      });
+      expect(json(9, 0)['url']).toMatch(/\/c\/pay\/cs_test_/);
+      expect(json(9, 1)['url']).toMatch(/\/p\/session\//);
     },
     withinMs,
   );

@@ -51,7 +51,7 @@ describe('checkout of one payment', () => {
     await world.since();
     const url = created.url!;
     const page = await fetch(url).then((response) => response.text());
-    expect(page).toContain('30.00 USD');
+    expect(page).toContain('$30.00');
     expect(page).toContain('Card number');
     const paid = await world.post(url, card);
     expect(paid).toMatchObject({ status: 303, location: `http://127.0.0.1/ok?session_id=${created.id}` });

@@ -435,7 +435,7 @@ describe('the sandbox itself', () => {
       pending_invoice_items_behavior: 'include',
     });
     const invoice = await world.stripe.invoices.finalizeInvoice(draft.id);
-    expect(await fetch(invoice.hosted_invoice_url!).then((response) => response.text())).toContain('20.00 USD');
+    expect(await fetch(invoice.hosted_invoice_url!).then((response) => response.text())).toContain('$20.00');
     const pdf = await fetch(invoice.invoice_pdf!);
     expect(pdf.headers.get('content-type')).toBe('application/pdf');
     expect((await world.post(invoice.hosted_invoice_url!, { card: '4242424242424242', expiry: '12/34' })).status).toBe(

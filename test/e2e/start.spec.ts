@@ -26,6 +26,7 @@ describe('scrip up', () => {
 
   const grant = async (key: string): Promise<number> =>
     (await up.call('POST', '/customers/acme/grants', { amount: 10, source: 'promotion' }, key)).status;
+  const pack = { mode: 'credits', creditProduct: 'pack-50' };
   const granted = async (): Promise<number> => {
     const { body } = await up.call('GET', '/customers/acme/balance?minPosition=0', null, 'x');
     return body['available'] ?? 0;
@@ -33,12 +34,15 @@ describe('scrip up', () => {
 
   hasCurl('prints commands that work when pasted', async () => {
     const lines = up.text.split('\n').filter((line) => line.trimStart().startsWith('curl'));
-    expect(lines).toHaveLength(2);
+    expect(lines).toHaveLength(3);
     const { stdout } = await run('bash', ['-c', lines[0]!]);
     expect(JSON.parse(stdout)).toMatchObject({ amount: 1000, balance: { available: 1000 } });
     await pause(500); // whoever reads the first answer takes longer; the read model follows the log
     const { stdout: balance } = await run('bash', ['-c', lines[1]!]);
     expect(JSON.parse(balance)).toMatchObject({ customerId: 'acme', available: 1000 });
+    const { stdout: checkout } = await run('bash', ['-c', lines[2]!]);
+    const page = await fetch((JSON.parse(checkout) as { url: string }).url);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('Card number')]);
   });
 
   it('has the example catalogue', async () => {
@@ -75,6 +79,20 @@ describe('scrip up', () => {
   );
 
   it(
+    'goes on without the sandbox, whose customers are there again after its crash',
+    async () => {
+      const buy = () => up.call('POST', '/customers/acme/checkout-sessions', pack, 'x');
+      expect((await buy()).status).toBe(201);
+      const before = up.text.length;
+      process.kill((await up.running()).children['stripe-sandbox']!, 'SIGKILL');
+      expect(await grant('without-sandbox')).toBe(201);
+      await up.says('stripe-sandbox runs again', before);
+      expect((await buy()).status).toBe(201);
+    },
+    withinMs,
+  );
+
+  it(
     'starts PostgreSQL again after a crash',
     async () => {
       const before = up.text.length;
@@ -98,9 +116,11 @@ describe('scrip up', () => {
       up = await Installation.start(at.variables);
       expect(isAlive(before.children['api']!)).toBe(false);
       expect(isAlive(before.children['worker']!)).toBe(false);
+      expect(isAlive(before.children['stripe-sandbox']!)).toBe(false);
+      expect((await up.call('POST', '/customers/acme/checkout-sessions', pack, 'x')).status).toBe(201);
       expect((await up.secrets()).adminApiKey).toBe(before.adminApiKey);
-      for (let tries = 0; (await granted()) !== 1030 && tries < 100; tries += 1) await pause(100);
-      expect(await granted()).toBe(1030);
+      for (let tries = 0; (await granted()) !== 1040 && tries < 100; tries += 1) await pause(100);
+      expect(await granted()).toBe(1040);
     },
     withinMs,
   );
@@ -119,6 +139,16 @@ describe('scrip up', () => {
   );
 
   it(
+    'has the commands find its sandbox',
+    async () => {
+      const { code, stdout } = await scrip(['catalog', 'push-stripe', '--json'], at.variables);
+      const { pushed, changes } = JSON.parse(stdout) as { pushed: { result: string }[]; changes: object[] };
+      expect([code, new Set(pushed.map(({ result }) => result)), changes]).toEqual([0, new Set(['found']), []]);
+    },
+    withinMs,
+  );
+
+  it(
     'stops everything on SIGTERM',
     async () => {
       const { children } = await up.running();
@@ -127,6 +157,25 @@ describe('scrip up', () => {
       expect(code).toBe(0);
       for (const pid of [...Object.values(children), Number(stdout)]) expect(isAlive(pid)).toBe(false);
       await expect(stat(join(at.dataDir, 'running.json'))).rejects.toThrow('ENOENT');
+    },
+    withinMs,
+  );
+});
+
+describe('scrip up with a Stripe of its own, or none', () => {
+  it.each([
+    ['a key', { STRIPE_SECRET_KEY: 'sk_test_of_stripe', STRIPE_API_BASE: 'http://127.0.0.1:9' }],
+    ['billing switched off', { STRIPE_BILLING_ENABLED: 'false' }],
+  ])(
+    'starts no sandbox: %s',
+    async (_, variables) => {
+      const at = await place();
+      const up = await Installation.start({ ...at.variables, ...variables });
+      const { children } = await up.running();
+      await up.stop();
+      await at.remove();
+      expect(Object.keys(children).sort()).toEqual(['api', 'worker']);
+      expect(up.text).not.toContain('sandbox');
     },
     withinMs,
   );

@@ -30,10 +30,14 @@ async function endOf(child: ChildProcess): Promise<Ended> {
 /** Runs one `scrip` command, as it was built, to its end. */
 export const scrip = (args: readonly string[], variables: Variables): Promise<Ended> => endOf(start(args, variables));
 
-/** A directory and a port for a `scrip up` of the test's own. */
+/** A directory and ports for a `scrip up` of the test's own. */
 export async function place(): Promise<{ variables: Variables; dataDir: string; remove: () => Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'scrip-up-'));
-  const variables = { SCRIP_DATA_DIR: dataDir, PORT: String(await freePort()) };
+  const variables = {
+    SCRIP_DATA_DIR: dataDir,
+    PORT: String(await freePort()),
+    SANDBOX_PORT: String(await freePort()),
+  };
   return { variables, dataDir, remove: () => rm(dataDir, { recursive: true, force: true }) };
 }
 

@@ -196,6 +196,11 @@ function preview(sandbox: Sandbox, session: PortalSession, form: URLSearchParams
         ${invoice === null ? priceText(price) : `${money(Math.max(0, invoice.total), invoice.currency)} today`}
       </p>
       <p>Then ${priceText(price)}. What is left of the present plan is taken into account.</p>
+      ${
+        invoice !== null && invoice.total < 0
+          ? html`<p>${money(-invoice.total, invoice.currency)} are credited and pay later invoices.</p>`
+          : null
+      }
       <form method="post">
         <input type="hidden" name="subscription" value="${id}" />
         <input type="hidden" name="price" value="${priceId}" />

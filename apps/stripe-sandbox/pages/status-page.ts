@@ -92,10 +92,9 @@ function eventsPart(world: World): Markup {
   const rows = events.map(
     (event) =>
       html`<tr>
-        <td class="nowrap small">${when(event.created)}</td>
         <td>
           ${event.type}
-          <div class="small soft">${'id' in event.object ? event.object.id : ''}</div>
+          <div class="small soft">${when(event.created)} ${'id' in event.object ? event.object.id : ''}</div>
         </td>
         <td>${(deliveries.get(event.id) ?? []).map(deliveryText)}</td>
       </tr>`,
@@ -108,8 +107,7 @@ function eventsPart(world: World): Markup {
         : html`<div class="scroll">
             <table>
               <tr>
-                <th>Time (UTC)</th>
-                <th>Event and object</th>
+                <th>Event, time (UTC) and object</th>
                 <th>Webhook</th>
               </tr>
               ${rows}
