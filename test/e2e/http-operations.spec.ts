@@ -122,7 +122,9 @@ describe('operations', () => {
     const credits = '/v1/customers/example';
     await api.post(`${credits}/grants`, { amount: 1000, source: 'purchase' }, 'prepare');
     const sandbox = await SandboxProcess.start();
-    await scrip.writer.applyCatalog(await sandbox.priced(catalog));
+    // The examples name what the shipped catalogue sells.
+    const creditProducts = catalog.creditProducts.map((pack) => ({ ...pack, id: 'pack-1000' }));
+    await scrip.writer.applyCatalog(await sandbox.priced({ ...catalog, creditProducts }));
     const stripe = { STRIPE_SECRET_KEY: 'sk_test_sandbox_key', STRIPE_API_BASE: sandbox.url };
     const { client } = await scrip.startApi({ ...stripe, STRIPE_RETURN_URL: 'https://app.example/' });
     const tried: string[] = [];
