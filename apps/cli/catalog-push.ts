@@ -24,7 +24,7 @@ async function push({ environment, output }: Call): Promise<ExitCode> {
 }
 
 /** Where the intents of the push are kept: in the log, as those of the API are. */
-async function intentLog(environment: CliEnvironment): Promise<IntentLog> {
+export async function intentLog(environment: CliEnvironment): Promise<IntentLog> {
   const intents = await environment.stripeIntentHandler();
   return {
     load: async (intentId) => (await intents.load(stripeIntentStream(intentId))).state,

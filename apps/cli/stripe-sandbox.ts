@@ -3,6 +3,7 @@ import { catalogStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { onSale, pushCatalog, withKnownPrices } from '#stripe/outbound-catalog.js';
 import { StripeClient } from '#stripe/client.js';
+import { intentLog } from './catalog-push.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Running } from './data-dir.js';
 import { demandFree, freePort, isFree, localUrl } from './ports.js';
@@ -79,8 +80,10 @@ export async function pricedAtSandbox(
   tell: (text: string) => void,
 ): Promise<Catalog | null> {
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
-  const client = new StripeClient({ ...connection, clock: environment.clock });
-  const answer = await pushCatalog(client, wanted === null ? onSale(state) : withKnownPrices(wanted, state));
+  const { clock } = environment;
+  const client = new StripeClient({ ...connection, livemode: false, clock });
+  const way = { client, log: await intentLog(environment), clock };
+  const answer = await pushCatalog(way, wanted === null ? onSale(state) : withKnownPrices(wanted, state));
   if (answer.kind === 'answered') return answer.value.catalog;
   tell(`the catalogue is not on sale: ${whyNot(answer)}`);
   return wanted;
