@@ -35,7 +35,8 @@ import {
   ReversalBody,
 } from './account.dto.js';
 import { consumptionErrors } from './checks.js';
-import { Checker, type Dto, type FieldError } from './validation.js';
+import type { FieldError } from './problems.js';
+import { Checker, type Dto } from './validation.js';
 
 export type BulkItem = BulkTarget & { readonly unit?: string };
 

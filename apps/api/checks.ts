@@ -1,5 +1,4 @@
-import { Problem } from './problems.js';
-import type { FieldError } from './validation.js';
+import { Problem, type FieldError } from './problems.js';
 
 /** What is wrong with the way a consumption says how much: it takes an amount, or a credit event and perhaps a quantity. */
 export function consumptionErrors(body: {

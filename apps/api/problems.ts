@@ -3,7 +3,6 @@ import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
 import type { StripeEventRefusal } from '#ledger/stripe-event.js';
 import type { SaleRefusal } from '#stripe/outbound-checkout.js';
-import type { FieldError } from './validation.js';
 
 /** `detail` says what the caller can do; it is fixed text, so nothing of a request or an exception gets into an answer. */
 export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
@@ -262,6 +261,8 @@ export const problemKinds = {
 
 export type ProblemCode = keyof typeof problemKinds;
 
+/** What is wrong with one field of a request. Never quotes its value. */
+export type FieldError = { readonly field: string; readonly message: string };
 export type ProblemMembers = { readonly errors?: readonly FieldError[]; readonly [member: string]: unknown };
 export type ProblemBody = ProblemKind &
   ProblemMembers & { readonly type: string; readonly code: ProblemCode; readonly requestId: string };

@@ -2,9 +2,8 @@ import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/c
 import { getMetadataStorage, type ValidationArguments, type ValidatorConstraintInterface } from 'class-validator';
 import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
-import { Problem } from './problems.js';
+import { Problem, type FieldError } from './problems.js';
 
-export type FieldError = { readonly field: string; readonly message: string };
 export type Dto = new () => object;
 
 const nestedKey = 'scrip:nested';

@@ -2,7 +2,6 @@ import type { Moment } from '#kernel/decider.js';
 import { makeId, type IdPrefix } from '#kernel/ids.js';
 import type { Instant } from '#kernel/instant.js';
 import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './account-events.js';
-import { evolveAccount } from './account-evolve.js';
 import { forkAccount, type AccountState } from './account-state.js';
 
 /** A decision being written down: facts become events with their time and the balance after them. */
@@ -16,7 +15,12 @@ export class Recording {
   #folded = 0;
   #forked = false;
 
-  constructor(state: AccountState, moment: Moment<AccountEvent>) {
+  /** `evolve` is the account's own: given, so that the behaviours it is put together from can record. */
+  constructor(
+    state: AccountState,
+    moment: Moment<AccountEvent>,
+    private readonly evolve: (state: AccountState, event: AccountEvent, revision: number) => AccountState,
+  ) {
     this.moment = moment;
     this.before = state;
     this.#state = state;
@@ -46,7 +50,7 @@ export class Recording {
       if (!this.#forked) this.#state = forkAccount(this.#state);
       this.#forked = true;
       for (const event of this.events.slice(this.#folded)) {
-        this.#state = evolveAccount(this.#state, event, this.moment.revision + this.#folded);
+        this.#state = this.evolve(this.#state, event, this.moment.revision + this.#folded);
         this.#folded += 1;
       }
     }

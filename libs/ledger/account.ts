@@ -36,7 +36,7 @@ function decide(
   const { status } = state.settings;
   if (status === 'closed' && !allowedWhenClosed.includes(command.type)) return { rejected: 'account_closed' };
   if (status === 'frozen' && refusedWhenFrozen.includes(command.type)) return { rejected: 'account_frozen' };
-  const recording = new Recording(state, moment);
+  const recording = new Recording(state, moment, evolveAccount);
   letTimePass(recording);
   const refusal = apply(recording, command);
   if (refusal !== null) return refusal;
