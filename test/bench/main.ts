@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { balanceRead, lag } from './balance-reads.js';
 import { Bench } from './bench.js';
 import type { Benchmark, Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
@@ -7,7 +8,7 @@ import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
 import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
-import { reads, wholeLog } from './reading.js';
+import { catchUp, verify } from './whole-log.js';
 import { webhook } from './webhook.js';
 import { writePath } from './write-path.js';
 
@@ -15,9 +16,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'consume-spread': consumeSpread,
   'consume-hot': consumeHot,
   'consume-bulk': consumeBulk,
-  'whole-log': wholeLog,
-  reads,
+  'catch-up': catchUp,
+  lag,
+  'balance-read': balanceRead,
   webhook,
+  verify,
   growth,
   eventstoredb: eventStoreDb,
   'write-path': writePath,

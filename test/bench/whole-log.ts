@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { SystemClock } from '#config/system-clock.js';
+import { openEventStore } from '#event-store/event-store.module.js';
+import { projectionStatus } from '#read-store/projection-status.js';
+import { openReadDatabase } from '#read-store/read-database.js';
+import pg from 'pg';
+import { migrateScrip } from '../support/scrip-database.js';
+import type { Bench, Figure } from './bench.js';
+import { fill } from './bulk.js';
+import { cpuSeconds } from './cpu-time.js';
+import { median } from './histogram.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const logs = new WeakMap<Bench, Promise<string>>();
+
+/** A database whose log has a million events of 10,000 accounts; made once, for all who read it and change nothing in it. */
+function longLog(bench: Bench): Promise<string> {
+  const known = logs.get(bench) ?? fillLog(bench);
+  logs.set(bench, known);
+  return known;
+}
+
+async function fillLog(bench: Bench): Promise<string> {
+  const url = await bench.scripDatabase();
+  const api = await bench.api(url);
+  await fill(bench, api, 'log-', bench.effort.events);
+  await api.stop();
+  return url;
+}
+
+/** All projections from position zero over a million events. */
+export async function catchUp(bench: Bench): Promise<readonly Figure[]> {
+  const url = await longLog(bench);
+  const rounds: CatchUp[] = [];
+  for (let round = 0; round < bench.effort.rounds; round += 1) {
+    await forgetReadModels(url);
+    rounds.push(await catchUpOnce(bench, url));
+  }
+  const perSecond = rounds.map(({ events, seconds }) => events / seconds);
+  return [
+    {
+      name: 'catch-up',
+      value: median(perSecond),
+      unit: 'events/s',
+      bar: { atLeast: 25_000 },
+      detail: { rounds },
+    },
+  ];
+}
+
+/** `scrip audit verify` over a million events and what all projections made of them. */
+export async function verify(bench: Bench): Promise<readonly Figure[]> {
+  const url = await longLog(bench);
+  const { events } = await catchUpOnce(bench, url);
+  const [whole, logOnly] = [[] as Audit[], [] as Audit[]];
+  for (let round = 0; round < bench.effort.rounds; round += 1) {
+    whole.push(await audit(url, []));
+    logOnly.push(await audit(url, ['--log-only']));
+  }
+  const perSecond = (audits: readonly Audit[]): number => events / median(audits.map(({ seconds }) => seconds));
+  return [
+    {
+      name: 'verify',
+      value: perSecond(whole),
+      unit: 'events/s',
+      bar: { atLeast: 100_000 },
+      detail: { events, rounds: whole },
+    },
+    {
+      name: 'verify memory',
+      value: Math.max(...whole.map(({ peakMiB }) => peakMiB)),
+      unit: 'MiB',
+      bar: { atMost: 300 },
+      detail: {},
+    },
+    { name: 'verify --log-only', value: perSecond(logOnly), unit: 'events/s', bar: null, detail: { rounds: logOnly } },
+  ];
+}
+
+async function forgetReadModels(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query('drop schema if exists scrip_read cascade');
+  await client.end();
+  await migrateScrip(url);
+}
+
+export type CatchUp = {
+  readonly events: number;
+  readonly seconds: number;
+  /** CPU of the worker, and of PostgreSQL, for an event. */
+  readonly workerMicros: number;
+  readonly postgresMicros: number;
+  readonly slowest: string;
+};
+
+/** Starts a worker on a log; how long all read models need to reach its end. */
+export async function catchUpOnce(bench: Bench, url: string): Promise<CatchUp> {
+  const clock = new SystemClock();
+  const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
+  const db = openReadDatabase(url, { clock });
+  const head = await store.head();
+  const worker = await bench.worker(url);
+  const begin = performance.now();
+  const cpu = { worker: cpuSeconds(worker.pid), postgres: cpuSeconds(bench.postgres.pid) };
+  let slowest = '';
+  for (;;) {
+    const behind = (await projectionStatus(db, store, clock.now())).filter(({ position }) => position < head);
+    if (behind.length === 0) break;
+    slowest = behind.map(({ name }) => name).join(', ');
+    await sleep(50);
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  const events = Number(head);
+  const micros = (now: number, then: number): number => ((now - then) * 1e6) / events;
+  const workerMicros = micros(cpuSeconds(worker.pid), cpu.worker);
+  const postgresMicros = micros(cpuSeconds(bench.postgres.pid), cpu.postgres);
+  await worker.stop();
+  await db.close();
+  await store.close();
+  return { events, seconds, workerMicros, postgresMicros, slowest };
+}
+
+type Audit = { readonly seconds: number; readonly peakMiB: number };
+
+/** Runs `scrip audit verify` to its end. Throws when it did not find the log sound. */
+async function audit(url: string, flags: readonly string[]): Promise<Audit> {
+  const begin = performance.now();
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, ['dist/apps/cli/main.js', 'audit', 'verify', '--json', ...flags], {
+    cwd: root,
+    env: { PATH, DATABASE_URL: url },
+    stdio: 'ignore',
+  });
+  let peakKiB = 0;
+  const watch = setInterval(() => {
+    try {
+      peakKiB = Number(
+        /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${String(child.pid)}/status`, 'utf8'))?.[1] ?? peakKiB,
+      );
+    } catch {
+      clearInterval(watch); // it has ended
+    }
+  }, 50);
+  const exitCode = await new Promise<number | null>((ended) => child.once('exit', ended));
+  clearInterval(watch);
+  if (exitCode !== 0) throw new Error(`scrip audit verify ended with ${String(exitCode)}`);
+  return { seconds: (performance.now() - begin) / 1000, peakMiB: peakKiB / 1024 };
+}
