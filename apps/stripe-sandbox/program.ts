@@ -30,6 +30,7 @@ import {
   resumeCollection,
 } from './resources/subscription-life.js';
 import { subscriptionRoutes } from './resources/subscriptions.js';
+import { testClockRoutes } from './resources/test-clocks.js';
 
 function runTask(tx: Tx, task: Task): void {
   switch (task.task) {
@@ -66,6 +67,8 @@ function runTask(tx: Tx, task: Task): void {
       return resumeCollection(tx, task.id);
     case 'schedule_phase':
       return runPhase(tx, task.id);
+    case 'advance_clock':
+      return; // the state machine's own work
     case 'expire_session':
       expireSession(tx, task.id);
       return;
@@ -92,6 +95,7 @@ export const program: Program = {
     ...portalRoutes,
     ...meterRoutes,
     ...eventRoutes,
+    ...testClockRoutes,
   ],
   included: {
     'invoice.payments': (tx, id) => listOf('/v1/invoice_payments', tx.ownedBy('invoice_payment', id)),
@@ -100,6 +104,7 @@ export const program: Program = {
       const secret = intent === null ? null : (tx.get('payment_intent', intent)?.client_secret ?? null);
       return secret === null ? null : { client_secret: secret, type: 'payment_intent' };
     },
+    'price.tiers': (tx, id) => tx.get('price', id)?.sandbox.tiers ?? [],
     'charge.refunds': (tx, id) => listOf(`/v1/charges/${id}/refunds`, [...tx.ownedBy('refund', id)].reverse()),
     'checkout.session.line_items': (tx, id) =>
       listOf(`/v1/checkout/sessions/${id}/line_items`, tx.get('checkout.session', id)?.sandbox.lines ?? []),

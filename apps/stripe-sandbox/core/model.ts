@@ -34,7 +34,18 @@ export type Product = Stripe.Product & {
 };
 export type Price = With<
   Omit<Stripe.Price, 'currency_options' | 'tiers'>,
-  { readonly product: string; readonly unit_amount: number | null; readonly unit_amount_decimal: string | null }
+  {
+    readonly product: string;
+    readonly unit_amount: number | null;
+    readonly unit_amount_decimal: string | null;
+    /** Shown only when a request expands `tiers`. */
+    readonly sandbox: { readonly tiers: readonly PriceTier[] };
+  }
+>;
+/** A tier as it is on the wire: decimals are strings. */
+export type PriceTier = With<
+  Stripe.Price.Tier,
+  { readonly unit_amount_decimal: string | null; readonly flat_amount_decimal: string | null }
 >;
 export type Plan = With<
   Stripe.Plan,
@@ -206,6 +217,7 @@ export type MeterEvent = Stripe.Billing.MeterEvent & {
   readonly sandbox: { readonly meter: string; readonly customer: string; readonly value: number };
 };
 export type TaxRate = Stripe.TaxRate;
+export type TestClock = Stripe.TestHelpers.TestClock;
 export type WebhookEndpoint = Stripe.WebhookEndpoint & {
   readonly secret: string;
   /** An older secret that signs too until `until`, as after a roll. */
@@ -235,6 +247,7 @@ export type Tables = {
   'billing.meter': Meter;
   'billing.meter_event': MeterEvent;
   webhook_endpoint: WebhookEndpoint;
+  'test_helpers.test_clock': TestClock;
 };
 export type Kind = keyof Tables;
 export type Thing = Tables[Kind];
@@ -264,6 +277,7 @@ export const prefixes: Readonly<Record<Kind, string>> = {
   'billing.meter': 'mtr',
   'billing.meter_event': 'mev',
   webhook_endpoint: 'we',
+  'test_helpers.test_clock': 'clock',
 };
 
 export const kinds = Object.keys(prefixes) as readonly Kind[];

@@ -16,7 +16,8 @@ export type Task =
   | { readonly task: 'expire_pending_update'; readonly id: string }
   | { readonly task: 'resume_collection'; readonly id: string }
   | { readonly task: 'schedule_phase'; readonly id: string }
-  | { readonly task: 'expire_session'; readonly id: string };
+  | { readonly task: 'expire_session'; readonly id: string }
+  | { readonly task: 'advance_clock'; readonly id: string };
 
 export type Timer = { readonly at: number; readonly rank: number; readonly sequence: number; readonly task: Task };
 

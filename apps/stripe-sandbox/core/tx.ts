@@ -1,7 +1,7 @@
 import { same } from './diff.js';
 import { missing } from './errors.js';
 import { letterCode, makeId } from './ids.js';
-import type { EventType, Kind, Tables, Thing } from './model.js';
+import type { Customer, EventType, Kind, Tables, TestClock, Thing } from './model.js';
 import { nouns, prefixes } from './model.js';
 import type { Task, Timer } from './timers.js';
 import { rankOf } from './timers.js';
@@ -22,26 +22,43 @@ function visiblyDiffers(before: Thing, after: Thing): boolean {
  * and `commit` makes them real; a step that is dropped has changed nothing. Objects are values and are never changed in place.
  */
 export class Tx {
-  readonly now: number;
   readonly settings: Settings;
   readonly site: string;
   faults: Faults;
   readonly #world: World;
   readonly #request: RequestInfo;
   readonly #rows = new Map<string, Row>();
-  readonly #timers: Timer[] = [];
+  readonly #timers: { readonly clock: string | null; readonly timer: Timer }[] = [];
   #events: StoredEvent[] = [];
   #followUps: Task[] = [];
   #sequence: number;
+  #clock: TestClock | null = null;
 
   constructor(world: World, request: RequestInfo = ownRequest) {
     this.#world = world;
     this.#request = request;
-    this.now = world.now;
     this.settings = world.settings;
     this.site = world.site;
     this.faults = world.faults;
     this.#sequence = world.sequence;
+  }
+
+  /** The time of the sandbox, or of the test clock by which the customer lives whom this step is about. */
+  get now(): number {
+    return this.#clock?.frozen_time ?? this.#world.now;
+  }
+
+  /** The test clock that gives `now`. */
+  get testClock(): string | null {
+    return this.#clock?.id ?? null;
+  }
+
+  /** Has a test clock show `at`, or what it shows if that is later, and this step live by it. */
+  moveClock(id: string, at: number): TestClock {
+    const clock = this.need('test_helpers.test_clock', id);
+    const moved = { ...clock, frozen_time: Math.max(at, clock.frozen_time) };
+    this.put('test_helpers.test_clock', id, moved);
+    return (this.#clock = moved);
   }
 
   newId(kind: Kind): string {
@@ -60,9 +77,24 @@ export class Tx {
   }
 
   get<K extends Kind>(kind: K, id: string): Tables[K] | null {
+    const found = this.#find(kind, id);
+    if (this.#clock === null && found !== null) this.#liveBy(kind, found);
+    return found;
+  }
+
+  #find<K extends Kind>(kind: K, id: string): Tables[K] | null {
     const row = this.#rows.get(`${kind}:${id}`);
     if (row !== undefined) return row.thing as Tables[K] | null;
     return this.#world.tables[kind].get(id) ?? null;
+  }
+
+  /** A step is about one customer: the first thing of theirs that it looks at says by which clock it lives. */
+  #liveBy(kind: Kind, thing: Thing): void {
+    if (this.#world.tables['test_helpers.test_clock'].size === 0) return;
+    const owner = 'customer' in thing && typeof thing.customer === 'string' ? thing.customer : null;
+    const customer = kind === 'customer' ? (thing as Customer) : owner === null ? null : this.#find('customer', owner);
+    const id = kind === 'test_helpers.test_clock' ? (thing as TestClock).id : customer?.test_clock;
+    if (typeof id === 'string') this.#clock = this.#find('test_helpers.test_clock', id);
   }
 
   /** The object, or Stripe's `No such …`: 404 for the object of the address, 400 for one named by a parameter. */
@@ -118,7 +150,14 @@ export class Tx {
   }
 
   emit(type: EventType, object: Thing, previous: Thing | null = null): void {
-    this.#events.push({ id: this.idWith('evt'), type, created: this.now, object, previous, request: this.#request });
+    this.#events.push({
+      id: this.idWith('evt'),
+      type,
+      created: this.#world.now,
+      object,
+      previous,
+      request: this.#request,
+    });
   }
 
   /** The events of this step in the order Stripe was seen to send them; those not named keep their place at the end. */
@@ -133,7 +172,15 @@ export class Tx {
   /** Sets work for a time of the clock; a time that has passed means now. */
   schedule(at: number, task: Task): void {
     this.#sequence += 1;
-    this.#timers.push({ at: Math.max(at, this.now), rank: rankOf(task), sequence: this.#sequence, task });
+    const timer = { at: Math.max(at, this.now), rank: rankOf(task), sequence: this.#sequence, task };
+    this.#timers.push({ clock: this.testClock, timer });
+  }
+
+  /** Sets work for as soon as the sandbox's own clock runs, whatever clock this step lives by. */
+  scheduleSoon(task: Task): void {
+    this.#sequence += 1;
+    const timer = { at: this.#world.now, rank: rankOf(task), sequence: this.#sequence, task };
+    this.#timers.push({ clock: null, timer });
   }
 
   /** Work of another resource that this change makes due at once, done before the step ends. */
@@ -159,7 +206,7 @@ export class Tx {
       else world.store(row.kind, row.id, row.thing as never);
     }
     for (const event of this.#events) world.events.set(event.id, event);
-    for (const timer of this.#timers) world.timers.push(timer);
+    for (const { clock, timer } of this.#timers) world.timersOf(clock).push(timer);
     world.sequence = this.#sequence;
     world.faults = this.faults;
     return this.#events;

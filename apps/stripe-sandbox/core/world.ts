@@ -116,6 +116,8 @@ export class World {
   readonly waiting = new Set<string>();
   readonly answers = new Map<string, StoredAnswer>();
   readonly timers = new TimerQueue();
+  /** The work of customers that live by a test clock, which waits for that clock. */
+  readonly clockTimers = new Map<string, TimerQueue>();
   settings: Settings = defaultSettings;
   faults: Faults = noFaults;
 
@@ -142,6 +144,14 @@ export class World {
       this.byOwner.set(key, ids);
     }
     table.set(id, thing);
+  }
+
+  /** The queue of a test clock; null: that of the sandbox's own clock. */
+  timersOf(clock: string | null): TimerQueue {
+    if (clock === null) return this.timers;
+    const queue = this.clockTimers.get(clock) ?? new TimerQueue();
+    this.clockTimers.set(clock, queue);
+    return queue;
   }
 
   erase(kind: Kind, id: string): void {

@@ -13,7 +13,7 @@ const leftOut = 100_000;
 const slowMs = 100;
 
 type Snapshot = {
-  readonly format: 2;
+  readonly format: 3;
   /** False while a sandbox works with the file. */
   readonly closed: boolean;
   readonly clock: ClockState;
@@ -26,6 +26,7 @@ type Snapshot = {
   readonly deliveries: readonly Delivery[];
   readonly answers: readonly (readonly [string, StoredAnswer])[];
   readonly timers: readonly Timer[];
+  readonly clockTimers: readonly (readonly [clock: string, timers: readonly Timer[]])[];
   readonly settings: Settings;
   readonly faults: Faults;
 };
@@ -36,7 +37,7 @@ export type Kept = { readonly world: World; readonly clock: ClockState };
 /** A world and its clock as JSON text; `closed` when nothing follows. */
 function toJson({ world, clock }: Kept, closed: boolean): string {
   const snapshot: Snapshot = {
-    format: 2,
+    format: 3,
     closed,
     clock,
     site: world.site,
@@ -48,6 +49,7 @@ function toJson({ world, clock }: Kept, closed: boolean): string {
     deliveries: [...world.deliveries.values()],
     answers: [...world.answers.entries()],
     timers: world.timers.all(),
+    clockTimers: [...world.clockTimers].map(([clock, queue]) => [clock, queue.all()]),
     settings: world.settings,
     faults: world.faults,
   };
@@ -57,7 +59,7 @@ function toJson({ world, clock }: Kept, closed: boolean): string {
 function parse(text: string, path: string): Snapshot {
   try {
     const snapshot = JSON.parse(text) as Partial<Snapshot>;
-    if (snapshot.format === 2) return snapshot as Snapshot;
+    if (snapshot.format === 3) return snapshot as Snapshot;
   } catch {
     // Told below: not JSON, or not ours.
   }
@@ -80,6 +82,7 @@ function fromJson(text: string, path: string, site: string): Kept {
   }
   for (const [key, answer] of snapshot.answers) world.answers.set(key, answer);
   for (const timer of snapshot.timers) world.timers.push(timer);
+  for (const [clock, timers] of snapshot.clockTimers) for (const timer of timers) world.timersOf(clock).push(timer);
   world.settings = snapshot.settings;
   world.faults = snapshot.faults;
   return { world, clock: snapshot.clock };

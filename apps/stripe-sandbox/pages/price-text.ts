@@ -10,4 +10,4 @@ export function everyText({ recurring }: Pick<Price, 'recurring'>): string {
 
 /** `$19.00 / month`. */
 export const priceText = (price: Price): string =>
-  `${price.unit_amount === null ? 'by use' : money(price.unit_amount, price.currency)}${everyText(price)}`;
+  `${price.unit_amount === null ? 'by quantity' : money(price.unit_amount, price.currency)}${everyText(price)}`;

@@ -5,6 +5,7 @@ import type { Params } from '../core/params.js';
 import type { Route } from '../core/route.js';
 import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
+import { amountFrom, tiersFrom } from './tiers.js';
 
 const intervals = ['day', 'week', 'month', 'year'] as const;
 
@@ -94,23 +95,12 @@ function recurringOf(params: Params | undefined): Price['recurring'] {
 }
 
 function amountOf(params: Params, currency: string): { unit_amount: number | null; unit_amount_decimal: string } {
-  const decimal = params.text('unit_amount_decimal');
-  if (decimal !== undefined) {
-    if (!/^\d{1,12}(\.\d{1,12})?$/.test(decimal)) throw invalid(`Invalid decimal: ${decimal}`, 'unit_amount_decimal');
-    return {
-      unit_amount: /\.0*[1-9]/.test(decimal) ? null : Math.trunc(Number(decimal)),
-      unit_amount_decimal: decimal,
-    };
-  }
-  const amount = params.requiredInteger('unit_amount');
-  if (amount < 0)
-    throw invalid(
-      'This value must be greater than or equal to 0.',
-      params.name('unit_amount'),
-      'parameter_invalid_integer',
-    );
-  checkSteps(amount, currency, params.name('unit_amount'));
-  return { unit_amount: amount, unit_amount_decimal: String(amount) };
+  const given = amountFrom(params, 'unit_amount');
+  if (given === null)
+    throw invalid('Missing required param: unit_amount.', params.name('unit_amount'), 'parameter_missing');
+  if (given.amount !== null && !params.has('unit_amount_decimal'))
+    checkSteps(given.amount, currency, params.name('unit_amount'));
+  return { unit_amount: given.amount, unit_amount_decimal: given.decimal };
 }
 
 /** Moves a lookup key to a new price, or refuses when another price has it. */
@@ -130,12 +120,13 @@ export function newPrice(tx: Tx, params: Params, productId: string, inline = fal
   const currency = checkedCurrency(params.required('currency'), params.name('currency'));
   const recurring = recurringOf(params.child('recurring'));
   const lookupKey = params.text('lookup_key');
+  const { mode, tiers } = tiersFrom(params);
   takeLookupKey(tx, lookupKey, params.flag('transfer_lookup_key') ?? false, null);
   const price: Price = {
     id: tx.newId('price'),
     object: 'price',
     active: inline ? false : (params.flag('active') ?? true),
-    billing_scheme: 'per_unit',
+    billing_scheme: mode === null ? 'per_unit' : 'tiered',
     created: tx.now,
     currency,
     custom_unit_amount: null,
@@ -146,10 +137,11 @@ export function newPrice(tx: Tx, params: Params, productId: string, inline = fal
     product: productId,
     recurring,
     tax_behavior: params.oneOf('tax_behavior', ['exclusive', 'inclusive', 'unspecified']) ?? 'unspecified',
-    tiers_mode: null,
+    tiers_mode: mode,
     transform_quantity: null,
     type: recurring === null ? 'one_time' : 'recurring',
-    ...amountOf(params, currency),
+    ...(mode === null ? amountOf(params, currency) : { unit_amount: null, unit_amount_decimal: null }),
+    sandbox: { tiers },
   };
   return tx.create('price', price, inline ? null : 'price.created');
 }
@@ -212,7 +204,7 @@ export function planOf(price: Price): Plan {
     meter: price.recurring?.meter ?? null,
     nickname: price.nickname,
     product: price.product,
-    tiers_mode: null,
+    tiers_mode: price.tiers_mode,
     transform_usage: null,
     trial_period_days: null,
     usage_type: price.recurring?.usage_type ?? 'licensed',
@@ -243,6 +235,18 @@ function createTaxRate(tx: Tx, params: Params): TaxRate {
     tax_type: params.oneOf('tax_type', ['vat', 'sales_tax', 'gst']) ?? null,
   };
   return tx.create('tax_rate', rate, 'tax_rate.created');
+}
+
+function updateTaxRate(tx: Tx, id: string, params: Params): TaxRate {
+  const rate = tx.need('tax_rate', id);
+  const changed: TaxRate = {
+    ...rate,
+    active: params.flag('active') ?? rate.active,
+    description: params.emptyable('description') ?? rate.description,
+    display_name: params.text('display_name') ?? rate.display_name,
+    metadata: params.metadata(rate.metadata ?? {}),
+  };
+  return tx.update('tax_rate', changed, 'tax_rate.updated');
 }
 
 export const catalogueRoutes: readonly Route[] = [
@@ -279,6 +283,7 @@ export const catalogueRoutes: readonly Route[] = [
   }),
   { method: 'POST', path: '/v1/tax_rates', run: ({ tx, params }) => createTaxRate(tx, params) },
   retrieving('tax_rate', '/v1/tax_rates'),
+  { method: 'POST', path: '/v1/tax_rates/:id', run: ({ tx, id, params }) => updateTaxRate(tx, id, params) },
   listing('tax_rate', '/v1/tax_rates', (params) => {
     const active = params.flag('active');
     return (rate) => matching(active, (value) => rate.active === value);

@@ -10,7 +10,7 @@ import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
-import { priceAmount } from './invoice-lines.js';
+import { priceAmount } from './tiers.js';
 
 /** Parameters that change only looks, or ask for what the sandbox always does. */
 const looks = [

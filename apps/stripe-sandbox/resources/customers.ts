@@ -77,7 +77,7 @@ export function newCustomer(tx: Tx, details: Partial<Details> = {}): Customer {
     preferred_locales: [],
     shipping: null,
     tax_exempt: 'none',
-    test_clock: null,
+    test_clock: tx.testClock,
     ...details,
     sandbox: { deleted: false },
   };
@@ -144,6 +144,8 @@ function withMethods(tx: Tx, customer: Customer, params: Params): Customer {
 
 function create(tx: Tx, params: Params): Customer {
   params.accept('tax', 'expand');
+  const clock = params.text('test_clock');
+  if (clock !== undefined) tx.need('test_helpers.test_clock', clock, 'test_clock');
   const customer = newCustomer(tx, detailsFrom(params, nothing));
   const complete = withMethods(tx, customer, params);
   return complete === customer ? customer : tx.update('customer', complete, 'customer.updated');
@@ -172,7 +174,7 @@ export const customerRoutes: readonly Route[] = [
   { method: 'POST', path: '/v1/customers/:id', run: ({ tx, id, params }) => update(tx, id, params) },
   { method: 'DELETE', path: '/v1/customers/:id', run: ({ tx, id }) => remove(tx, id) },
   listing('customer', '/v1/customers', (params) => {
-    const email = params.text('email');
-    return (customer) => email === undefined || customer.email === email;
+    const [email, clock] = [params.text('email'), params.text('test_clock') ?? null];
+    return (customer) => (email === undefined || customer.email === email) && customer.test_clock === clock;
   }),
 ];

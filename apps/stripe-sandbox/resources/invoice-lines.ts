@@ -5,15 +5,6 @@ import type { Tx } from '../core/tx.js';
 
 export type Span = { readonly start: number; readonly end: number };
 
-/** The money of `quantity` units, in minor units, rounded half up; unit prices may have decimals below a minor unit. */
-export function priceAmount(price: Price, quantity: number): number {
-  if (price.unit_amount !== null) return price.unit_amount * quantity;
-  const [whole = '0', decimals = ''] = (price.unit_amount_decimal ?? '0').split('.');
-  const scale = 10n ** BigInt(decimals.length);
-  const scaled = (BigInt(whole) * scale + BigInt(decimals === '' ? '0' : decimals)) * BigInt(quantity);
-  return Number((2n * scaled + scale) / (2n * scale));
-}
-
 const pricingOf = (price: Price): InvoiceLine['pricing'] => ({
   type: 'price_details',
   price_details: { price: price.id, product: price.product },
@@ -165,7 +156,7 @@ export function newInvoiceItem(tx: Tx, given: NewItem): InvoiceItem {
     quantity: given.quantity,
     quantity_decimal: String(given.quantity),
     tax_rates: [],
-    test_clock: null,
+    test_clock: tx.testClock,
     sandbox: { price: given.price, subscriptionItem: given.subscriptionItem ?? null },
   };
   return tx.create('invoiceitem', item, 'invoiceitem.created');

@@ -9,7 +9,7 @@ import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
 import { createDraft, draftInvoice, finalizeLater, takePendingItems, withLines } from './invoice-building.js';
-import { itemLine, newInvoiceItem, priceAmount } from './invoice-lines.js';
+import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import {
   collect,
   finalize,
@@ -24,6 +24,7 @@ import { declinedError } from './payments.js';
 import { changeItems } from './subscription-change.js';
 import { upcomingInvoice } from './subscription-life.js';
 import { itemChange } from './subscriptions.js';
+import { priceAmount } from './tiers.js';
 
 const draftOnly = (invoice: Invoice): void => {
   if (invoice.status !== 'draft')

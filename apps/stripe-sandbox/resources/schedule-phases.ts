@@ -148,7 +148,7 @@ export function newSchedule(
     released_subscription: null,
     status: 'not_started',
     subscription: null,
-    test_clock: null,
+    test_clock: tx.testClock,
   };
 }
 

@@ -5,7 +5,7 @@ import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import type { Span } from './invoice-lines.js';
-import { newInvoiceItem, priceAmount } from './invoice-lines.js';
+import { newInvoiceItem } from './invoice-lines.js';
 import type { PaidHow } from './invoice-payment.js';
 import { collect, finalize } from './invoice-payment.js';
 import { declinedError } from './payments.js';
@@ -23,6 +23,7 @@ import {
   withItems,
 } from './subscription-items.js';
 import { incompleteFor, setTimers } from './subscription-life.js';
+import { priceAmount } from './tiers.js';
 
 export type Proration = 'create_prorations' | 'always_invoice' | 'none';
 

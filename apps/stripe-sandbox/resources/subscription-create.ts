@@ -6,13 +6,14 @@ import { DAY, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
 import type { Span } from './invoice-lines.js';
-import { priceAmount, subscriptionLine } from './invoice-lines.js';
+import { subscriptionLine } from './invoice-lines.js';
 import type { PaidHow } from './invoice-payment.js';
 import { collect, finalize, methodFor } from './invoice-payment.js';
 import { declinedError } from './payments.js';
 import type { WantedItem } from './subscription-items.js';
 import { commonCycle, isMetered, newItem, periodLines, trialLines, withItems } from './subscription-items.js';
 import { incompleteFor, setTimers } from './subscription-life.js';
+import { priceAmount } from './tiers.js';
 
 /** In which order a new subscription's events were seen to arrive. */
 export const subscriptionOrder: readonly EventType[] = [
@@ -138,7 +139,7 @@ function blank(tx: Tx, given: NewSubscription, currency: string): Subscription {
     schedule: null,
     start_date: tx.now,
     status: trialing ? 'trialing' : 'incomplete',
-    test_clock: null,
+    test_clock: tx.testClock,
     transfer_data: null,
     trial_end: given.trialEnd,
     trial_settings: {

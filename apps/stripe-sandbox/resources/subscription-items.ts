@@ -5,8 +5,9 @@ import type { Cycle, Interval } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { planOf, priceOf } from './catalogue.js';
 import type { Span } from './invoice-lines.js';
-import { priceAmount, subscriptionLine } from './invoice-lines.js';
+import { subscriptionLine } from './invoice-lines.js';
 import { usageOf } from './meters.js';
+import { priceAmount } from './tiers.js';
 
 /** What a request wants of one item. */
 export type WantedItem = {

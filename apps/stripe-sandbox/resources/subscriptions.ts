@@ -332,7 +332,9 @@ export const subscriptionRoutes: readonly Route[] = [
   { method: 'POST', path: '/v1/subscriptions/:id/resume', run: ({ tx, id, params }) => resume(tx, id, params) },
   listing('subscription', '/v1/subscriptions', (params) => {
     const [status, customer, price] = [params.text('status'), params.text('customer'), params.text('price')];
+    const clock = params.text('test_clock') ?? null;
     return (subscription) =>
+      (customer !== undefined || subscription.test_clock === clock) &&
       (status === 'all' ||
         (status === undefined
           ? !['canceled', 'incomplete_expired'].includes(subscription.status)
