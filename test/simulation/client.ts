@@ -1,5 +1,5 @@
 import type { CommandRequest } from '#event-store/command.js';
-import type { Json } from '#kernel/json.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Step, What } from './plan.js';
 import type { SeededRandom } from './random.js';
@@ -145,7 +145,7 @@ export class Clients {
       }
       if (outcome.kind === 'recorded') {
         if (outcome.replayed) probes.hit(api === first ? 'replayed' : 'replayed by another process');
-        wish.answers.push(JSON.stringify(outcome.events));
+        wish.answers.push(canonicalJson(outcome.events as unknown as Json));
       }
       return;
     }
