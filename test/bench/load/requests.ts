@@ -54,6 +54,7 @@ function webhook(requests: Extract<Requests, { kind: 'webhook' }>, n: number, jo
         mode: 'payment',
         payment_status: 'paid',
         status: 'complete',
+        created: seconds,
         amount_total: 1000,
         currency: 'usd',
         customer: null,
