@@ -24,6 +24,8 @@ export type Effort = {
   /** Events of the long log, and seconds that the lag is watched. */
   readonly events: number;
   readonly lagSeconds: number;
+  /** Customers of `stripe-lives`. */
+  readonly lives: number;
   /** Where the servers' CPU profiles go; null: none are made. */
   readonly profile: string | null;
 };

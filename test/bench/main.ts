@@ -8,8 +8,9 @@ import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
 import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
-import { catchUp, verify } from './whole-log.js';
+import { stripeLives } from './stripe-lives.js';
 import { webhook } from './webhook.js';
+import { catchUp, verify } from './whole-log.js';
 import { writePath } from './write-path.js';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   lag,
   'balance-read': balanceRead,
   webhook,
+  'stripe-lives': stripeLives,
   verify,
   growth,
   eventstoredb: eventStoreDb,
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
     'warm-up': { type: 'string', default: '3' },
     events: { type: 'string', default: '1000000' },
     'lag-seconds': { type: 'string', default: '60' },
+    lives: { type: 'string', default: '10000' },
     profile: { type: 'string' },
   },
 });
@@ -50,6 +53,7 @@ const bench = await Bench.start({
   warmUpSeconds: Number(values['warm-up']),
   events: Number(values.events),
   lagSeconds: Number(values['lag-seconds']),
+  lives: Number(values.lives),
   profile: values.profile ?? null,
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

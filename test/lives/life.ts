@@ -37,6 +37,8 @@ export type LifeOptions = {
   readonly start: number;
   readonly end: number;
   readonly types: readonly string[];
+  /** Something happens every so many days, one of these for each life. */
+  readonly paces?: readonly number[];
   /** Steps of the story that are left out, to make a failing one shorter. */
   readonly without?: ReadonlySet<number>;
 };
@@ -73,7 +75,7 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
   const customerId = `life-${String(seed)}`;
   const currency = random.pick(currencies);
   const postal = random.chance(0.5) ? calm : random.pick(rough);
-  const busy = random.pick([6, 14, 14, 30]);
+  const pace = random.pick(options.paces ?? [6, 14, 14, 30]);
   const story: string[] = [];
   const post = new Post(postal, random.fork(1));
   const tell = (text: string): void => {
@@ -81,7 +83,7 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
   };
   for (let step = 0; ; step += 1) {
     const own = random.fork(step + 100);
-    const at = stripe.now + Math.ceil(own.next() * 2 * busy * DAY);
+    const at = stripe.now + Math.ceil(own.next() * 2 * pace * DAY);
     if (step > 0 && at >= options.end) break;
     if (step > 0) advance(stripe, post, at);
     if (options.without?.has(step) === true && step > 0) continue;

@@ -17,7 +17,8 @@ export function mayGive(life: Life, subscription: string, due: number): 'surely'
   const slack = PATIENCE + life.lateness + (life.lost.length > 0 ? life.end : 0);
   if (due > life.end + slack) return 'never';
   const changes = changesOf(life, subscription);
-  let [perhaps, surely] = [false, false];
+  const last = changes.at(-1);
+  let [perhaps, surely] = [false, last !== undefined && !givesNothing(last) && due <= life.end];
   for (const [index, change] of changes.entries()) {
     const until = changes[index + 1]?.at ?? life.end;
     if (givesNothing(change)) continue;

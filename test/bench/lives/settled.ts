@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SystemClock } from '#config/system-clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { dueAllowances } from '../../../projections/due-allowances.js';
+import { openReadDatabase } from '#read-store/read-database.js';
+import type { ReadDatabase } from '#read-store/read-database.js';
+
+const patienceMs = 1_800_000;
+/** The inbox saves its place only for what tells it something, or after so many events. */
+const UNSAVED = 10_000;
+const GRACE_MS = 3 * 86_400_000;
+
+/** Waits until everything that the log holds now has been worked off, granted by the month where due, and projected. */
+export async function settled(databaseUrl: string): Promise<void> {
+  const clock = new SystemClock();
+  const db = openReadDatabase(databaseUrl, { clock });
+  try {
+    const until = clock.now() + patienceMs;
+    const received = await headOf(db);
+    for (; (await placeOf(db, 'inbox_checkpoint', 'position')) < received; await sleep(50)) {
+      if (clock.now() > until) throw new Error('the inbox has not come to the end of the log');
+    }
+    for (let quiet = 0; quiet < 2; await sleep(100)) {
+      if (clock.now() > until) throw new Error('the ledger does not come to rest');
+      const head = await headOf(db);
+      const due = await dueAllowances(db, instantOf(clock.now()), instantOf(clock.now() - GRACE_MS), null, 1);
+      const inbox = await placeOf(db, 'inbox_checkpoint', 'position');
+      const read = await placeOf(db, "projection_checkpoints where role = 'live'", 'min(position)');
+      quiet = due.length === 0 && read >= head && inbox + UNSAVED > head ? quiet + 1 : 0;
+    }
+  } finally {
+    await db.close();
+  }
+}
+
+async function headOf(db: ReadDatabase): Promise<number> {
+  const [row] = await db.query<{ head: string }>({
+    text: 'select coalesce(max(position), 0) as head from scrip_log.events',
+  });
+  return Number(row?.head);
+}
+
+async function placeOf(db: ReadDatabase, from: string, column: string): Promise<number> {
+  const [row] = await db.query<{ place: string }>({ text: `select ${column} as place from scrip_read.${from}` });
+  return Number(row?.place);
+}
