@@ -105,6 +105,9 @@ describe('a payment intent', () => {
     ['one that nobody told', intent('succeeded', 'acme'), nothing, 'payment_missing'],
     ['what paid an invoice', intent('succeeded'), { ...nothing, invoiceId: 'in_1' }, null],
     ['an attempt that the ledger takes for failed', intent('succeeded', 'acme'), tried('failed'), 'payment_differs'],
+    ['an attempt whose session was given up', intent('failed', 'acme'), tried('canceled'), null],
+    ['an attempt that failed since', intent('failed', 'acme'), tried('processing'), 'payment_differs'],
+    ['what an invoice that was told of tells', intent('succeeded'), tried('processing'), null],
     ['an attempt under way again', intent('processing', 'acme'), tried('failed'), null],
     ['an attempt that failed', intent('failed'), nothing, 'payment_missing'],
   ] as const)('%s', (_name, told, state, type) => {

@@ -80,17 +80,18 @@ export function compareIntent(
   const { status, money } = attempt;
   const stripe = { status, ...money };
   if (state.payment !== null) return compared('payment', id, stripe, { status: 'succeeded', ...state.payment.money });
-  if (state.attempt !== null) return compareAttempt(id, stripe, state.attempt);
   // Of what succeeded for nobody that it names, a session or an invoice tells.
   const named = namedCustomer(metadata['customer_id']) !== null;
-  const expected = status === 'succeeded' ? named && invoiceId === null && state.invoiceId === null : named || isOurs;
-  return expected ? compared('payment', id, stripe, null) : null;
+  if (status === 'succeeded' && (!named || invoiceId !== null || state.invoiceId !== null)) return null;
+  if (state.attempt !== null) return compareAttempt(id, stripe, state.attempt);
+  return named || isOurs ? compared('payment', id, stripe, null) : null;
 }
 
 function compareAttempt(id: string, stripe: Side & { readonly status: Attempt['status'] }, known: Attempt) {
-  // An attempt that failed may be under way again; the ledger keeps what came furthest.
-  if (stripe.status === 'processing') return null;
-  return compared('payment', id, stripe, { status: known.status, ...known.money });
+  // What failed may be tried again, or be given up with its session: the ledger keeps what came furthest.
+  const triedAgain = stripe.status === 'processing' && known.status !== 'succeeded';
+  const givenUp = stripe.status === 'failed' && known.status === 'canceled';
+  return triedAgain || givenUp ? null : compared('payment', id, stripe, { status: known.status, ...known.money });
 }
 
 /** What went back of a charge so far, and what was paid with; null where the ledger does not know the payment. */
@@ -134,7 +135,9 @@ export function compareDispute(
 export function compareCreditNote(note: CreditNoteFact, state: PaymentState): Difference | null {
   const { creditNoteId: id, amount, status } = note;
   const fact = state.moneyBack.creditNotes.find(({ creditNoteId }) => creditNoteId === id);
-  const ledger = fact === undefined ? null : { amount: fact.amount, status: fact.status };
+  if (fact === undefined) return compared('credit_note', id, { amount, status }, null);
+  // One that was told in an old shape holds what its refund gives back, too.
+  const ledger = { status: fact.status, ...(fact.refundId === undefined ? { amount: fact.amount } : {}) };
   return compared('credit_note', id, { amount, status }, ledger);
 }
 

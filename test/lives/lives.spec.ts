@@ -1,12 +1,19 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { catalogDecider } from '#ledger/catalog.js';
+import { invoiceDecider } from '#ledger/invoice.js';
+import { paymentDecider } from '#ledger/payment.js';
+import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { subscriptionDecider } from '#ledger/subscription.js';
+import type { KnownToLedger } from '#stripe/reconcile-stages.js';
 import { translatedTypes } from '#stripe/translate.js';
 import { audit } from './audit.js';
 import { booksOf } from './books.js';
 import type { LedgerView } from './ledger-view.js';
 import { live } from './life.js';
 import { openMarket } from './market.js';
+import { differencesOf } from './reconciled.js';
 
 const run = promisify(execFile);
 const LIVES = 200;
@@ -84,4 +91,21 @@ describe('the audit', () => {
     expect(reasons({ reference: 'pi_other' })).toBe(1);
     expect(reasons({ expiresAt: '2030-01-01T00:00:00.000Z' })).toBe(1);
   });
+});
+
+test('the comparison with Stripe misses whatever a ledger without anything has not', async () => {
+  const market = openMarket(start);
+  const lived = live(2, market, year);
+  const initial = <State>(decider: { initial(stream: string): State }) => Promise.resolve(decider.initial('x-1'));
+  const nothing: KnownToLedger = {
+    stripeEvent: () => initial(stripeEventDecider),
+    payment: () => initial(paymentDecider),
+    invoice: () => initial(invoiceDecider),
+    subscription: () => initial(subscriptionDecider),
+    catalog: () => initial(catalogDecider),
+    isLinked: () => Promise.resolve(true),
+  };
+  const found = (await differencesOf(lived, nothing)).join('\n');
+  for (const kind of ['invoice', 'subscription', 'refund', 'dispute'] as const)
+    for (const { id } of lived.stripe.all(kind)) expect(found).toContain(`"${kind}_missing","id":"${id}"`);
 });

@@ -7,6 +7,7 @@ import { ledgerViews } from './ledger-view.js';
 import { live } from './life.js';
 import type { Life } from './life.js';
 import { openMarket } from './market.js';
+import { differencesOf } from './reconciled.js';
 import { ScripInMemory } from './scrip-in-memory.js';
 
 const START = Date.UTC(2026, 0, 1) / 1000;
@@ -49,12 +50,15 @@ export async function play(
       return faults.length === 0 ? [] : [{ seed: life.seed, faults, story: life.story }];
     });
     const differences = await scrip.world.differences();
+    const known = await scrip.known();
+    const unlike: string[] = [];
+    for (const life of lives) unlike.push(...(await differencesOf(life, known)));
     return {
       lives: lives.length,
       webhooks: lives.reduce((sum, { arrivals, lost }) => sum + arrivals.length + lost.length, 0),
       failures,
       money: all.flatMap(({ books }) => books.money),
-      faults: [...scrip.parked, ...differences.map((difference) => JSON.stringify(difference))],
+      faults: [...scrip.parked, ...unlike, ...differences.map((difference) => JSON.stringify(difference))],
     };
   } finally {
     await scrip.close();

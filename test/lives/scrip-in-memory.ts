@@ -1,5 +1,14 @@
 import { instantOf } from '#kernel/instant.js';
-import { accountStream, DEFAULT_UNIT, stripeEventStream } from '#kernel/stream-name.js';
+import {
+  accountStream,
+  catalogStream,
+  DEFAULT_UNIT,
+  invoiceStream,
+  paymentStream,
+  stripeEventStream,
+  subscriptionStream,
+} from '#kernel/stream-name.js';
+import type { KnownToLedger } from '#stripe/reconcile-stages.js';
 import { readWebhook } from '#stripe/verify.js';
 import { signature } from '../../apps/stripe-sandbox/http/webhook-sender.js';
 import { ProjectedAgenda } from '../../apps/worker/agenda.js';
@@ -107,6 +116,20 @@ export class ScripInMemory {
   async project(): Promise<void> {
     this.world.work(projections.filter((projection) => !agenda.includes(projection)));
     await this.world.reached(await this.world.store.head());
+  }
+
+  /** What the log says of what Stripe has. */
+  async known(): Promise<KnownToLedger> {
+    const handlers = this.#handlers;
+    const catalog = (await handlers.catalog.load(catalogStream)).state;
+    return {
+      stripeEvent: async (id) => (await handlers.stripeEvent.load(stripeEventStream(id))).state,
+      payment: async (id) => (await handlers.payment.load(paymentStream(id))).state,
+      invoice: async (id) => (await handlers.invoice.load(invoiceStream(id))).state,
+      subscription: async (id) => (await handlers.subscription.load(subscriptionStream(id))).state,
+      catalog: () => Promise.resolve(catalog),
+      isLinked: (id) => Promise.resolve(this.#inboxState.links.has(id)),
+    };
   }
 
   /** The Stripe events that wait for a person, with the reason. */

@@ -53,6 +53,17 @@ export class StripeAccount {
     return { ok: status === 200, id: (JSON.parse(body) as { id?: string }).id ?? '' };
   }
 
+  /** The API for the `stripe` client itself. */
+  readonly fetch = (async (address: string, init: { method: string; body?: string }) => {
+    await Promise.resolve();
+    const { pathname, search } = new URL(address);
+    const { method, body: form } = init;
+    const params = parseForm(method === 'GET' ? search.slice(1) : (form ?? ''));
+    const request = { method, path: pathname, params, idempotencyKey: null, version: null };
+    const { status, body } = this.#sandbox.handle({ ...request, apiKey: 'sk_test_1' });
+    return new Response(body, { status });
+  }) as unknown as typeof globalThis.fetch;
+
   /** Does what people do at Stripe's pages and banks; false when Stripe refuses it. */
   act(work: (tx: Tx) => unknown): boolean {
     try {
