@@ -39,8 +39,13 @@ export default {
     {
       ...common,
       displayName: 'integration',
-      testMatch: ['<rootDir>/test/{contract,e2e,faults,lives,simulation}/**/*.spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '/test/faults/long/'],
+      testMatch: ['<rootDir>/test/{contract,e2e,lives,simulation}/**/*.spec.ts'],
+      ...server,
+    },
+    {
+      ...common,
+      displayName: 'faults',
+      testMatch: ['<rootDir>/test/faults/*.spec.ts'],
       ...server,
     },
     {
