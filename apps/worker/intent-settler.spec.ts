@@ -13,6 +13,8 @@ let world: InboxWorld;
 let objects: Map<string, Answer>;
 let asked: string[];
 let isDown: boolean;
+/** What Stripe answers for what it has not. */
+let status: number;
 let settler: IntentSettler;
 const intents = new Set<string>();
 const signal = new AbortController().signal;
@@ -24,7 +26,7 @@ const fetch = (async (address: string, init: { method: string }) => {
   if (isDown) throw new TypeError('fetch failed');
   const found = objects.get(pathname);
   const missing = { error: { type: 'invalid_request_error', code: 'resource_missing' } };
-  return new Response(JSON.stringify(found ?? missing), { status: found === undefined ? 404 : 200 });
+  return new Response(JSON.stringify(found ?? missing), { status: found === undefined ? status : 200 });
 }) as unknown as typeof globalThis.fetch;
 
 const list = (...data: readonly Answer[]): Answer => ({ object: 'list', data, has_more: false });
@@ -50,7 +52,7 @@ const madeBy = (operation: StripeOperation, more: Answer): Answer => ({
 
 beforeEach(async () => {
   world = new InboxWorld();
-  [objects, asked, isDown] = [new Map(), [], false];
+  [objects, asked, isDown, status] = [new Map(), [], false, 404];
   intents.clear();
   const client = new StripeClient({
     secretKey: 'sk_test_1',
@@ -181,12 +183,15 @@ test('a customer that was made without anybody hearing of it is linked', async (
   expect((await world.handlers.customer.load('customer-acme')).state.stripeCustomerIds).toEqual(['cus_1', 'cus_9']);
 });
 
-test('a call that may be under way is left alone, and all of them while Stripe is down', async () => {
+test('a call that may be under way is left alone, and all of them while Stripe is down or does not let us look', async () => {
   await intend('create_customer');
   await world.clock.sleep(4 * 60_000);
   expect(await settler.runOnce(signal)).toBe(true);
   expect(asked).toEqual([]);
   isDown = true;
+  await world.clock.sleep(2 * 60_000);
+  expect(await settler.runOnce(signal)).toBe(false);
+  [isDown, status] = [false, 401];
   await world.clock.sleep(2 * 60_000);
   expect(await settler.runOnce(signal)).toBe(false);
   expect(await typesOf('create_customer')).toEqual(['StripeCallIntended']);

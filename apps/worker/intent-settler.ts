@@ -34,7 +34,7 @@ type Parts = {
 export class IntentSettler {
   constructor(private readonly parts: Parts) {}
 
-  /** Goes once through all that is pending for long. False when Stripe did not answer. Throws TryAgainLater. */
+  /** Goes once through all that is pending for long. False when Stripe did not answer, or does not let us look. Throws TryAgainLater. */
   async runOnce(signal: AbortSignal): Promise<boolean> {
     const before = instantOf(this.parts.clock.now() - LEFT_ALONE_MS);
     let answers = true;
@@ -59,8 +59,8 @@ export class IntentSettler {
     if (state.intent === null || state.status !== 'pending' || (state.intendedAt ?? before) >= before) return true;
     const look = lookOf(state.intent, await this.#known(state.intent));
     const settled = await settleErrand(look, state, { client, log, clock });
-    if (settled.kind === 'unavailable') return false;
-    if (settled.kind === 'answered' && settled.value !== null) await this.#link(state.intent, settled.value);
+    if (settled.kind !== 'answered') return false;
+    if (settled.value !== null) await this.#link(state.intent, settled.value);
     return true;
   }
 

@@ -23,6 +23,7 @@ const paid = stripeEvent('invoice.paid.endive', {}, { lines: { data: all.slice(0
 /** Stripe's list of the lines; `down` and `refused` answer as it does then. */
 class FakeStripe {
   down = false;
+  forbids = false;
   refused: string | null = null;
   lines: readonly Line[] = all;
   asked = 0;
@@ -31,9 +32,9 @@ class FakeStripe {
     await Promise.resolve();
     this.asked += 1;
     if (this.down) throw new TypeError('fetch failed');
-    if (this.refused !== null) {
-      const error = { type: 'invalid_request_error', code: this.refused };
-      return new Response(JSON.stringify({ error }), { status: 404 });
+    if (this.refused !== null || this.forbids) {
+      const error = { type: 'invalid_request_error', code: this.refused ?? 'api_key_expired' };
+      return new Response(JSON.stringify({ error }), { status: this.forbids ? 401 : 404 });
     }
     const { pathname, searchParams } = new URL(address);
     if (pathname !== '/v1/invoices/in_1/lines') throw new TypeError(`no ${pathname}`);
@@ -125,14 +126,17 @@ describe('an invoice with more lines than its webhook', () => {
     expect((await log()).filter(({ type }) => type === 'StripeInvoiceLinesFetched').length).toBe(3);
   });
 
-  test('waits while Stripe is down, and goes on by itself', async () => {
-    stripe.down = true;
+  test.each([
+    ['is down', () => (stripe.down = true)],
+    ['does not accept the key', () => (stripe.forbids = true)],
+  ])('waits while Stripe %s, and goes on by itself', async (_what, breaks) => {
+    breaks();
     expect(await fetcher.runOnce(signal)).toBe(false);
     expect(await world.statusOf(paid.id)).toBe('parked: lines_incomplete');
     await world.deliver(stripeEvent('checkout.session.completed.endive'));
     await world.drain();
     expect((await world.ledger()).balance.available).toBe(2000);
-    stripe.down = false;
+    [stripe.down, stripe.forbids] = [false, false];
     await world.clock.sleep(120_000);
     expect(await fetcher.runOnce(signal)).toBe(true);
     await world.drain();

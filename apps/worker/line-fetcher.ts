@@ -1,6 +1,6 @@
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe-event.js';
-import type { StripeClient } from '#stripe/client.js';
+import type { StripeAnswer, StripeClient } from '#stripe/client.js';
 import { linesOfInvoice } from '#stripe/outbound-invoice.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
@@ -9,6 +9,9 @@ import type { LedgerHandlers } from './ledger-handlers.js';
 
 const PAGE = 100;
 const CONCURRENCY = 4;
+
+const isKeyRefused = (answer: StripeAnswer<unknown>): boolean =>
+  answer.kind === 'refused' && (answer.status === 401 || answer.status === 403);
 
 /**
  * Fetches the lines of invoices that have more of them than their webhook held, and records them beside it: what the event means
@@ -50,7 +53,8 @@ export class LineFetcher {
     if (state.reason?.code !== 'lines_incomplete' || state.reason.subject === null) return true;
     const { subject } = state.reason;
     const answer = await linesOfInvoice(this.#client, subject);
-    if (answer.kind === 'unavailable') return false;
+    // A key that Stripe does not accept is a trouble of all of them, and ends with a new key.
+    if (answer.kind === 'unavailable' || isKeyRefused(answer)) return false;
     if (answer.kind === 'answered') {
       await this.#record(stripeEventId, { type: 'RecordInvoiceLines', lines: answer.value });
       return true;

@@ -81,7 +81,8 @@ export async function settleErrand<T extends { readonly id: string }>(
 ): Promise<StripeAnswer<string | null>> {
   if (intent === null || intendedAt === null) return { kind: 'answered', value: null };
   const found = await look.find(client, intendedAt);
-  if (found.kind === 'unavailable') return found;
+  // Whoever may not look has not seen that there is nothing.
+  if (found.kind === 'unavailable' || (found.kind === 'refused' && found.status !== 404)) return found;
   if (found.kind === 'answered' && found.value !== null) {
     await answered(look, intent.intentId, attempt, found.value, log);
     return { kind: 'answered', value: found.value.id };
