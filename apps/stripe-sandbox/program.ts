@@ -17,7 +17,7 @@ import { paymentMethodRoutes } from './resources/payment-methods.js';
 import { settle } from './resources/payments.js';
 import { portalRoutes } from './resources/portal.js';
 import { refundRoutes, settleRefund } from './resources/refunds.js';
-import { runPhase, scheduleRoutes } from './resources/schedules.js';
+import { announceScheduleEnd, runPhase, scheduleRoutes } from './resources/schedules.js';
 import {
   announceRenewal,
   announceTrialEnd,
@@ -69,6 +69,8 @@ function runTask(tx: Tx, task: Task): void {
       return runPhase(tx, task.id);
     case 'advance_clock':
       return; // the state machine's own work
+    case 'announce_schedule_end':
+      return announceScheduleEnd(tx, task.id);
     case 'expire_session':
       expireSession(tx, task.id);
       return;

@@ -263,12 +263,17 @@ describe('changes', () => {
       proration_behavior: 'always_invoice',
     });
     expect(await world.since()).toEqual([
-      'invoiceitem.created',
-      'invoiceitem.created',
+      'charge.succeeded',
+      'payment_intent.created',
+      'payment_intent.succeeded',
       'invoice.created',
       'invoice.finalized',
-      ...paidNow,
+      'invoice.paid',
+      'invoice.payment_succeeded',
+      'invoice_payment.paid',
       'customer.subscription.updated',
+      'invoiceitem.created',
+      'invoiceitem.created',
     ]);
     const invoice = await latest(subscription.id);
     expect(invoice).toMatchObject({ billing_reason: 'subscription_update', amount_paid: 2000, status: 'paid' });

@@ -16,6 +16,7 @@ export type Task =
   | { readonly task: 'expire_pending_update'; readonly id: string }
   | { readonly task: 'resume_collection'; readonly id: string }
   | { readonly task: 'schedule_phase'; readonly id: string }
+  | { readonly task: 'announce_schedule_end'; readonly id: string }
   | { readonly task: 'expire_session'; readonly id: string }
   | { readonly task: 'advance_clock'; readonly id: string };
 

@@ -39,6 +39,24 @@ const paymentOrder: readonly EventType[] = [
   'invoice_payment.paid',
 ];
 
+/** With a customer that was there before, logs have the session earlier and the payment's success before its making. */
+const knownCustomerOrder: readonly EventType[] = [
+  'charge.succeeded',
+  'charge.pending',
+  'checkout.session.completed',
+  'payment_method.attached',
+  'customer.updated',
+  'customer.subscription.created',
+  'payment_intent.succeeded',
+  'payment_intent.created',
+  'payment_intent.processing',
+  'invoice.created',
+  'invoice.finalized',
+  'invoice.paid',
+  'invoice.payment_succeeded',
+  'invoice_payment.paid',
+];
+
 /** True when the page must ask the customer to authenticate before it can pay with this method. */
 export const asksAuthentication = (method: PaymentMethod): boolean =>
   method.sandbox.behaviour.authentication !== undefined;
@@ -242,7 +260,7 @@ function subscribe(tx: Tx, session: CheckoutSession, method: PaymentMethod | nul
       startsTrial(session) || session.amount_total === 0 ? 'no_payment_required' : processing ? 'unpaid' : 'paid',
     subscription: subscription.id,
   });
-  tx.arrangeEvents(subscriptionOrder);
+  tx.arrangeEvents(session.customer === null ? subscriptionOrder : knownCustomerOrder);
   return done;
 }
 

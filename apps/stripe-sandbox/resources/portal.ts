@@ -8,7 +8,7 @@ import type { Tx } from '../core/tx.js';
 import { customerOf, withDefaultMethod } from './customers.js';
 import type { CardEntry } from './payment-methods.js';
 import { attach, cardFromEntry } from './payment-methods.js';
-import { changeItems } from './subscription-change.js';
+import { arrangeChange, changeItems } from './subscription-change.js';
 import { periodOf } from './subscription-items.js';
 
 const prorations = ['create_prorations', 'always_invoice', 'none'] as const;
@@ -227,7 +227,9 @@ export function portalChange(tx: Tx, session: PortalSession, id: string, priceId
     payment: 'error_if_incomplete',
   });
   tx.put('subscription', id, subscription);
-  return tx.update('subscription', changed, 'customer.subscription.updated');
+  const done = tx.update('subscription', changed, 'customer.subscription.updated');
+  arrangeChange(tx);
+  return done;
 }
 
 /** The customer leaves another card: it becomes the default of the customer and of every running subscription. */

@@ -3,7 +3,7 @@ import { invalid } from '../core/errors.js';
 import type { Schedule, SchedulePhase, SchedulePhaseItem } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import type { Interval } from '../core/period.js';
-import { boundary } from '../core/period.js';
+import { DAY, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { cycleOf } from './subscription-items.js';
 
@@ -161,8 +161,13 @@ export const spanOf = (phase: SchedulePhase): { start_date: number; end_date: nu
   end_date: phase.end_date,
 });
 
-/** Sets a timer for every boundary that lies ahead. */
+/** When the end of the last phase is announced. */
+export const noticeOf = (schedule: Schedule): number => (schedule.phases.at(-1)?.end_date ?? 0) - 7 * DAY;
+
+/** Sets a timer for every boundary that lies ahead, and for the notice of the end. */
 export function setPhaseTimers(tx: Tx, schedule: Schedule): void {
+  const notice = noticeOf(schedule);
+  if (notice > tx.now) tx.schedule(notice, { task: 'announce_schedule_end', id: schedule.id });
   for (const phase of schedule.phases) {
     if (phase.start_date > tx.now) tx.schedule(phase.start_date, { task: 'schedule_phase', id: schedule.id });
     if (phase.end_date > tx.now) tx.schedule(phase.end_date, { task: 'schedule_phase', id: schedule.id });

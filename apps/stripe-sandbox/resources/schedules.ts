@@ -6,6 +6,7 @@ import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
 import {
+  noticeOf,
   newPhase,
   newSchedule,
   phaseAt,
@@ -171,6 +172,13 @@ export function runPhase(tx: Tx, id: string): void {
   if (subscription === null) return;
   const freed = tx.update('subscription', { ...subscription, schedule: null }, 'customer.subscription.updated');
   if (schedule.end_behavior === 'cancel') endSubscription(tx, freed, { reason: 'cancellation_requested' });
+}
+
+/** A schedule that still runs tells a week ahead that its last phase ends. */
+export function announceScheduleEnd(tx: Tx, id: string): void {
+  const schedule = tx.get('subscription_schedule', id);
+  if (schedule === null || !open(schedule) || noticeOf(schedule) !== tx.now) return;
+  tx.emit('subscription_schedule.expiring', schedule);
 }
 
 function release(tx: Tx, id: string): Schedule {

@@ -1,5 +1,5 @@
 import { ApiError } from '../core/errors.js';
-import type { Invoice, InvoiceItem, Subscription, SubscriptionItem } from '../core/model.js';
+import type { EventType, Invoice, InvoiceItem, Subscription, SubscriptionItem } from '../core/model.js';
 import { share } from '../core/money.js';
 import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
@@ -153,6 +153,26 @@ function refusal(tx: Tx, open: Invoice, paid: PaidHow): ApiError {
     code: 'subscription_payment_intent_requires_action',
     message: 'Payment for this subscription requires additional user action before it can be completed successfully.',
   });
+}
+
+/** As logs of a change that is invoiced at once had it: the items of the proration came last. */
+const invoicedOrder: readonly EventType[] = [
+  'customer.updated',
+  'charge.succeeded',
+  'payment_intent.created',
+  'payment_intent.succeeded',
+  'invoice.created',
+  'invoice.finalized',
+  'invoice.paid',
+  'invoice.payment_succeeded',
+  'invoice_payment.paid',
+  'customer.subscription.updated',
+  'invoiceitem.created',
+];
+
+/** Puts the events of a change in the order that was seen, where it had an invoice of its own. */
+export function arrangeChange(tx: Tx): void {
+  if (tx.events.some(({ type }) => type === 'invoice.paid')) tx.arrangeEvents(invoicedOrder);
 }
 
 /**

@@ -77,7 +77,7 @@ export function endSubscription(tx: Tx, subscription: Subscription, ending: Endi
     tx.update(
       'subscription_schedule',
       { ...schedule, status: 'canceled', canceled_at: tx.now, current_phase: null },
-      'subscription_schedule.canceled',
+      ending.reason === 'payment_failed' ? 'subscription_schedule.aborted' : 'subscription_schedule.canceled',
     );
   }
   return ended;

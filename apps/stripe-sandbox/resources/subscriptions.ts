@@ -10,7 +10,7 @@ import { createDraft, draftInvoice, takePendingItems } from './invoice-building.
 import { collect, finalize } from './invoice-payment.js';
 import { attach, methodOf } from './payment-methods.js';
 import type { ItemChange } from './subscription-change.js';
-import { changeItems, creditUnused } from './subscription-change.js';
+import { arrangeChange, changeItems, creditUnused } from './subscription-change.js';
 import { startSubscription, subscriptionOrder } from './subscription-create.js';
 import { commonCycle, inPeriod, periodLines, periodOf, wantedItems } from './subscription-items.js';
 import { endSubscription, pausedBecause, renew, setTimers } from './subscription-life.js';
@@ -213,6 +213,7 @@ function update(tx: Tx, id: string, params: Params): Subscription {
   tx.put('subscription', id, before);
   if (done.sandbox !== before.sandbox || done !== before)
     tx.update('subscription', done, 'customer.subscription.updated');
+  arrangeChange(tx);
   if (params.has('trial_end')) {
     if (done.trial_end !== null && done.trial_end <= tx.now) renew(tx, id);
     else setTimers(tx, done);
