@@ -17,7 +17,16 @@ import { translatedTypes } from './translate.js';
 
 type Side = { readonly [member: string]: Json };
 type Kind =
-  'event' | 'session' | 'payment' | 'charge' | 'refund' | 'dispute' | 'credit_note' | 'subscription' | 'invoice';
+  | 'event'
+  | 'session'
+  | 'customer'
+  | 'payment'
+  | 'charge'
+  | 'refund'
+  | 'dispute'
+  | 'credit_note'
+  | 'subscription'
+  | 'invoice';
 
 /** Where Stripe and the ledger do not say the same; `ledger` is null where it knows nothing of it. */
 export type Difference = {
@@ -67,6 +76,10 @@ export function compareSession({ id, amount }: Session, { payment }: PaymentStat
   const stripe = { amount: amount?.total ?? 0, currency: amount?.currency ?? '' };
   return compared('session', id, stripe, payment === null ? null : { ...payment.money });
 }
+
+/** A Stripe customer that names one of ours; the link that it has, if any, stays. */
+export const compareCustomer = (id: string, customerId: string, isLinked: boolean): Difference | null =>
+  isLinked ? null : compared('customer', id, { customerId }, null);
 
 /**
  * An intent against the payment or the attempt to pay. What paid an invoice is compared with the invoice; an intent that names no

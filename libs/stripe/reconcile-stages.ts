@@ -9,7 +9,7 @@ import type { PaymentState } from '#ledger/payment.js';
 import type { ReceivedStripeEvent, StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { objectIn } from './json-fields.js';
+import { objectIn, textAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
 import { normaliseInvoiceState } from './normalise-invoice-state.js';
 import {
@@ -19,7 +19,7 @@ import {
   normalisePaymentIntent,
   normaliseRefund,
 } from './normalise-money.js';
-import { normaliseSession } from './normalise.js';
+import { metadataAt, normaliseSession } from './normalise.js';
 import { normaliseSubscription } from './normalise-subscription.js';
 import { fetchedEvent, plainJson, toldByObject } from './outbound-events.js';
 import * as compare from './reconcile-compare.js';
@@ -174,6 +174,18 @@ const saleStages = (source: Source): readonly Stage[] => [
       if (!('ok' in read) || id === null) return null;
       const difference = compare.compareSession(read.ok, await source.ledger.payment(id));
       return { difference, telling: { type: 'checkout.session.completed', at: created } };
+    },
+  ),
+  objectStage(
+    'customers',
+    source,
+    (stripe, params) => stripe.customers.list(params),
+    async (object, created) => {
+      const id = textAt(object, 'id');
+      const customerId = namedCustomer(metadataAt(object, 'metadata')['customer_id']);
+      if (id === null || customerId === null) return null;
+      const difference = compare.compareCustomer(id, customerId, await source.ledger.isLinked(id));
+      return { difference, telling: { type: 'customer.updated', at: created } };
     },
   ),
   // Before the invoices: they are the first that name the customer. All of them, because an old one changes too.

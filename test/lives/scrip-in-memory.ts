@@ -8,6 +8,7 @@ import {
   stripeEventStream,
   subscriptionStream,
 } from '#kernel/stream-name.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { KnownToLedger } from '#stripe/reconcile-stages.js';
 import { readWebhook } from '#stripe/verify.js';
 import { signature } from '../../apps/stripe-sandbox/http/webhook-sender.js';
@@ -116,6 +117,15 @@ export class ScripInMemory {
   async project(): Promise<void> {
     this.world.work(projections.filter((projection) => !agenda.includes(projection)));
     await this.world.reached(await this.world.store.head());
+  }
+
+  /** Takes in what a comparison found to be missing, as a repair does. */
+  async tell(event: ReceivedStripeEvent): Promise<void> {
+    const stream = stripeEventStream(event.stripeEventId);
+    const command = { type: 'ReceiveStripeEvent', ...event } as const;
+    const told = await this.#handlers.stripeEvent.execute({ ...byTest, stream, command });
+    if (told.kind === 'unchanged')
+      await this.#handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
   }
 
   /** What the log says of what Stripe has. */
