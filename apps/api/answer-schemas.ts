@@ -1,3 +1,5 @@
+import { subscriptionStatuses } from '#ledger/subscription-standing.js';
+
 /** The answers of the routes, as /openapi.json describes them: each shape once, and which route answers with which. */
 type Schema = { readonly [member: string]: unknown };
 
@@ -10,7 +12,11 @@ const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
 const list = (items: Schema): Schema => ({ type: 'array', items });
 const orNull = (schema: Schema): Schema =>
   typeof schema['type'] === 'string'
-    ? { ...schema, type: [schema['type'], 'null'] }
+    ? {
+        ...schema,
+        type: [schema['type'], 'null'],
+        ...(Array.isArray(schema['enum']) ? { enum: [...(schema['enum'] as readonly string[]), null] } : {}),
+      }
     : { oneOf: [schema, { type: 'null' }] };
 const word = (...words: readonly string[]): Schema => ({ type: 'string', enum: words });
 
@@ -91,7 +97,7 @@ const subscription = {
   id: text,
   plan: ref('PlanName'),
   planInForce: orNull(ref('PlanName')),
-  status: text,
+  status: word(...subscriptionStatuses),
   interval: orNull(word('month', 'year')),
   quantity: whole,
   currentPeriodStart: orNull(time),
@@ -104,6 +110,42 @@ const subscription = {
   pastDueSince: orNull(time),
   graceUntil: orNull(time),
   entitled: flag,
+};
+const payment = {
+  id: text,
+  type: orNull(word('subscription_payment', 'upgrade', 'downgrade', 'top_up')),
+  status: word('pending', 'succeeded', 'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed'),
+  amount: orNull(ref('Money')),
+  refunded: orNull(ref('Money')),
+  method: orNull(object({ type: text, brand: orNull(text), last4: orNull(text) })),
+  failureReason: orNull(text),
+  paymentIntentId: orNull(text),
+  chargeId: orNull(text),
+  invoiceId: orNull(text),
+  sessionId: orNull(text),
+  createdAt: time,
+  paidAt: orNull(time),
+  refundedAt: orNull(time),
+};
+const invoice = {
+  id: text,
+  number: orNull(text),
+  status: word('draft', 'open', 'uncollectible', 'void', 'paid'),
+  subscriptionId: orNull(text),
+  billingReason: orNull(text),
+  total: ref('Money'),
+  subtotal: ref('Money'),
+  amountDue: ref('Money'),
+  amountPaid: ref('Money'),
+  amountRemaining: ref('Money'),
+  attemptCount: whole,
+  nextPaymentAttempt: orNull(time),
+  hostedInvoiceUrl: orNull(text),
+  invoicePdf: orNull(text),
+  periodStart: orNull(time),
+  periodEnd: orNull(time),
+  createdAt: time,
+  paidAt: orNull(time),
 };
 const health = word('ok', 'error', 'timeout');
 
@@ -215,12 +257,9 @@ export const answerSchemas: { readonly [name: string]: Schema } = {
   CatalogueEntry: object({ id: text, name: text, active: flag }, { additionalProperties: true }),
   CatalogueList: page('CatalogueEntry'),
   BillingConfig: object({ billingEnabled: flag, publishableKey: orNull(text), livemode: flag }),
-  Payment: object({ id: text, type: text, status: text, createdAt: time }, { additionalProperties: true }),
+  Payment: object(payment),
   PaymentList: page('Payment'),
-  Invoice: object(
-    { id: text, number: orNull(text), status: text, total: ref('Money') },
-    { additionalProperties: true },
-  ),
+  Invoice: object(invoice),
   InvoiceList: page('Invoice'),
   PlanName: object({ id: text, name: text }),
   Subscription: object({ ...subscription, asOf }),
@@ -228,7 +267,7 @@ export const answerSchemas: { readonly [name: string]: Schema } = {
     customerId: text,
     plan: orNull(ref('PlanName')),
     planInForce: orNull(ref('PlanName')),
-    status: text,
+    status: word(...subscriptionStatuses, 'none'),
     entitled: flag,
     graceUntil: orNull(time),
     cancelAt: orNull(time),

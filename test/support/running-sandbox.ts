@@ -19,6 +19,8 @@ export class SandboxWorld {
   received: Received[] = [];
   /** What the receiver answers. */
   answerWith = 200;
+  /** Takes a webhook on; what it answers is answered. */
+  forward: ((webhook: Received) => Promise<number>) | null = null;
 
   private constructor(
     readonly sandbox: RunningSandbox,
@@ -35,8 +37,11 @@ export class SandboxWorld {
       request.on('end', () => {
         const body = Buffer.concat(parts).toString('utf8');
         const signature = String(request.headers['stripe-signature']);
-        world?.received.push({ event: JSON.parse(body) as Stripe.Event, body, signature });
-        response.writeHead(world?.answerWith ?? 200).end();
+        const webhook = { event: JSON.parse(body) as Stripe.Event, body, signature };
+        world?.received.push(webhook);
+        const answer = (status: number): void => void response.writeHead(status).end();
+        if (world?.forward == null) answer(world?.answerWith ?? 200);
+        else world.forward(webhook).then(answer, () => answer(500));
       });
     });
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));

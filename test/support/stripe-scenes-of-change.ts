@@ -61,9 +61,8 @@ const changes: readonly Scene[] = [
       const made = await shop.subscribe('starter.year');
       await shop.advance(10 * DAY);
       await shop.change(made, { price: 'starter.month' });
-      await shop.advance(25 * DAY);
     },
-    ends: { credits: '600 0 0', subscription: 'starter active entitled' },
+    ends: { credits: '1000 0 0', subscription: 'starter active entitled' },
   },
   {
     flow: 'downgrade',
@@ -178,6 +177,17 @@ const moneyBack: readonly Scene[] = [
       await shop.stripe.refunds.create({ payment_intent: id, amount: 300 });
     },
     ends: { credits: '667 333 0' },
+  },
+  {
+    flow: 'refund',
+    name: 'of half a month, under way for days',
+    act: async (shop) => {
+      const { customer } = await shop.subscribe('starter.month', {}, 'pm_card_pendingRefund');
+      const charges = await shop.stripe.charges.list({ customer: String(customer) });
+      await shop.stripe.refunds.create({ charge: charges.data[0]!.id, amount: 1000 });
+      await shop.advance(6 * DAY);
+    },
+    ends: { credits: '250 0 0', payments: ['subscription_payment 2000 usd partially_refunded visa 7726'] },
   },
   {
     flow: 'refund',

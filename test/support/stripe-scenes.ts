@@ -37,7 +37,7 @@ const topUps: readonly Scene[] = [
   {
     flow: 'top-up by Checkout',
     name: 'with an invoice',
-    act: (shop) => shop.topUp({}, { invoice_creation: { enabled: true } }),
+    act: async (shop) => shop.topUp({}, { customer: await shop.customer(), invoice_creation: { enabled: true } }),
     ends: { credits: '1000 0 0', payments: ['top_up 3000 usd succeeded visa 4242'], invoices: ['paid'] },
   },
   {
@@ -234,14 +234,14 @@ const periods: readonly Scene[] = [
   },
   {
     flow: 'paused, resumed',
-    name: 'by request',
+    name: 'by request, which begins a new period',
     act: async (shop) => {
       const made = await shop.subscribe('starter.month');
       await shop.stripe.subscriptions.pause(made.id);
       await shop.advance(DAY);
       await shop.stripe.subscriptions.resume(made.id);
     },
-    ends: { credits: '500 0 0', subscription: 'starter active entitled' },
+    ends: { credits: '1000 0 0', subscription: 'starter active entitled', invoices: ['paid', 'paid'] },
   },
 ];
 
