@@ -41,7 +41,7 @@ const observed: Readonly<Record<string, { play: () => Promise<unknown>; seen: re
     },
     seen: [
       ...['charge.succeeded', 'checkout.session.completed', 'payment_method.attached', 'customer.subscription.created'],
-      ...['payment_intent.succeeded', 'payment_intent.created'],
+      ...['customer.subscription.updated', 'payment_intent.succeeded', 'payment_intent.created'],
       ...['invoice.created', 'invoice.finalized', 'invoice.paid', 'invoice.payment_succeeded'],
     ],
   },

@@ -39,7 +39,7 @@ const paymentOrder: readonly EventType[] = [
   'invoice_payment.paid',
 ];
 
-/** With a customer that was there before, logs have the session earlier and the payment's success before its making. */
+/** With a customer that was there before, logs have the session earlier, and told of the subscription before it was paid. */
 const knownCustomerOrder: readonly EventType[] = [
   'charge.succeeded',
   'charge.pending',
@@ -47,6 +47,7 @@ const knownCustomerOrder: readonly EventType[] = [
   'payment_method.attached',
   'customer.updated',
   'customer.subscription.created',
+  'customer.subscription.updated',
   'payment_intent.succeeded',
   'payment_intent.created',
   'payment_intent.processing',
@@ -242,6 +243,7 @@ function subscribe(tx: Tx, session: CheckoutSession, method: PaymentMethod | nul
     missingPaymentMethod,
     method: attached,
     payment: 'error_if_incomplete',
+    toldUnpaid: session.customer !== null,
     taxRates: session.sandbox.taxRates,
   });
   if (attached !== null && method?.sandbox.behaviour.authentication === 'always') {

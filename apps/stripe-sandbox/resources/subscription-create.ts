@@ -56,6 +56,8 @@ export type NewSubscription = {
   readonly savesMethod: boolean;
   readonly taxRates: readonly string[];
   readonly billingMode: 'classic' | 'flexible';
+  /** Whether it is told of before it is paid: as incomplete first, then as active. */
+  readonly toldUnpaid: boolean;
 };
 
 /** What a plain new subscription has; a caller names what differs. */
@@ -70,6 +72,7 @@ export const plainSubscription = {
   cancelAtPeriodEnd: false,
   collection: 'charge_automatically',
   daysUntilDue: null,
+  toldUnpaid: false,
   method: null,
   payment: 'allow_incomplete',
   offSession: false,
@@ -282,8 +285,15 @@ function begin(tx: Tx, subscription: Subscription, given: NewSubscription): Subs
     given.savesMethod && subscription.status === 'active'
       ? { ...subscription, default_payment_method: given.method?.id ?? subscription.default_payment_method }
       : subscription;
-  tx.put('subscription', started.id, started);
-  tx.emit('customer.subscription.created', started);
+  if (given.toldUnpaid && started.status === 'active') {
+    const unpaid: Subscription = { ...subscription, status: 'incomplete' };
+    tx.put('subscription', started.id, unpaid);
+    tx.emit('customer.subscription.created', unpaid);
+    tx.update('subscription', started, 'customer.subscription.updated');
+  } else {
+    tx.put('subscription', started.id, started);
+    tx.emit('customer.subscription.created', started);
+  }
   setTimers(tx, started);
   if (started.status === 'incomplete')
     tx.schedule(tx.now + incompleteFor, { task: 'expire_incomplete', id: started.id });

@@ -89,6 +89,7 @@ function create(tx: Tx, params: Params): Subscription {
     offSession: params.flag('off_session') ?? false,
     savesMethod: savesMethod(params),
     taxRates: params.texts('default_tax_rates') ?? [],
+    toldUnpaid: false,
     billingMode: params.child('billing_mode')?.oneOf('type', ['classic', 'flexible']) ?? 'flexible',
   });
   tx.arrangeEvents(subscriptionOrder);
