@@ -55,7 +55,9 @@ const stateId = (subscriptionId: string): string => `state:${subscriptionId}`;
 
 /** The row that an event changes; null when it changes none. */
 function rowIdOf(projected: Projected): string | null {
-  const { event, recorded } = projected;
+  const { recorded } = projected;
+  if (handlers[recorded.type as keyof typeof handlers] === 'ignored') return null;
+  const { event } = projected;
   if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
   if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') {
     return paidId(periodName(event.itemId, event.periodStart));

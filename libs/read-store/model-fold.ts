@@ -26,7 +26,10 @@ export class ModelFold<Event> {
 
   /** Takes the next page of a pass. */
   add(pass: number, page: readonly ProjectedEvent<Event>[]): void {
-    for (const row of rowsOf(this.compared, this.#fold, pass, page)) this.#expect(row);
+    for (const event of page) {
+      if (!isFolded(this.compared, pass, event)) continue;
+      for (const row of this.#fold.add(event)) this.#expect(row);
+    }
   }
 
   /** Closes a pass: the whole log up to the checkpoint has been added. */
@@ -41,20 +44,14 @@ export class ModelFold<Event> {
   }
 }
 
-/** The rows that are certain after a page. */
-export function* rowsOf<Event>(
+/** Whether a pass over the log folds an event. */
+export function isFolded<Event>(
   { projection, position, passes }: Compared<Event>,
-  fold: OracleFold<Event>,
   pass: number,
-  page: readonly ProjectedEvent<Event>[],
-): Generator<ExpectedRow> {
-  if (pass >= passes) return;
-  for (const event of page) {
-    if (event.recorded.position > position) return;
-    if (!projection.categories.includes(event.category)) continue;
-    if (passes > 1 && share(projection.oracle.keyOf(event.recorded), passes) !== pass) continue;
-    yield* fold.add(event);
-  }
+  { category, recorded }: ProjectedEvent<Event>,
+): boolean {
+  if (pass >= passes || recorded.position > position || !projection.categories.includes(category)) return false;
+  return passes === 1 || share(projection.oracle.keyOf(recorded), passes) === pass;
 }
 
 /** Which of `passes` a key belongs to. */

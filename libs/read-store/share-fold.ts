@@ -30,7 +30,9 @@ export class ShareFold<Event> {
 
   /** Takes the next events of a pass over the share. */
   add(pass: number, page: readonly ProjectedEvent<Event>[]): void {
-    for (const fold of this.#folds) fold.add(pass, page);
+    const categories = new Set(page.map(({ category }) => category));
+    for (const fold of this.#folds)
+      if (fold.compared.projection.categories.some((category) => categories.has(category))) fold.add(pass, page);
     if (pass > 0) return;
     for (const event of page) {
       if (this.#together.some((compared) => needs(compared, event))) this.#needed.push(event.recorded);
