@@ -145,6 +145,17 @@ describe('the scheduler', () => {
     });
   });
 
+  test('gives all months at once that came due while no worker ran, none before its time', async () => {
+    const { agenda, scheduler, grantsOf } = await world();
+    agenda.dueAllowances = [yearly(1)];
+    await scheduler.runOnce(signal);
+    const grants = await grantsOf('acme');
+    expect(grants.map(({ cost }) => cost)).toEqual([1666, 1667, 1667, 1666, 1667, 1667, 1666, 1667, 1667]);
+    expect(new Set(grants.map(({ expiresAt }) => expiresAt))).toEqual(new Set(['2026-11-30T10:30:00.000Z']));
+    await scheduler.runOnce(signal);
+    expect(await grantsOf('acme')).toHaveLength(9);
+  });
+
   test('takes along what is unspent of the month before, up to the cap that was agreed', async () => {
     const { agenda, scheduler, grantsOf, clock } = await world();
     const tenth = yearly(9);

@@ -96,12 +96,14 @@ export class Scheduler {
       async (due) => {
         if ((this.#leftAloneUntil.get(due.id) ?? 0) > this.#clock.now()) return;
         catalog ??= (await this.#handlers.catalog.load(catalogStream)).state;
-        const month = monthOfCredits(due, catalog, now);
-        if (month === null) return this.#leaveAlone(due.id);
+        const months = monthsOfCredits(due, catalog, now);
+        if (months.length === 0) return this.#leaveAlone(due.id);
         const stream = accountStream(due.customerId, DEFAULT_UNIT);
         await this.#guarded(stream, async () => {
-          const refusal = await refusalOf(this.#handlers.account.execute(request(stream, month.key, month.command)));
-          if (refusal !== null) this.#leaveAlone(due.id);
+          for (const { key, command } of months) {
+            const refusal = await refusalOf(this.#handlers.account.execute(request(stream, key, command)));
+            if (refusal !== null) return this.#leaveAlone(due.id);
+          }
         });
       },
     );
@@ -151,38 +153,22 @@ function request<Command>(stream: string, key: string | null, command: Command):
   };
 }
 
+type Month = { readonly key: string; readonly command: AccountCommand };
+
 /**
- * The month of credits that is due. A free plan gives the present calendar month only: months that have wholly passed are not
- * given later. A paid month is always given. Null when the plan gives nothing.
+ * The months of credits that are due. A free plan gives the present calendar month only: months that have wholly passed are not
+ * given later. A paid month is always given, so after a while without a worker there may be several. None when the plan gives nothing.
  */
-function monthOfCredits(
-  due: DueAllowance,
-  catalog: CatalogState,
-  now: Instant,
-): { readonly key: string; readonly command: AccountCommand } | null {
+function monthsOfCredits(due: DueAllowance, catalog: CatalogState, now: Instant): readonly Month[] {
   const { paid, planId, subscriptionId } = due;
   const metadata = { plan: planId, subscription: subscriptionId };
-  const common = { type: 'GrantCredits', priority: 50, description: null, metadata } as const;
-  if (paid !== null) {
-    const { period, index, periodStart, periodEnd, creditsPerMonth, cost, invoiceId, rolloverCap } = paid;
-    const monthStart = anniversary(periodStart, index);
-    const command: AccountCommand = {
-      ...common,
-      amount: creditsPerMonth,
-      source: 'subscription',
-      effectiveAt: earlier(monthStart, now),
-      expiresAt: endOfMonth(periodStart, periodEnd, index, now),
-      costBasis: costOfMonth(cost, index, monthsIn(periodStart, periodEnd)),
-      paymentReference: invoiceId,
-      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
-    };
-    return { key: dripKey(period, index), command };
-  }
+  if (paid !== null) return paidMonths(paid, metadata, now);
   const plan = catalog.plans.get(planId)?.item;
-  if (plan === undefined || !plan.free || plan.creditsPerMonth === 0) return null;
+  if (plan === undefined || !plan.free || plan.creditsPerMonth === 0) return [];
   const month = monthOf(now);
   const command: AccountCommand = {
-    ...common,
+    ...grant,
+    metadata,
     amount: plan.creditsPerMonth,
     source: 'free_tier',
     effectiveAt: null,
@@ -190,5 +176,34 @@ function monthOfCredits(
     costBasis: null,
     paymentReference: null,
   };
-  return { key: freeMonthKey(planId, month), command };
+  return [{ key: freeMonthKey(planId, month), command }];
+}
+
+const grant = { type: 'GrantCredits', priority: 50, description: null } as const;
+
+function paidMonths(
+  paid: NonNullable<DueAllowance['paid']>,
+  metadata: { readonly plan: string; readonly subscription: string },
+  now: Instant,
+): readonly Month[] {
+  const { period, periodStart, periodEnd, creditsPerMonth, cost, invoiceId, rolloverCap } = paid;
+  const all = monthsIn(periodStart, periodEnd);
+  const months: Month[] = [];
+  for (let { index } = paid; index < all; index += 1) {
+    const monthStart = anniversary(periodStart, index);
+    if (index > paid.index && monthStart > now) break;
+    const command: AccountCommand = {
+      ...grant,
+      metadata,
+      amount: creditsPerMonth,
+      source: 'subscription',
+      effectiveAt: earlier(monthStart, now),
+      expiresAt: endOfMonth(periodStart, periodEnd, index, now),
+      costBasis: costOfMonth(cost, index, all),
+      paymentReference: invoiceId,
+      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
+    };
+    months.push({ key: dripKey(period, index), command });
+  }
+  return months;
 }
