@@ -30,6 +30,10 @@ export type Running<Event> = {
 
 const BATCH_MAX = 4000;
 const LOCK_POLL_MS = 300;
+/** Who gets a small batch so soon after the one before rests for a moment, so that more comes together for the next. */
+const BUSY_WITHIN_MS = 10;
+const REST_MS = 20;
+const LARGE_BATCH = 500;
 const HALTED_POLL_MS = 1000;
 const BACKOFF_MAX_MS = 5000;
 /** A connection may hang without an end; progress must be back well before half a minute. */
@@ -184,7 +188,14 @@ async function follow<Event>(
   try {
     const pages = running.store.subscribe(generation.position, AbortSignal.any([signal, ending.signal]));
     const together = running.convoy.join(generation.position, pages);
-    for await (const batch of joined(running.sharing.pages(together), BATCH_MAX)) await writer.apply(batch);
+    let restedAt = -Infinity;
+    for await (const batch of joined(running.sharing.pages(together), BATCH_MAX)) {
+      const isBusy = running.clock.now() - restedAt < BUSY_WITHIN_MS;
+      await writer.apply(batch);
+      // A log that grows all the time is followed in fewer, larger steps; what comes alone is applied at once.
+      if (isBusy && batch.length < LARGE_BATCH) await running.clock.sleep(REST_MS, signal);
+      restedAt = running.clock.now();
+    }
   } finally {
     ending.abort();
   }
