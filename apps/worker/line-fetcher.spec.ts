@@ -119,11 +119,34 @@ describe('an invoice with more lines than its webhook', () => {
     expect((await other.store.readAll('', 10_000)).length).toBe(length);
   });
 
-  test('is fetched again by nobody, also when two workers do it at once', async () => {
+  const fetched = async () => (await log()).filter(({ type }) => type === 'StripeInvoiceLinesFetched').length;
+
+  test('is fetched again by nobody once it is whole, also when two workers do it at once', async () => {
     await Promise.all([fetcher.runOnce(signal), fetcher.runOnce(signal)]);
     await world.drain();
+    const parts = await fetched();
+    const { stripeEvent: handler } = world.handlers;
+    const { received } = (await handler.load(stripeEventStream(paid.id))).state;
+    const { lines } = (received?.payload as unknown as { data: { object: { lines: { data: Line[] } } } }).data.object;
+    expect(lines.data.map(({ id }) => id)).toEqual(all.map(({ id }) => id));
     await fetcher.runOnce(signal);
-    expect((await log()).filter(({ type }) => type === 'StripeInvoiceLinesFetched').length).toBe(3);
+    expect(await fetched()).toBe(parts);
+  });
+
+  test('is begun again after a worker died in its midst', async () => {
+    const stream = stripeEventStream(paid.id);
+    const part = (from: number, lines: readonly object[], complete: boolean) =>
+      world.handlers.stripeEvent.execute({
+        ...byTest,
+        stream,
+        command: { type: 'RecordInvoiceLines', from, lines: lines as never, complete },
+      });
+    await part(0, all.slice(0, 100), false);
+    expect((await part(200, all.slice(200), true)).kind).toBe('unchanged');
+    expect(await world.statusOf(paid.id)).toBe('parked: lines_incomplete');
+    await fetcher.runOnce(signal);
+    await world.drain();
+    expect([await world.statusOf(paid.id), await fetched()]).toEqual(['translated', 4]);
   });
 
   test.each([

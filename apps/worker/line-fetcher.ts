@@ -9,6 +9,8 @@ import type { LedgerHandlers } from './ledger-handlers.js';
 
 const PAGE = 100;
 const CONCURRENCY = 4;
+/** Some hundred kilobytes, which every store takes. */
+const LINES_PER_EVENT = 100;
 
 const isKeyRefused = (answer: StripeAnswer<unknown>): boolean =>
   answer.kind === 'refused' && (answer.status === 401 || answer.status === 403);
@@ -56,7 +58,12 @@ export class LineFetcher {
     // A key that Stripe does not accept is a trouble of all of them, and ends with a new key.
     if (answer.kind === 'unavailable' || isKeyRefused(answer)) return false;
     if (answer.kind === 'answered') {
-      await this.#record(stripeEventId, { type: 'RecordInvoiceLines', lines: answer.value });
+      const { value: lines } = answer;
+      for (let from = 0; from === 0 || from < lines.length; from += LINES_PER_EVENT) {
+        const to = from + LINES_PER_EVENT;
+        const part = { from, lines: lines.slice(from, to), complete: to >= lines.length };
+        await this.#record(stripeEventId, { type: 'RecordInvoiceLines', ...part });
+      }
       return true;
     }
     const detail = `Stripe gave no lines of the invoice: ${String(answer.status)} ${answer.code}; try again when that is mended`;

@@ -36,8 +36,13 @@ export type StripeEventCommand =
   /** `effects` names what was recorded, one `{command} {stream}` each; empty when the event means nothing to the ledger. */
   | { readonly type: 'RecordTranslation'; readonly effects: readonly string[] }
   | { readonly type: 'ParkStripeEvent'; readonly reason: ParkReason }
-  /** All lines of the event's invoice, as Stripe listed them later, without personal data. */
-  | { readonly type: 'RecordInvoiceLines'; readonly lines: readonly Json[] }
+  /** Lines of the event's invoice from the `from`th on, as Stripe listed them later, without personal data. */
+  | {
+      readonly type: 'RecordInvoiceLines';
+      readonly from: number;
+      readonly lines: readonly Json[];
+      readonly complete: boolean;
+    }
   | { readonly type: 'RequestRetry' };
 
 export type StripeEventEvent =
@@ -56,11 +61,15 @@ export type StripeEventEvent =
       readonly stripeType: string;
       readonly reason: ParkReason;
     }
-  /** A part of the lines of the event's invoice; `complete` with the last one, from when on they stand for the webhook's own. */
+  /**
+   * Lines of the event's invoice from the `from`th on, in the place of what was recorded there before; `complete` with the last of
+   * them, from when on they stand for the webhook's own.
+   */
   | {
       readonly type: 'StripeInvoiceLinesFetched';
       readonly at: Instant;
       readonly stripeEventId: string;
+      readonly from: number;
       readonly lines: readonly Json[];
       readonly complete: boolean;
     }
@@ -79,9 +88,6 @@ export type StripeEventState = {
 export type StripeEventRefusal = Refused<'stripe_event_not_found'>;
 
 const initial: StripeEventState = { status: 'unknown', received: null, lines: [], reason: null };
-
-/** Lines of an invoice that one event holds: some hundred kilobytes. */
-const LINES_PER_EVENT = 100;
 
 type Members = { readonly [key: string]: Json };
 const membersOf = (value: Json | undefined): Members =>
@@ -105,7 +111,7 @@ function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventSt
     case 'StripeEventParked':
       return { ...state, status: 'parked', reason: event.reason };
     case 'StripeInvoiceLinesFetched': {
-      const lines = [...(state.lines === 'complete' ? [] : state.lines), ...event.lines];
+      const lines = [...(state.lines === 'complete' ? [] : state.lines.slice(0, event.from)), ...event.lines];
       if (!event.complete || state.received === null) return { ...state, lines };
       return { status: 'waiting', received: withLines(state.received, lines), lines: 'complete', reason: null };
     }
@@ -143,25 +149,18 @@ function decide(
       if (state.status === 'translated' || sameReason(state.reason, command.reason)) return [];
       if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
       return [{ type: 'StripeEventParked', at, stripeEventId, stripeType, reason: command.reason }];
-    case 'RecordInvoiceLines':
-      // Another worker may have been quicker; all of the lines or none are recorded.
-      return state.reason?.code === 'lines_incomplete' ? linesFetched(stripeEventId, command.lines, at) : [];
+    case 'RecordInvoiceLines': {
+      const { from, lines, complete } = command;
+      // Another worker may have been quicker, or begun again: then what comes before is not all there.
+      const follows = state.lines !== 'complete' && from <= state.lines.length;
+      if (state.reason?.code !== 'lines_incomplete' || !follows) return [];
+      return [{ type: 'StripeInvoiceLinesFetched', at, stripeEventId, from, lines, complete }];
+    }
     case 'RequestRetry':
       return state.status === 'parked' ? [{ type: 'StripeEventRetryRequested', at, stripeEventId }] : [];
     default:
       return assertNever(command);
   }
-}
-
-function linesFetched(stripeEventId: string, lines: readonly Json[], at: Instant): readonly StripeEventEvent[] {
-  const parts = Math.max(1, Math.ceil(lines.length / LINES_PER_EVENT));
-  return Array.from({ length: parts }, (_, part) => ({
-    type: 'StripeInvoiceLinesFetched',
-    at,
-    stripeEventId,
-    lines: lines.slice(part * LINES_PER_EVENT, (part + 1) * LINES_PER_EVENT),
-    complete: part === parts - 1,
-  }));
 }
 
 export const stripeEventDecider: Decider<StripeEventCommand, StripeEventEvent, StripeEventState, StripeEventRefusal> = {

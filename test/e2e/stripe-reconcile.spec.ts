@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type Stripe from 'stripe';
 import type { ApiClient } from '../support/api-client.js';
 import { catalog } from '../support/catalog.js';
-import { runCli } from '../support/cli-process.js';
+import { runCli, startCli } from '../support/cli-process.js';
 import { eventually } from '../support/eventually.js';
 import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
 import { SandboxProcess } from '../support/sandbox-process.js';
@@ -17,6 +17,7 @@ type Found = {
 type Report = {
   readonly id: string;
   readonly checked: number;
+  readonly finishedAt: string | null;
   readonly differences: number;
   readonly unrepaired: number;
   readonly found: readonly Found[];
@@ -38,8 +39,8 @@ afterAll(async () => {
   await Promise.all([scrip.stop(), sandbox.process.stop()]);
 }, 60_000);
 
-const cli = (...args: string[]) =>
-  runCli(['stripe', 'reconcile', ...args], { DATABASE_URL: scrip.database.url, ...env });
+const environment = () => ({ DATABASE_URL: scrip.database.url, ...env });
+const cli = (...args: string[]) => runCli(['stripe', 'reconcile', ...args], environment());
 
 async function reconcile(...args: string[]): Promise<{ code: number | null; report: Report }> {
   const { code, stdout, stderr } = await cli('--json', ...args);
@@ -218,6 +219,24 @@ describe('what Stripe changed without telling', () => {
     expect([code, report.id, report.unrepaired]).toEqual([0, run.id, 0]);
     expect((await reconcile()).code).toBe(0);
   }, 180_000);
+
+  test('is found by a run that goes on where one was killed', async () => {
+    await sandbox.control('POST', '/faults', {
+      requests: [{ fault: 'slow', times: 1, path: '/v1/charges', milliseconds: 10_000 }],
+    });
+    const killed = startCli(['stripe', 'reconcile'], environment());
+    const run = await eventually(
+      async () => ((await api.get('/v1/admin/reconciliation')).body as unknown as { run: Report }).run,
+      ({ checked, finishedAt }) => checked > 0 && finishedAt === null,
+    );
+    killed.kill('SIGKILL');
+    await sandbox.control('DELETE', '/faults');
+    const went = await eventually(
+      () => cli('--json'),
+      ({ stdout }) => stdout !== '',
+    );
+    expect([went.code, (JSON.parse(went.stdout) as Report).id]).toEqual([0, run.id]);
+  }, 120_000);
 
   test('is asked for by one at a time, and in a way that makes sense', async () => {
     const answers = await Promise.all([cli(), cli()]);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -6,17 +7,26 @@ const source = ['--no-warnings', '--conditions=source', '--import', './test/supp
 
 export type CliAnswer = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-/** Runs one `scrip` command from the sources, to its end. */
-export function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliAnswer> {
+/** Starts one `scrip` command from the sources; `ended` hears how it ended. */
+export function startCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  ended: (answer: CliAnswer) => void = () => undefined,
+): ChildProcess {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [...source, 'apps/cli/main.ts', ...args],
-      { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 },
-      (_error, stdout, stderr) => {
-        resolve({ code: child.exitCode, stdout, stderr });
-      },
-    );
-  });
+  const child = execFile(
+    process.execPath,
+    [...source, 'apps/cli/main.ts', ...args],
+    { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 },
+    (_error, stdout, stderr) => {
+      ended({ code: child.exitCode, stdout, stderr });
+    },
+  );
+  return child;
 }
+
+/** Runs one `scrip` command from the sources, to its end. */
+export const runCli = (args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliAnswer> =>
+  new Promise((resolve) => {
+    startCli(args, env, resolve);
+  });
