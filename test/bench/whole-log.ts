@@ -58,8 +58,8 @@ export async function verify(bench: Bench): Promise<readonly Figure[]> {
   const { events } = await catchUpOnce(bench, url);
   const [whole, logOnly] = [[] as Audit[], [] as Audit[]];
   for (let round = 0; round < bench.effort.rounds; round += 1) {
-    whole.push(await audit(url, []));
-    logOnly.push(await audit(url, ['--log-only']));
+    whole.push(await audit(bench, url, []));
+    logOnly.push(await audit(bench, url, ['--log-only']));
   }
   const perSecond = (audits: readonly Audit[]): number => events / median(audits.map(({ seconds }) => seconds));
   return [
@@ -125,10 +125,18 @@ export async function catchUpOnce(bench: Bench, url: string): Promise<CatchUp> {
   return { events, seconds, workerMicros, postgresMicros, slowest };
 }
 
-type Audit = { readonly seconds: number; readonly peakMiB: number };
+type Audit = {
+  readonly seconds: number;
+  readonly peakMiB: number;
+  /** Seconds of CPU: of the command, and of PostgreSQL. */
+  readonly cpu: { readonly scrip: number; readonly postgres: number };
+};
 
 /** Runs `scrip audit verify` to its end. Throws when it did not find the log sound. */
-async function audit(url: string, flags: readonly string[]): Promise<Audit> {
+async function audit(bench: Bench, url: string, flags: readonly string[]): Promise<Audit> {
+  // What has ended counts as its parent's.
+  const cpu = (): Audit['cpu'] => ({ scrip: cpuSeconds(process.pid), postgres: cpuSeconds(bench.postgres.pid) });
+  const before = cpu();
   const begin = performance.now();
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, ['dist/apps/cli/main.js', 'audit', 'verify', '--json', ...flags], {
@@ -149,5 +157,11 @@ async function audit(url: string, flags: readonly string[]): Promise<Audit> {
   const exitCode = await new Promise<number | null>((ended) => child.once('exit', ended));
   clearInterval(watch);
   if (exitCode !== 0) throw new Error(`scrip audit verify ended with ${String(exitCode)}`);
-  return { seconds: (performance.now() - begin) / 1000, peakMiB: peakKiB / 1024 };
+  const seconds = (performance.now() - begin) / 1000;
+  const after = cpu();
+  return {
+    seconds,
+    peakMiB: peakKiB / 1024,
+    cpu: { scrip: after.scrip - before.scrip, postgres: after.postgres - before.postgres },
+  };
 }

@@ -114,7 +114,8 @@ function eventIn(row: Buffer, start: number): RecordedEvent {
     end = from + row.readInt32BE(end);
     return from;
   };
-  const position = positionOf(row.readBigInt64BE(next()));
+  const upper = next();
+  const position = positionOf(row.readUInt32BE(upper) * 2 ** 32 + row.readUInt32BE(upper + 4));
   const revision = row.readInt32BE(next());
   const schemaVersion = row.readInt32BE(next());
   return {
