@@ -8,11 +8,13 @@ const log = (fields: Readonly<Record<string, unknown>>): void => {
 async function main(): Promise<void> {
   const sandbox = await startSandbox(loadConfig(process.env));
   log({ msg: 'listening', url: sandbox.url });
+  let stopping = false; // Ctrl-C reaches it twice: from the terminal, and from who started it
   const stop = (): void => {
-    void sandbox.close().then(() => process.exit(0));
+    if (!stopping) void sandbox.close().then(() => process.exit(0));
+    stopping = true;
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }
 
 main().catch((error: unknown) => {

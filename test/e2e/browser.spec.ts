@@ -214,4 +214,25 @@ describeInBrowser('a person with a browser', () => {
     },
     withinMs,
   );
+
+  it(
+    "has payments declined and a month pass on the sandbox's own page",
+    async () => {
+      await subscribe('renewer', 'enterprise');
+      const { origin } = new URL(page.url());
+      await page.goto(origin);
+      await press('Decline the next payment');
+      expect(await page.getByText('Payments made to fail: 1.').count()).toBe(1);
+      await page.goto(await buy('unlucky', pack));
+      await typeCard('4242424242424242');
+      await press('Pay $80.00');
+      expect(await page.getByRole('alert').textContent()).toContain('declined');
+
+      await page.goto(origin);
+      for (const jump of ['+ 1 month', '+ 1 day']) await press(jump); // an invoice is a draft for an hour
+      await page.goto(await ask('/customers/renewer/portal-sessions', {}));
+      expect(await page.getByRole('region', { name: 'Invoices' }).getByText('Paid').count()).toBe(2);
+    },
+    withinMs,
+  );
 });

@@ -604,7 +604,10 @@ describe('invoices', () => {
     };
     await world.stripe.billing.meterEvents.create(event);
     await expect(world.stripe.billing.meterEvents.create(event)).rejects.toMatchObject({ statusCode: 400 });
-    await world.stripe.billing.meterEvents.create({ ...event, identifier: 'two' });
+    for (const identifier of ['two', 'three']) await world.stripe.billing.meterEvents.create({ ...event, identifier });
+    const mistake = { event_name: 'api_call', type: 'cancel', cancel: { identifier: 'three' } } as const;
+    expect(await world.stripe.billing.meterEventAdjustments.create(mistake)).toMatchObject({ status: 'complete' });
+    await expect(world.stripe.billing.meterEventAdjustments.create(mistake)).rejects.toMatchObject({ statusCode: 400 });
     const summary = await world.stripe.billing.meters.listEventSummaries(meter.id, {
       customer: customer.id,
       start_time: START,

@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { invalid } from '../core/errors.js';
 import type { Meter, MeterEvent } from '../core/model.js';
 import type { Params } from '../core/params.js';
@@ -87,6 +88,25 @@ function createEvent(tx: Tx, params: Params): MeterEvent {
   return event;
 }
 
+/** Takes an event of the last day back, as if it had not been sent. */
+function adjust(tx: Tx, params: Params): Stripe.Billing.MeterEventAdjustment {
+  const name = params.required('event_name');
+  const type = params.oneOf('type', ['cancel']) ?? 'cancel';
+  const identifier = params.child('cancel')?.required('identifier') ?? '';
+  const event = tx.get('billing.meter_event', identifier);
+  if (event === null || event.event_name !== name || event.created < tx.now - DAY)
+    throw invalid(`No event with identifier ${identifier} can be cancelled.`, 'cancel[identifier]', 'resource_missing');
+  tx.remove('billing.meter_event', identifier);
+  return {
+    object: 'billing.meter_event_adjustment',
+    cancel: { identifier },
+    event_name: name,
+    livemode: false,
+    status: 'complete',
+    type,
+  };
+}
+
 /** What a customer used of a meter in `start ≤ time < end`, by the meter's own formula. */
 export function usageOf(tx: Tx, meterId: string, customer: string, start: number, end: number): number {
   const meter = tx.get('billing.meter', meterId);
@@ -162,4 +182,5 @@ export const meterRoutes: readonly Route[] = [
     return (meter) => matching(status, (value) => meter.status === value);
   }),
   { method: 'POST', path: '/v1/billing/meter_events', run: ({ tx, params }) => createEvent(tx, params) },
+  { method: 'POST', path: '/v1/billing/meter_event_adjustments', run: ({ tx, params }) => adjust(tx, params) },
 ];
