@@ -35,9 +35,13 @@ export function listAt(fields: Fields | null, key: string): readonly Json[] | nu
   return Array.isArray(value) ? (value as readonly Json[]) : null;
 }
 
-/** The id of what a field refers to: Stripe writes the id itself, or the whole object where it was expanded. */
+/** Ids name streams and rows: nothing else than short printable text without spaces can be one. */
+const isId = (text: string): boolean => /^[\x21-\x7e]{1,255}$/.test(text);
+
+/** The id of what a field refers to: Stripe writes the id itself, or the whole object where it was expanded. Null for what can be none. */
 export function idAt(fields: Fields | null, key: string): string | null {
-  return textAt(fields, key) ?? textAt(objectIn(at(fields, key)), 'id');
+  const id = textAt(fields, key) ?? textAt(objectIn(at(fields, key)), 'id');
+  return id !== null && isId(id) ? id : null;
 }
 
 const latestSecond = 253_402_300_799; // the end of the year 9999

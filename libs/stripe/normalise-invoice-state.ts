@@ -16,7 +16,7 @@ export type InvoiceState = {
 const statuses = ['draft', 'open', 'uncollectible', 'void', 'paid'] as const;
 
 export function normaliseInvoiceState(invoice: Fields | null, seenAt: Instant): Normalised<InvoiceState> {
-  const invoiceId = textAt(invoice, 'id');
+  const invoiceId = idAt(invoice, 'id');
   const text = textAt(invoice, 'status');
   const status = statuses.find((each) => each === text);
   const currency = textAt(invoice, 'currency');

@@ -26,7 +26,7 @@ export function normaliseRefund(
   refund: Fields | null,
   eventCreated: Instant,
 ): Normalised<{ readonly paymentId: string; readonly refund: RefundFact }> {
-  const refundId = textAt(refund, 'id');
+  const refundId = idAt(refund, 'id');
   const paymentId = moneyIdOf(refund);
   const amount = amountAt(refund, 'amount');
   const status = known(refundStatus, textAt(refund, 'status'));
@@ -59,7 +59,7 @@ export function normaliseDispute(
   eventCreated: Instant,
   reinstated: boolean,
 ): Normalised<{ readonly paymentId: string; readonly dispute: DisputeFact }> {
-  const disputeId = textAt(dispute, 'id');
+  const disputeId = idAt(dispute, 'id');
   const paymentId = moneyIdOf(dispute);
   const amount = amountAt(dispute, 'amount');
   const status = known(disputeStatus, textAt(dispute, 'status'));
@@ -85,7 +85,7 @@ export function normaliseCreditNote(
   note: Fields | null,
   eventCreated: Instant,
 ): Normalised<{ readonly invoiceId: string; readonly creditNote: CreditNoteFact }> {
-  const creditNoteId = textAt(note, 'id');
+  const creditNoteId = idAt(note, 'id');
   const invoiceId = idAt(note, 'invoice');
   const total = amountAt(note, 'amount');
   const status = textAt(note, 'status');
@@ -117,7 +117,7 @@ export type Charge = {
 };
 
 export function normaliseCharge(charge: Fields | null, eventCreated: Instant): Normalised<Charge> {
-  const chargeId = textAt(charge, 'id');
+  const chargeId = idAt(charge, 'id');
   const amount = amountAt(charge, 'amount_refunded') ?? 0;
   if (chargeId === null) return unreadable('id');
   const createdAt = timeAt(charge, 'created') ?? eventCreated;
@@ -155,7 +155,7 @@ export function normalisePaymentIntent(
   status: Attempt['status'],
   eventCreated: Instant,
 ): Normalised<PaymentIntent> {
-  const id = textAt(intent, 'id');
+  const id = idAt(intent, 'id');
   const amount = amountAt(intent, status === 'succeeded' ? 'amount_received' : 'amount') ?? amountAt(intent, 'amount');
   const currency = textAt(intent, 'currency');
   if (id === null) return unreadable('id');

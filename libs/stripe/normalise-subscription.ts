@@ -32,7 +32,7 @@ export type Subscription = {
 
 /** Periods stand at the items since 2025-03 (basil), at the subscription itself before. */
 export function normaliseSubscription(subscription: Fields | null): Normalised<Subscription> {
-  const id = textAt(subscription, 'id');
+  const id = idAt(subscription, 'id');
   const text = textAt(subscription, 'status');
   const status = subscriptionStatuses.find((each) => each === text);
   const rows = listAt(objectAt(subscription, 'items'), 'data');
@@ -41,7 +41,7 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
   if (rows === null) return unreadable('items');
   const items: SubscriptionItem[] = [];
   for (const row of rows.map(objectIn)) {
-    const itemId = textAt(row, 'id');
+    const itemId = idAt(row, 'id');
     const priceId = idAt(row, 'price') ?? idAt(row, 'plan');
     const quantity = at(row, 'quantity') == null ? 1 : integerAt(row, 'quantity');
     if (itemId === null || priceId === null || quantity === null || quantity < 0) return unreadable('items');

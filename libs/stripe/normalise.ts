@@ -76,7 +76,7 @@ export function metadataAt(fields: Fields | null, key: string): Metadata {
 export const subjectOf = (payload: Json): Fields | null => objectAt(objectIn(payload), 'data', 'object');
 
 export function normaliseSession(session: Fields | null): Normalised<Session> {
-  const id = textAt(session, 'id');
+  const id = idAt(session, 'id');
   const mode = textAt(session, 'mode');
   const paymentStatus = textAt(session, 'payment_status');
   const created = timeAt(session, 'created');
@@ -108,7 +108,7 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
  * the flat fields before.
  */
 export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant): Normalised<Invoice> {
-  const id = textAt(invoice, 'id');
+  const id = idAt(invoice, 'id');
   const currency = textAt(invoice, 'currency');
   const amountPaid = integerAt(invoice, 'amount_paid');
   const total = integerAt(invoice, 'total');
@@ -154,7 +154,7 @@ function paymentIntentOf(invoice: Fields | null): string | null {
 }
 
 function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
-  const id = textAt(line, 'id');
+  const id = idAt(line, 'id');
   const amount = integerAt(line, 'amount');
   const period = objectAt(line, 'period');
   const periodStart = timeAt(period, 'start');

@@ -9,7 +9,7 @@ import type { PaymentState } from '#ledger/payment.js';
 import type { ReceivedStripeEvent, StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { objectIn, textAt } from './json-fields.js';
+import { objectIn, idAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
 import { normaliseInvoiceState } from './normalise-invoice-state.js';
 import {
@@ -181,7 +181,7 @@ const saleStages = (source: Source): readonly Stage[] => [
     source,
     (stripe, params) => stripe.customers.list(params),
     async (object, created) => {
-      const id = textAt(object, 'id');
+      const id = idAt(object, 'id');
       const customerId = namedCustomer(metadataAt(object, 'metadata')['customer_id']);
       if (id === null || customerId === null) return null;
       const difference = compare.compareCustomer(id, customerId, await source.ledger.isLinked(id));

@@ -268,6 +268,11 @@ test('an event of the other mode or of a connected account is parked, an unknown
   });
 });
 
+test.each(['in_\u0000', 'in 1', 'x'.repeat(256), '', 'in_ü'])('an id that can name no stream (%#) is none', (id) => {
+  expect(translated('invoice.paid.endive', { id })).toMatchObject({ kind: 'park', reason: { code: 'unknown_shape' } });
+  expect(translated('refund.updated.endive', { payment_intent: id, charge: null })).toMatchObject({ kind: 'park' });
+});
+
 test('no change of any field makes a translation throw, and no grant has an impossible amount', () => {
   const odd = fc.oneof(
     fc.constant(null),

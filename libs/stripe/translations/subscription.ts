@@ -8,7 +8,7 @@ import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import type { SubscriptionSnapshot } from '#ledger/subscription-standing.js';
-import { objectAt, objectIn, textAt } from '../json-fields.js';
+import { idAt, objectAt, objectIn, textAt } from '../json-fields.js';
 import { metadataAt, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
 import { commands, customerOf, namedCustomer, NOTHING, park, tellingKey } from '../translation.js';
@@ -123,7 +123,7 @@ function fallOf(
 /** `customer.created` and `.updated`: links a Stripe customer whose metadata names ours. */
 export const translateCustomer: Translate = (event) => {
   const customer = subjectOf(event.payload);
-  const stripeCustomerId = textAt(customer, 'id');
+  const stripeCustomerId = idAt(customer, 'id');
   if (stripeCustomerId === null) return park('unknown_shape', null, 'id is missing or of another type');
   const customerId = namedCustomer(metadataAt(customer, 'metadata')['customer_id']);
   if (customerId === null) return NOTHING;
