@@ -68,7 +68,7 @@ async function runAll(
   progress: (events: number) => void,
 ): Promise<readonly ShareReport[] | null> {
   const workers = tasks.map(
-    (workerData) => new Worker(new URL('./share-audit.worker.js', import.meta.url), { workerData, resourceLimits }),
+    (workerData) => new Worker(new URL(import.meta.resolve('./share-audit.worker.js')), { workerData, resourceLimits }),
   );
   try {
     return await Promise.all(workers.map((worker) => reportOf(worker, progress)));
