@@ -7,7 +7,7 @@ import { dueAllowances } from '../../projections/due-allowances.js';
 import { invoicesOf } from '../../projections/invoices.js';
 import { paymentsOf } from '../../projections/payments.js';
 import { lapsedSubscriptions, subscriptionOf } from '../../projections/subscriptions.js';
-import { InboxWorld } from '../support/inbox-world.js';
+import { byTest, InboxWorld } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { stripeEvent } from '../support/stripe-events.js';
 import type { StripeFixture } from '../support/stripe-events.js';
@@ -90,6 +90,51 @@ describe('payments', () => {
   it('are shown to their own customer only', async () => {
     expect((await asCustomer(world.db, 'acme', (own) => paymentsOf(own, 'acme', 10, null))).data).toHaveLength(2);
     expect((await asCustomer(world.db, 'other', (own) => paymentsOf(own, 'acme', 10, null))).data).toEqual([]);
+  });
+});
+
+describe('money of currencies with none, two and three decimals', () => {
+  const sold = [
+    ['jpy', 500],
+    ['kwd', 5120],
+    ['isk', 50_000],
+    ['huf', 12_345],
+    ['twd', 3000],
+    ['eur', 999],
+  ] as const;
+  const session = (currency: string, amount: number) => ({
+    id: `cs_${currency}`,
+    payment_intent: `pi_${currency}`,
+    customer: null,
+    client_reference_id: 'coins',
+    currency,
+    amount_total: amount,
+    total_details: { amount_tax: 0 },
+    metadata: { credits: '100' },
+  });
+
+  it('stays in the minor units that Stripe sent, each payment and each slice in its own currency', async () => {
+    for (const [currency, amount] of [...sold, ['ugx', 500_000] as const])
+      await tell(['checkout.session.completed.endive', session(currency, amount)]);
+    await tell(['refund.updated.endive', { id: 're_kwd', payment_intent: 'pi_kwd', amount: 2560, currency: 'kwd' }]);
+    const { data } = await paymentsOf(world.db, 'coins', 10, null);
+    const paid = data.map(({ amount, refunded, status }) => [amount, refunded?.amount, status] as const);
+    expect(paid).toHaveLength(sold.length);
+    for (const [currency, amount] of sold) {
+      const back = currency === 'kwd' ? 2560 : 0;
+      expect(paid).toContainEqual([{ amount, currency }, back, back === 0 ? 'succeeded' : 'partially_refunded']);
+    }
+    expect([...inbox.state.parked.values()].map(({ code, subject }) => `${code} ${String(subject)}`)).toEqual([
+      'unsupported_currency ugx',
+    ]);
+    const command = { type: 'ConsumeCredits', amount: 550, usage: null, resource: null } as const;
+    const used = { ...command, description: null, metadata: {} };
+    const outcome = await inbox.handlers.account.execute({ ...byTest, stream: 'account-coins', command: used });
+    const events = outcome.kind === 'recorded' ? outcome.events.map(({ event }) => event) : [];
+    const slices = events.flatMap((event) => (event.type === 'CreditsConsumed' ? event.allocations : []));
+    const costs = slices.map(({ cost }) => `${String(cost?.amount)} ${String(cost?.currency)}`).sort();
+    expect(costs).toEqual(['12345 huf', '2560 kwd', '3000 twd', '50000 isk', '500 jpy', '999 eur'].sort());
+    await world.reached(await world.store.head());
   });
 });
 
