@@ -181,6 +181,16 @@ const flows: { readonly [name: string]: Flow } = {
     balance: { available: 500, held: 0, debt: 0 },
     more: { invoices: { 'invoice-in_1': { status: 'paid', attemptCount: 1, number: 'A1B2C3-0001' } } },
   },
+  'an invoice of nothing, which is paid when it is final': {
+    steps: [
+      step('invoice.created.endive'),
+      step('invoice.paid.endive', { payments: null }),
+      step('invoice.finalized.endive', { status: 'paid', attempt_count: 1, number: 'A1B2C3-0009' }, 60),
+      step('checkout.session.completed.subscription.endive'),
+    ],
+    balance: { available: 500, held: 0, debt: 0 },
+    more: { invoices: { 'invoice-in_1': { status: 'paid', number: 'A1B2C3-0009' } } },
+  },
   'an invoice that nobody pays': {
     steps: [
       step('invoice.created.endive'),

@@ -137,7 +137,11 @@ function decide(state: InvoiceState, command: InvoiceCommand, at: Instant): read
       const { invoiceId, customerId, subscriptionId, paid, total, paidAt, details } = command;
       const { periodStart, periodEnd, hostedInvoiceUrl } = command;
       const facts = { invoiceId, customerId, subscriptionId, paid, total, paidAt, periodStart, periodEnd };
-      return [{ type: 'InvoicePaid', at, ...facts, hostedInvoiceUrl, ...(details === undefined ? {} : { details }) }];
+      const event: InvoiceEvent = { type: 'InvoicePaid', at, ...facts, hostedInvoiceUrl };
+      if (details === undefined) return [event];
+      // One that was heard of before may have come further: an invoice of nothing is paid when it is finalized.
+      const furthest = isFurther(details, state.snapshot) ? details : (state.snapshot ?? details);
+      return [{ ...event, details: furthest }];
     }
     default:
       return assertNever(command);

@@ -9,6 +9,7 @@ import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
 import { InMemoryInboxState } from './in-memory-inbox-state.js';
 import { ManualClock } from './manual-clock.js';
+import { readModelRows } from './read-model-rows.js';
 import { received } from './stripe-events.js';
 import type { StripeEventBody } from './stripe-events.js';
 
@@ -73,10 +74,9 @@ export class InboxWorld {
     const account = (await this.handlers.account.load('account-acme')).state;
     const { violations } = conservationOf(account);
     if (violations.length > 0) throw new Error(violations.join('\n'));
-    const grants = [...account.grants.values()].map(({ id: _id, revision: _revision, effectiveAt: _at, ...grant }) => ({
+    const grants = [...account.grants.values()].map(({ id: _id, revision: _revision, ...grant }) => ({
       ...grant,
-      // Which of several causes gets the odd cent of the cost is settled when the credits go; their sum is compared.
-      revocations: grant.revocations.map(({ cause, amount }) => `${cause.kind} ${cause.id} ${String(amount)}`).sort(),
+      revocations: grant.revocations.map((each) => JSON.stringify(each)).sort(),
     }));
     const each = async <Value>(category: string, of: (stream: string) => Promise<Value>) =>
       Object.fromEntries(
@@ -96,6 +96,7 @@ export class InboxWorld {
         const { standing, current, freePlanId } = (await this.handlers.subscription.load(stream)).state;
         return { standing, periodEnd: current?.periodEnd ?? null, freePlanId };
       }),
+      rows: readModelRows(log),
       waiting: [...this.state.parked].map(([id, { code }]) => `${id} ${code}`).sort(),
     };
   }
