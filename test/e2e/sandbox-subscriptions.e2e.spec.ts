@@ -649,4 +649,27 @@ describe('the portal', () => {
     expect((await act({ action: 'card', card: '5555555555554444', expiry: '12/34' })).status).toBe(303);
     expect(await fetch(portal.url).then((response) => response.text())).toContain('ending in 4444');
   });
+
+  it('offers what its configuration allows, and cancels at once where that says so', async () => {
+    const { id, customer } = await world.subscription(await world.price());
+    const configuration = await world.stripe.billingPortal.configurations.create({
+      features: {
+        invoice_history: { enabled: false },
+        payment_method_update: { enabled: false },
+        subscription_cancel: { enabled: true, mode: 'immediately' },
+        subscription_update: { enabled: false },
+      },
+    });
+    const { url } = await world.stripe.billingPortal.sessions.create({
+      customer: String(customer),
+      configuration: configuration.id,
+    });
+    const page = await fetch(url).then((response) => response.text());
+    for (const absent of ['Invoices', 'Card number', 'Another plan']) expect(page).not.toContain(absent);
+    const card = { action: 'card', card: '5555555555554444', expiry: '12/34' };
+    expect(await world.post(url, card)).toMatchObject({ status: 402, text: expect.stringContaining('cannot be done') });
+    expect((await world.post(url, { action: 'cancel', subscription: id })).status).toBe(303);
+    expect((await world.stripe.subscriptions.retrieve(id)).status).toBe('canceled');
+    expect(await fetch(url).then((response) => response.text())).toContain('There is no running subscription.');
+  });
 });

@@ -19,7 +19,7 @@ import { priceText } from './price-text.js';
 
 /** What happened, said on the page that the browser comes back to. */
 const done: Readonly<Record<string, string>> = {
-  cancel: 'Your plan is cancelled. It stays in force until the end of the period.',
+  cancel: 'Your plan is cancelled.',
   resume: 'Your plan goes on.',
   change: 'Your plan is changed.',
   card: 'Your card is saved.',
@@ -157,6 +157,7 @@ function show(
     .ownedBy('subscription', customer.id)
     .filter((one) => !['canceled', 'incomplete_expired'].includes(one.status));
   const card = customer.invoice_settings.default_payment_method ?? running[0]?.default_payment_method ?? null;
+  const { features } = configurationOf(tx, session);
   const told = given.done === null ? undefined : done[given.done];
   const none = html`<section class="card" aria-label="Plan">
     <h2>Plan</h2>
@@ -171,9 +172,9 @@ function show(
       <div class="columns">
         <div>
           ${running.map((one) => subscriptionPart(tx, session, one))} ${running.length === 0 ? none : null}
-          ${cardPart(tx, card, form, refusal)}
+          ${features.payment_method_update.enabled ? cardPart(tx, card, form, refusal) : null}
         </div>
-        ${invoicesPart(tx, customer.id)}
+        ${features.invoice_history.enabled ? invoicesPart(tx, customer.id) : null}
       </div>`,
     refusal === null ? 200 : 402,
     'wide',
@@ -213,6 +214,13 @@ function preview(sandbox: Sandbox, session: PortalSession, form: URLSearchParams
 
 function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
   const subscription = form.get('subscription') ?? '';
+  const { features } = configurationOf(tx, session);
+  const off: Readonly<Record<string, boolean>> = {
+    cancel: !features.subscription_cancel.enabled,
+    change: !features.subscription_update.enabled,
+    card: !features.payment_method_update.enabled,
+  };
+  if (off[form.get('action') ?? ''] === true) throw invalid('This cannot be done here.');
   switch (form.get('action')) {
     case 'cancel':
       portalCancel(tx, session, subscription);

@@ -10,6 +10,7 @@ import type { CardEntry } from './payment-methods.js';
 import { attach, cardFromEntry } from './payment-methods.js';
 import { arrangeChange, changeItems } from './subscription-change.js';
 import { periodOf } from './subscription-items.js';
+import { endSubscription } from './subscription-life.js';
 
 const prorations = ['create_prorations', 'always_invoice', 'none'] as const;
 
@@ -182,9 +183,14 @@ function ownSubscription(tx: Tx, session: PortalSession, id: string): Subscripti
   return subscription;
 }
 
-/** The customer cancels at period end. A flexible subscription gets `cancel_at` only, as Stripe's portal does since clover. */
+/**
+ * The customer cancels: at once, or at the period's end, as the configuration says. A flexible subscription gets `cancel_at` only, as
+ * Stripe's portal does since clover.
+ */
 export function portalCancel(tx: Tx, session: PortalSession, id: string): Subscription {
   const subscription = ownSubscription(tx, session, id);
+  if (configurationOf(tx, session).features.subscription_cancel.mode === 'immediately')
+    return endSubscription(tx, subscription, { reason: 'cancellation_requested' });
   const end = periodOf(subscription).end;
   const canceled: Subscription = {
     ...subscription,
