@@ -111,7 +111,7 @@ describe.each([...beginningScenes, ...changingScenes].map((scene, seed) => ({ ..
 
     test('nothing of it waits', async () => {
       expect(await booksAfter(recorded, recorded.to, newest, inOrder(newest))).toMatchObject({
-        ledger: { waiting: [] },
+        waiting: [],
       });
     });
 
