@@ -11,7 +11,7 @@ import type { Batch, BatchResult } from './lives/batch.js';
 const secret = 'whsec_bench_0123456789';
 const YEAR = 365 * 86_400;
 /** So many live side by side: what the generator keeps of Stripe stays within bounds. */
-const TOGETHER = 250;
+const TOGETHER = 500;
 
 /** A year of random lives through webhook, ledger and read models, a few hundred at a time; audited to the cent and reconciled. */
 export async function stripeLives(bench: Bench): Promise<readonly Figure[]> {
@@ -64,6 +64,7 @@ function tell(results: readonly BatchResult[], lives: number): void {
   console.error(
     `${String(done)} of ${String(lives)} lives: ${String(webhooks)} webhooks, ${rate}/s, ${String(faults.length)} faults, ${String(reconciled.differences)} differences of ${String(reconciled.checked)}`,
   );
+  for (const found of [...faults.slice(0, 10), ...reconciled.found.slice(0, 10)]) console.error(JSON.stringify(found));
 }
 
 type Spent = { readonly api: number; readonly worker: number };
