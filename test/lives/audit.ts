@@ -128,7 +128,7 @@ const downgradedOf = (grantId: string, events: readonly AccountEventSeen[]): num
 
 /**
  * Whether credits of the grant that had repaid a debt came back when the debt was undone. If they have expired meanwhile, both
- * that expiry and what was taken back of them before stand.
+ * that expiry and what was taken back of them before stand; a dispute that is open does not reserve them.
  */
 const cameBack = (grantId: string, events: readonly AccountEventSeen[]): boolean =>
   events.some(
@@ -150,7 +150,9 @@ function claimFaults(payment: DuePayment, { grants, events }: LedgerView): reado
         ...(taken === most || (cameBack(grant.id, events) && taken >= most && taken <= due)
           ? []
           : [`taken back ${String(taken)}, not ${String(most)}, ${about}`]),
-        ...(grant.held === held ? [] : [`reserved ${String(grant.held)}, not ${String(held)}, ${about}`]),
+        ...(grant.held === held || (cameBack(grant.id, events) && grant.held < held)
+          ? []
+          : [`reserved ${String(grant.held)}, not ${String(held)}, ${about}`]),
       ];
     });
 }

@@ -46,8 +46,20 @@ export function trialsOf(life: Life, market: Market): readonly DueGrant[] {
   });
 }
 
-/** Since when a customer may be on the free plan: the first subscription that ended. Null: never. */
-export function freeSince({ standings }: Life): number | null {
-  const ended = standings.find(({ subscription: { status } }) => ['canceled', 'incomplete_expired'].includes(status));
-  return ended?.at ?? null;
+/** Days that a plan stays in force without payment. */
+const GRACE = 3 * DAY;
+
+/**
+ * Since when a customer may be on the free plan: since a subscription has ended, or has lacked a payment for longer than the days
+ * of grace. Webhooks that come late may let it look so earlier. Null: never.
+ */
+export function freeSince(life: Life): number | null {
+  const grace = Math.max(0, GRACE - life.lateness - (life.lost.length > 0 ? GRACE : 0));
+  const since = life.standings.flatMap(({ at, subscription: { id, status } }) => {
+    if (['canceled', 'incomplete_expired', 'unpaid'].includes(status)) return [at];
+    if (status !== 'past_due') return [];
+    const next = changesOf(life, id).find((change) => change.at > at && change.subscription.status !== 'past_due');
+    return (next?.at ?? life.end) - at >= grace ? [at + grace] : [];
+  });
+  return since.length === 0 ? null : Math.min(...since);
 }
