@@ -11,6 +11,7 @@ import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { objectIn, idAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
+import { inSlices } from './in-slices.js';
 import { normaliseInvoiceState } from './normalise-invoice-state.js';
 import {
   normaliseCharge,
@@ -66,15 +67,6 @@ type Telling = { readonly type: string; readonly at: Instant; readonly after?: I
 type Compared = { readonly difference: Difference | null; readonly telling: Telling };
 /** Compares an object with the ledger; null where it is none of the ledger's. */
 type Comparison = (object: Fields, created: Instant) => Promise<Compared | null>;
-
-const AT_ONCE = 16;
-
-async function inSlices<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += AT_ONCE)
-    results.push(...(await Promise.all(items.slice(start, start + AT_ONCE).map(work))));
-  return results;
-}
 
 function stage<T extends { readonly id: string }>(
   name: string,

@@ -3,6 +3,7 @@ import { instantOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { StripeAnswer, StripeClient } from './client.js';
+import { inSlices } from './in-slices.js';
 import { mapAnswer } from './outbound.js';
 import type { Difference } from './reconcile-compare.js';
 import { stagesOf } from './reconcile-stages.js';
@@ -59,7 +60,9 @@ export async function reconcile(run: Run): Promise<StripeAnswer<Progress>> {
     const answer = await pageOf(stage, progress.after);
     if (answer.kind !== 'answered') return answer;
     const { checked, findings, next } = answer.value;
-    const settled = await settle(run, findings, worker);
+    // The newest come first: only among them can be what is still on its way.
+    const standing = progress.after === null ? await standingOf(run, findings) : findings;
+    const settled = await settle(run, standing, worker);
     worker = settled.worker;
     progress = {
       stage: next === null ? progress.stage + 1 : progress.stage,
@@ -90,15 +93,12 @@ type Worker = { readonly answers: boolean };
 
 async function settle(
   run: Run,
-  found: readonly Finding[],
+  standing: readonly Finding[],
   worker: Worker,
 ): Promise<{ readonly results: readonly Result[]; readonly worker: Worker }> {
-  if (found.length === 0) return { results: [], worker };
-  await run.clock.sleep(ON_THE_WAY_MS);
-  const standing = await rechecked(found);
   if (!run.repair)
     return { results: standing.map(({ difference }) => ({ ...difference, repair: 'none', toldAs: null })), worker };
-  for (const { telling } of standing) await run.ledger.tell(telling);
+  await inSlices(standing, ({ telling }) => run.ledger.tell(telling));
   const until = run.clock.now() + (worker.answers ? SETTLE_MS : 0);
   const results: Result[] = [];
   let answers = worker.answers;
@@ -110,13 +110,12 @@ async function settle(
   return { results, worker: { answers } };
 }
 
-async function rechecked(found: readonly Finding[]): Promise<readonly Finding[]> {
-  const standing: Finding[] = [];
-  for (const finding of found) {
-    const difference = await finding.recheck();
-    if (difference !== null) standing.push({ ...finding, difference });
-  }
-  return standing;
+/** What still differs after a moment. */
+async function standingOf({ clock }: Run, found: readonly Finding[]): Promise<readonly Finding[]> {
+  if (found.length === 0) return found;
+  await clock.sleep(ON_THE_WAY_MS);
+  const again = await inSlices(found, async (finding) => ({ ...finding, difference: await finding.recheck() }));
+  return again.flatMap(({ difference, ...finding }) => (difference === null ? [] : [{ ...finding, difference }]));
 }
 
 async function outcomeOf({ ledger, clock }: Run, finding: Finding, until: number): Promise<Repair> {

@@ -239,6 +239,8 @@ describe('what Stripe changed without telling', () => {
   }, 120_000);
 
   test('is asked for by one at a time, and in a way that makes sense', async () => {
+    const slow = { fault: 'slow', times: 1, path: '/v1/events', milliseconds: 8_000 };
+    await sandbox.control('POST', '/faults', { requests: [slow] });
     const answers = await Promise.all([cli(), cli()]);
     expect(answers.map(({ code }) => code).sort()).toEqual([0, 1]);
     expect(answers.find(({ code }) => code === 1)!.stderr).toContain('another reconciliation is under way');
