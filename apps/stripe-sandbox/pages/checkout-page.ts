@@ -38,7 +38,7 @@ function summary(session: CheckoutSession): Markup {
       html`<tr>
         <td>
           ${line.description ?? 'One item'}
-          ${line.quantity === 1 ? null : html`<span class="soft">× ${line.quantity}</span>`}
+          ${line.quantity === 1 ? null : html`<span class="soft nowrap">× ${line.quantity}</span>`}
         </td>
         <td class="money">${money(line.amount_subtotal, line.currency)}${everyText(line.price)}</td>
       </tr>`,
@@ -74,7 +74,7 @@ function methodFields(session: CheckoutSession, form: URLSearchParams, refusal: 
       ${label}
     </label>`;
   return html`<fieldset>
-      <legend class="small soft">Pay by</legend>
+      <legend>Pay by</legend>
       ${choice('card', 'Card')} ${choice('sepa', 'SEPA direct debit')}
     </fieldset>
     ${cardFields(form, refusal, false)} ${ibanField(form, refusal)}`;

@@ -20,13 +20,16 @@ const tones: Readonly<Record<Invoice['status'], Tone>> = {
 /** The state of an invoice as a label. */
 export const invoiceBadge = ({ status }: Invoice): Markup => badge(words(status), tones[status]);
 
+const daysOf = ({ start, end }: { readonly start: number; readonly end: number }): string =>
+  day(start) === day(end) ? day(start) : `${day(start)} – ${day(end)}`;
+
 function show(invoice: Invoice, form: URLSearchParams, refusal: Refusal | null): Page {
   const rows = invoice.lines.data.map(
     (line) =>
       html`<tr>
         <td>
           ${line.description}
-          <div class="small soft">${day(line.period.start)} – ${day(line.period.end)}</div>
+          <div class="small soft">${daysOf(line.period)}</div>
         </td>
         <td class="money">${money(line.amount, line.currency)}</td>
       </tr>`,

@@ -99,8 +99,10 @@ function invoicesPart(tx: Tx, customer: string): Markup {
     .map(
       (invoice) =>
         html`<tr>
-          <td class="nowrap">${day(invoice.created)}</td>
-          <td class="nowrap"><a href="${invoice.hosted_invoice_url}">${invoice.number}</a></td>
+          <td class="nowrap">
+            <a href="${invoice.hosted_invoice_url}">${invoice.number}</a>
+            <div class="small soft">${day(invoice.created)}</div>
+          </td>
           <td>${invoiceBadge(invoice)}</td>
           <td class="money">${money(invoice.total, invoice.currency)}</td>
         </tr>`,
@@ -108,8 +110,7 @@ function invoicesPart(tx: Tx, customer: string): Markup {
   const list = html`<div class="scroll">
     <table>
       <tr>
-        <th>Date</th>
-        <th>Number</th>
+        <th>Number and date</th>
         <th>State</th>
         <th class="money">Amount</th>
       </tr>

@@ -150,8 +150,8 @@ function show(runtime: Runtime, message: string | null): Page {
       </p>
       ${problem(message)}
       <div class="columns uneven">
-        <div>${eventsPart(world)}</div>
         <div>${clockPart(runtime)} ${faultsPart(world)} ${endpointsPart(world)} ${objectsPart(world)}</div>
+        <div>${eventsPart(world)}</div>
       </div>`,
     message === null ? 200 : 400,
     'wide',

@@ -13,8 +13,8 @@ h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .4rem; letter-spacing: -.
 a { color: var(--accent); } h1 + .soft { margin: 0 0 1.25rem; } .soft { color: var(--soft); } .small { font-size: .875rem; } .total { font-size: 2.2rem; font-weight: 700; letter-spacing: -.02em; margin: .25rem 0 1rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1.25rem 2.5rem; align-items: start; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: 1.25rem; margin: 0 0 1.25rem; } .columns.uneven { grid-template-columns: minmax(0, 1fr); } .columns > .card, .columns > div > .card:last-child { margin: 0; }
-@media (min-width: 60rem) { .columns.uneven { grid-template-columns: minmax(0, 1fr) 20rem; } }
-.row { display: flex; gap: .75rem; flex-wrap: wrap; align-items: end; } .row > * { flex: 1 1 8rem; } .row > button { flex: 0 1 auto; margin-top: 0; width: auto; } .between { display: flex; gap: .5rem 1rem; flex-wrap: wrap; justify-content: space-between; align-items: baseline; }
+@media (min-width: 60rem) { .columns.uneven { grid-template-columns: 20rem minmax(0, 1fr); } }
+.row { display: flex; gap: .75rem; flex-wrap: wrap; align-items: end; } .row > * { flex: 1 1 8rem; } .row > label { flex-basis: 14rem; } .row > button { flex: 0 1 auto; margin-top: 0; width: auto; } .between { display: flex; gap: .5rem 1rem; flex-wrap: wrap; justify-content: space-between; align-items: baseline; }
 .badge { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600; background: var(--wait-ground); color: var(--wait); white-space: nowrap; }
 .badge.good { background: var(--good-ground); color: var(--good); } .badge.bad { background: var(--bad-ground); color: var(--bad); } .badge.plain { background: var(--ground); color: var(--soft); }
 .message { border-radius: .5rem; padding: .7rem .9rem; margin: 0 0 1rem; background: var(--good-ground); color: var(--good); } .message.bad { background: var(--bad-ground); color: var(--bad); }
@@ -24,7 +24,7 @@ input[aria-invalid] { border-color: var(--bad); } ::placeholder { color: var(--s
 button { display: block; width: 100%; margin-top: 1.25rem; padding: .7rem 1.1rem; font: inherit; font-weight: 650; color: var(--on-accent); background: var(--accent); border: 1px solid transparent; border-radius: .5rem; cursor: pointer; }
 button.plain { color: inherit; background: transparent; border-color: light-dark(#8a93a8, #6a748c); } button.danger { color: var(--bad); background: transparent; border-color: currentColor; } button:hover { filter: brightness(1.08); } button.plain:hover, button.danger:hover { background: var(--ground); filter: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-fieldset { border: 0; padding: 0; margin: 0; min-width: 0; } summary { cursor: pointer; } details { margin-top: 1rem; } details table { font-size: .875rem; margin-top: .5rem; }
+fieldset { border: 0; padding: 0; margin: .9rem 0 0; min-width: 0; } legend { padding: 0; font-size: .875rem; font-weight: 600; } summary { cursor: pointer; } details { margin-top: 1rem; } details table { font-size: .875rem; margin-top: .5rem; }
 .choice { display: flex; gap: .6rem; align-items: center; margin-top: .5rem; padding: .65rem .75rem; border: 1px solid var(--line); border-radius: .5rem; font-size: 1rem; } .choice input { width: auto; margin: 0; accent-color: var(--accent); }
 form:has([value=card]:checked) .sepa, form:has([value=sepa]:checked) .of-card { display: none; }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; } td, th { text-align: left; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top; } th { font-weight: 600; font-size: .8125rem; color: var(--soft); } tr:last-child td { border-bottom: 0; }
