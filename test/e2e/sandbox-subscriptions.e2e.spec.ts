@@ -19,6 +19,10 @@ const paidNow = [
   'invoice.payment_succeeded',
   'invoice_payment.paid',
 ];
+const balanceOf = async (customer: string): Promise<number> => {
+  const found = await world.stripe.customers.retrieve(customer);
+  return found.deleted === true ? 0 : found.balance;
+};
 const statusOf = async (id: string): Promise<string> => (await world.stripe.subscriptions.retrieve(id)).status;
 const latest = async (id: string): Promise<Stripe.Invoice> =>
   (await world.stripe.subscriptions.retrieve(id, { expand: ['latest_invoice'] })).latest_invoice as Stripe.Invoice;
@@ -546,6 +550,20 @@ describe('trials and pauses', () => {
 });
 
 describe('invoices', () => {
+  it('give the balance that they took back when they are voided', async () => {
+    const customer = await world.customer();
+    await world.stripe.customers.update(customer.id, { balance: -500 });
+    await world.stripe.invoiceItems.create({ customer: customer.id, amount: 2000, currency: 'usd' });
+    const draft = await world.stripe.invoices.create({
+      customer: customer.id,
+      pending_invoice_items_behavior: 'include',
+    });
+    const open = await world.stripe.invoices.finalizeInvoice(draft.id);
+    expect([open.amount_due, await balanceOf(customer.id)]).toEqual([1500, 0]);
+    await world.stripe.invoices.voidInvoice(draft.id);
+    expect(await balanceOf(customer.id)).toBe(-500);
+  });
+
   it('takes manual invoices and pages their lines', async () => {
     const customer = await world.customer();
     for (let i = 1; i <= 25; i += 1)

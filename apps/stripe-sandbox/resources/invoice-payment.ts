@@ -243,8 +243,16 @@ export function voidInvoice(tx: Tx, invoice: Invoice): Invoice {
   };
   tx.put('invoice', invoice.id, voided);
   tx.emit('invoice.voided', voided);
+  unapplyBalance(tx, voided);
   cancelPayment(tx, voided);
   return voided;
+}
+
+/** What a voided invoice took from the customer's balance goes back to it (a transaction of type `unapplied_from_invoice`). */
+function unapplyBalance(tx: Tx, invoice: Invoice): void {
+  const taken = (invoice.ending_balance ?? invoice.starting_balance) - invoice.starting_balance;
+  const customer = tx.need('customer', invoice.customer);
+  if (taken !== 0) tx.update('customer', { ...customer, balance: customer.balance - taken }, 'customer.updated');
 }
 
 export function markUncollectible(tx: Tx, invoice: Invoice): Invoice {
