@@ -35,7 +35,8 @@ const wanted = ({ why, amount, cost, reference, endsAt }: DueGrant): string =>
 /** Each grant has its reason, each reason its grant; what need not be comes last. */
 function grantFaults({ grants: due }: Books, { grants }: LedgerView): readonly string[] {
   const open = [...due];
-  let left = grants.filter(isPaidFor);
+  // Of several that came late the first is for what was due first.
+  let left = grants.filter(isPaidFor).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   for (const optional of [false, true]) {
     for (const fits of [endsOnTime, endsLate]) {
       left = left.filter((grant) => {
