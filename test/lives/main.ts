@@ -21,6 +21,9 @@ const together = Number(values.together);
 // The server of a test run, or one of its own.
 const server = process.env[SERVER_URL] === undefined ? await temporaryPostgres() : null;
 if (server !== null) process.env[SERVER_URL] = server.server.url;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void server?.remove().finally(() => process.exit(1)));
+}
 try {
   process.exitCode = (await playAll()) ? 0 : 1;
 } finally {
