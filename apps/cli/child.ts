@@ -1,24 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { runtime } from './runtime.js';
 
 export type ProgramName = 'api' | 'worker' | 'stripe-sandbox';
 
 /** The built entry point of a program. Apps do not import each other: they run as processes of their own. */
 const programFile = (name: ProgramName): string => join(import.meta.dirname, '..', name, 'main.js');
 
-/**
- * A small young generation, and collections soon after the last one: what is alive in an api or a worker is some tens of
- * megabytes, and left to itself the heap would grow to ten times that before it is looked through.
- */
-const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=8', '--heap-growing-percent=30'];
-
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /** Starts a program in place of this one: its output is ours. Passes signals on; resolves when it has ended. */
 export function runInPlace(name: ProgramName, environment: NodeJS.ProcessEnv): Promise<Exit> {
-  const child = spawn(process.execPath, [...nodeOptions, programFile(name)], {
-    env: environment,
+  const child = spawn(process.execPath, [...runtime.flags, programFile(name)], {
+    env: { ...runtime.environment, ...environment },
     stdio: 'inherit',
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));
@@ -49,8 +44,8 @@ export class Child {
   }
 
   static start(name: ProgramName, environment: NodeJS.ProcessEnv, onLine: (line: string) => void): Child {
-    const started = spawn(process.execPath, [...nodeOptions, programFile(name)], {
-      env: environment,
+    const started = spawn(process.execPath, [...runtime.flags, programFile(name)], {
+      env: { ...runtime.environment, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new Child(name, started, onLine);

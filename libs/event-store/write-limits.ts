@@ -27,7 +27,7 @@ export const defaultLimits: WriteLimits = {
   conflictRetries: 12,
   settleMs: 8_000,
   rememberedKeys: 3_000,
-  snapshotEvery: 1_000,
+  snapshotEvery: 500,
 };
 
 /** Figures for operators: what the write path has done since it started. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
+import { runtime } from '../../apps/cli/runtime.js';
 import { NodeProcess } from '../support/node-process.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { cpuSeconds } from './cpu-time.js';
@@ -96,21 +97,25 @@ export class Bench {
   }
 
   api(databaseUrl: string, env: Record<string, string> = {}): Promise<NodeProcess> {
-    return this.#start(['dist/apps/api/main.js'], { DATABASE_URL: databaseUrl, PORT: '0', ...env }, 'listening');
+    return this.#start(
+      [...runtime.flags, 'dist/apps/api/main.js'],
+      { ...runtime.environment, DATABASE_URL: databaseUrl, PORT: '0', ...env },
+      'listening',
+    );
   }
 
   worker(databaseUrl: string, env: Record<string, string> = {}): Promise<NodeProcess> {
     return this.#start(
-      ['dist/apps/worker/main.js'],
-      { DATABASE_URL: databaseUrl, METRICS_PORT: '0', ...env },
+      [...runtime.flags, 'dist/apps/worker/main.js'],
+      { ...runtime.environment, DATABASE_URL: databaseUrl, METRICS_PORT: '0', ...env },
       'working',
     );
   }
 
   baseline(databaseUrl: string, poolSize: number): Promise<NodeProcess> {
     return this.#start(
-      [...sources, 'test/bench/baseline/server.ts'],
-      { DATABASE_URL: databaseUrl, POOL_SIZE: String(poolSize) },
+      [...runtime.flags, ...sources, 'test/bench/baseline/server.ts'],
+      { ...runtime.environment, DATABASE_URL: databaseUrl, POOL_SIZE: String(poolSize) },
       'listening',
     );
   }
