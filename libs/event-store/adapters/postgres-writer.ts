@@ -49,14 +49,16 @@ const isCertainlyUndone = (code: string | undefined): boolean => code !== undefi
 const appendText = 'select head, rejected from scrip_log.append($1, $2, $3, $4)';
 
 /**
- * While one flush is being written, the next waits for the log's lock inside the database and follows at once, instead of
- * after an answer and a turn of our event loop. More of them would only wait there longer, and be smaller.
+ * While one flush is being written, a second one waits for the log's lock inside the database and follows at once, instead of
+ * after an answer and a turn of our event loop. More of them would only wait there longer.
  */
 const flushesAtOnce = 2;
+/** What a flush costs besides its events is little for so many of them; fewer had better wait for company. */
+const worthASecondFlush = 64;
 
 /**
  * Group commit. What arrives while flushes are under way waits and is written together by the next one, in one round trip and
- * one transaction. A second flush goes out when it is as large as the first: sooner it would cost more than it brings.
+ * one transaction.
  */
 export class PostgresWriter {
   #queue: Waiting[] = [];
@@ -111,7 +113,8 @@ export class PostgresWriter {
   }
 
   #isWorthAFlush(): boolean {
-    return this.#queue.length > 0 && this.#queuedEvents >= this.#eventsUnderWay;
+    if (this.#eventsUnderWay === 0) return this.#queue.length > 0;
+    return this.#queuedEvents >= Math.max(this.#eventsUnderWay, worthASecondFlush);
   }
 
   /** Flush after flush, until nothing waits or what waits is left to the other run. */
