@@ -3,10 +3,14 @@ import { msOf } from './instant.js';
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32, lower case
 
+/** Two digits at a time: every command makes an id. */
+const pairs = Array.from(alphabet, (high) => Array.from(alphabet, (low) => high + low)).flat();
+
+/** The last `length` digits of a number, an even number of them. */
 function encode(value: number, length: number): string {
   let text = '';
-  for (let rest = value, i = 0; i < length; i += 1, rest = Math.floor(rest / 32))
-    text = alphabet.charAt(rest % 32) + text;
+  for (let rest = value, i = 0; i < length; i += 2, rest = Math.floor(rest / 1024))
+    text = (pairs[rest % 1024] ?? '') + text;
   return text;
 }
 
