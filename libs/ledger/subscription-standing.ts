@@ -1,5 +1,4 @@
 import type { Instant } from '#kernel/instant.js';
-import { canonicalJson } from '#kernel/json.js';
 
 export const subscriptionStatuses = [
   'incomplete',
@@ -33,52 +32,16 @@ export type SubscriptionSnapshot = {
   /** Paused, or only its collection of payments. */
   readonly paused: boolean;
   readonly seenAt: Instant;
-  /** Which of several of one second is later: 0 the creation, 1 a change, 2 what it led to: a pause, its end, the end. */
+  /** Which of one second is later where no change tells: 0 the creation, 1 a change, 2 what it led to: a pause, its end, the end. */
   readonly stage: 0 | 1 | 2;
 };
 
 /** The newest snapshot, and since when it has been unpaid. */
 export type SubscriptionStanding = SubscriptionSnapshot & { readonly pastDueSince: Instant | null };
 
-/** What is remembered of each snapshot: enough to tell which is later and since when a payment is missing. */
-export type Observation = { readonly key: string; readonly seenAt: Instant; readonly unpaid: boolean };
-
-const MAX_OBSERVATIONS = 200;
-
 export const hasEnded = (status: SubscriptionStatus): boolean =>
   status === 'canceled' || status === 'incomplete_expired';
-const isUnpaid = (status: SubscriptionStatus): boolean => status === 'past_due' || status === 'unpaid';
-
-/** Sorts snapshots by age, an end after everything; equal only for equal snapshots. */
-export const observationOf = (snapshot: SubscriptionSnapshot): Observation => ({
-  key: [
-    hasEnded(snapshot.status) ? 1 : 0,
-    snapshot.seenAt,
-    snapshot.stage,
-    subscriptionStatuses.indexOf(snapshot.status),
-    snapshot.periodEnd ?? '',
-    canonicalJson(snapshot),
-  ].join(' '),
-  seenAt: snapshot.seenAt,
-  unpaid: isUnpaid(snapshot.status),
-});
-
-/** The observations with one more, sorted; the same list when it is known. The oldest are forgotten beyond a bound. */
-export function withObservation(list: readonly Observation[], added: Observation): readonly Observation[] {
-  if (list.some(({ key }) => key === added.key)) return list;
-  const sorted = [...list, added].sort((a, b) => (a.key < b.key ? -1 : 1));
-  return sorted.slice(-MAX_OBSERVATIONS);
-}
-
-/** When the present run of unpaid observations began; null when the newest is none. */
-export function unpaidSince(list: readonly Observation[]): Instant | null {
-  let since: Instant | null = null;
-  for (const { unpaid, seenAt } of list.toReversed()) {
-    if (!unpaid) break;
-    since = seenAt;
-  }
-  return since;
-}
+export const isUnpaid = (status: SubscriptionStatus): boolean => status === 'past_due' || status === 'unpaid';
 
 /** The names of the changes from one snapshot to the next. */
 export type SubscriptionChange =

@@ -2,13 +2,10 @@ import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { changesBetween, observationOf, unpaidSince, withObservation } from './subscription-standing.js';
-import type {
-  Observation,
-  SubscriptionChange,
-  SubscriptionSnapshot,
-  SubscriptionStanding,
-} from './subscription-standing.js';
+import { newestOf, observationOf, withObservation } from './subscription-order.js';
+import type { Observation, SubscriptionStep } from './subscription-order.js';
+import { changesBetween } from './subscription-standing.js';
+import type { SubscriptionChange, SubscriptionSnapshot, SubscriptionStanding } from './subscription-standing.js';
 
 type Of = { readonly subscriptionId: string; readonly customerId: string };
 
@@ -32,8 +29,8 @@ export type SubscriptionCommand =
   | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })
   /** Puts a customer on a plan that costs nothing. The caller has looked the plan up in the catalogue. */
   | (Of & { readonly type: 'StartFreePlan'; readonly planId: string })
-  /** Stripe showed the subscription; snapshots may come in any order and more than once. */
-  | { readonly type: 'ObserveSubscription'; readonly snapshot: SubscriptionSnapshot };
+  /** Stripe showed the subscription; snapshots may come in any order and more than once. `step`: where it says what changed. */
+  | { readonly type: 'ObserveSubscription'; readonly snapshot: SubscriptionSnapshot; readonly step?: SubscriptionStep };
 
 export type SubscriptionEvent =
   | (Of & PaidPeriod & { readonly type: 'SubscriptionActivated'; readonly at: Instant; readonly invoiceId: string })
@@ -46,9 +43,11 @@ export type SubscriptionEvent =
 type Seen = Of & {
   readonly at: Instant;
   readonly snapshot: SubscriptionSnapshot;
+  /** What the snapshot came of; left out where Stripe does not say, and in old events. */
+  readonly step?: SubscriptionStep;
   readonly standing: SubscriptionStanding;
 };
-/** One event for each change; `SubscriptionObserved` where nothing but dates changed, or the snapshot came late. */
+/** One event for each change of how it stands; `SubscriptionObserved` where nothing but dates changed, or the snapshot came late. */
 export type StandingEvent = {
   [Type in SubscriptionChange | 'SubscriptionObserved']: { readonly type: Type } & Seen;
 }[SubscriptionChange | 'SubscriptionObserved'];
@@ -85,8 +84,8 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
       return { ...state, customerId: event.customerId, current: later ? event : state.current };
     }
     default: {
-      const { customerId, snapshot, standing } = event;
-      const observations = withObservation(state.observations, observationOf(snapshot));
+      const { customerId, snapshot, step, standing } = event;
+      const observations = withObservation(state.observations, observationOf(snapshot, step ?? null));
       return { ...state, customerId, standing, observations };
     }
   }
@@ -95,7 +94,7 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
 function decide(state: SubscriptionState, command: SubscriptionCommand, at: Instant): readonly SubscriptionEvent[] {
   switch (command.type) {
     case 'ObserveSubscription':
-      return observe(state, command.snapshot, at);
+      return observe(state, command.snapshot, command.step, at);
     case 'StartFreePlan': {
       const { subscriptionId, customerId, planId } = command;
       return state.freePlanId === planId
@@ -128,16 +127,22 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
   }
 }
 
-function observe(state: SubscriptionState, snapshot: SubscriptionSnapshot, at: Instant): readonly StandingEvent[] {
-  const observations = withObservation(state.observations, observationOf(snapshot));
+function observe(
+  state: SubscriptionState,
+  snapshot: SubscriptionSnapshot,
+  step: SubscriptionStep | undefined,
+  at: Instant,
+): readonly StandingEvent[] {
+  const observations = withObservation(state.observations, observationOf(snapshot, step ?? null));
   if (observations === state.observations) return [];
-  const isNewest = observations.at(-1)?.key === observationOf(snapshot).key;
-  const newest = isNewest || state.standing === null ? snapshot : state.standing;
-  const standing = { ...newest, pastDueSince: unpaidSince(observations) };
-  const changes = isNewest ? changesBetween(state.standing, snapshot) : [];
+  // Not always this one or that of before: what comes late may tell which of the others was the last.
+  const { snapshot: newest, unpaidSince } = newestOf(observations);
+  const standing = { ...newest, pastDueSince: unpaidSince };
+  const changes = changesBetween(state.standing, newest);
   const { subscriptionId, customerId } = snapshot;
   const types: readonly StandingEvent['type'][] = changes.length === 0 ? ['SubscriptionObserved'] : changes;
-  return types.map((type) => ({ type, at, subscriptionId, customerId, snapshot, standing }));
+  const seen = { at, subscriptionId, customerId, snapshot, ...(step === undefined ? {} : { step }), standing };
+  return types.map((type) => ({ type, ...seen }));
 }
 
 export const subscriptionDecider: Decider<SubscriptionCommand, SubscriptionEvent, SubscriptionState, never> = {

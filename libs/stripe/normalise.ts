@@ -75,6 +75,27 @@ export function metadataAt(fields: Fields | null, key: string): Metadata {
 /** The object that a Stripe event is about: `data.object` of the stored payload. */
 export const subjectOf = (payload: Json): Fields | null => objectAt(objectIn(payload), 'data', 'object');
 
+/**
+ * The event's object as it was before the change that the event tells of; null where it does not say what changed. Stripe's
+ * `previous_attributes` hold what a changed list was as a whole, of a changed object only the changed members.
+ */
+export function subjectBefore(payload: Json): Fields | null {
+  const subject = subjectOf(payload);
+  const changed = objectAt(objectIn(payload), 'data', 'previous_attributes');
+  return subject === null || changed === null ? null : withMembers(subject, changed);
+}
+
+function withMembers(fields: Fields, changed: Fields): Fields {
+  const members = Object.entries(changed).map(([key, value]): [string, Json] => {
+    const [before, after] = [objectIn(value), objectAt(fields, key)];
+    return [key, before === null || after === null ? value : withMembers(after, before)];
+  });
+  return { ...fields, ...Object.fromEntries(members) };
+}
+
+/** The call at Stripe that an event came of; null where Stripe acted by itself, or does not say. */
+export const requestOf = (payload: Json): string | null => textAt(objectIn(payload), 'request');
+
 export function normaliseSession(session: Fields | null): Normalised<Session> {
   const id = idAt(session, 'id');
   const mode = textAt(session, 'mode');

@@ -15,7 +15,11 @@ export const fetchedEvent = (event: Stripe.Event): ReceivedStripeEvent => ({
   created: instantOf(event.created * 1000),
   livemode: event.livemode,
   apiVersion: event.api_version,
-  payload: redact({ account: event.account ?? null, data: plainJson(event.data) }),
+  payload: redact({
+    account: event.account ?? null,
+    request: event.request?.id ?? null,
+    data: plainJson(event.data),
+  }),
 });
 
 /**
@@ -31,5 +35,5 @@ export const toldByObject = (
   created: told.at,
   livemode: object.livemode ?? told.livemode,
   apiVersion: null,
-  payload: redact({ account: null, data: { object: plainJson(object) } }),
+  payload: redact({ account: null, request: null, data: { object: plainJson(object) } }),
 });

@@ -88,7 +88,7 @@ describe('a webhook', () => {
         created: '2026-10-01T00:00:10.000Z',
         livemode: false,
         apiVersion: null,
-        payload: { account: null, data: null },
+        payload: { account: null, request: null, data: null },
       },
     });
   });

@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import type { Json } from '#kernel/json.js';
 import { instantOf } from '#kernel/instant.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { at, objectIn, textAt, timeAt } from './json-fields.js';
+import { at, idAt, objectIn, textAt, timeAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
 import { redact } from './redact.js';
 
@@ -78,7 +78,11 @@ function readBody(rawBody: Uint8Array, now: number): WebhookReading {
       created: timeAt(envelope, 'created') ?? instantOf(now),
       livemode: at(envelope, 'livemode') === true,
       apiVersion: shortTextAt(envelope, 'api_version'),
-      payload: redact({ account: shortTextAt(envelope, 'account'), data: at(envelope, 'data') ?? null }),
+      payload: redact({
+        account: shortTextAt(envelope, 'account'),
+        request: idAt(envelope, 'request'),
+        data: at(envelope, 'data') ?? null,
+      }),
     },
   };
 }

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import type Stripe from 'stripe';
+import { objectIn } from '#stripe/json-fields.js';
+import { normaliseSubscription } from '#stripe/normalise-subscription.js';
+import { plainJson } from '#stripe/outbound-events.js';
+import { compareSubscription } from '#stripe/reconcile-compare.js';
+import type { Difference } from '#stripe/reconcile-compare.js';
 import { translatedTypes } from '#stripe/translate.js';
 import { instantOf } from '#kernel/instant.js';
+import { subscriptionStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { renderEvent } from '../../apps/stripe-sandbox/core/render-event.js';
 import type { StoredEvent } from '../../apps/stripe-sandbox/core/world.js';
@@ -39,6 +46,8 @@ afterAll(() => sandbox.close());
 type Recorded = {
   readonly parts: readonly { readonly told: readonly StoredEvent[]; readonly consumed: number }[];
   readonly catalog: Catalog;
+  /** What Stripe shows at the end of it. */
+  readonly subscriptions: readonly Stripe.Subscription[];
   readonly from: number;
   readonly to: number;
 };
@@ -59,7 +68,8 @@ async function record({ act }: Scene): Promise<Recorded> {
   const from = shop.now;
   await act(shop);
   parts.push({ told: untold(), consumed: 0 });
-  return { parts, catalog: shop.catalog, from, to: shop.now };
+  const { data: subscriptions } = await shop.stripe.subscriptions.list({ status: 'all' });
+  return { parts, catalog: shop.catalog, subscriptions, from, to: shop.now };
 }
 
 const bodyOf = (event: StoredEvent, version: string): StripeEventBody =>
@@ -68,8 +78,8 @@ const bodyOf = (event: StoredEvent, version: string): StripeEventBody =>
 /** The last part of a scene in some order; what came before it was told in its own, and worked off. */
 type Telling = (last: readonly StoredEvent[]) => readonly StripeEventBody[];
 
-/** All that the ledger and its read models say at `at` once a scene was told. */
-async function booksAfter(recorded: Recorded, at: number, version: string, telling: Telling): Promise<Ledger> {
+/** The ledger at `at` once a scene was told. */
+async function worldAfter(recorded: Recorded, at: number, version: string, telling: Telling): Promise<InboxWorld> {
   const world = new InboxWorld();
   world.clock.set(instantOf(at * 1000));
   await world.applyCatalog(recorded.catalog);
@@ -83,7 +93,23 @@ async function booksAfter(recorded: Recorded, at: number, version: string, telli
       await world.run({ type: 'ConsumeCredits', amount: part.consumed, ...told });
     }
   }
-  return world.ledger();
+  return world;
+}
+
+/** All that it and its read models say. */
+const booksAfter = async (...told: Parameters<typeof worldAfter>): Promise<Ledger> =>
+  (await worldAfter(...told)).ledger();
+
+/** Where a reconciliation would find that the ledger has a subscription otherwise than Stripe. */
+async function differencesOf({ handlers }: InboxWorld, { subscriptions }: Recorded): Promise<readonly Difference[]> {
+  const catalog = (await handlers.catalog.load('catalog')).state;
+  const compared = subscriptions.map(async (object) => {
+    const read = normaliseSubscription(objectIn(plainJson(object)));
+    if (!('ok' in read)) throw new Error(`Stripe shows no ${read.unreadable}`);
+    const { state } = await handlers.subscription.load(subscriptionStream(object.id));
+    return compareSubscription(read.ok, state, catalog);
+  });
+  return (await Promise.all(compared)).filter((difference) => difference !== null);
 }
 
 /** All orders of the few that say something; a sample of the orders of many, with some told twice, under another id, or thrice. */
@@ -113,6 +139,11 @@ describe.each([...beginningScenes, ...changingScenes].map((scene, seed) => ({ ..
       expect(await booksAfter(recorded, recorded.to, newest, inOrder(newest))).toMatchObject({
         waiting: [],
       });
+    });
+
+    test('leaves every subscription as Stripe has it', async () => {
+      const world = await worldAfter(recorded, recorded.to, newest, inOrder(newest));
+      expect(await differencesOf(world, recorded)).toEqual([]);
     });
 
     test.each(['to', 'from'] as const)('ends in the same books in any order (seen at its %s)', async (time) => {

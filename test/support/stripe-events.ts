@@ -11,6 +11,7 @@ export type StripeEventBody = {
   created: number;
   livemode: boolean;
   api_version: string;
+  request?: { readonly id: string | null } | null;
   data: { object: Record<string, unknown> };
 };
 
@@ -89,6 +90,6 @@ export function received(body: StripeEventBody): ReceivedStripeEvent {
     created: instantOf(body.created * 1000),
     livemode: body.livemode,
     apiVersion: body.api_version,
-    payload: redact({ account: null, data: body.data as unknown as Json }),
+    payload: redact({ account: null, request: body.request?.id ?? null, data: body.data as unknown as Json }),
   };
 }

@@ -6,13 +6,60 @@ import { freePlanOf, planOfStripePrice } from '#ledger/catalog.js';
 import type { Plan } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import { stepBetween } from '#ledger/subscription-order.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import type { SubscriptionSnapshot } from '#ledger/subscription-standing.js';
 import { idAt, objectAt, objectIn, textAt } from '../json-fields.js';
-import { metadataAt, subjectOf } from '../normalise.js';
+import type { Fields } from '../json-fields.js';
+import { metadataAt, requestOf, subjectBefore, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
 import { commands, customerOf, namedCustomer, NOTHING, park, tellingKey } from '../translation.js';
 import type { FactCommand, Lookups, Translate } from '../translation.js';
+
+type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plan: Plan };
+
+/** What a subscription's object shows, as of the event; or why it cannot be kept. */
+function seenIn(
+  subject: Fields | null,
+  stage: SubscriptionSnapshot['stage'],
+  event: ReceivedStripeEvent,
+  lookups: Lookups,
+): Seen | ReturnType<typeof park> {
+  const read = normaliseSubscription(subject);
+  if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
+  const { items, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
+  const { id: subscriptionId, ...seen } = rest;
+  const customerId = namedCustomer(metadata['customer_id']) ?? customerOf(lookups, stripeCustomerId);
+  if (customerId === null) {
+    return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
+  }
+  const priced = items.flatMap((item) => {
+    const known = planOfStripePrice(lookups.catalog, item.priceId);
+    return known === null ? [] : [{ item, known }];
+  });
+  const [main] = priced;
+  const [unknown] = items;
+  if (main === undefined) {
+    if (unknown === undefined) return park('unknown_shape', subscriptionId, 'the subscription has no items');
+    return park('unknown_price', unknown.priceId, 'no plan of the catalogue has this Stripe price');
+  }
+  const { item, known } = main;
+  const snapshot: SubscriptionSnapshot = {
+    ...seen,
+    subscriptionId,
+    customerId,
+    planId: known.plan.id,
+    interval: known.interval,
+    quantity: item.quantity,
+    itemId: item.id,
+    periodStart: item.periodStart,
+    periodEnd: item.periodEnd,
+    cancelAt: cancelAt ?? (cancelAtPeriodEnd ? item.periodEnd : null),
+    seenAt: event.created,
+    stage,
+  };
+  return { snapshot, plan: known.plan };
+}
 
 /**
  * `customer.subscription.*`: how a subscription stands. It grants no paid credits: those come with the paid invoice. A trial
@@ -21,46 +68,23 @@ import type { FactCommand, Lookups, Translate } from '../translation.js';
 const translateStanding =
   (stage: SubscriptionSnapshot['stage']): Translate =>
   (event, lookups) => {
-    const read = normaliseSubscription(subjectOf(event.payload));
-    if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-    const { items, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
-    const { id: subscriptionId, ...seen } = rest;
-    const customerId = namedCustomer(metadata['customer_id']) ?? customerOf(lookups, stripeCustomerId);
-    if (customerId === null) {
-      return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
-    }
-    const priced = items.flatMap((item) => {
-      const known = planOfStripePrice(lookups.catalog, item.priceId);
-      return known === null ? [] : [{ item, known }];
-    });
-    const [main] = priced;
-    const [unknown] = items;
-    if (main === undefined) {
-      if (unknown === undefined) return park('unknown_shape', subscriptionId, 'the subscription has no items');
-      return park('unknown_price', unknown.priceId, 'no plan of the catalogue has this Stripe price');
-    }
-    const { item, known } = main;
-    const snapshot: SubscriptionSnapshot = {
-      ...seen,
-      subscriptionId,
-      customerId,
-      planId: known.plan.id,
-      interval: known.interval,
-      quantity: item.quantity,
-      itemId: item.id,
-      periodStart: item.periodStart,
-      periodEnd: item.periodEnd,
-      cancelAt: cancelAt ?? (cancelAtPeriodEnd ? item.periodEnd : null),
-      seenAt: event.created,
-      stage,
-    };
+    const seen = seenIn(subjectOf(event.payload), stage, event, lookups);
+    if ('kind' in seen) return seen;
+    const { snapshot, plan } = seen;
+    const earlier = subjectBefore(event.payload);
+    const before = earlier === null ? null : seenIn(earlier, stage, event, lookups);
+    // What was before may be unreadable, or of a plan that is not sold here: then nothing is known of the step.
+    const step =
+      before === null || 'kind' in before
+        ? {}
+        : { step: stepBetween(before.snapshot, snapshot, requestOf(event.payload)) };
     const observe: FactCommand = {
       to: 'subscription',
-      stream: subscriptionStream(subscriptionId),
+      stream: subscriptionStream(snapshot.subscriptionId),
       key: tellingKey(event),
-      command: { type: 'ObserveSubscription', snapshot },
+      command: { type: 'ObserveSubscription', snapshot, ...step },
     };
-    const trial = beginsTrial(event) ? trialOf(snapshot, known.plan, lookups.now) : [];
+    const trial = beginsTrial(event) ? trialOf(snapshot, plan, lookups.now) : [];
     return commands(observe, ...trial, ...fallOf(event, snapshot, lookups));
   };
 
