@@ -6,13 +6,20 @@ import { applyCatalog, describeChanges } from './catalog.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
 import { table } from './output.js';
+import { priceElsewhere, soldElsewhere } from './price-elsewhere.js';
 import { stripeClient, whyNot } from './stripe-client.js';
 
 async function push({ environment, output }: Call): Promise<ExitCode> {
   const client = await stripeClient(environment);
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
   const way = { client, log: await intentLog(environment), clock: environment.clock };
-  const answer = await pushCatalog(way, onSale(state));
+  const recorded = onSale(state);
+  const elsewhere = environment.config.stripe.secretKey === null ? priceElsewhere(recorded) : null;
+  if (elsewhere !== null) {
+    output.progress(soldElsewhere(elsewhere));
+    return 1;
+  }
+  const answer = await pushCatalog(way, recorded);
   if (answer.kind !== 'answered') {
     output.progress(whyNot(answer));
     return 1;

@@ -7,6 +7,7 @@ import { intentLog } from './catalog-push.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Running } from './data-dir.js';
 import { demandFree, freePort, isFree, localUrl } from './ports.js';
+import { priceElsewhere } from './price-elsewhere.js';
 import { whyNot } from './stripe-client.js';
 
 const defaultPort = 12_111;
@@ -69,22 +70,31 @@ async function portFor(host: string, wanted: number): Promise<number> {
   return (await isFree(host, defaultPort)) ? defaultPort : freePort(host);
 }
 
+/** What to make of the log's catalogue (null: nothing), and a price of another Stripe account that keeps the sandbox from selling it. */
+type Priced = { readonly catalog: Catalog | null; readonly elsewhere: string | null };
+
 /**
  * The catalogue (null: the one that is recorded) with a price at the sandbox for everything that costs money, so that it can be
- * bought. It is given back as it was, and `tell` says why, when the sandbox does not answer.
+ * bought. It is given back as it was when the sandbox does not answer (`tell` says why), or when it names prices of another Stripe
+ * account; where the log has such prices, nothing is to be changed.
  */
 export async function pricedAtSandbox(
   environment: CliEnvironment,
   { connection }: SandboxPlan,
   wanted: Catalog | null,
   tell: (text: string) => void,
-): Promise<Catalog | null> {
+): Promise<Priced> {
   const { state } = await (await environment.catalogHandler()).load(catalogStream);
+  const recorded = onSale(state);
+  const sold = priceElsewhere(recorded);
+  if (sold !== null) return { catalog: null, elsewhere: sold };
+  const named = wanted === null ? null : priceElsewhere(wanted);
+  if (named !== null) return { catalog: wanted, elsewhere: named };
   const { clock } = environment;
   const client = new StripeClient({ ...connection, livemode: false, clock });
   const way = { client, log: await intentLog(environment), clock };
-  const answer = await pushCatalog(way, wanted === null ? onSale(state) : withKnownPrices(wanted, state));
-  if (answer.kind === 'answered') return answer.value.catalog;
+  const answer = await pushCatalog(way, wanted === null ? recorded : withKnownPrices(wanted, state));
+  if (answer.kind === 'answered') return { catalog: answer.value.catalog, elsewhere: null };
   tell(`the catalogue is not on sale: ${whyNot(answer)}`);
-  return wanted;
+  return { catalog: wanted, elsewhere: null };
 }

@@ -6,6 +6,7 @@ import type { Call, Command, ExitCode } from './command.js';
 import { isScrip, type Running } from './data-dir.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 import { demandFree, freePort, localUrl } from './ports.js';
+import { soldElsewhere } from './price-elsewhere.js';
 import { planSandbox, pricedAtSandbox, type SandboxPlan } from './stripe-sandbox.js';
 import { ProgramFailed, Supervisor } from './supervisor.js';
 
@@ -52,7 +53,7 @@ class Installation {
       planned === null ? null : this.#startSandbox(supervisor, planned, common),
     ]);
     await this.#announce({ databaseUrl, sandbox: sandbox?.connection ?? null });
-    const forSale = await this.#prepare(databaseUrl, sandbox);
+    const sale = await this.#prepare(databaseUrl, sandbox);
     const own: NodeJS.ProcessEnv = {
       ...common,
       PORT: String(port),
@@ -64,7 +65,7 @@ class Installation {
     await Promise.all([supervisor.start('api', own), supervisor.start('worker', own)]);
     const tookMs = this.environment.clock.now() - startedAt;
     const sandboxUrl = sandbox?.site ?? null;
-    return { url, secrets, sandboxUrl, forSale, tookMs, failed: supervisor.failed };
+    return { url, secrets, sandboxUrl, ...sale, tookMs, failed: supervisor.failed };
   }
 
   async stop(): Promise<void> {
@@ -133,19 +134,23 @@ class Installation {
     }
   }
 
-  /** Tables and catalogue, as `migrate`, `catalog apply` and `catalog push-stripe` make them. Answers a pack that is on sale. */
-  async #prepare(databaseUrl: string, sandbox: SandboxPlan | null): Promise<string | null> {
+  /** Tables and catalogue, as `migrate`, `catalog apply` and `catalog push-stripe` make them. */
+  async #prepare(databaseUrl: string, sandbox: SandboxPlan | null): Promise<Sale> {
     const preparing = this.environment.withDatabase(databaseUrl);
     try {
       await preparing.readDatabase();
       const { catalogFile } = preparing.config;
       const given = this.environment.variables['CATALOG_FILE'] !== undefined || (await exists(catalogFile));
       const wanted = given ? await readCatalog(preparing, null) : null;
-      const catalog = sandbox === null ? wanted : await pricedAtSandbox(preparing, sandbox, wanted, this.tell);
-      if (catalog === null) return null;
+      const { catalog, elsewhere } =
+        sandbox === null
+          ? { catalog: wanted, elsewhere: null }
+          : await pricedAtSandbox(preparing, sandbox, wanted, this.tell);
+      if (catalog === null) return { forSale: null, elsewhere };
       const changes = await applyCatalog(preparing, catalog);
       if (changes.length > 0) this.tell(`catalogue: ${String(changes.length)} changes from ${catalogFile}`);
-      return catalog.creditProducts.find(({ stripePriceId }) => stripePriceId !== null)?.id ?? null;
+      const pack = catalog.creditProducts.find(({ stripePriceId }) => stripePriceId !== null);
+      return { forSale: elsewhere === null ? (pack?.id ?? null) : null, elsewhere };
     } finally {
       await preparing.close();
     }
@@ -166,12 +171,17 @@ class Installation {
   }
 }
 
-type Started = {
+type Sale = {
+  /** A credit pack that the sandbox sells. */
+  readonly forSale: string | null;
+  /** A price of another Stripe account, which sells the catalogue instead of the sandbox. */
+  readonly elsewhere: string | null;
+};
+
+type Started = Sale & {
   readonly url: string;
   readonly secrets: { readonly adminApiKey: string; readonly webhookSecret: string };
   readonly sandboxUrl: string | null;
-  /** A credit pack that the sandbox sells. */
-  readonly forSale: string | null;
   readonly tookMs: number;
   readonly failed: Promise<never>;
 };
@@ -182,7 +192,8 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-function welcome({ config }: CliEnvironment, { url, secrets, sandboxUrl, forSale, tookMs }: Started): string {
+function welcome({ config }: CliEnvironment, started: Started): string {
+  const { url, secrets, sandboxUrl, forSale, elsewhere, tookMs } = started;
   const database = config.databaseUrl === null ? `embedded PostgreSQL, data in ${config.dataDir}/` : 'DATABASE_URL';
   const parts = ['api', 'worker', ...(sandboxUrl === null ? [] : ['Stripe sandbox']), database];
   const curl = (method: string, path: string, rest: string): string =>
@@ -203,6 +214,7 @@ function welcome({ config }: CliEnvironment, { url, secrets, sandboxUrl, forSale
     ...(sandboxUrl === null
       ? []
       : [`  Stripe sandbox  ${sandboxUrl}   (test cards, no money moves; set STRIPE_SECRET_KEY to use Stripe)`]),
+    ...(elsewhere === null ? [] : ['', `Nothing is on sale: ${soldElsewhere(elsewhere)}.`]),
     '',
     'Grant 1,000 credits, then read the balance:',
     '',

@@ -4,7 +4,12 @@ import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { onSale } from '#stripe/outbound-catalog.js';
+import { catalog } from '../support/catalog.js';
 import { Installation, isAlive, pause, place, scrip } from '../support/installation.js';
+import { freshDatabase } from '../support/postgres.js';
+import { migrateScrip } from '../support/scrip-database.js';
+import { Writer } from '../support/writer.js';
 
 const run = promisify(execFile);
 const withinMs = 90_000;
@@ -176,6 +181,36 @@ describe('scrip up with a Stripe of its own, or none', () => {
       await at.remove();
       expect(Object.keys(children).sort()).toEqual(['api', 'worker']);
       expect(up.text).not.toContain('sandbox');
+    },
+    withinMs,
+  );
+});
+
+describe('scrip up on a log whose catalogue is sold at Stripe', () => {
+  it(
+    'leaves its prices as they are without a key, and says what to do',
+    async () => {
+      const [at, database] = await Promise.all([place(), freshDatabase()]);
+      await migrateScrip(database.url);
+      const writer = await Writer.open(database.url);
+      await writer.applyCatalog();
+      const before = await writer.store.head();
+      const variables = { ...at.variables, DATABASE_URL: database.url };
+      const up = await Installation.start(variables);
+      try {
+        expect(up.text).toMatch(/Nothing is on sale: .*price_starter_month.* set its STRIPE_SECRET_KEY/);
+        expect(up.text).not.toContain('checkout-sessions');
+        const { code, stderr } = await scrip(['catalog', 'push-stripe'], variables);
+        expect([code, stderr]).toEqual([1, expect.stringContaining('STRIPE_SECRET_KEY')]);
+        const { state } = await writer.handlers.catalog.load('catalog');
+        expect(onSale(state)).toEqual(catalog);
+        const since = await writer.store.readAll(before, 100);
+        expect(since.filter(({ stream }) => stream === 'catalog')).toEqual([]);
+      } finally {
+        await up.stop();
+        await writer.store.close();
+        await Promise.all([at.remove(), database.drop()]);
+      }
     },
     withinMs,
   );
