@@ -56,6 +56,12 @@ export class Sandbox {
     }));
   }
 
+  /** What a page of Stripe's asks for on behalf of who sits before it: no act of Stripe's own, so a request with an id. */
+  requestOfPage(): RequestInfo {
+    this.world.sequence += 1;
+    return { id: makeId('req', this.world.seed, this.world.sequence), idempotency_key: null };
+  }
+
   /** Runs one step: what `work` does, and what follows from it, is kept together or not at all. */
   step<T>(work: (tx: Tx) => T, request?: RequestInfo): T {
     const tx = new Tx(this.world, request);

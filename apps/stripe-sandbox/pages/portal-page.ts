@@ -255,7 +255,7 @@ export function portalPage(
     if (form.get('action') === 'preview') return preview(sandbox, session, form);
     sandbox.step((tx) => {
       act(tx, session, form);
-    });
+    }, sandbox.requestOfPage());
     return redirect(`${session.url}?done=${form.get('action') ?? ''}`);
   } catch (error) {
     return show(sandbox, session, { form, refusal: refusalOf(error), done: null });
