@@ -32,7 +32,9 @@ const problemSchema = {
 export function openApiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Scrip')
-    .setDescription('Event-sourced billing ledger: credits, plans and payments. See /docs/errors for the problems.')
+    .setDescription(
+      'Event-sourced billing ledger: credits, plans and payments. All problems: [/docs/errors](/docs/errors).',
+    )
     .setVersion('1')
     .setOpenAPIVersion('3.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, or the token of a person.' })
@@ -153,6 +155,7 @@ export function serveDocs(server: FastifyInstance, document: OpenAPIObject): voi
   for (const [url, { body, ...headers }] of Object.entries(pages)) {
     server.get(url, (_, reply) => reply.headers(headers).send(body));
   }
+  server.get('/', (_, reply) => reply.redirect('/docs'));
   for (const [name, type] of Object.entries(assets)) {
     const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
     server.get(`/docs/${name}`, (_, reply) =>

@@ -3,6 +3,7 @@ import { pagesOf, START } from '#event-store/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { compareProjections, ModelComparison, type Comparison } from '#read-store/compare.js';
 import { EventSharing } from '#read-store/projection.js';
+import { projectionStatus } from '#read-store/projection-status.js';
 import { projectionsFor } from '#projections/registry.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
@@ -91,13 +92,28 @@ async function auditFile({ environment, output, withoutEnd }: Verifying, file: s
   return { log, projections: [] };
 }
 
+/** Events cut off the end of the log leave nothing in it that could tell; what has read them remembers how far it came. */
+async function withMissingEnd(environment: CliEnvironment, log: LogReport): Promise<LogReport> {
+  const [store, database] = [await environment.store(), await environment.readDatabase()];
+  const ahead = (await projectionStatus(database, store, environment.clock.now()))
+    .filter(({ position, head }) => position > head)
+    .map(({ name, position }) => `${name} has read it up to ${short(position)}`);
+  if (ahead.length === 0) return log;
+  const problem = `the log ends here, but ${ahead.join(', ')}: events at its end are missing`;
+  const finding = { position: log.lastPosition ?? START, stream: '', revision: -1, eventId: null, problem };
+  return { ...log, findings: [...log.findings, finding], findingsTotal: log.findingsTotal + 1 };
+}
+
+async function auditLog({ environment, output, logOnly }: Verifying): Promise<Audited> {
+  const audited =
+    (await auditSound(environment, output, logOnly)) ?? (await auditDatabase(environment, output, logOnly));
+  return logOnly ? audited : { ...audited, log: await withMissingEnd(environment, audited.log) };
+}
+
 async function verify(verifying: Verifying): Promise<ExitCode> {
-  const { environment, output, file, logOnly, withoutEnd } = verifying;
+  const { output, file, withoutEnd } = verifying;
   keepHeapSmall();
-  const { log, projections } =
-    file !== null
-      ? await auditFile(verifying, file)
-      : ((await auditSound(environment, output, logOnly)) ?? (await auditDatabase(environment, output, logOnly)));
+  const { log, projections } = file === null ? await auditLog(verifying) : await auditFile(verifying, file);
   const ok = log.findingsTotal === 0 && projections.every(({ differences }) => differences.length === 0);
   await output.answer({ ok, log, projections }, () => describe(log, projections, file !== null && withoutEnd));
   return ok ? 0 : 1;
@@ -127,7 +143,11 @@ function describe(log: LogReport, projections: readonly Comparison[], withoutEnd
   ];
   if (first === undefined) {
     const sound = withoutEnd ? 'what is in the export is sound; whether it is all cannot be told' : 'the log is sound';
-    return [...lines, ...describeDifferences(projections), sound].join('\n');
+    const differing = projections
+      .filter(({ differences }) => differences.length > 0)
+      .map(({ projection }) => projection);
+    const but = differing.length === 0 ? '' : `, but not what is shown of it: ${differing.join(', ')}`;
+    return [...lines, ...describeDifferences(projections), `${sound}${but}`].join('\n');
   }
   const where = first.stream === '' ? '' : `, stream ${first.stream}, revision ${String(first.revision)}`;
   return [

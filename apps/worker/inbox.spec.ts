@@ -168,8 +168,10 @@ test('a store that fails holds the inbox at its checkpoint; nothing is skipped o
   };
   for (const step of [...steps, ...steps, ...steps]) await step(world);
   await tried(() => world.drain(4));
-  const healthy = await outcomeOf(steps, false);
-  expect(await world.ledger()).toEqual(healthy);
+  // Trying again takes time, so the same facts are recorded a little later.
+  const withoutTime = (ledger: unknown): string =>
+    JSON.stringify(ledger).replaceAll(/2026-10-01T00:01:00\.\d{3}Z/g, 'when it was recorded');
+  expect(withoutTime(await world.ledger())).toBe(withoutTime(await outcomeOf(steps, false)));
 });
 
 test('an inbox whose checkpoint another worker has moved commits nothing', async () => {

@@ -1,6 +1,6 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
-import { plusMs } from '#kernel/instant.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
 import { burnOrderOf, chooseSlices } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
@@ -44,7 +44,7 @@ function openHold(recording: Recording, command: HoldCommand): Hold | AccountRef
   return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
 }
 
-/** The hold now times out `expiresInSeconds` from now. */
+/** The hold times out `expiresInSeconds` from now, or when it would have anyway if that is later. */
 export function extendHold(recording: Recording, command: Command<'ExtendHold'>): AccountRefusal | null {
   const hold = openHold(recording, command);
   if ('rejected' in hold) return hold;
@@ -54,10 +54,12 @@ export function extendHold(recording: Recording, command: Command<'ExtendHold'>)
     heldAmount: hold.amount,
     remaining: hold.remaining,
     heldAllocations: hold.allocations,
-    expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
+    expiresAt: later(hold.expiresAt, plusMs(recording.moment.at, command.expiresInSeconds * 1000)),
   });
   return null;
 }
+
+const later = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /**
  * Turns held credits into a consumption, slice by slice in the order they were chosen, also after their grant expired: a

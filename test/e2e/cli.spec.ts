@@ -179,7 +179,11 @@ describe('scrip, the command line', () => {
       const compared = await json('projections', 'compare', 'history');
       expect(compared).toMatchObject({ code: 1 });
       expect(JSON.stringify(compared.answer)).toContain('amount');
-      expect((await run('audit', 'verify')).code).toBe(1);
+      const differing = await run('audit', 'verify');
+      expect([differing.code, differing.stdout]).toEqual([
+        1,
+        expect.stringContaining('the log is sound, but not what is shown of it: history'),
+      ]);
       expect((await run('audit', 'verify', '--log-only')).code).toBe(0);
       await query(databaseUrl, `update scrip_read.history set amount = amount - 1`);
     },
@@ -192,6 +196,22 @@ describe('scrip, the command line', () => {
       expect(await run('stripe', 'parked')).toMatchObject({ code: 0, stdout: 'no event is parked\n' });
       expect(await run('stripe', 'retry', 'evt_none')).toMatchObject({ code: 1, stdout: 'evt_none is not known\n' });
       expect((await run('stripe', 'retry')).code).toBe(2);
+    },
+    withinMs,
+  );
+
+  it(
+    'notices that the end of the log is gone',
+    async () => {
+      const { databaseUrl } = await up.running();
+      const newest = 'where position = (select max(position) from scrip_log.events)';
+      await query(databaseUrl, `create table cut_off as select * from scrip_log.events ${newest}`);
+      await query(databaseUrl, `delete from scrip_log.events ${newest}`);
+      const { code, stdout } = await run('audit', 'verify');
+      expect([code, stdout]).toEqual([1, expect.stringContaining('events at its end are missing')]);
+      await query(databaseUrl, 'insert into scrip_log.events select * from cut_off');
+      await query(databaseUrl, 'drop table cut_off');
+      expect((await run('audit', 'verify')).code).toBe(0);
     },
     withinMs,
   );

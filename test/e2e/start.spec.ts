@@ -48,6 +48,8 @@ describe('scrip up', () => {
     const { stdout: checkout } = await run('bash', ['-c', lines[2]!]);
     const page = await fetch((JSON.parse(checkout) as { url: string }).url);
     expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('Card number')]);
+    const health = await fetch(`${up.url}/healthz`);
+    expect(await health.json()).toMatchObject({ status: 'ok', stripe: 'configured' });
   });
 
   it('has the example catalogue', async () => {

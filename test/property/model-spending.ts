@@ -133,7 +133,8 @@ export class Spending extends Bookkeeping {
 
   protected extend(holdId: string, expiresInSeconds: number): void {
     const hold = this.books.holds[this.openHold(holdId)]!;
-    hold.expiresAt = plusSeconds(this.at, expiresInSeconds);
+    const wished = plusSeconds(this.at, expiresInSeconds);
+    if (wished > hold.expiresAt) hold.expiresAt = wished;
     this.emit('HoldExtended', {
       holdId,
       remaining: this.heldBy(hold),

@@ -48,7 +48,20 @@ export function bookBalance(tx: Tx, movement: Movement): BalanceTransaction {
   );
 }
 
+/** What the account's own balance holds by now, and what comes to it within two days, in each currency. */
+function balanceOf(tx: Tx): Stripe.Balance {
+  const sums = { available: new Map<string, number>(), pending: new Map<string, number>() };
+  for (const { available_on: at, currency, net } of tx.all('balance_transaction')) {
+    const sum = at <= tx.now ? sums.available : sums.pending;
+    sum.set(currency, (sum.get(currency) ?? 0) + net);
+  }
+  const amounts = (sum: ReadonlyMap<string, number>) =>
+    [...sum].map(([currency, amount]) => ({ amount, currency, source_types: { card: amount } }));
+  return { object: 'balance', available: amounts(sums.available), pending: amounts(sums.pending), livemode: false };
+}
+
 export const balanceRoutes: readonly Route[] = [
+  { method: 'GET', path: '/v1/balance', run: ({ tx }) => balanceOf(tx) },
   retrieving('balance_transaction', '/v1/balance_transactions'),
   listing('balance_transaction', '/v1/balance_transactions', (params) => {
     const [source, type] = [params.text('source'), params.text('type')];
