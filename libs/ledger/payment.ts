@@ -133,6 +133,15 @@ function laterMethod(a: Method | null, b: Method): Method {
   return a === null || b.chargeId > a.chargeId ? b : a;
 }
 
+/** What two tellings of one payment say together, such as its session's and its intent's; the same object when nothing is new. */
+function joined(a: PaymentFacts | null, b: PaymentFacts): PaymentFacts {
+  if (a === null) return b;
+  const sessionId = a.sessionId ?? b.sessionId;
+  const invoiceId = a.invoiceId ?? b.invoiceId;
+  const isNew = sessionId !== a.sessionId || invoiceId !== a.invoiceId;
+  return isNew ? { ...a, sessionId, invoiceId } : a;
+}
+
 /** The state with a fact in it; the same object when the fact says nothing new. */
 function learned(state: PaymentState, event: PaymentEvent): PaymentState {
   const back = (moneyBack: Partial<MoneyBack>): PaymentState => {
@@ -142,8 +151,10 @@ function learned(state: PaymentState, event: PaymentEvent): PaymentState {
     return changed ? { ...state, moneyBack: { ...state.moneyBack, ...moneyBack } } : state;
   };
   switch (event.type) {
-    case 'PaymentSucceeded':
-      return state.payment === null ? { ...state, payment: event } : state;
+    case 'PaymentSucceeded': {
+      const payment = joined(state.payment, event);
+      return payment === state.payment ? state : { ...state, payment };
+    }
     case 'PaymentFailed':
     case 'PaymentProgressed': {
       const attempt = further(state.attempt, event.attempt);

@@ -8,7 +8,8 @@ export type Session = {
   readonly id: string;
   readonly mode: string;
   readonly paymentStatus: string;
-  readonly created: Instant;
+  /** When its charge was made, where the session holds that: webhooks only name the payment intent. */
+  readonly chargedAt: Instant | null;
   readonly stripeCustomerId: string | null;
   readonly clientReferenceId: string | null;
   readonly metadata: Metadata;
@@ -100,11 +101,9 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
   const id = idAt(session, 'id');
   const mode = textAt(session, 'mode');
   const paymentStatus = textAt(session, 'payment_status');
-  const created = timeAt(session, 'created');
   if (id === null) return unreadable('id');
   if (mode === null) return unreadable('mode');
   if (paymentStatus === null) return unreadable('payment_status');
-  if (created === null) return unreadable('created');
   const total = integerAt(session, 'amount_total');
   const currency = textAt(session, 'currency');
   const tax = integerAt(objectAt(session, 'total_details'), 'amount_tax') ?? 0;
@@ -113,7 +112,7 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
       id,
       mode,
       paymentStatus,
-      created,
+      chargedAt: timeAt(objectAt(session, 'payment_intent', 'latest_charge'), 'created'),
       stripeCustomerId: idAt(session, 'customer'),
       clientReferenceId: textAt(session, 'client_reference_id'),
       metadata: metadataAt(session, 'metadata'),

@@ -9,7 +9,7 @@ import type { PaymentState } from '#ledger/payment.js';
 import type { ReceivedStripeEvent, StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { objectIn, idAt } from './json-fields.js';
+import { idAt, objectAt, objectIn, timeAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
 import { inSlices } from './in-slices.js';
 import { normaliseInvoiceState } from './normalise-invoice-state.js';
@@ -159,7 +159,12 @@ const saleStages = (source: Source): readonly Stage[] => [
   objectStage(
     'sessions',
     source,
-    (stripe, params) => stripe.checkout.sessions.list({ ...params, status: 'complete' }),
+    (stripe, params) =>
+      stripe.checkout.sessions.list({
+        ...params,
+        status: 'complete',
+        expand: ['data.payment_intent.latest_charge'],
+      }),
     async (object, created) => {
       const read = normaliseSession(object);
       const id = 'ok' in read ? compare.paymentOfSession(read.ok) : null;
@@ -232,7 +237,7 @@ const moneyStages = (source: Source): readonly Stage[] => [
   objectStage(
     'payment intents',
     source,
-    (stripe, params) => stripe.paymentIntents.list(params),
+    (stripe, params) => stripe.paymentIntents.list({ ...params, expand: ['data.latest_charge'] }),
     (object, created) => comparedIntent(source, object, created),
   ),
   objectStage(
@@ -304,7 +309,8 @@ async function comparedIntent(source: Source, object: Fields, created: Instant):
   const { id, stripeCustomerId } = read.ok;
   const isOurs = stripeCustomerId !== null && (await source.ledger.isLinked(stripeCustomerId));
   const difference = compare.compareIntent(read.ok, await source.ledger.payment(id), isOurs);
-  return { difference, telling: { type: intentTellings[status], at: created } };
+  const chargedAt = status === 'succeeded' ? timeAt(objectAt(object, 'latest_charge'), 'created') : null;
+  return { difference, telling: { type: intentTellings[status], at: chargedAt ?? created } };
 }
 
 async function comparedDispute(source: Source, object: Fields, created: Instant): Promise<Compared | null> {

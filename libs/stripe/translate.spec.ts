@@ -71,7 +71,7 @@ describe('a paid Checkout session in payment mode', () => {
     expect(now).toEqual([
       expect.objectContaining({
         stream: 'account-acme',
-        key: 'session:cs_test_1',
+        key: 'intent:pi_1',
         type: 'GrantCredits',
         amount: 2000,
         source: 'purchase',
@@ -88,7 +88,20 @@ describe('a paid Checkout session in payment mode', () => {
       expect.objectContaining({ stream: 'customer-acme', type: 'LinkStripeCustomer', stripeCustomerId: 'cus_1' }),
     ]);
     expect(commandsOf('checkout.session.completed.acacia', {}, nobody)).toEqual(now);
-    expect(commandsOf('checkout.session.async_payment_succeeded.endive', {}, nobody)).toEqual(now);
+  });
+
+  test('is dated when it was paid: by the event that says so, or by its charge where the session holds that', () => {
+    const datesOf = (...told: Parameters<typeof commandsOf>) => {
+      const [grant, payment] = commandsOf(...told);
+      return [grant, payment].map((command) => ({ ...command }) as { effectiveAt?: string; paidAt?: string });
+    };
+    const paidLate = datesOf('checkout.session.async_payment_succeeded.endive');
+    expect(paidLate).toMatchObject([{ key: 'intent:pi_1' }, { paidAt: '2026-10-03T07:33:20.000Z' }]);
+    const payment_intent = { id: 'pi_1', latest_charge: { id: 'ch_1', created: 1_790_812_802 } };
+    expect(datesOf('checkout.session.completed.endive', { payment_intent })).toMatchObject([
+      { effectiveAt: '2026-10-01T00:00:02.000Z' },
+      { paidAt: '2026-10-01T00:00:02.000Z' },
+    ]);
   });
 
   test('the customer comes from metadata or the link where client_reference_id is missing', () => {

@@ -1,16 +1,17 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
 import { customerStream, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '../currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Translate, Translation } from '../translation.js';
-import { grantOfSale } from './sale.js';
+import { grantOfSale, intentKey } from './sale.js';
 
 /**
- * `checkout.session.completed` and `.async_payment_succeeded`: one fact under one key, `session:{id}`, whichever comes first.
- * Grants the credits of a paid session in payment mode. A subscription's session only links the customer: its credits come with
+ * `checkout.session.completed` and `.async_payment_succeeded`: one fact, whichever comes first. The grant's key is that of the
+ * payment intent, where there is one: the intent's own event may tell of the same sale. Grants the credits of a paid session in payment mode. A subscription's session only links the customer: its credits come with
  * `invoice.paid`.
  */
 export const translateSession: Translate = (event, lookups) => {
@@ -34,13 +35,15 @@ export const translateSession: Translate = (event, lookups) => {
   const paid = moneyOf(session);
   if ('kind' in paid) return paid;
   const { net } = paid;
+  // The page may have been made days before it was paid for.
+  const paidAt = session.chargedAt ?? event.created;
   const grant = grantOfSale(
     {
       id: session.id,
-      key: keyOf(session),
+      key: saleKey(session),
       customerId,
       metadata: session.metadata,
-      soldAt: session.created,
+      soldAt: paidAt,
       cost: net.amount === 0 ? null : net,
       paymentReference: session.paymentIntentId ?? session.id,
       told: { checkoutSession: session.id },
@@ -50,7 +53,7 @@ export const translateSession: Translate = (event, lookups) => {
   if ('kind' in grant) return grant;
   return commands(
     grant,
-    ...paymentOf(session, customerId, paid.total),
+    ...paymentOf(session, customerId, paid.total, paidAt),
     // A credit note names the session's invoice only, which bought nothing by itself.
     ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId)),
     ...links,
@@ -88,6 +91,10 @@ export const translateSessionExpired = translateUnpaid('canceled');
 
 const keyOf = (session: Session): string => `session:${session.id}`;
 
+/** The money that was paid names the sale, for its intent may tell of the same sale. */
+const saleKey = (session: Session): string =>
+  session.paymentIntentId === null ? keyOf(session) : intentKey(session.paymentIntentId);
+
 function linkTo(session: Session, customerId: string | null): readonly FactCommand[] {
   const { stripeCustomerId } = session;
   if (customerId === null || stripeCustomerId === null) return [];
@@ -107,7 +114,7 @@ function moneyOf(session: Session): { readonly total: Money; readonly net: Money
   return { total: { amount: total, currency }, net: { amount: total - tax, currency } };
 }
 
-function paymentOf(session: Session, customerId: string, money: Money): readonly FactCommand[] {
+function paymentOf(session: Session, customerId: string, money: Money, paidAt: Instant): readonly FactCommand[] {
   if (money.amount === 0) return [];
   const paymentId = session.paymentIntentId ?? session.id;
   return [
@@ -121,7 +128,7 @@ function paymentOf(session: Session, customerId: string, money: Money): readonly
         customerId,
         kind: 'top_up',
         money,
-        paidAt: session.created,
+        paidAt,
         paymentIntentId: session.paymentIntentId,
         invoiceId: session.invoiceId,
         sessionId: session.id,

@@ -14,7 +14,7 @@ import { normaliseInvoiceState } from '../normalise-invoice-state.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
 import { costOf, netOf, prorations } from './proration.js';
-import { grantOfSale } from './sale.js';
+import { grantOfSale, invoiceKey } from './sale.js';
 
 /**
  * `invoice.paid`, the only money-in of subscriptions. Each line of a plan grants what its price stands for in the catalogue, once
@@ -66,7 +66,7 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   const grant = grantOfSale(
     {
       id: invoice.id,
-      key: `invoice:${invoice.id}`,
+      key: invoiceKey(invoice.id),
       customerId,
       metadata: invoice.metadata,
       soldAt: invoice.paidAt,
@@ -192,7 +192,7 @@ function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSna
   return {
     to: 'invoice',
     stream: invoiceStream(id),
-    key: `invoice:${id}`,
+    key: invoiceKey(id),
     command: {
       type: 'RecordInvoicePaid',
       invoiceId: id,
@@ -218,7 +218,7 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
     {
       to: 'payment',
       stream: paymentStream(id),
-      key: `invoice:${id}`,
+      key: invoiceKey(id),
       command: {
         type: 'RecordPayment',
         paymentId: id,

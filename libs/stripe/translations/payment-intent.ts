@@ -6,7 +6,7 @@ import type { PaymentIntent } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
-import { grantOfSale } from './sale.js';
+import { grantOfSale, intentKey, invoiceKey } from './sale.js';
 
 /**
  * `payment_intent.*`: how far an attempt to pay has come. Grants nothing: sessions and invoices do, which an intent does not know;
@@ -51,23 +51,29 @@ export const translatePaymentFailed = translateAttempt('failed');
 export const translatePaymentCanceled = translateAttempt('canceled');
 export const translatePaymentProcessing = translateAttempt('processing');
 
-function saleOf({ id, metadata, attempt }: PaymentIntent, customerId: string, lookups: Lookups): Translation {
+/** An intent that names its invoice told of the invoice's sale, under whose id that one's money is kept. */
+function saleOf(
+  { id, invoiceId, metadata, attempt }: PaymentIntent,
+  customerId: string,
+  lookups: Lookups,
+): Translation {
   if (metadata['top_up'] !== 'true') return commands();
   const { money, at: paidAt } = attempt;
-  const key = `intent:${id}`;
+  const paymentId = invoiceId ?? id;
+  const key = invoiceId === null ? intentKey(id) : invoiceKey(invoiceId);
   const cost = money.amount === 0 ? null : money;
   const told = { paymentIntent: id };
   const grant = grantOfSale(
-    { id, key, customerId, metadata, soldAt: paidAt, cost, paymentReference: id, told },
+    { id, key, customerId, metadata, soldAt: paidAt, cost, paymentReference: paymentId, told },
     lookups,
   );
   if ('kind' in grant) return grant;
-  const ids = { paymentIntentId: id, invoiceId: null, sessionId: null };
+  const ids = { paymentIntentId: invoiceId === null ? id : null, invoiceId, sessionId: null };
   const payment: FactCommand = {
     to: 'payment',
-    stream: paymentStream(id),
+    stream: paymentStream(paymentId),
     key,
-    command: { type: 'RecordPayment', paymentId: id, customerId, kind: 'top_up', money, paidAt, ...ids },
+    command: { type: 'RecordPayment', paymentId, customerId, kind: 'top_up', money, paidAt, ...ids },
   };
   return commands(grant, payment);
 }

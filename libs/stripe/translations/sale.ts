@@ -24,6 +24,12 @@ export type Sale = {
   readonly told: { readonly [name: string]: string };
 };
 
+/** The key of what a payment intent's money bought, whatever tells of it. */
+export const intentKey = (paymentIntentId: string): string => `intent:${paymentIntentId}`;
+
+/** The key of what an invoice's money bought. */
+export const invoiceKey = (invoiceId: string): string => `invoice:${invoiceId}`;
+
 /** The grant of a sale: one rule for every way a pack is bought. Parks where the metadata does not say what was bought. */
 export function grantOfSale(
   sale: Sale,
