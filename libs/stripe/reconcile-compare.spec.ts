@@ -57,7 +57,7 @@ describe('a session', () => {
     id: 'cs_1',
     mode: 'payment',
     paymentStatus: 'paid',
-    created: at,
+    chargedAt: at,
     stripeCustomerId: 'cus_1',
     clientReferenceId: null,
     metadata: { credits: '10' },
