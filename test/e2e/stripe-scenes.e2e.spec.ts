@@ -98,7 +98,11 @@ describe.each(scenes)('$flow: $name', ({ flow, act, ends, index }) => {
       world.forward = (webhook) => scrip.take(webhook);
       const consume = async (amount: number): Promise<void> => {
         const path = `/v1/customers/${customer}/consumptions`;
-        expect((await scrip.client.post(path, { amount }, `use-${String(index)}`)).status).toBe(201);
+        // What was parked at first (its customer was not linked yet) is told a moment after everything was received.
+        await eventually(
+          () => scrip.client.post(path, { amount }, `use-${String(index)}`),
+          ({ status }) => status === 201,
+        );
       };
       shop = await Shop.open(world, customer, { consume, livedTo: (seconds) => scrip.livedTo(seconds) });
       await scrip.writer.applyCatalog(shop.catalog);
