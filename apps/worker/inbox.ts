@@ -14,7 +14,7 @@ import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { settlementOf } from '#ledger/payment-settlement.js';
 import type { Settlement } from '#ledger/payment-settlement.js';
-import type { PaymentCommand, PaymentEvent, PaymentState } from '#ledger/payment.js';
+import type { PaymentCommand, PaymentEvent, PaymentRefusal, PaymentState } from '#ledger/payment.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
 import { stripeCustomerOf, translate } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
@@ -126,7 +126,7 @@ export class Inbox {
     );
     const refused = answers.find(({ refusal }) => refusal !== null);
     if (refused !== undefined) {
-      const reason = { code: 'account_refused', subject: refused.fact.stream, detail: refused.refusal ?? '' } as const;
+      const reason = reasonOf(refused.fact, refused.refusal ?? '');
       return this.#record(event, { type: 'ParkStripeEvent', reason }, null);
     }
     const effects = translation.commands.map(({ command, stream }) => `${command.type} ${stream}`);
@@ -162,7 +162,7 @@ export class Inbox {
   async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<string | null> {
     const outcome = await this.#handlers.payment.execute(request);
     const refusal = await refusalOf(Promise.resolve(outcome));
-    if (refusal !== null) return refusal;
+    if (refusal !== null) return refusal.rejected;
     const settlement = settlementIn(outcome);
     if (settlement === null) return null;
     const { version, claims } = settlement;
@@ -186,8 +186,16 @@ export class Inbox {
   }
 }
 
+/** Why a fact was not taken, as the person reads it who looks at what waits. */
+function reasonOf({ stream }: FactCommand, refusal: string): ParkReason {
+  if (refusal !== 'currency_mismatch') return { code: 'account_refused', subject: stream, detail: refusal };
+  const detail =
+    'the money that goes back is of another currency than its payment; compare both at Stripe, then adjust by hand';
+  return { code: refusal, subject: stream, detail };
+}
+
 /** What is claimed of the payment after the command; null when nothing is, or nobody could act on it yet. */
-function settlementIn(outcome: CommandOutcome<PaymentEvent, PaymentState, never>): Settlement | null {
+function settlementIn(outcome: CommandOutcome<PaymentEvent, PaymentState, PaymentRefusal>): Settlement | null {
   if (outcome.kind === 'unchanged') return settlementOf(outcome.state);
   return outcome.kind === 'recorded' ? (outcome.events.at(-1)?.event.settlement ?? null) : null;
 }

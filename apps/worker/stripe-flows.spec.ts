@@ -275,6 +275,24 @@ describe.each(Object.entries(flows))('%s', (_name, { before = [applyCatalog], st
   });
 });
 
+describe.each(['refund.updated.endive', 'charge.dispute.created.endive', 'charge.refunded.endive'] as const)(
+  '%s in another currency than the payment',
+  (name) => {
+    const other = tell(name, { currency: 'eur', status: name.startsWith('refund') ? 'succeeded' : 'lost' });
+
+    test('takes nothing and waits for a person', async () => {
+      const { balance, waiting } = await ledgerAfter([applyCatalog], [paid, deliver(other)], true);
+      expect(balance).toEqual({ available: 2000, held: 0, debt: 0 });
+      expect(waiting).toEqual([`${other.id} currency_mismatch`]);
+    });
+
+    test('takes nothing when it is heard of before the payment', async () => {
+      const { balance } = await ledgerAfter([applyCatalog], [deliver(other), paid], true);
+      expect(balance).toEqual({ available: 2000, held: 0, debt: 0 });
+    });
+  },
+);
+
 describe('old and new shapes', () => {
   const pairs: readonly [StripeFixture, StripeFixture][] = [
     ['customer.subscription.created.endive', 'customer.subscription.created.acacia'],

@@ -4,12 +4,15 @@ import type { Instant } from '#kernel/instant.js';
 
 export type RefundFact = {
   readonly refundId: string;
+  /** Left out in what was recorded before currencies were compared. */
+  readonly currency?: string;
   readonly amount: number;
   readonly status: 'pending' | 'succeeded' | 'failed';
   readonly createdAt: Instant;
 };
 export type DisputeFact = {
   readonly disputeId: string;
+  readonly currency?: string;
   readonly amount: number;
   /** What the bank gave back of it although the dispute is lost. */
   readonly reinstated: number;
@@ -19,6 +22,7 @@ export type DisputeFact = {
 };
 export type CreditNoteFact = {
   readonly creditNoteId: string;
+  readonly currency?: string;
   /** What it gives back of paid money beyond the refunds that it names. */
   readonly amount: number;
   readonly status: 'issued' | 'void';
@@ -27,7 +31,12 @@ export type CreditNoteFact = {
   readonly refundId?: string;
 };
 /** The sum of all refunds of a charge, as the charge tells it. */
-export type ChargeRefunds = { readonly chargeId: string; readonly amount: number; readonly createdAt: Instant };
+export type ChargeRefunds = {
+  readonly chargeId: string;
+  readonly currency?: string;
+  readonly amount: number;
+  readonly createdAt: Instant;
+};
 
 /**
  * What is known of money that went back, or may. Each fact only ever moves forward, so facts may be told in any order and any
@@ -41,6 +50,17 @@ export type MoneyBack = {
 };
 
 export const NO_MONEY_BACK: MoneyBack = { refunds: [], disputes: [], creditNotes: [], chargeRefunds: [] };
+
+/** Only what is of the payment's own currency: other amounts say nothing about its credits. */
+export function inCurrency({ refunds, disputes, creditNotes, chargeRefunds }: MoneyBack, own: string): MoneyBack {
+  const fits = ({ currency = own }: { readonly currency?: string }): boolean => currency === own;
+  return {
+    refunds: refunds.filter(fits),
+    disputes: disputes.filter(fits),
+    creditNotes: creditNotes.filter(fits),
+    chargeRefunds: chargeRefunds.filter(fits),
+  };
+}
 
 /** A part of a payment that was taken back (`taken`), or may be (`reserved`: a refund under way, a dispute not decided). */
 export type Claim = {

@@ -1,5 +1,5 @@
 import type { PaymentState } from './payment.js';
-import { claimsOf, sortedClaims } from './payment-claims.js';
+import { claimsOf, inCurrency, sortedClaims } from './payment-claims.js';
 import type { Claim } from './payment-claims.js';
 
 /** Who has to act on what is claimed, and on which telling of it. */
@@ -11,7 +11,9 @@ export type Settlement = { readonly version: number; readonly claims: readonly C
 /** Everything that is claimed of the payment, by its own facts and by those of payments that paid its invoice. */
 export function allClaims(state: PaymentState): readonly Claim[] {
   const others = state.linked.flatMap(({ claims }) => claims);
-  return sortedClaims([...claimsOf(state.moneyBack, others), ...others]);
+  const { moneyBack, payment } = state;
+  const own = payment === null ? moneyBack : inCurrency(moneyBack, payment.money.currency);
+  return sortedClaims([...claimsOf(own, others), ...others]);
 }
 
 const isClaimed = ({ moneyBack, linked }: PaymentState): boolean =>

@@ -1,6 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
-import type { Decider } from '#kernel/decider.js';
+import type { Decider, Refused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import type { Json } from '#kernel/json.js';
@@ -234,7 +234,32 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
   }
 }
 
-function decide(state: PaymentState, command: PaymentCommand, at: Instant, revision: number): readonly PaymentEvent[] {
+/** What goes back is of the currency that came in; what is not belongs to another payment or was misread. */
+export type PaymentRefusal = Refused<'currency_mismatch'>;
+
+function currencyOf(command: PaymentCommand): string | undefined {
+  switch (command.type) {
+    case 'RecordRefund':
+      return command.refund.currency;
+    case 'RecordChargeRefunds':
+      return command.charge.amount === 0 ? undefined : command.charge.currency;
+    case 'RecordDispute':
+      return command.dispute.currency;
+    case 'RecordCreditNote':
+      return command.creditNote.currency;
+    default:
+      return undefined;
+  }
+}
+
+function decide(
+  state: PaymentState,
+  command: PaymentCommand,
+  at: Instant,
+  revision: number,
+): readonly PaymentEvent[] | PaymentRefusal {
+  const own = state.payment?.money.currency;
+  if (own !== undefined && (currencyOf(command) ?? own) !== own) return { rejected: 'currency_mismatch' };
   const fact = factOf(command, at);
   if (learned(state, fact) === state) return [];
   const after = evolve(state, fact, revision);
@@ -250,7 +275,7 @@ function decide(state: PaymentState, command: PaymentCommand, at: Instant, revis
 }
 
 /** The rules of a payment: a set of facts that only grows, so that any order of telling ends in the same state. */
-export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, never> = {
+export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, PaymentRefusal> = {
   category: 'payment',
   initial: () => initial,
   decide: (state, command, moment) => decide(state, command, moment.at, moment.revision),

@@ -13,6 +13,8 @@ export type ParkReason = {
     | 'wrong_mode'
     | 'connected_account'
     | 'unsupported_currency'
+    /** Money that goes back in another currency than its payment's. */
+    | 'currency_mismatch'
     /** An invoice has more lines than its webhook; the worker fetches them. */
     | 'lines_incomplete'
     /** It could not. */

@@ -14,6 +14,11 @@ const amountAt = (fields: Fields | null, key: string): number | null => {
   return amount === null || amount < 0 ? null : amount;
 };
 
+const currencyIn = (fields: Fields | null): { readonly currency?: string } => {
+  const currency = textAt(fields, 'currency');
+  return currency === null ? {} : { currency };
+};
+
 const refundStatus: { readonly [status: string]: RefundFact['status'] } = {
   pending: 'pending',
   requires_action: 'pending',
@@ -35,7 +40,7 @@ export function normaliseRefund(
   if (amount === null) return unreadable('amount');
   if (status === null) return unreadable('status');
   const createdAt = timeAt(refund, 'created') ?? eventCreated;
-  return { ok: { paymentId, refund: { refundId, amount, status, createdAt } } };
+  return { ok: { paymentId, refund: { refundId, ...currencyIn(refund), amount, status, createdAt } } };
 }
 
 const disputeStatus: { readonly [status: string]: DisputeFact['status'] } = {
@@ -69,7 +74,9 @@ export function normaliseDispute(
   if (status === null) return unreadable('status');
   const createdAt = timeAt(dispute, 'created') ?? eventCreated;
   const back = reinstated ? Math.min(amount, reinstatedOf(dispute) ?? amount) : 0;
-  return { ok: { paymentId, dispute: { disputeId, amount, status, reinstated: back, createdAt } } };
+  return {
+    ok: { paymentId, dispute: { disputeId, ...currencyIn(dispute), amount, status, reinstated: back, createdAt } },
+  };
 }
 
 /** What came back, by the dispute's own movements of money; null where it shows none. */
@@ -94,7 +101,12 @@ export function normaliseCreditNote(
   if (total === null) return unreadable('amount');
   if (status !== 'issued' && status !== 'void') return unreadable('status');
   const postPayment = amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
-  const fact = { creditNoteId, status, createdAt: timeAt(note, 'created') ?? eventCreated } as const;
+  const fact = {
+    creditNoteId,
+    ...currencyIn(note),
+    status,
+    createdAt: timeAt(note, 'created') ?? eventCreated,
+  } as const;
   const refunds = listAt(note, 'refunds');
   // Before 2025-03 (basil) a note named one refund without its amount; that one is known with it.
   const refundId = refunds === null ? idAt(note, 'refund') : null;
@@ -134,7 +146,7 @@ export function normaliseCharge(charge: Fields | null, eventCreated: Instant): N
     ok: {
       paymentId: idAt(charge, 'payment_intent') ?? chargeId,
       invoiceId: idAt(charge, 'invoice'),
-      refunded: { chargeId, amount, createdAt },
+      refunded: { chargeId, ...currencyIn(charge), amount, createdAt },
       refunds,
       method: type === null ? null : { chargeId, type, brand: textAt(kind, 'brand'), last4: textAt(kind, 'last4') },
     },
