@@ -2,11 +2,15 @@ import { hash, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type Stripe from 'stripe';
+import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import { catalogStream, customerStream, subscriptionStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import { contactIntentId, customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
+import { hasEnded } from '#ledger/subscription-standing.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
+import { subscriptionOf } from '#projections/subscriptions.js';
 import { contactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { contactMaking, customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
@@ -52,6 +56,7 @@ export class BillingService {
     private readonly subscriptions: SubscriptionWriter,
     private readonly commands: CommandBus,
     private readonly database: ReadDatabase,
+    private readonly clock: Clock,
   ) {}
 
   /** A page of Stripe's where the wish is paid for. Throws Problem. */
@@ -92,7 +97,7 @@ export class BillingService {
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
   async portal(asking: Asking, returnUrl: string | undefined): Promise<object> {
-    const url = returnUrl ?? this.#returnUrl('returnUrl');
+    const url = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
     const stripeCustomerId = await this.#stripeCustomer(asking);
     const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
     const session = await this.outbox.run({ ...identity, making: portalMaking(stripeCustomerId, url) });
@@ -122,6 +127,10 @@ export class BillingService {
     if (!listed?.active) throw new Problem('plan_not_found');
     if (!listed.item.free) throw new Problem('plan_not_free');
     const { customerId, actor, requestId } = asking;
+    const now = instantOf(this.clock.now());
+    const running = await subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
+    const paid = running !== null && running.interval !== null && !hasEnded(running.status);
+    if (paid && running.status !== 'incomplete') throw new Problem('already_subscribed');
     await this.#register(asking);
     const subscriptionId = freeSubscriptionId(customerId);
     const outcome = await this.subscriptions.execute({
@@ -226,7 +235,7 @@ export class BillingService {
     const { automaticTax, taxRates } = this.context.config.stripe;
     return {
       successUrl: urls.successUrl ?? this.#returnUrl('successUrl'),
-      cancelUrl: urls.cancelUrl ?? urls.successUrl ?? this.#returnUrl('cancelUrl'),
+      cancelUrl: urls.cancelUrl ?? withoutSession(urls.successUrl ?? this.#returnUrl('cancelUrl')),
       automaticTax,
       taxRates: automaticTax ? [] : taxRates,
     };
@@ -259,6 +268,13 @@ function identify(
     actor,
     requestId,
   };
+}
+
+/** Stripe puts the session's id only into the address after a purchase; elsewhere its place would stay as it is written. */
+function withoutSession(address: string): string {
+  const member = /([?&])[^?&#=]*=\{CHECKOUT_SESSION_ID\}(&?)/g;
+  const before = address.replace(member, (_, first: string, next: string) => (next === '' ? '' : first));
+  return before.replaceAll('{CHECKOUT_SESSION_ID}', '');
 }
 
 function bodyOf(subscription: Stripe.Subscription, catalog: CatalogState): object {

@@ -127,7 +127,7 @@ export class BillingController {
   @ApiBody({ type: FreePlanBody })
   @OtherRoute({
     summary: 'Put a customer on a free plan',
-    problems: [...guarded, 'customer_erased', 'plan_not_found', 'plan_not_free'],
+    problems: [...guarded, 'already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
     status: 201,
     answer: '`{ id, status, plan, interval, position }`; `position` is null when the customer was on the plan.',
   })

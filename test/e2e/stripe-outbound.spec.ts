@@ -72,7 +72,13 @@ beforeAll(async () => {
   await sandbox.control('POST', '/webhook_endpoints', {
     url: `${api.url}/v1/webhooks/stripe`,
     secret: webhookSecret,
-    enabledEvents: ['checkout.session.completed', 'invoice.paid'],
+    enabledEvents: [
+      'checkout.session.completed',
+      'customer.subscription.created',
+      'customer.subscription.updated',
+      'customer.subscription.deleted',
+      'invoice.paid',
+    ],
   });
 }, 120_000);
 
@@ -248,6 +254,13 @@ test('a payment intent is made once for its key, in a currency that Stripe takes
   expect((await post('payer/payment-intents', wanted)).body.code).toBe('idempotency_key_required');
 });
 
+test('only the link after a purchase names the session, by default and where the caller named one', async () => {
+  const after = 'https://app.example/billing?session={CHECKOUT_SESSION_ID}&tab=credits';
+  const answer = await post('linked/checkout-sessions', { ...pack, successUrl: after, cancelUrl: undefined });
+  const session = await sandbox.stripe.checkout.sessions.retrieve(String(answer.body.id));
+  expect([session.success_url, session.cancel_url]).toEqual([after, 'https://app.example/billing?tab=credits']);
+});
+
 test('a pause of Stripe is waited for: 429 and 500 do not reach the caller', async () => {
   await sandbox.fault('rate_limit', 1, '/v1/payment_intents');
   expect((await post('patient/payment-intents', { amount: 500, currency: 'usd' }, 'p-1')).status).toBe(201);
@@ -270,6 +283,15 @@ describe('a subscription', () => {
     );
     expect((await post('member/checkout-sessions', plan())).body.code).toBe('already_subscribed');
   }, 30_000);
+
+  test('is not put beside a free plan', async () => {
+    await eventually(
+      () => api.get('/v1/customers/member/subscription'),
+      ({ body }) => body['status'] === 'active',
+    );
+    const refused = await post('member/subscription', { plan: 'free' });
+    expect([refused.status, refused.body.code]).toEqual([409, 'already_subscribed']);
+  });
 
   test('is canceled for the end of its period and resumed', async () => {
     const canceled = await post('member/subscription/cancel', { atPeriodEnd: true }, 'c-1');
