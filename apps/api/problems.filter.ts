@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '#config/logger.js';
 import { failureAnswer } from './failures.js';
 import { problemAnswer, type Answer } from './outcomes.js';
+import { afterRestOfBody } from './rest-of-body.js';
 import { send } from './send.js';
 
 /** Turns whatever a request ends with into a problem. */
@@ -18,7 +19,14 @@ export class ProblemsFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
-    send(reply, this.#answerTo(error, request, reply));
+    const answer = this.#answerTo(error, request, reply);
+    if (answer.status !== 413) {
+      send(reply, answer);
+      return;
+    }
+    afterRestOfBody(request.raw, () => {
+      if (!reply.sent) send(reply, answer);
+    });
   }
 
   #answerTo(error: unknown, request: FastifyRequest, reply: FastifyReply): Answer {

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ApiClient } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
@@ -153,6 +155,25 @@ describe('a large body', () => {
     const { id, body } = withPadding(5 * 1_048_576 + 1);
     const answer = await post(body, signed(body));
     expect([answer.status, answer.body.code, await isKnown(id)]).toEqual([413, 'payload_too_large', false]);
+  });
+
+  test('beyond is answered when all of it has come, so that a client that is still sending sees it', async () => {
+    const { hostname, port } = new URL(api.url);
+    const length = 6 * 1_048_576;
+    const socket = connect(Number(port), hostname);
+    const answer = new Promise<{ line: string | undefined; sent: number }>((resolve, reject) => {
+      socket.on('error', reject).once('data', (chunk) => {
+        resolve({ line: chunk.toString().split('\r\n', 1)[0], sent: socket.bytesWritten });
+      });
+    });
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(length)}\r\n\r\n`;
+    socket.write(head);
+    for (let part = 0; part < 6; part += 1) {
+      await sleep(50);
+      socket.write(Buffer.alloc(length / 6, 'x'));
+    }
+    expect(await answer).toEqual({ line: 'HTTP/1.1 413 Payload Too Large', sent: head.length + length });
+    socket.destroy();
   });
 });
 
