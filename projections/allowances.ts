@@ -1,14 +1,15 @@
 import { monthAfter } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { anniversary, monthsIn } from '#ledger/paid-month.js';
+import { creditsOfMonth } from '#ledger/period-reduction.js';
+import type { FewerCredits } from '#ledger/period-reduction.js';
 import type { PaidPeriod, StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
 import { lapsesFrom, stoppedSince } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
-import { TableWriter } from '#read-store/tables.js';
+import { document, TableWriter } from '#read-store/tables.js';
 import type { RowOf, Table } from '#read-store/tables.js';
 import { dispatch, ownerOf } from './ledger-projection.js';
 import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
@@ -16,7 +17,8 @@ import type { Handlers, LedgerProjection, Projected } from './ledger-projection.
 /**
  * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when
  * the next month's credits are due; null when none are. One more row per subscription (`state`) says with `period_end` from when
- * on it gives nothing: it has ended, or is paused; and with `unpaid_since` since when a payment is missing.
+ * on it gives nothing: it has ended, or is paused; and with `unpaid_since` since when a payment is missing. `fewer`: what changes to
+ * less leave out of a paid period's months; one of which nothing is left is not due.
  */
 export const allowances = {
   name: 'allowances',
@@ -38,6 +40,7 @@ export const allowances = {
     period_end: 'text?',
     unpaid_since: 'text?',
     months_granted: 'int',
+    fewer: 'text?',
     next_at: 'text?',
   },
   indexes: [
@@ -59,7 +62,7 @@ function rowIdOf(projected: Projected): string | null {
   if (handlers[recorded.type as keyof typeof handlers] === 'ignored') return null;
   const { event } = projected;
   if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
-  if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') {
+  if ('itemId' in event) {
     return paidId(periodName(event.itemId, event.periodStart));
   }
   if ('standing' in event) return stateId(event.subscriptionId);
@@ -91,12 +94,20 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
       period_end: null,
       unpaid_since: null,
       months_granted: rows.get(id)?.months_granted ?? 0,
+      fewer: null,
       // Changing from one free plan to another does not give the month twice.
       next_at: rows.get(id)?.next_at ?? at,
     });
   },
   SubscriptionActivated: (rows, event) => addPeriod(rows, event),
   SubscriptionRenewed: (rows, event) => addPeriod(rows, event),
+  PaidPeriodReduced: 'ignored', // what it leaves of a period's months is told with it, or with the period
+  MonthlyCreditsReduced: (rows, { itemId, periodStart, fewer }) => {
+    const row = rows.get(paidId(periodName(itemId, periodStart)));
+    if (row === undefined) return;
+    const left = { ...row, fewer: fewer.length === 0 ? null : document(fewer) };
+    rows.set(row.id, waitingFor(left, row.months_granted));
+  },
   TrialStarted: putStanding,
   PaymentPastDue: putStanding,
   SubscriptionRecovered: putStanding,
@@ -160,9 +171,9 @@ function addPeriod(rows: Fold, event: Period): void {
     unpaid_since: null,
     months_granted: 1,
     next_at: null,
+    fewer: null,
   };
-  const drips = event.interval === 'year' && event.creditsPerMonth > 0;
-  rows.set(id, { ...row, next_at: drips ? nextDrip(row, 1) : null });
+  rows.set(id, event.interval === 'year' ? waitingFor(row, 1) : row);
 }
 
 function putStanding(rows: Fold, { subscriptionId, customerId, standing }: StandingEvent): void {
@@ -183,18 +194,28 @@ function putStanding(rows: Fold, { subscriptionId, customerId, standing }: Stand
     unpaid_since: lapsesFrom(standing),
     months_granted: 0,
     next_at: null,
+    fewer: null,
   });
 }
 
-function nextDrip({ period_start: start, period_end: end }: Row, index: number): Instant | null {
-  if (start === null || end === null) return null;
-  return index < monthsIn(start, end) ? anniversary(start, index) : null;
+/** The row of a period with so many months granted: due with the next that still gives something. */
+function waitingFor(row: Row, granted: number): Row {
+  const { period_start: start, period_end: end, credits_per_month: credits } = row;
+  if (start === null || end === null) return row;
+  for (let index = granted; index < monthsIn(start, end); index += 1) {
+    const next_at = anniversary(start, index);
+    const left = creditsOfMonth(Number(credits), fewerOf(row.fewer), next_at);
+    if (left > 0) return { ...row, months_granted: granted, next_at };
+  }
+  return { ...row, months_granted: granted, next_at: null };
 }
 
-function afterDrip(row: Row, key: string): Row {
-  const granted = Math.max(row.months_granted, (dripIn(key)?.index ?? 0) + 1);
-  return { ...row, months_granted: granted, next_at: nextDrip(row, granted) };
-}
+/** What the column `fewer` holds. */
+export const fewerOf = (text: string | null): readonly FewerCredits[] =>
+  text === null ? [] : (JSON.parse(text) as readonly FewerCredits[]);
+
+const afterDrip = (row: Row, key: string): Row =>
+  waitingFor(row, Math.max(row.months_granted, (dripIn(key)?.index ?? 0) + 1));
 
 function afterFreeMonth(row: Row, key: string): Row {
   const month = freeMonthIn(key);
@@ -251,7 +272,7 @@ const oracle: Oracle<LedgerEvent> = {
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 3,
+  version: 4,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,

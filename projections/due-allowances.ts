@@ -1,7 +1,9 @@
 import type { Instant } from '#kernel/instant.js';
+import type { FewerCredits } from '#ledger/period-reduction.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
+import { fewerOf } from './allowances.js';
 import type { allowances } from './allowances.js';
 
 /** A month of credits that is due; `index` of a paid period counts from 0. */
@@ -19,6 +21,8 @@ export type DueAllowance = {
     readonly periodStart: Instant;
     readonly periodEnd: Instant;
     readonly creditsPerMonth: number;
+    /** What changes to less leave out of its months. */
+    readonly fewer: readonly FewerCredits[];
     readonly cost: { readonly amount: number; readonly currency: string } | null;
     readonly invoiceId: string | null;
     /** How much of the month before goes on, unspent. */
@@ -97,6 +101,7 @@ function dueOf(row: Stored): DueAllowance {
           periodStart: start,
           periodEnd: end,
           creditsPerMonth: Number(row.credits_per_month),
+          fewer: fewerOf(row.fewer),
           cost:
             row.cost_amount === null || row.cost_currency === null
               ? null

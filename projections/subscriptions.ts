@@ -30,7 +30,7 @@ const subscriptions = {
 
 function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | null {
   const event = anything as SubscriptionEvent;
-  if (event.type === 'SubscriptionActivated' || event.type === 'SubscriptionRenewed') return null;
+  if (event.type !== 'SubscriptionStarted' && !('standing' in event)) return null;
   const { subscriptionId: id, customerId: customer_id } = event;
   if (event.type === 'SubscriptionStarted') {
     return {
@@ -58,6 +58,8 @@ function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | nu
 const handlers: { readonly [Type in SubscriptionEvent['type']]: 'latest' | 'ignored' } = {
   SubscriptionActivated: 'ignored', // what was paid; how the subscription stands is told by itself
   SubscriptionRenewed: 'ignored',
+  PaidPeriodReduced: 'ignored',
+  MonthlyCreditsReduced: 'ignored',
   SubscriptionStarted: 'latest',
   TrialStarted: 'latest',
   PaymentPastDue: 'latest',

@@ -97,6 +97,7 @@ const yearly = (index: number): DueAllowance => ({
     index,
     periodStart: '2026-01-31T10:30:00.000Z',
     periodEnd: '2027-01-31T10:30:00.000Z',
+    fewer: [],
     creditsPerMonth: 500,
     cost: { amount: 20000, currency: 'usd' },
     invoiceId: 'in_1',

@@ -7,7 +7,8 @@ import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
 import { freePlanOf } from '#ledger/catalog.js';
 import type { CatalogState } from '#ledger/catalog.js';
-import { anniversary, costOfMonth, endOfMonth, monthsIn } from '#ledger/paid-month.js';
+import { anniversary, costOfMonth, endOfMonth, monthsIn, partOf } from '#ledger/paid-month.js';
+import { creditsOfMonth } from '#ledger/period-reduction.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
@@ -186,20 +187,23 @@ function paidMonths(
   metadata: { readonly plan: string; readonly subscription: string },
   now: Instant,
 ): readonly Month[] {
-  const { period, periodStart, periodEnd, creditsPerMonth, cost, invoiceId, rolloverCap } = paid;
+  const { period, periodStart, periodEnd, creditsPerMonth, fewer, cost, invoiceId, rolloverCap } = paid;
   const all = monthsIn(periodStart, periodEnd);
   const months: Month[] = [];
   for (let { index } = paid; index < all; index += 1) {
     const monthStart = anniversary(periodStart, index);
     if (index > paid.index && monthStart > now) break;
+    const amount = creditsOfMonth(creditsPerMonth, fewer, monthStart);
+    if (amount === 0) continue;
+    const whole = costOfMonth(cost, index, all);
     const command: AccountCommand = {
       ...grant,
       metadata,
-      amount: creditsPerMonth,
+      amount,
       source: 'subscription',
       effectiveAt: earlier(monthStart, now),
       expiresAt: endOfMonth(periodStart, periodEnd, index, now),
-      costBasis: costOfMonth(cost, index, all),
+      costBasis: whole === null ? null : partOf(whole, amount, creditsPerMonth),
       paymentReference: invoiceId,
       ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
     };

@@ -29,6 +29,9 @@ export const plusMs = (instant: Instant, ms: number): Instant => instantOf(msOf(
 /** The earlier of two instants. */
 export const earlier = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
+/** The later of two instants. */
+export const later = (a: Instant, b: Instant): Instant => (a < b ? b : a);
+
 /** The calendar month, UTC: `2026-11`. */
 export const monthOf = (instant: Instant): string => instant.slice(0, 7);
 

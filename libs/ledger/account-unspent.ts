@@ -29,7 +29,12 @@ type Shares = readonly { readonly claim: UnspentClaim; readonly lots: readonly (
 const lotsEnding = (recording: Recording, endsAt: string): readonly Grant[] =>
   [...recording.state.grants.values()]
     .filter((grant) => grant.source === 'subscription' && grant.expiresAt === endsAt && !grant.scheduled)
-    .sort(compareForBurn('purchased-first'));
+    .sort((a, b) =>
+      agreedOf(a) === agreedOf(b) ? compareForBurn('purchased-first')(a, b) : agreedOf(a) < agreedOf(b) ? -1 : 1,
+    );
+
+/** What tells lots of one period apart, whatever order they were granted in. */
+const agreedOf = (grant: Grant): string => `${grant.effectiveAt} ${grant.paymentReference ?? ''}`;
 
 const takenBy = (grant: Grant, id: string): number =>
   grant.revocations.reduce(

@@ -74,6 +74,8 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   SubscriptionStarted: [],
   SubscriptionActivated: [],
   SubscriptionRenewed: [],
+  PaidPeriodReduced: [],
+  MonthlyCreditsReduced: [],
   TrialStarted: [],
   PaymentPastDue: [],
   SubscriptionRecovered: [],

@@ -31,8 +31,27 @@ export function monthsIn(periodStart: Instant, periodEnd: Instant): number {
 export function costOfMonth(cost: Money | null, index: number, months: number): Money | null {
   if (cost === null) return null;
   const until = proportion(cost.amount, index + 1, months);
-  const share = until - proportion(cost.amount, index, months);
-  return share === 0 ? null : { amount: share, currency: cost.currency };
+  return costIfAny(until - proportion(cost.amount, index, months), cost);
+}
+
+/** What `credits` of the `all` that it was paid for cost. Null for nothing. */
+export const partOf = (cost: Money, credits: number, all: number): Money | null =>
+  costIfAny(proportion(cost.amount, credits, all), cost);
+
+const costIfAny = (amount: number, { currency }: Money): Money | null => (amount === 0 ? null : { amount, currency });
+
+/** A month of credits, from its start until it ends. */
+export type Month = { readonly start: Instant; readonly end: Instant };
+
+/** The months before `periodEnd`, counted back from it, the first of them the one that `since` is in. */
+export function monthsUntil(periodEnd: Instant, since: Instant): readonly Month[] {
+  const months: Month[] = [];
+  for (let back = 1; back <= MAX_MONTHS; back += 1) {
+    const start = anniversary(periodEnd, -back);
+    months.unshift({ start, end: anniversary(periodEnd, 1 - back) });
+    if (start <= since) break;
+  }
+  return months;
 }
 
 /**

@@ -2,6 +2,9 @@ import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
+import { canonicalJson } from '#kernel/json.js';
+import { reducedPeriods } from './period-reduction.js';
+import type { PeriodReduction, ReducedPeriod } from './period-reduction.js';
 import { newestOf, observationOf, withObservation } from './subscription-order.js';
 import type { Observation, SubscriptionStep } from './subscription-order.js';
 import { changesBetween } from './subscription-standing.js';
@@ -23,10 +26,14 @@ export type PaidPeriod = {
   readonly cost: Money | null;
   /** How much of a month's unspent credits goes on into the next; left out for nothing. */
   readonly rolloverCap?: number;
+  /** Since when it is paid for; left out for since it starts. */
+  readonly agreedAt?: Instant;
 };
 
 export type SubscriptionCommand =
   | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })
+  /** Money for months that are still to come went back; told before or after the periods' payments. */
+  | (Of & PeriodReduction & { readonly type: 'ReducePaidPeriod' })
   /** Puts a customer on a plan that costs nothing. The caller has looked the plan up in the catalogue. */
   | (Of & { readonly type: 'StartFreePlan'; readonly planId: string })
   /** Stripe showed the subscription; snapshots may come in any order and more than once. `step`: where it says what changed. */
@@ -35,6 +42,9 @@ export type SubscriptionCommand =
 export type SubscriptionEvent =
   | (Of & PaidPeriod & { readonly type: 'SubscriptionActivated'; readonly at: Instant; readonly invoiceId: string })
   | (Of & PaidPeriod & { readonly type: 'SubscriptionRenewed'; readonly at: Instant; readonly invoiceId: string })
+  | (Of & PeriodReduction & { readonly type: 'PaidPeriodReduced'; readonly at: Instant })
+  /** All that the changes to less leave out of a period, as far as both are known. */
+  | (Of & ReducedPeriod & { readonly type: 'MonthlyCreditsReduced'; readonly at: Instant })
   /** A plan without Stripe and without end: its credits come by the calendar month. */
   | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string })
   | StandingEvent;
@@ -58,15 +68,22 @@ export type SubscriptionState = {
   readonly freePlanId: string | null;
   /** The period that ends last, whatever order they were heard of. */
   readonly current: PaidPeriod | null;
+  /** The newest that are granted by the month. */
+  readonly monthly: readonly PaidPeriod[];
+  readonly reductions: readonly PeriodReduction[];
   /** As Stripe showed it last; null while it has not. */
   readonly standing: SubscriptionStanding | null;
   readonly observations: readonly Observation[];
 };
 
+const MAX_PERIODS = 50; // of years, and changes within them
+
 const initial: SubscriptionState = {
   customerId: null,
   freePlanId: null,
   current: null,
+  monthly: [],
+  reductions: [],
   standing: null,
   observations: [],
 };
@@ -81,8 +98,13 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
     case 'SubscriptionActivated':
     case 'SubscriptionRenewed': {
       const later = state.current === null || event.periodEnd > state.current.periodEnd;
-      return { ...state, customerId: event.customerId, current: later ? event : state.current };
+      const monthly = withPeriod(state.monthly, event);
+      return { ...state, customerId: event.customerId, current: later ? event : state.current, monthly };
     }
+    case 'PaidPeriodReduced':
+      return { ...state, customerId: event.customerId, reductions: withReduction(state.reductions, event) };
+    case 'MonthlyCreditsReduced':
+      return state; // follows from the periods and the changes
     default: {
       const { customerId, snapshot, step, standing } = event;
       const observations = withObservation(state.observations, observationOf(snapshot, step ?? null));
@@ -90,6 +112,12 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
     }
   }
 }
+
+const withPeriod = (list: readonly PaidPeriod[], period: PaidPeriod): readonly PaidPeriod[] =>
+  period.interval === 'year' ? [...list, period].slice(-MAX_PERIODS) : list;
+
+const withReduction = (list: readonly PeriodReduction[], reduction: PeriodReduction): readonly PeriodReduction[] =>
+  [...list, reduction].slice(-MAX_PERIODS);
 
 function decide(state: SubscriptionState, command: SubscriptionCommand, at: Instant): readonly SubscriptionEvent[] {
   switch (command.type) {
@@ -103,7 +131,8 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
     }
     case 'RecordPaidPeriod': {
       const { subscriptionId, customerId, planId } = command;
-      const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId, rolloverCap } = command;
+      const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId } = command;
+      const { rolloverCap, agreedAt } = command;
       return [
         {
           type: command.first ? 'SubscriptionActivated' : 'SubscriptionRenewed',
@@ -119,12 +148,39 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
           cost,
           invoiceId,
           ...(rolloverCap === undefined ? {} : { rolloverCap }),
+          ...(agreedAt === undefined ? {} : { agreedAt }),
         },
+        ...changedMonths(state, { ...state, monthly: withPeriod(state.monthly, command) }, command, at),
+      ];
+    }
+    case 'ReducePaidPeriod': {
+      const { subscriptionId, customerId, invoiceId, since, wholeUntil, periodEnd, creditsPerMonth } = command;
+      const isKnown = state.reductions.some(
+        (known) => known.invoiceId === invoiceId && known.periodEnd === periodEnd && known.since === since,
+      );
+      if (isKnown) return [];
+      const fact = { subscriptionId, customerId, invoiceId, since, wholeUntil, periodEnd, creditsPerMonth };
+      return [
+        { type: 'PaidPeriodReduced', at, ...fact },
+        ...changedMonths(state, { ...state, reductions: withReduction(state.reductions, fact) }, command, at),
       ];
     }
     default:
       return assertNever(command);
   }
+}
+
+/** What is left out of periods otherwise after a fact than before it. */
+function changedMonths(
+  before: SubscriptionState,
+  after: SubscriptionState,
+  { subscriptionId, customerId }: Of,
+  at: Instant,
+): readonly SubscriptionEvent[] {
+  const known = reducedPeriods(before.monthly, before.reductions);
+  return [...reducedPeriods(after.monthly, after.reductions)]
+    .filter(([name, { fewer }]) => canonicalJson(fewer) !== canonicalJson(known.get(name)?.fewer ?? []))
+    .map(([, period]) => ({ type: 'MonthlyCreditsReduced', at, subscriptionId, customerId, ...period }));
 }
 
 function observe(

@@ -127,16 +127,87 @@ describe('a change of plan within a month', () => {
     ]);
   });
 
-  test('of a year’s plan adds the difference to each month that is left', () => {
-    const rest = { start: half.start, end: half.start + 300 * 86_400 };
+  const year = { start: half.start, end: 1821744000 }; // until 24 September 2027
+
+  test('of a year’s plan adds the difference to each of its months that is left', () => {
     const lines = [
-      { price: 'price_starter_year', amount: -16000, period: rest },
-      { price: 'price_pro_year', amount: 64000, period: rest },
+      { price: 'price_starter_year', amount: -16000, period: year },
+      { price: 'price_pro_year', amount: 64000, period: year },
     ];
     expect(creditsOf(commandsOf('invoice.paid.endive', invoice(lines), {}))).toMatchObject([
-      { type: 'GrantCredits', amount: 1500 },
-      { type: 'RecordPaidPeriod', interval: 'year', creditsPerMonth: 1500, cost: { amount: 48000 } },
+      { type: 'GrantCredits', amount: 1500, expiresAt: '2026-10-24T00:00:00.000Z' },
+      {
+        ...{ type: 'RecordPaidPeriod', interval: 'year', creditsPerMonth: 1500, cost: { amount: 48000 } },
+        ...{ periodStart: '2026-09-24T00:00:00.000Z', agreedAt: '2026-10-16T12:00:00.000Z' },
+      },
     ]);
+  });
+
+  describe('of a year’s plan to less', () => {
+    const [back, charged] = [
+      { price: 'price_pro_year', amount: -64000, period: year },
+      { price: 'price_starter_year', amount: 16000, period: year },
+    ];
+    const paid = (lines: readonly Line[], policy: PlanPolicy) =>
+      commandsOf('invoice.paid.endive', { ...invoice(lines), amount_paid: 0, total: -48000 }, policy).filter(
+        ({ type }) => ['TakeUnspent', 'ReducePaidPeriod'].includes(type),
+      );
+    const reduced = {
+      ...{ type: 'ReducePaidPeriod', invoiceId: 'in_9', creditsPerMonth: 1500 },
+      ...{ since: '2026-10-16T12:00:00.000Z', periodEnd: '2027-09-24T00:00:00.000Z' },
+    };
+
+    test('the months to come are fewer by the difference, whatever the policy', () => {
+      expect(paid([back, charged], {})).toMatchObject([reduced]);
+      expect(paid([back], {})).toMatchObject([{ ...reduced, creditsPerMonth: 2000 }]);
+    });
+
+    test('the rest of the present month is taken as far as it is unspent, where the policy says so', () => {
+      expect(paid([back, charged], { downgradeClawback: true })).toMatchObject([
+        {
+          ...{ type: 'TakeUnspent', amount: 375, since: '2026-10-16T12:00:00.000Z' },
+          ...{ endsAt: '2026-10-24T00:00:00.000Z', cause: { kind: 'downgrade', id: 'in_9' } },
+        },
+        reduced,
+      ]);
+    });
+
+    test('a month that began since, or begins within the hour, may have been granted whole', () => {
+      const start = Date.parse('2026-09-20T00:00:00.000Z') / 1000;
+      const since = { start, end: Date.parse('2027-09-16T13:30:00.000Z') / 1000 };
+      const lines = [back, charged].map((line) => ({ ...line, period: since }));
+      expect(paid(lines, {})).toMatchObject([
+        // It is 12:00, and the next month begins at 13:30.
+        { type: 'ReducePaidPeriod', wholeUntil: '2026-10-16T13:00:00.000Z' },
+      ]);
+      const sooner = lines.map((line) => ({ ...line, period: { ...since, end: since.end - 3000 } }));
+      expect(paid(sooner, {})).toMatchObject([
+        { type: 'TakeUnspent', amount: 1500, endsAt: '2026-11-16T12:40:00.000Z', since: '2026-10-16T12:40:00.000Z' },
+        { type: 'ReducePaidPeriod' },
+      ]);
+    });
+
+    test('and to more and to less again, on one invoice, counts each from its own time', () => {
+      const later = { ...year, start: year.start + 86_400 };
+      const lines = [
+        back,
+        charged,
+        { ...charged, amount: -16000, period: later },
+        { ...back, amount: 64000, period: later },
+      ];
+      const last = { ...year, start: year.start + 2 * 86_400 };
+      const found = commandsOf('invoice.paid.endive', invoice([...lines, { ...back, period: last }]), {
+        downgradeClawback: true,
+      });
+      expect(found.filter(({ type }) => type === 'ReducePaidPeriod')).toMatchObject([
+        reduced,
+        { since: '2026-10-18T12:00:00.000Z', creditsPerMonth: 2000 },
+      ]);
+      expect(found.filter(({ type }) => type === 'TakeUnspent')).toMatchObject([
+        { amount: 375 + 367, since: '2026-10-18T12:00:00.000Z', endsAt: '2026-10-24T00:00:00.000Z' },
+      ]);
+      expect(found.filter(({ type }) => type === 'RecordPaidPeriod')).toMatchObject([{ creditsPerMonth: 1500 }]);
+    });
   });
 
   test('on the next invoice, when the old month is over, still gives what was paid for', () => {

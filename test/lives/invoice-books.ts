@@ -3,18 +3,29 @@ import type { DueGrant, Money } from './books.js';
 import { monthsLater, monthsOf, shareOf } from './calendar.js';
 import type { Life } from './life.js';
 import type { Market, Offer } from './market.js';
-import { mayGive } from './subscription-books.js';
+import { mayGive, slackOf } from './subscription-books.js';
 
 type Found = {
   readonly grants: DueGrant[];
   readonly money: Money[];
   readonly downgrades: Map<string, number>;
+  readonly yearly: Yearly[];
+};
+/** A period whose credits come by the month, and what later changes to less leave out of each month. */
+type Yearly = {
+  readonly invoice: Invoice;
+  readonly agreedAt: number;
+  readonly start: number;
+  readonly end: number;
+  readonly amount: number;
+  readonly cost: number;
+  readonly fewer: { readonly since: number; readonly heardOf: number; readonly amount: number }[];
 };
 type Line = { readonly line: InvoiceLine; readonly offer: Offer };
 
 /** What the lines of paid subscription invoices give. */
 export function linesOf(life: Life, market: Market, invoices: readonly Invoice[]): Found {
-  const found: Found = { grants: [], money: [], downgrades: new Map() };
+  const found: Found = { grants: [], money: [], downgrades: new Map(), yearly: [] };
   const given = new Set<string>();
   const inOrder = invoices.toSorted((a, b) => paidAt(a) - paidAt(b));
   for (const invoice of inOrder) {
@@ -30,18 +41,22 @@ export function linesOf(life: Life, market: Market, invoices: readonly Invoice[]
         continue;
       }
       given.add(key);
-      period(found, life, invoice, group);
+      period(found, invoice, group);
     }
-    for (const group of Map.groupBy(lines.filter(isChange), ({ line }) => line.period.end).values()) {
+    for (const group of Map.groupBy(lines.filter(isChange), changeOf).values()) {
       change(found, life, invoice, group);
     }
   }
+  found.grants.push(...found.yearly.flatMap((paid) => byTheMonth(life, paid)));
   return found;
 }
 
 const paidAt = (invoice: Invoice): number => invoice.status_transitions.paid_at ?? 0;
 const itemOf = (line: InvoiceLine): string => line.parent?.subscription_item_details?.subscription_item ?? '';
 const periodOf = ({ line }: Line): string => `${itemOf(line)} ${String(line.period.start)}`;
+/** Changes of one month count together; in a year, what is given depends on when each was made. */
+const changeOf = ({ line: { period }, offer }: Line): string =>
+  `${String(period.end)} ${offer.interval === 'year' ? String(period.start) : ''}`;
 const subscriptionOf = ({ parent }: Invoice): string => parent?.subscription_details.subscription ?? '';
 
 function offerOf(line: InvoiceLine, market: Market): Offer {
@@ -66,14 +81,14 @@ function tell({ money }: Found, group: readonly Line[], became: string): void {
 }
 
 /** A paid period: all of a month's credits at once, those of a year by the month. */
-function period(found: Found, life: Life, invoice: Invoice, group: readonly Line[]): void {
+function period(found: Found, invoice: Invoice, group: readonly Line[]): void {
   const { offer, line } = group[0]!;
   const { start, end } = line.period;
   const seats = group.reduce((sum, one) => sum + (one.line.quantity ?? 1), 0);
   const amount = offer.creditsPerMonth * seats;
   const cost = sumOf(group);
   if (offer.interval === 'year') {
-    found.grants.push(...byTheMonth(life, invoice, { start, end, amount, cost }));
+    found.yearly.push({ invoice, agreedAt: start, start, end, amount, cost, fewer: [] });
   } else {
     const first = { why: 'period', source: 'subscription', optional: false } as const;
     found.grants.push({ ...first, reference: invoice.id, amount, cost: cost || null, endsAt: end });
@@ -81,30 +96,39 @@ function period(found: Found, life: Life, invoice: Invoice, group: readonly Line
   tell(found, group, 'credits of a paid period');
 }
 
-/** A month's credits for each month of a period, as long as the subscription gives anything. */
-function byTheMonth(
-  life: Life,
-  invoice: Invoice,
-  paid: { readonly start: number; readonly end: number; readonly amount: number; readonly cost: number },
-): readonly DueGrant[] {
-  const { start, end, amount, cost } = paid;
+/** A month's credits for each month of a period, as long as the subscription gives anything, less what is not paid for any more. */
+function byTheMonth(life: Life, { invoice, start, end, amount, cost, fewer }: Yearly): readonly DueGrant[] {
   const months = monthsOf(start, end);
+  const upTo = (n: number): number => shareOf(cost, n, months.length);
   return months.flatMap((due, index): readonly DueGrant[] => {
     const when = index === 0 ? 'surely' : mayGive(life, subscriptionOf(invoice), Math.max(due, paidAt(invoice)));
     if (when === 'never') return [];
-    const upTo = (n: number): number => shareOf(cost, n, months.length);
-    return [
-      {
-        why: 'month of a year',
-        source: 'subscription',
-        reference: invoice.id,
-        amount,
-        cost: cost > 0 ? upTo(index + 1) - upTo(index) || null : null,
-        endsAt: Math.min(end, monthsLater(start, index + 1)),
-        optional: when === 'perhaps',
-      },
-    ];
+    // A month that begins before the change is heard of is given whole, and then taken back.
+    const amounts = index === 0 ? [amount] : whatMayBeLeft(amount, fewer, due);
+    const given = amounts.filter((left) => left > 0);
+    return given.map((left) => ({
+      why: 'month of a year',
+      source: 'subscription',
+      reference: invoice.id,
+      amount: left,
+      cost: cost > 0 ? shareOf(upTo(index + 1) - upTo(index), left, amount) || null : null,
+      endsAt: Math.min(end, monthsLater(start, index + 1)),
+      optional: when === 'perhaps' || amounts.length > 1,
+    }));
   });
+}
+
+/** What may be given of a month once each change to less was heard of, or while it was not. */
+function whatMayBeLeft(amount: number, fewer: Yearly['fewer'], due: number): readonly number[] {
+  const left = fewer.reduce<readonly number[]>(
+    (before, one) => {
+      const after = before.map((credits) => credits - one.amount);
+      if (due < one.since) return before;
+      return due >= one.heardOf ? after : [...before, ...after];
+    },
+    [amount],
+  );
+  return [...new Set(left)];
 }
 
 /** A change within a period: the credits of its rest by the new plan, less those by the old one. */
@@ -115,7 +139,8 @@ function change(found: Found, life: Life, invoice: Invoice, group: readonly Line
   const credits = group.reduce((sum, one) => sum + Math.sign(one.line.amount) * creditsOfRest(one), 0);
   const cost = sumOf(group);
   if (credits <= 0) {
-    if (offer.policy.downgradeClawback && offer.interval === 'month') found.downgrades.set(invoice.id, -credits);
+    if (offer.interval === 'year') fewerByTheMonth(found, life, invoice, group, -credits);
+    else if (offer.policy.downgradeClawback) found.downgrades.set(invoice.id, -credits);
     tell(found, group, 'a change to less: credited to the balance');
     return;
   }
@@ -125,11 +150,39 @@ function change(found: Found, life: Life, invoice: Invoice, group: readonly Line
   }
   tell(found, group, 'credits of a change to more');
   if (offer.interval === 'year') {
-    found.grants.push(...byTheMonth(life, invoice, { start, end, amount: credits, cost: Math.max(0, cost) }));
+    const paid = { invoice, agreedAt: start, end, amount: credits, cost: Math.max(0, cost) };
+    found.yearly.push({ ...paid, start: monthIn(start, end), fewer: [] });
     return;
   }
   const grant = { why: 'proration', source: 'subscription', reference: invoice.id, optional: false } as const;
   found.grants.push({ ...grant, amount: credits, cost: cost > 0 ? cost : null, endsAt: end });
+}
+
+/** When the month began, of those counted back from `end`, that `time` is in. */
+function monthIn(time: number, end: number): number {
+  let months = 1;
+  while (monthsLater(end, -months) > time) months += 1;
+  return monthsLater(end, -months);
+}
+
+/** Months to come give so much less: of what was agreed last, then of what was agreed before. */
+function fewerByTheMonth(found: Found, life: Life, invoice: Invoice, group: readonly Line[], credits: number): void {
+  const { offer, line } = group.find((one) => one.line.amount > 0) ?? group[0]!;
+  const { start: since, end } = line.period;
+  const heardOf = Math.max(since, paidAt(invoice)) + slackOf(life);
+  const begun = monthsOf(since, Math.min(end, heardOf)).length;
+  const before = found.downgrades.get(invoice.id) ?? 0;
+  found.downgrades.set(invoice.id, before + credits * (offer.policy.downgradeClawback ? begun + 1 : begun));
+  let missing = credits;
+  for (const paid of found.yearly.toSorted((a, b) => b.agreedAt - a.agreedAt)) {
+    if (subscriptionOf(paid.invoice) !== subscriptionOf(invoice) || paid.end !== end || paid.agreedAt > since) continue;
+    const amount = Math.min(
+      missing,
+      paid.fewer.reduce((left, one) => left - one.amount, paid.amount),
+    );
+    missing -= amount;
+    paid.fewer.push({ since, heardOf, amount });
+  }
 }
 
 /** What a line's plan gives for the rest of its month; by the month where it is a year's. */

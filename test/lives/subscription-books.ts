@@ -12,9 +12,12 @@ const changesOf = ({ standings }: Life, id: string): readonly Standing[] =>
 const givesNothing = ({ subscription: { status, pause_collection: paused } }: Standing): boolean =>
   ['canceled', 'incomplete_expired', 'paused'].includes(status) || paused !== null;
 
+/** How long after its time a thing may be heard of or done. */
+export const slackOf = (life: Life): number => PATIENCE + life.lateness + (life.lost.length > 0 ? life.end : 0);
+
 /** Whether credits that fall due at `due` are given: while the subscription runs, some time later where it was paused. */
 export function mayGive(life: Life, subscription: string, due: number): 'surely' | 'perhaps' | 'never' {
-  const slack = PATIENCE + life.lateness + (life.lost.length > 0 ? life.end : 0);
+  const slack = slackOf(life);
   if (due > life.end + slack) return 'never';
   const changes = changesOf(life, subscription);
   const last = changes.at(-1);

@@ -62,8 +62,10 @@ const changes: readonly Scene[] = [
       const made = await shop.subscribe('starter.year');
       await shop.advance(10 * DAY);
       await shop.change(made, { price: 'starter.month' });
+      await shop.told();
+      await shop.advance(35 * DAY);
     },
-    ends: { credits: '1000 0 0', subscription: 'starter active entitled' },
+    ends: { credits: '600 0 0', subscription: 'starter active entitled' },
   },
   {
     flow: 'downgrade',
@@ -74,6 +76,33 @@ const changes: readonly Scene[] = [
       await shop.change(made, { price: 'starter.month' });
     },
     ends: { credits: '1250 0 0', subscription: 'starter active entitled', invoices: ['paid', 'paid'] },
+  },
+  {
+    flow: 'downgrade',
+    name: 'of a yearly plan: its months to come give less',
+    act: async (shop) => {
+      const made = await shop.subscribe('pro.year');
+      await shop.advance(10 * DAY);
+      await shop.change(made, { price: 'starter.year' });
+      await shop.told();
+      await shop.advance(35 * DAY);
+    },
+    ends: { credits: '600 0 0', subscription: 'starter active entitled', invoices: ['paid', 'paid'] },
+  },
+  {
+    flow: 'downgrade',
+    name: 'of a yearly plan whose seats had been added to, twice',
+    act: async (shop) => {
+      const made = await shop.subscribe('starter.year');
+      await shop.advance(5 * DAY);
+      await shop.change(made, { quantity: 3 });
+      await shop.change(made, { quantity: 2 });
+      await shop.advance(DAY);
+      await shop.change(made, { quantity: 1 });
+      await shop.told();
+      await shop.advance(35 * DAY);
+    },
+    ends: { credits: '600 0 0', subscription: 'starter active entitled' },
   },
   {
     flow: 'downgrade',
