@@ -116,7 +116,7 @@ async function differencesOf({ handlers }: InboxWorld, { subscriptions }: Record
 function* tellings(last: readonly StoredEvent[], seed: number): Generator<readonly StripeEventBody[]> {
   const body = (event: StoredEvent): StripeEventBody => bodyOf(event, newest);
   const meaning = last.filter(({ type }) => translatedTypes.includes(type));
-  if (meaning.length <= 5) for (const order of permutations(meaning)) yield order.map(body);
+  if (meaning.length <= 6) for (const order of permutations(meaning)) yield order.map(body);
   const twins = last.map((event) => ({ ...body(event), id: `${event.id}_again` }));
   const all = [...last.map(body), ...twins.filter((_, index) => index % 3 === 0), ...last.slice(0, 2).map(body)];
   yield all.toReversed();
