@@ -22,11 +22,13 @@ const fixtures: readonly Fixture[] = readdirSync(at('./fixtures/stripe/'))
 
 /**
  * A fixture leaves out what no test reads. What it has must have the names and types of the package, down to the values of enumerations.
- * The package does not tell of `total_count`, which lists within a webhook have.
+ * The package leaves enumerations open for values to come; here they are closed. It does not tell of `total_count`, which lists within a webhook have.
  */
 const told = `import type Stripe from 'stripe';
+type Literal<T> = T extends string ? (string extends T ? never : T) : never;
+type Closed<T> = [Literal<T>] extends [never] ? T : Exclude<T, string> | Literal<T>;
 type Part<T> = T extends readonly (infer Item)[] ? readonly Part<Item>[] : T extends object
-  ? { readonly [Key in keyof T]?: Part<T[Key]> } & (T extends { object: 'list' } ? { readonly total_count?: number } : unknown)
+  ? { readonly [Key in keyof T]?: Part<Closed<T[Key]>> } & (T extends { object: 'list' } ? { readonly total_count?: number } : unknown)
   : T;
 type Told<Type extends Stripe.Event['type']> = Part<Extract<Stripe.Event, { type: Type }>>;
 `;
