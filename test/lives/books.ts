@@ -78,7 +78,7 @@ function salesOf(life: Life, market: Market): Sales {
     const days = pack?.expiresAfterDays ?? null;
     const tax = session.total_details?.amount_tax ?? 0;
     const { payment_intent: reference, currency, amount_total: total } = session;
-    const endsAt = days === null ? null : session.created + days * 86_400;
+    const endsAt = days === null ? null : cameIn(life, reference) + days * 86_400;
     sales.grants.push({ ...sale, why: 'pack', reference, amount, cost: total - tax, endsAt });
     sales.payments.push(paymentOf(life, { id: reference, currency, amount: total, type: 'top_up' }, session.invoice));
     sales.money.push({ currency, amount: total - tax, became: 'credits bought' });
@@ -93,6 +93,13 @@ function salesOf(life: Life, market: Market): Sales {
     sales.money.push({ currency, amount: cost, became: 'credits bought' });
   }
   return sales;
+}
+
+/** When the money of an intent came in: a bank debit is booked some time after it was charged. */
+function cameIn(life: Life, intentId: string): number {
+  const charge = life.stripe.all('charge').find((one) => one.payment_intent === intentId && one.paid);
+  const booked = life.stripe.all('balance_transaction').find(({ id }) => id === charge?.balance_transaction);
+  return booked?.created ?? charge?.created ?? 0;
 }
 
 function paymentOfInvoice(life: Life, invoice: Invoice): readonly DuePayment[] {
