@@ -57,6 +57,14 @@ describe('payments', () => {
     expect(hasMore).toBe(false);
     expect(data).toMatchObject([
       {
+        id: 'pi_1',
+        type: 'top_up',
+        status: 'succeeded',
+        refunded: { amount: 0 },
+        chargeId: 'ch_1',
+        sessionId: 'cs_test_1',
+      },
+      {
         id: 'in_1',
         type: 'subscription_payment',
         status: 'partially_refunded',
@@ -67,14 +75,6 @@ describe('payments', () => {
         chargeId: 'ch_sub_1',
         invoiceId: 'in_1',
       },
-      {
-        id: 'pi_1',
-        type: 'top_up',
-        status: 'succeeded',
-        refunded: { amount: 0 },
-        chargeId: 'ch_1',
-        sessionId: 'cs_test_1',
-      },
     ]);
     const first = await paymentsOf(world.db, 'acme', 1, null);
     expect(first.hasMore).toBe(true);
@@ -84,7 +84,7 @@ describe('payments', () => {
       1,
       decodeCursor(first.nextCursor ?? '', ['text', 'text']) as Cursor,
     );
-    expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(['in_1', 'pi_1']);
+    expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(['pi_1', 'in_1']);
   });
 
   it('are shown to their own customer only', async () => {
