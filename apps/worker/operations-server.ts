@@ -18,6 +18,8 @@ export function serveOperations(metrics: WorkerMetrics, host: string, port: numb
       () => response.writeHead(500).end(),
     );
   });
+  // Longer than the minute for which balancers and scrapers keep a connection, so that it is they who close it.
+  server.keepAliveTimeout = 72_000;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => resolve(server));

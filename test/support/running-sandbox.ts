@@ -44,6 +44,8 @@ export class SandboxWorld {
         else world.forward(webhook).then(answer, () => answer(500));
       });
     });
+    // Never closed while idle: a test that computes for seconds would then meet a reset.
+    receiver.keepAliveTimeout = 0;
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/webhook`;
     const sandbox = await startSandbox(

@@ -152,6 +152,9 @@ export type RunningSandbox = { readonly url: string; readonly runtime: Runtime; 
 /** Starts the sandbox; resolves when it takes requests. */
 export async function startSandbox(config: Config): Promise<RunningSandbox> {
   const server: Server = createServer();
+  // Kept-alive connections are the client's to close: a server that closes an idle one may do so just when the next request leaves,
+  // and the client, the `stripe` package without retries among them, sees a reset.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
