@@ -12,6 +12,16 @@ export const HOUR = 3600;
 export const START = 1_767_225_600;
 export const WEBHOOK_SECRET = 'whsec_sandbox_test';
 
+/** What a payment that succeeds at once tells of an invoice, in order. */
+export const PAID_NOW = [
+  'payment_intent.created',
+  'charge.succeeded',
+  'payment_intent.succeeded',
+  'invoice.paid',
+  'invoice.payment_succeeded',
+  'invoice_payment.paid',
+];
+
 export type Received = { readonly event: Stripe.Event; readonly body: string; readonly signature: string };
 
 /** A sandbox on a free port with a webhook receiver and an ordinary `stripe` client. */
@@ -146,6 +156,21 @@ export class SandboxWorld {
   ): Promise<Stripe.Subscription> {
     const customer = await this.customer(card);
     return this.stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }], ...more });
+  }
+
+  /** What the customer's balance holds; nothing once deleted. */
+  async balanceOf(customer: string): Promise<number> {
+    const found = await this.stripe.customers.retrieve(customer);
+    return found.deleted === true ? 0 : found.balance;
+  }
+
+  async statusOf(subscription: string): Promise<string> {
+    return (await this.stripe.subscriptions.retrieve(subscription)).status;
+  }
+
+  async latestInvoice(subscription: string): Promise<Stripe.Invoice> {
+    const found = await this.stripe.subscriptions.retrieve(subscription, { expand: ['latest_invoice'] });
+    return found.latest_invoice as Stripe.Invoice;
   }
 
   /** Submits a page's form as a browser does, without following its redirect. */
