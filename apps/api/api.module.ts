@@ -17,15 +17,15 @@ import { subscriptionDecider } from '#ledger/subscription.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
-import { AccountReadsController } from './account-reads.controller.js';
-import { AdminController } from './admin.controller.js';
-import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin.queries.js';
-import { BalanceHistory } from './balance-history.js';
+import { AccountReadsController } from './accounts/account-reads.controller.js';
+import { AdminController } from './admin/admin.controller.js';
+import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin/admin.queries.js';
+import { BalanceHistory } from './accounts/balance-history.js';
 import { BalanceReader } from '#projections/balance-queries.js';
-import { CustomerRecords } from './customer-records.js';
-import { RunCustomerCommandHandler } from './customer.commands.js';
-import { CustomersController } from './customers.controller.js';
-import { GetCustomerHandler, SearchCustomersHandler } from './customers.queries.js';
+import { CustomerRecords } from './customers/customer-records.js';
+import { RunCustomerCommandHandler } from './customers/customer.commands.js';
+import { CustomersController } from './customers/customers.controller.js';
+import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
 import {
   GetBalanceAtHandler,
   GetBalanceHandler,
@@ -33,35 +33,35 @@ import {
   ListGrantsHandler,
   ListHistoryHandler,
   ListHoldsHandler,
-} from './ledger.queries.js';
-import { ProjectionControl } from './projection-control.js';
-import { AccountController } from './account.controller.js';
-import { RunAccountCommandHandler } from './account.commands.js';
-import { apiAccountDecider } from './account-requests.js';
-import { AccountService } from './account-service.js';
-import { AccountSettingsController } from './account-settings.controller.js';
+} from './accounts/ledger.queries.js';
+import { ProjectionControl } from './admin/projection-control.js';
+import { AccountController } from './accounts/account.controller.js';
+import { RunAccountCommandHandler } from './accounts/account.commands.js';
+import { apiAccountDecider } from './accounts/account-requests.js';
+import { AccountService } from './accounts/account-service.js';
+import { AccountSettingsController } from './accounts/account-settings.controller.js';
 import { ApiContext } from './api-context.js';
-import { apiKeyLookup } from './api-key-lookup.js';
-import { Authenticator } from './authenticator.js';
-import { BillingController } from './billing.controller.js';
-import { BillingRate } from './billing-rate.js';
-import { BillingService } from './billing-service.js';
-import { StripeConnection } from './stripe-connection.js';
-import { StripeOutbox } from './stripe-outbox.js';
-import { BillingQueriesController } from './billing-queries.controller.js';
+import { apiKeyLookup } from './callers/api-key-lookup.js';
+import { Authenticator } from './callers/authenticator.js';
+import { BillingController } from './billing/billing.controller.js';
+import { BillingRate } from './billing/billing-rate.js';
+import { BillingService } from './billing/billing-service.js';
+import { StripeConnection } from './billing/stripe-connection.js';
+import { StripeOutbox } from './billing/stripe-outbox.js';
+import { BillingQueriesController } from './billing/billing-queries.controller.js';
 import {
   GetBillingStatusHandler,
   GetSubscriptionHandler,
   ListInvoicesHandler,
   ListPaymentsHandler,
-} from './billing.queries.js';
-import { BulkController } from './bulk.controller.js';
-import { CatalogueController } from './catalogue.controller.js';
-import { ListCatalogueHandler } from './catalogue.queries.js';
-import { EventFinder } from './event-finder.js';
-import { FreshReads } from './freshness.js';
-import { HealthChecks } from './health.js';
-import { createAdapter, guardRoutes } from './http-server.js';
+} from './billing/billing.queries.js';
+import { BulkController } from './accounts/bulk.controller.js';
+import { CatalogueController } from './catalogue/catalogue.controller.js';
+import { ListCatalogueHandler } from './catalogue/catalogue.queries.js';
+import { EventFinder } from './log/event-finder.js';
+import { FreshReads } from './reads/freshness.js';
+import { HealthChecks } from './operations/health.js';
+import { createAdapter, guardRoutes } from './http/http-server.js';
 import {
   AccountWriter,
   CatalogReader,
@@ -70,22 +70,22 @@ import {
   StripeIntentWriter,
   SubscriptionWriter,
 } from './ledger-writers.js';
-import { LoadLimit } from './load-limit.js';
-import { LogController } from './log.controller.js';
-import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log.queries.js';
-import { Metrics } from './metrics.js';
-import { openApiDocument, serveDocs } from './openapi.js';
-import { OperationsController } from './operations.controller.js';
-import { PriceList } from './price-list.js';
-import { ProblemsFilter } from './problems.filter.js';
-import { RateLimit } from './rate-limit.js';
-import { QueryGuard } from './query-guard.js';
-import { probeStripe } from './stripe-probe.js';
-import { KeepStripeEventHandler, RetryStripeEventHandler } from './stripe-event.commands.js';
-import { logRequests } from './request-log.js';
-import { StripeWebhookController } from './stripe-webhook.controller.js';
-import { TopUp } from './top-up.js';
-import { ValidationPipe } from './validation.js';
+import { LoadLimit } from './http/load-limit.js';
+import { LogController } from './log/log.controller.js';
+import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
+import { Metrics } from './operations/metrics.js';
+import { openApiDocument, serveDocs } from './openapi/openapi.js';
+import { OperationsController } from './operations/operations.controller.js';
+import { PriceList } from './accounts/price-list.js';
+import { ProblemsFilter } from './http/problems.filter.js';
+import { RateLimit } from './http/rate-limit.js';
+import { QueryGuard } from './http/query-guard.js';
+import { probeStripe } from './operations/stripe-probe.js';
+import { KeepStripeEventHandler, RetryStripeEventHandler } from './webhooks/stripe-event.commands.js';
+import { logRequests } from './http/request-log.js';
+import { StripeWebhookController } from './webhooks/stripe-webhook.controller.js';
+import { TopUp } from './accounts/top-up.js';
+import { ValidationPipe } from './http/validation.js';
 
 const controllers = [
   AccountController,

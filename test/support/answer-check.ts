@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { answersByRoute, answerSchemas } from '../../apps/api/answer-schemas.js';
+import { answersByRoute, answerSchemas } from '../../apps/api/openapi/answer-schemas.js';
 
 type Schema = { readonly [member: string]: unknown };
 

@@ -6,11 +6,11 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import pg from 'pg';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
-import { Authenticator } from '../../../apps/api/authenticator.js';
-import { createAdapter, guardRoutes } from '../../../apps/api/http-server.js';
-import { LoadLimit } from '../../../apps/api/load-limit.js';
-import { ProblemsFilter } from '../../../apps/api/problems.filter.js';
-import { ValidationPipe } from '../../../apps/api/validation.js';
+import { Authenticator } from '../../../apps/api/callers/authenticator.js';
+import { createAdapter, guardRoutes } from '../../../apps/api/http/http-server.js';
+import { LoadLimit } from '../../../apps/api/http/load-limit.js';
+import { ProblemsFilter } from '../../../apps/api/http/problems.filter.js';
+import { ValidationPipe } from '../../../apps/api/http/validation.js';
 import { ConsumptionsController, POOL } from './consumptions.controller.js';
 
 const { DATABASE_URL, ADMIN_API_KEY = '', POOL_SIZE = '16' } = process.env;

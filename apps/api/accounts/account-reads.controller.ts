@@ -1,0 +1,148 @@
+import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { parseInstant } from '#kernel/instant.js';
+import { DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { grantsCursor, holdsCursor } from '#projections/balance-lists.js';
+import { claimsCursor } from '#projections/claims.js';
+import { historyCursor, historyTypes, type HistoryFilter, type HistoryType } from '#projections/history.js';
+import { QueryRoute } from '../openapi/api-docs.js';
+import type { PastMoment } from './balance-history.js';
+import type { ApiRequest } from '../http/caller.js';
+import { GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './ledger.queries.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { Problem } from '../http/problems.js';
+import { BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from '../reads/queries.dto.js';
+import { positionFrom, readRequest } from '../reads/read-request.js';
+import { Needs } from '../http/route.js';
+import { sendJson } from '../http/send.js';
+
+/** What an account holds and what happened in it. Customers' own people may read their own. */
+@ApiTags('Accounts')
+@Controller('v1/customers/:customerId')
+export class AccountReadsController {
+  constructor(private readonly queries: QueryBus) {}
+
+  @Get('balance')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'The balance, now or at a moment of the past', problems: ['customer_not_found'] })
+  async balance(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: BalanceQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const unit = query.unit ?? DEFAULT_UNIT;
+    const moment = pastMoment(query);
+    const balance = await (moment === null
+      ? this.queries.execute(new GetBalance(customerId, unit, readRequest(query, request.caller)))
+      : this.queries.execute(new GetBalanceAt(customerId, unit, moment)));
+    if (balance === null) throw new Problem('customer_not_found');
+    sendJson(reply, balance);
+  }
+
+  @Get('grants')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'Grants, newest first', problems: ['customer_not_found'] })
+  async grants(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: GrantsQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
+    const page = pageWanted(query, grantsCursor);
+    const found = await this.queries.execute(
+      new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    sendJson(reply, pageBody(found));
+  }
+
+  @Get('holds')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'Holds, newest first', problems: ['customer_not_found'] })
+  async holds(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: HoldsQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
+    const page = pageWanted(query, holdsCursor);
+    const found = await this.queries.execute(
+      new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    sendJson(reply, pageBody(found));
+  }
+
+  @Get('claims')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'Consumptions that named what was bought, newest first', problems: ['customer_not_found'] })
+  async claims(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: ClaimsQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { resourceType, resourceId } = query;
+    const filter = {
+      ...accountIn(customerId, query),
+      ...(resourceType === undefined ? {} : { resourceType }),
+      ...(resourceId === undefined ? {} : { resourceId }),
+    };
+    const page = pageWanted(query, claimsCursor);
+    const found = await this.queries.execute(
+      new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    sendJson(reply, pageBody(found));
+  }
+
+  @Get('history')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'Every movement with the balance after it, newest first', problems: ['customer_not_found'] })
+  async history(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: HistoryQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (query.cursor !== undefined && query.offset !== undefined)
+      throw invalid('offset', 'cannot be combined with cursor');
+    const { limit, cursor } = pageWanted(query, historyCursor);
+    const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
+    const filter = historyFilter(customerId, query);
+    const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));
+    sendJson(reply, pageBody(found));
+  }
+}
+
+const invalid = (field: string, message: string): Problem =>
+  new Problem('invalid_request', { errors: [{ field, message }] });
+
+const accountIn = (customerId: string, query: { readonly unit?: string }): { customerId: string; unit: string } => ({
+  customerId,
+  unit: query.unit ?? DEFAULT_UNIT,
+});
+
+function pastMoment({ at, position }: BalanceQuery): PastMoment | null {
+  if (at !== undefined && position !== undefined) throw invalid('position', 'cannot be combined with at');
+  if (position !== undefined) return { position: positionFrom(position) };
+  const instant = at === undefined ? null : parseInstant(at);
+  return instant === null ? null : { at: instant };
+}
+
+function historyFilter(customerId: string, query: HistoryQuery): HistoryFilter {
+  const types = query.type?.split(',');
+  if (types?.some((type) => !historyTypes.includes(type as HistoryType)) === true) {
+    throw invalid('type', `must be one or more of ${historyTypes.join(', ')}`);
+  }
+  const from = query.from === undefined ? null : parseInstant(query.from);
+  const to = query.to === undefined ? null : parseInstant(query.to);
+  return {
+    ...accountIn(customerId, query),
+    ...(types === undefined ? {} : { types: types as HistoryType[] }),
+    ...(from === null ? {} : { from }),
+    ...(to === null ? {} : { to }),
+  };
+}

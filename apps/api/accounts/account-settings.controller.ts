@@ -1,0 +1,86 @@
+import { Body, Controller, Patch, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EventStore, START } from '#event-store/event-store.js';
+import type { StreamName } from '#kernel/stream-name.js';
+import { accountAnswer, settingsAnswer } from './account-answers.js';
+import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
+import { AccountService, streamOf } from './account-service.js';
+import { ReasonBody, SettingsBody } from './account.dto.js';
+import { CommandRoute } from '../openapi/api-docs.js';
+import type { ApiRequest } from '../http/caller.js';
+import { AccountWriter } from '../ledger-writers.js';
+import { success } from '../http/outcomes.js';
+import { Needs } from '../http/route.js';
+import { send } from '../http/send.js';
+
+/** What operators set on an account. Said twice, it changes nothing, so an Idempotency-Key is not looked at. */
+@ApiTags('Accounts')
+@Controller('v1/customers/:customerId/account')
+export class AccountSettingsController {
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly writer: AccountWriter,
+    private readonly store: EventStore,
+  ) {}
+
+  @Patch()
+  @Needs('admin')
+  @CommandRoute({
+    summary: 'Change settings of an account',
+    body: SettingsBody,
+    withoutKey: true,
+    problems: ['account_closed'],
+  })
+  settings(@Req() request: ApiRequest, @Body() body: SettingsBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, settingsIntent(body));
+  }
+
+  @Post('freeze')
+  @Needs('admin')
+  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
+  freeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, statusIntent('FreezeAccount', body));
+  }
+
+  @Post('unfreeze')
+  @Needs('admin')
+  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
+  unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, statusIntent('UnfreezeAccount', body));
+  }
+
+  @Post('close')
+  @Needs('admin')
+  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, withoutKey: true })
+  close(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, statusIntent('CloseAccount', body));
+  }
+
+  async #run(request: ApiRequest, reply: FastifyReply, unit: string | undefined, intent: AccountIntent): Promise<void> {
+    const { customerId } = request.params as { customerId: string };
+    const order = {
+      ...intent,
+      stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
+      key: null,
+      actor: request.caller?.actor ?? 'nobody',
+      requestId: request.id,
+    };
+    const outcome = await this.accounts.outcomeOf(order);
+    const told = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
+    if (told !== null) return send(reply, success(201, told, false));
+    if (outcome.kind === 'unchanged' || outcome.kind === 'recorded')
+      return send(reply, success(201, await this.#current(order.stream), false));
+    send(
+      reply,
+      this.accounts.answerTo(outcome, order, () => ({})),
+    );
+  }
+
+  /** The account as it is, where the command changed nothing of it. */
+  async #current(stream: StreamName): Promise<object> {
+    const { state, revision } = await this.writer.load(stream);
+    const newest = revision < 0 ? undefined : (await this.store.readStream(stream, revision, 1))[0];
+    return accountAnswer(stream, state.settings, { balance: state.balance, position: newest?.position ?? START });
+  }
+}

@@ -1,0 +1,193 @@
+import { Body, Controller, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import {
+  adjustmentAnswer,
+  captureAnswer,
+  consumptionAnswer,
+  extensionAnswer,
+  grantAnswer,
+  holdAnswer,
+  releaseAnswer,
+  reversalAnswer,
+  type AccountAnswer,
+} from './account-answers.js';
+import {
+  adjustIntent,
+  captureIntent,
+  consumeIntent,
+  extendIntent,
+  grantIntent,
+  holdIntent,
+  releaseIntent,
+  reverseIntent,
+  type AccountIntent,
+} from './account-requests.js';
+import { AccountService, keyOf, streamOf } from './account-service.js';
+import {
+  AdjustmentBody,
+  CaptureBody,
+  ConsumptionBody,
+  ExtensionBody,
+  GrantBody,
+  HoldBody,
+  ReleaseBody,
+  ReversalBody,
+} from './account.dto.js';
+import { CommandRoute } from '../openapi/api-docs.js';
+import type { ApiRequest } from '../http/caller.js';
+import { exactlyOne } from './checks.js';
+import { PriceList } from './price-list.js';
+import { Needs } from '../http/route.js';
+import { send } from '../http/send.js';
+
+/** The commands that move credits. Every one needs an Idempotency-Key. */
+@ApiTags('Credits')
+@Controller('v1/customers/:customerId')
+export class AccountController {
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly prices: PriceList,
+  ) {}
+
+  @Post('grants')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Grant credits',
+    body: GrantBody,
+    problems: ['grant_expired', 'invalid_expiry', 'balance_limit_exceeded', 'account_closed'],
+  })
+  grant(@Req() request: ApiRequest, @Body() body: GrantBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, grantIntent(body), grantAnswer);
+  }
+
+  @Post('consumptions')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Consume credits, or a priced credit event',
+    body: ConsumptionBody,
+    problems: [
+      'insufficient_credits',
+      'credit_event_unknown',
+      'credit_event_disabled',
+      'price_out_of_range',
+      'account_frozen',
+      'account_closed',
+    ],
+  })
+  async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
+    exactlyOne(body);
+    const pricing = await this.prices.pricing(body.creditEvent === undefined ? [] : [body.creditEvent]);
+    await this.#run(request, reply, body.unit, consumeIntent(body, pricing), consumptionAnswer);
+  }
+
+  @Post('consumptions/:consumptionId/reversals')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Give a consumption back, whole or in part',
+    body: ReversalBody,
+    problems: ['consumption_not_found', 'already_reversed', 'amount_exceeds_consumption', 'account_closed'],
+  })
+  reverse(
+    @Req() request: ApiRequest,
+    @Param('consumptionId') id: string,
+    @Body() body: ReversalBody,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.#run(request, reply, body.unit, reverseIntent(body, id), reversalAnswer);
+  }
+
+  @Post('holds')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Reserve credits for work under way',
+    body: HoldBody,
+    problems: ['insufficient_credits', 'account_frozen', 'account_closed'],
+  })
+  hold(@Req() request: ApiRequest, @Body() body: HoldBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, holdIntent(body), holdAnswer);
+  }
+
+  @Post('holds/:holdId/captures')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Consume what was reserved',
+    body: CaptureBody,
+    problems: ['hold_not_found', 'hold_not_open', 'amount_exceeds_hold', 'account_closed'],
+  })
+  capture(
+    @Req() request: ApiRequest,
+    @Param('holdId') id: string,
+    @Body() body: CaptureBody,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.#run(request, reply, body.unit, captureIntent(body, id), captureAnswer);
+  }
+
+  @Post('holds/:holdId/releases')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Give back what was reserved',
+    body: ReleaseBody,
+    problems: ['hold_not_found', 'hold_not_open', 'account_closed'],
+  })
+  release(
+    @Req() request: ApiRequest,
+    @Param('holdId') id: string,
+    @Body() body: ReleaseBody,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.#run(request, reply, body.unit, releaseIntent(id), releaseAnswer);
+  }
+
+  @Post('holds/:holdId/extensions')
+  @Needs('credits:write')
+  @CommandRoute({
+    summary: 'Keep a hold open longer, counted from now',
+    body: ExtensionBody,
+    problems: ['hold_not_found', 'hold_not_open', 'account_closed'],
+  })
+  extend(
+    @Req() request: ApiRequest,
+    @Param('holdId') id: string,
+    @Body() body: ExtensionBody,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.#run(request, reply, body.unit, extendIntent(body, id), extensionAnswer);
+  }
+
+  @Post('adjustments')
+  @Needs('admin')
+  @CommandRoute({
+    summary: 'Correct a balance by hand, in either direction',
+    body: AdjustmentBody,
+    problems: ['insufficient_credits', 'balance_limit_exceeded', 'account_closed'],
+  })
+  adjust(@Req() request: ApiRequest, @Body() body: AdjustmentBody, @Res() reply: FastifyReply): Promise<void> {
+    return this.#run(request, reply, body.unit, adjustIntent(body), adjustmentAnswer);
+  }
+
+  async #run(
+    request: ApiRequest,
+    reply: FastifyReply,
+    unit: string | undefined,
+    intent: AccountIntent,
+    bodyOf: AccountAnswer,
+  ): Promise<void> {
+    const { customerId } = request.params as { customerId: string };
+    const header = request.headers['idempotency-key'];
+    const distinct = header?.includes(',') ? request.raw.headersDistinct['idempotency-key'] : undefined;
+    const answer = await this.accounts.answerOf(
+      {
+        command: intent.command,
+        fingerprint: intent.fingerprint,
+        stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
+        key: keyOf(header, distinct, true),
+        actor: request.caller?.actor ?? 'nobody',
+        requestId: request.id,
+      },
+      bodyOf,
+    );
+    send(reply, answer);
+  }
+}

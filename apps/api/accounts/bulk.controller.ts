@@ -1,0 +1,134 @@
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { AccountService } from './account-service.js';
+import { ApiContext } from '../api-context.js';
+import { problemResponses } from '../openapi/api-docs.js';
+import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
+import { hasScope, type ApiRequest } from '../http/caller.js';
+import { failureAnswer } from '../http/failures.js';
+import { LoadLimit } from '../http/load-limit.js';
+import { problemAnswer, type Answer } from '../http/outcomes.js';
+import { PriceList } from './price-list.js';
+import type { Pricing } from './account-requests.js';
+import { Problem } from '../http/problems.js';
+import { Needs } from '../http/route.js';
+import { located, sendJson } from '../http/send.js';
+
+const maxCommands = 1_000;
+
+/** Many commands in one request, each with its own key and its own result. */
+@ApiTags('Credits')
+@Controller('v1/commands')
+export class BulkController {
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly prices: PriceList,
+    private readonly load: LoadLimit,
+    private readonly context: ApiContext,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @Needs('credits:write')
+  @ApiOperation({
+    summary: 'Run up to 1,000 commands',
+    description:
+      'Results are in the order of the commands; one that fails does not fail another. Commands for one account run in their order.',
+  })
+  @ApiBody({ schema: bulkSchema(), examples: { 'a grant and a consumption': { value: bulkExample } } })
+  @ApiResponse({ status: 200, description: 'One `{ status, replayed, body }` for each command.' })
+  @problemResponses(['invalid_request', 'unauthenticated', 'forbidden', 'payload_too_large', 'overloaded'])
+  async run(@Req() request: ApiRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+    const items = itemsOf(body);
+    const places = items.length - 1;
+    if (!this.load.enter(places)) throw new Problem('overloaded');
+    try {
+      const pricing = await this.prices.pricing(creditEventsIn(items));
+      const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
+      const results = answers
+        .map((answer) => located(answer, request))
+        .map(({ status, replayed, body }) => ({ status, replayed, body }));
+      sendJson(reply, { results });
+    } finally {
+      this.load.leave(places);
+    }
+  }
+
+  /** What fails one command is the answer of that one: the others may be recorded, and are told so. */
+  async #answerWhatever(item: unknown, request: ApiRequest, pricing: Pricing): Promise<Answer> {
+    try {
+      return await this.#answer(item, request, pricing);
+    } catch (error) {
+      const route = request.routeOptions.url ?? null;
+      return failureAnswer(error, { requestId: request.id, route }, this.context.logger);
+    }
+  }
+
+  #answer(item: unknown, request: ApiRequest, pricing: Pricing): Answer | Promise<Answer> {
+    const kind = kindOf(item);
+    if (kind === null)
+      return invalid(request.id, [{ field: 'type', message: `must be one of ${bulkKinds.join(', ')}` }]);
+    const { checker, furtherErrors, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
+    const found = checker.errors(item);
+    const errors = found.length > 0 ? found : furtherErrors(item as BulkItem);
+    if (errors.length > 0) return invalid(request.id, errors);
+    const { caller } = request;
+    if (caller === null || (needsAdmin && !hasScope(caller, 'admin'))) return problemAnswer('forbidden', request.id);
+    const { customerId, idempotencyKey, unit } = item as BulkItem;
+    const { command, fingerprint } = intentOf(item as BulkItem, pricing);
+    const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
+    return this.accounts.answerOf(
+      { command, fingerprint, stream, key: idempotencyKey, actor: caller.actor, requestId: request.id },
+      bodyOf,
+    );
+  }
+}
+
+const invalid = (requestId: string, errors: object): Answer => problemAnswer('invalid_request', requestId, { errors });
+
+function itemsOf(body: unknown): readonly unknown[] {
+  const { commands, ...rest } = (typeof body === 'object' && body !== null ? body : {}) as { commands?: unknown };
+  const unknown = Object.keys(rest).map(() => ({ field: '(unknown)', message: 'only commands is known here' }));
+  if (unknown.length > 0) throw new Problem('invalid_request', { errors: unknown.slice(0, 1) });
+  if (!Array.isArray(commands) || commands.length === 0 || commands.length > maxCommands) {
+    throw new Problem('invalid_request', {
+      errors: [{ field: 'commands', message: `must be a list of 1 to ${String(maxCommands)} commands` }],
+    });
+  }
+  return commands;
+}
+
+function kindOf(item: unknown): BulkKind | null {
+  const { type } = (typeof item === 'object' && item !== null ? item : {}) as { type?: unknown };
+  return typeof type === 'string' && Object.hasOwn(bulkCommands, type) ? (type as BulkKind) : null;
+}
+
+function creditEventsIn(items: readonly unknown[]): readonly string[] {
+  const names = new Set<string>();
+  for (const item of items) {
+    const { creditEvent } = (typeof item === 'object' && item !== null ? item : {}) as { creditEvent?: unknown };
+    if (typeof creditEvent === 'string') names.add(creditEvent);
+  }
+  return [...names];
+}
+
+function bulkSchema(): object {
+  const command = {
+    type: 'object',
+    required: ['type', 'customerId', 'idempotencyKey'],
+    description:
+      'Besides these members those of the single command; `consumptionId` for reverse, `holdId` for capture, release and extend.',
+    properties: {
+      type: { type: 'string', enum: [...bulkKinds] },
+      customerId: { type: 'string' },
+      idempotencyKey: { type: 'string' },
+    },
+  };
+  return {
+    type: 'object',
+    required: ['commands'],
+    properties: { commands: { type: 'array', minItems: 1, maxItems: maxCommands, items: command } },
+  };
+}

@@ -1,0 +1,186 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { Clock } from '#kernel/clock.js';
+import { msOf } from '#kernel/instant.js';
+import {
+  grantsOf,
+  holdsOf,
+  type AccountFilter,
+  type GrantEntry,
+  type GrantStatus,
+  type HoldEntry,
+  type HoldStatus,
+} from '#projections/balance-lists.js';
+import { balanceOf, BalanceReader, isKnownCustomer, type AccountBalance } from '#projections/balance-queries.js';
+import { balances } from '#projections/balances.js';
+import { claimsOf, claimsProjection, type Claim, type ClaimFilter } from '#projections/claims.js';
+import {
+  historyOf,
+  historyProjection,
+  type HistoryEntry,
+  type HistoryFilter,
+  type HistoryStart,
+} from '#projections/history.js';
+import type { Cursor, Page } from '#read-store/cursor.js';
+import { BalanceHistory, type PastMoment } from './balance-history.js';
+import { customersProjection } from '#projections/customers.js';
+import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
+import { Problem } from '../http/problems.js';
+
+/** The balance now; null for a customer never heard of. */
+export class GetBalance extends Query<AccountBalance | null> {
+  constructor(
+    readonly customerId: string,
+    readonly unit: string,
+    readonly request: ReadRequest,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetBalance)
+export class GetBalanceHandler implements IQueryHandler<GetBalance> {
+  constructor(
+    private readonly reads: FreshReads,
+    private readonly batched: BalanceReader,
+    private readonly clock: Clock,
+  ) {}
+
+  async execute({ customerId, unit, request }: GetBalance): Promise<AccountBalance | null> {
+    await this.reads.reached(request, balances.name);
+    const now = this.clock.now();
+    if (request.ownCustomerId === null) return this.batched.balanceOf(customerId, unit, now);
+    return this.reads.as(request, (reader) => balanceOf(reader, customerId, unit, now));
+  }
+}
+
+/** A balance of the past, from the log alone; null for a customer never heard of. */
+export class GetBalanceAt extends Query<AccountBalance | null> {
+  constructor(
+    readonly customerId: string,
+    readonly unit: string,
+    readonly moment: PastMoment,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetBalanceAt)
+export class GetBalanceAtHandler implements IQueryHandler<GetBalanceAt> {
+  constructor(private readonly history: BalanceHistory) {}
+
+  execute({ customerId, unit, moment }: GetBalanceAt): Promise<AccountBalance | null> {
+    return this.history.balanceAt(customerId, unit, moment);
+  }
+}
+
+/** Which rows of a list, how many, and for whom. */
+type Listing<Filter> = {
+  readonly filter: Filter;
+  readonly limit: number;
+  readonly cursor: Cursor | null;
+  readonly request: ReadRequest;
+};
+
+/** A list as it is. Ends the request when it is empty because the customer was never heard of. */
+async function ofKnown<List extends Page<unknown>>(
+  reads: FreshReads,
+  request: ReadRequest,
+  { customerId, unit }: { readonly customerId: string; readonly unit: string },
+  reading: Promise<Fresh<List>>,
+): Promise<Fresh<List>> {
+  const list = await reading;
+  if (list.result.data.length > 0) return list;
+  // Read models move on by themselves: those that know the customer must be as fresh as the one that was read.
+  await reads.reached(request, balances.name);
+  await reads.reached(request, customersProjection.name);
+  if (!(await reads.as(request, (reader) => isKnownCustomer(reader, customerId, unit))))
+    throw new Problem('customer_not_found');
+  return list;
+}
+
+export class ListGrants extends Query<Fresh<Page<GrantEntry>>> {
+  constructor(readonly listing: Listing<AccountFilter<GrantStatus>>) {
+    super();
+  }
+}
+
+@QueryHandler(ListGrants)
+export class ListGrantsHandler implements IQueryHandler<ListGrants> {
+  constructor(private readonly reads: FreshReads) {}
+
+  execute({ listing: { filter, limit, cursor, request } }: ListGrants): Promise<Fresh<Page<GrantEntry>>> {
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, balances.name, (reader, now) => grantsOf(reader, filter, limit, cursor, msOf(now))),
+    );
+  }
+}
+
+export class ListHolds extends Query<Fresh<Page<HoldEntry>>> {
+  constructor(readonly listing: Listing<AccountFilter<HoldStatus>>) {
+    super();
+  }
+}
+
+@QueryHandler(ListHolds)
+export class ListHoldsHandler implements IQueryHandler<ListHolds> {
+  constructor(private readonly reads: FreshReads) {}
+
+  execute({ listing: { filter, limit, cursor, request } }: ListHolds): Promise<Fresh<Page<HoldEntry>>> {
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, balances.name, (reader, now) => holdsOf(reader, filter, limit, cursor, msOf(now))),
+    );
+  }
+}
+
+export class ListClaims extends Query<Fresh<Page<Claim>>> {
+  constructor(readonly listing: Listing<ClaimFilter>) {
+    super();
+  }
+}
+
+@QueryHandler(ListClaims)
+export class ListClaimsHandler implements IQueryHandler<ListClaims> {
+  constructor(private readonly reads: FreshReads) {}
+
+  execute({ listing: { filter, limit, cursor, request } }: ListClaims): Promise<Fresh<Page<Claim>>> {
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, claimsProjection.name, (reader) => claimsOf(reader, filter, limit, cursor)),
+    );
+  }
+}
+
+export type HistoryPage = Page<HistoryEntry> & { readonly total?: number };
+
+export class ListHistory extends Query<Fresh<HistoryPage>> {
+  constructor(
+    readonly filter: HistoryFilter,
+    readonly limit: number,
+    readonly start: HistoryStart,
+    readonly request: ReadRequest,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(ListHistory)
+export class ListHistoryHandler implements IQueryHandler<ListHistory> {
+  constructor(private readonly reads: FreshReads) {}
+
+  execute({ filter, limit, start, request }: ListHistory): Promise<Fresh<HistoryPage>> {
+    return ofKnown(
+      this.reads,
+      request,
+      filter,
+      this.reads.read(request, historyProjection.name, (reader) => historyOf(reader, filter, limit, start)),
+    );
+  }
+}

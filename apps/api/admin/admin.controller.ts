@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { parkedCursor } from '#projections/parked-events.js';
+import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import { differencesCursor } from '#read-store/reconciliation.js';
+import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
+import { ApiKeyBody } from './admin.dto.js';
+import { OtherRoute } from '../openapi/api-docs.js';
+import { Authenticator } from '../callers/authenticator.js';
+import type { ApiRequest } from '../http/caller.js';
+import { answerOf, success } from '../http/outcomes.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { Problem } from '../http/problems.js';
+import { ProjectionControl } from './projection-control.js';
+import { CustomerListQuery, PageQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
+import { Needs } from '../http/route.js';
+import { send, sendJson } from '../http/send.js';
+import { RetryStripeEvent } from '../webhooks/stripe-event.commands.js';
+
+const guarded = ['invalid_request', 'unauthenticated', 'forbidden', 'store_unavailable'] as const;
+
+/** What operators do. */
+@ApiTags('Operators')
+@Controller('v1/admin')
+export class AdminController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly database: ReadDatabase,
+    private readonly projections: ProjectionControl,
+    private readonly authenticator: Authenticator,
+    private readonly clock: Clock,
+  ) {}
+
+  @Post('api-keys')
+  @HttpCode(201)
+  @Needs('admin')
+  @ApiBody({ type: ApiKeyBody })
+  @OtherRoute({
+    summary: 'Make an API key',
+    problems: guarded,
+    status: 201,
+    answer: 'The key with its `secret`, which is shown only this once.',
+  })
+  async createKey(@Body() body: ApiKeyBody, @Res() reply: FastifyReply): Promise<void> {
+    const at = instantOf(this.clock.now());
+    const { key, secret } = await createApiKey(
+      this.database,
+      { name: body.name, scopes: body.scopes, at },
+      randomBytes,
+    );
+    sendJson(reply, { ...key, secret }, 201);
+  }
+
+  @Get('api-keys')
+  @Needs('admin')
+  @OtherRoute({ summary: 'API keys, newest first, without their secrets', problems: guarded })
+  async keys(@Res() reply: FastifyReply): Promise<void> {
+    sendJson(reply, { data: await listApiKeys(this.database), hasMore: false, nextCursor: null });
+  }
+
+  @Delete('api-keys/:keyId')
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'Revoke an API key: here at once, in other processes within two seconds',
+    problems: [...guarded, 'api_key_not_found'],
+  })
+  async revokeKey(@Param('keyId') id: string, @Res() reply: FastifyReply): Promise<void> {
+    const key = await revokeApiKey(this.database, id, instantOf(this.clock.now()));
+    if (key === null) throw new Problem('api_key_not_found');
+    this.authenticator.forget(id);
+    sendJson(reply, key);
+  }
+
+  @Get('parked-events')
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'Stripe events that wait for a person, newest first',
+    problems: [...guarded, 'projection_behind'],
+  })
+  async parked(
+    @Req() request: ApiRequest,
+    @Query() query: CustomerListQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { limit, cursor } = pageWanted(query, parkedCursor);
+    sendJson(
+      reply,
+      pageBody(await this.queries.execute(new ListParkedEvents(limit, cursor, readRequest(query, request.caller)))),
+    );
+  }
+
+  @Post('parked-events/:stripeEventId/retry')
+  @HttpCode(202)
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'Try a parked event again',
+    problems: [...guarded, 'stripe_event_not_found'],
+    status: 202,
+    answer: 'The worker will try it.',
+  })
+  async retry(
+    @Req() request: ApiRequest,
+    @Param('stripeEventId') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (!/^[A-Za-z0-9_]{1,255}$/.test(id)) throw new Problem('stripe_event_not_found');
+    const outcome = await this.commands.execute(
+      new RetryStripeEvent(id, request.caller?.actor ?? 'nobody', request.id),
+    );
+    const accepted = { id, retryRequested: outcome.kind === 'recorded' };
+    if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return send(reply, success(202, accepted, false));
+    send(
+      reply,
+      answerOf(
+        outcome,
+        request.id,
+        () => ({}),
+        () => ({}),
+      ),
+    );
+  }
+
+  @Get('reconciliation')
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'The last comparison of Stripe with the ledger: when, by what, and each difference with both sides',
+    problems: guarded,
+    answer: '`run` is null while there was none. Differences come in the order they were found.',
+  })
+  async reconciliation(@Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
+    const { limit, cursor } = pageWanted(query, differencesCursor);
+    const { run, page } = await this.queries.execute(new GetReconciliation(limit, cursor));
+    sendJson(reply, { run, ...page });
+  }
+
+  @Get('projections')
+  @Needs('admin')
+  @OtherRoute({ summary: 'How far every projection is', problems: guarded })
+  async listProjections(@Res() reply: FastifyReply): Promise<void> {
+    sendJson(reply, { data: await this.queries.execute(new ListProjections()), hasMore: false, nextCursor: null });
+  }
+
+  @Post('projections/:name/rebuild')
+  @HttpCode(202)
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'Build a projection anew beside the live one',
+    problems: [...guarded, 'projection_not_found'],
+    status: 202,
+    answer: 'A worker will build it.',
+  })
+  async rebuild(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+    if (!(await this.projections.rebuild(name))) throw new Problem('projection_not_found');
+    sendJson(reply, { name, rebuildRequested: true }, 202);
+  }
+
+  @Post('projections/:name/resume')
+  @HttpCode(202)
+  @Needs('admin')
+  @OtherRoute({
+    summary: 'Try a halted projection again',
+    problems: [...guarded, 'projection_not_found'],
+    status: 202,
+    answer: 'A worker will try it.',
+  })
+  async resume(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+    if (!(await this.projections.resume(name))) throw new Problem('projection_not_found');
+    sendJson(reply, { name, resumed: true }, 202);
+  }
+}

@@ -1,0 +1,284 @@
+import { hash, randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type Stripe from 'stripe';
+import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
+import { catalogStream, customerStream, subscriptionStream } from '#kernel/stream-name.js';
+import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
+import { contactIntentId, customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
+import { hasEnded } from '#ledger/subscription-standing.js';
+import { freeSubscriptionId } from '#ledger/subscription.js';
+import { subscriptionOf } from '#projections/subscriptions.js';
+import { contactOf } from '#read-store/customer-contacts.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import { contactMaking, customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
+import { priceOfPlan, saleOf, sessionParams, type Sale, type Wish } from '#stripe/outbound-checkout.js';
+import { unchargeable } from '#stripe/outbound-money.js';
+import {
+  hadSubscription,
+  liveSubscription,
+  subscriptionMaking,
+  viewOf,
+  type SubscriptionWish,
+} from '#stripe/outbound-subscription.js';
+import { ApiContext } from '../api-context.js';
+import { RunCustomerCommand } from '../customers/customer.commands.js';
+import { CatalogReader, CustomerWriter, SubscriptionWriter } from '../ledger-writers.js';
+import { Problem } from '../http/problems.js';
+import { StripeConnection } from './stripe-connection.js';
+import { recordedOrProblem, StripeOutbox, type CallersErrand } from './stripe-outbox.js';
+
+/** Who asks for what customer. */
+export type Asking = {
+  readonly customerId: string;
+  /** The Idempotency-Key; null: every request is a new one. */
+  readonly key: string | null;
+  readonly actor: string;
+  readonly requestId: string;
+};
+
+type Identity = Pick<CallersErrand<unknown>, 'intent' | 'key' | 'actor' | 'requestId'>;
+
+/** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
+@Injectable()
+export class BillingService {
+  /** Customers whose Stripe customer is being made, so that one process asks once. */
+  readonly #making = new Map<string, Promise<string>>();
+
+  constructor(
+    private readonly context: ApiContext,
+    private readonly connection: StripeConnection,
+    private readonly outbox: StripeOutbox,
+    private readonly customers: CustomerWriter,
+    private readonly catalog: CatalogReader,
+    private readonly subscriptions: SubscriptionWriter,
+    private readonly commands: CommandBus,
+    private readonly database: ReadDatabase,
+    private readonly clock: Clock,
+  ) {}
+
+  /** A page of Stripe's where the wish is paid for. Throws Problem. */
+  async checkout(
+    asking: Asking,
+    wish: Wish,
+    urls: { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined },
+  ): Promise<object> {
+    this.connection.demand();
+    const sale = saleOf(wish, await this.#catalog());
+    if ('rejected' in sale) throw new Problem(sale.rejected);
+    const settings = this.#settings(urls);
+    const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
+    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const { intentId } = identity.intent;
+    const isNew = (await this.outbox.objectOf(intentId)) === null;
+    const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId) : sale;
+    const params = sessionParams(wanted, { customerId: asking.customerId, stripeCustomerId, intentId }, settings);
+    const session = await this.outbox.run({ ...identity, making: sessionMaking(params, stripeCustomerId, intentId) });
+    return { id: session.id, url: session.url, expiresAt: new Date(session.expires_at * 1000).toISOString() };
+  }
+
+  /** A payment that the caller's own page collects. Throws Problem. */
+  async paymentIntent(
+    asking: Asking,
+    wanted: { readonly amount: number; readonly currency: string; readonly description: string | null },
+  ): Promise<object> {
+    const { amount, currency } = wanted;
+    const reason = unchargeable({ amount, currency });
+    if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
+    const identity = identify(asking, 'create_payment_intent', { amount, currency }, wanted);
+    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const who = { customerId: asking.customerId, stripeCustomerId, intentId: identity.intent.intentId };
+    const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
+    const made = await this.outbox.run({ ...identity, making });
+    return { id: made.id, clientSecret: made.client_secret, status: made.status };
+  }
+
+  /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
+  async portal(asking: Asking, returnUrl: string | undefined): Promise<object> {
+    const url = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
+    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
+    const session = await this.outbox.run({ ...identity, making: portalMaking(stripeCustomerId, url) });
+    return { url: session.url };
+  }
+
+  /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
+  cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<object> {
+    const operation = wish.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
+    return this.#changeSubscription(asking, operation, wish, wish);
+  }
+
+  /** Puts the subscription on another plan or interval. Throws Problem. */
+  async change(
+    asking: Asking,
+    wanted: { readonly plan: string; readonly interval: 'month' | 'year'; readonly when: 'now' | 'period_end' },
+  ): Promise<object> {
+    const price = priceOfPlan(await this.#catalog(), wanted.plan, wanted.interval);
+    if ('rejected' in price) throw new Problem(price.rejected);
+    const wish = { kind: 'change', priceId: price.priceId, when: wanted.when } as const;
+    return this.#changeSubscription(asking, 'change_subscription', wish, wanted);
+  }
+
+  /** Puts the customer on a plan that costs nothing; Stripe has no part in it. May be repeated. Throws Problem. */
+  async startFreePlan(asking: Asking, planId: string): Promise<object> {
+    const listed = (await this.#catalog()).plans.get(planId);
+    if (!listed?.active) throw new Problem('plan_not_found');
+    if (!listed.item.free) throw new Problem('plan_not_free');
+    const { customerId, actor, requestId } = asking;
+    const now = instantOf(this.clock.now());
+    const running = await subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
+    const paid = running !== null && running.interval !== null && !hasEnded(running.status);
+    if (paid && running.status !== 'incomplete') throw new Problem('already_subscribed');
+    await this.#register(asking);
+    const subscriptionId = freeSubscriptionId(customerId);
+    const outcome = await this.subscriptions.execute({
+      stream: subscriptionStream(subscriptionId),
+      command: { type: 'StartFreePlan', subscriptionId, customerId, planId },
+      key: null, // harmless to repeat: who is on the plan stays on it
+      origin: 'api',
+      fingerprint: null,
+      actor,
+      causationId: null,
+      correlationId: requestId,
+    });
+    recordedOrProblem(outcome);
+    const position = outcome.kind === 'recorded' ? (outcome.events.at(-1)?.position ?? null) : null;
+    return { id: subscriptionId, status: 'active', plan: planId, interval: null, position };
+  }
+
+  /** One subscription a customer, and a trial only for who never had one. */
+  async #newSubscription(sale: Sale & { mode: 'subscription' }, stripeCustomerId: string): Promise<Sale> {
+    const { client } = this.connection;
+    if (this.outbox.valueOf(await liveSubscription(client, stripeCustomerId)) !== null)
+      throw new Problem('already_subscribed');
+    if (sale.trialDays === null) return sale;
+    const had = this.outbox.valueOf(await hadSubscription(client, stripeCustomerId));
+    return had ? { ...sale, trialDays: null } : sale;
+  }
+
+  async #changeSubscription(
+    asking: Asking,
+    operation: StripeOperation,
+    wish: SubscriptionWish,
+    said: { readonly [member: string]: Json },
+  ): Promise<object> {
+    const { client } = this.connection;
+    const { state } = await this.customers.load(customerStream(asking.customerId));
+    const stripeCustomerId = state.stripeCustomerIds.at(-1);
+    if (stripeCustomerId === undefined) throw new Problem('subscription_not_found');
+    const live = this.outbox.valueOf(await liveSubscription(client, stripeCustomerId));
+    const identity = identify(asking, operation, wish, said);
+    // One that this very request has ended is known by the request's own key.
+    const subscriptionId = live?.id ?? (await this.outbox.objectOf(identity.intent.intentId));
+    if (subscriptionId === null) throw new Problem('subscription_not_found');
+    const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
+    const making = subscriptionMaking(subscriptionId, wish);
+    return bodyOf(await this.outbox.run({ ...identity, intent, making }), await this.#catalog());
+  }
+
+  /** The Stripe customer of a customer, made now if there is none: one, however many ask and whatever fails. */
+  async #stripeCustomer(asking: Asking): Promise<string> {
+    this.connection.demand();
+    const { customerId } = asking;
+    const { state } = await this.customers.load(customerStream(customerId));
+    if (state.erased) throw new Problem('customer_erased');
+    const known = state.stripeCustomerIds.at(-1);
+    if (known !== undefined) return known;
+    const underWay = this.#making.get(customerId);
+    if (underWay !== undefined) return underWay;
+    const making = this.#makeCustomer(asking).finally(() => this.#making.delete(customerId));
+    this.#making.set(customerId, making);
+    return making;
+  }
+
+  async #makeCustomer(asking: Asking): Promise<string> {
+    const { customerId, actor, requestId } = asking;
+    const intentId = customerIntentId(customerId);
+    const intent = { intentId, customerId, operation: 'create_customer', subject: {} } as const;
+    const made = await this.outbox.run<Stripe.Customer>({
+      intent,
+      making: customerMaking(customerId, intentId),
+      key: null, // there is one such intent per customer
+      actor,
+      requestId,
+    });
+    const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId: made.id } as const;
+    recordedOrProblem(await this.commands.execute(new RunCustomerCommand(command, actor, requestId)));
+    await this.#tellContact(asking, made.id);
+    return made.id;
+  }
+
+  /** Name and address go to Stripe for receipts only: nothing waits on whether it took them. */
+  async #tellContact({ customerId, actor, requestId }: Asking, stripeCustomerId: string): Promise<void> {
+    const contact = await contactOf(this.database, customerId);
+    if (contact === null || (contact.email === null && contact.name === null)) return;
+    const intentId = contactIntentId(stripeCustomerId);
+    const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
+    const making = contactMaking(stripeCustomerId, contact);
+    await this.outbox.attempt({ intent, making, key: null, actor, requestId });
+  }
+
+  async #register({ customerId, actor, requestId }: Asking): Promise<void> {
+    const command = { type: 'RegisterCustomer', customerId } as const;
+    const outcome = await this.commands.execute(new RunCustomerCommand(command, actor, requestId));
+    if (outcome.kind === 'refused') throw new Problem(outcome.refusal.rejected);
+    recordedOrProblem(outcome);
+  }
+
+  async #catalog(): Promise<CatalogState> {
+    return (await this.catalog.load(catalogStream)).state;
+  }
+
+  #settings(urls: { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined }) {
+    const { automaticTax, taxRates } = this.context.config.stripe;
+    return {
+      successUrl: urls.successUrl ?? this.#returnUrl('successUrl'),
+      cancelUrl: urls.cancelUrl ?? withoutSession(urls.successUrl ?? this.#returnUrl('cancelUrl')),
+      automaticTax,
+      taxRates: automaticTax ? [] : taxRates,
+    };
+  }
+
+  #returnUrl(field: string): string {
+    const { returnUrl } = this.context.config.stripe;
+    const message = 'is needed here, because STRIPE_RETURN_URL is not set';
+    if (returnUrl === null) throw new Problem('invalid_request', { errors: [{ field, message }] });
+    return returnUrl;
+  }
+}
+
+/** Names an errand: by the caller's key where there is one, so that the same request is the same errand; else by chance. */
+function identify(
+  asking: Asking,
+  operation: StripeOperation,
+  subject: { readonly [member: string]: Json },
+  said: { readonly [member: string]: Json | undefined },
+): Identity {
+  const { customerId, key, actor, requestId } = asking;
+  const name = key === null ? randomUUID() : hash('sha256', `${customerId}\0${key}`, 'hex').slice(0, 40);
+  const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as {
+    readonly [member: string]: Json;
+  };
+  const fingerprint = hash('sha256', canonicalJson({ ...told, operation }), 'hex').slice(0, 32);
+  return {
+    intent: { intentId: `errand.${name}`, customerId, operation, subject },
+    key: key === null ? null : { value: key, fingerprint },
+    actor,
+    requestId,
+  };
+}
+
+/** Stripe puts the session's id only into the address after a purchase; elsewhere its place would stay as it is written. */
+function withoutSession(address: string): string {
+  const member = /([?&])[^?&#=]*=\{CHECKOUT_SESSION_ID\}(&?)/g;
+  const before = address.replace(member, (_, first: string, next: string) => (next === '' ? '' : first));
+  return before.replaceAll('{CHECKOUT_SESSION_ID}', '');
+}
+
+function bodyOf(subscription: Stripe.Subscription, catalog: CatalogState): object {
+  const { priceId, ...view } = viewOf(subscription);
+  const plan = priceId === null ? null : planOfStripePrice(catalog, priceId);
+  return { ...view, plan: plan?.plan.id ?? null, interval: plan?.interval ?? null };
+}

@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { EventStore } from '#event-store/event-store.js';
+import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { canonicalJson } from '#kernel/json.js';
+import { customerStream } from '#kernel/stream-name.js';
+import { contactFields, type ContactField } from '#ledger/customer.js';
+import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import { RunCustomerCommand } from './customer.commands.js';
+import type { CustomerBody } from './customer.dto.js';
+import { CustomerWriter } from '../ledger-writers.js';
+import { answerOf, success, type Answer } from '../http/outcomes.js';
+
+/** Registers customers: the log learns that they exist and which fields changed, their content goes to the contacts. */
+@Injectable()
+export class CustomerRecords {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly customers: CustomerWriter,
+    private readonly store: EventStore,
+    private readonly database: ReadDatabase,
+    private readonly clock: Clock,
+  ) {}
+
+  /** 201 when the customer was not registered before, else 200. May be repeated. */
+  async put(customerId: string, body: CustomerBody, actor: string, requestId: string): Promise<Answer> {
+    const change = changeOf(body);
+    const present = (await contactOf(this.database, customerId)) ?? nobody;
+    const fields = contactFields.filter((field) => differs(change, present, field));
+    const outcome = await this.commands.execute(
+      new RunCustomerCommand({ type: 'ChangeContact', customerId, fields }, actor, requestId),
+    );
+    // The event comes first: a customer who was erased is refused before anything personal is stored.
+    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
+      return answerOf(
+        outcome,
+        requestId,
+        () => ({}),
+        () => ({}),
+      );
+    const contact =
+      fields.length === 0 ? present : await putContact(this.database, customerId, change, instantOf(this.clock.now()));
+    const isNew =
+      outcome.kind === 'recorded' && outcome.events.some(({ event }) => event.type === 'CustomerRegistered');
+    return success(isNew ? 201 : 200, await this.#body(customerId, contact), false);
+  }
+
+  async #body(customerId: string, contact: Contact): Promise<object> {
+    const stream = customerStream(customerId);
+    const { state, revision } = await this.customers.load(stream);
+    const [[first], [newest]] = await Promise.all([
+      this.store.readStream(stream, 0, 1),
+      this.store.readStream(stream, revision, 1),
+    ]);
+    return {
+      id: customerId,
+      ...contact,
+      stripeCustomerId: state.stripeCustomerIds.at(-1) ?? null,
+      createdAt: first === undefined ? null : (JSON.parse(first.data) as { at: string }).at,
+      erasedAt: null,
+      position: newest?.position ?? null,
+    };
+  }
+}
+
+const nobody: Contact = { name: null, email: null, metadata: {} };
+
+const changeOf = (body: CustomerBody): Partial<Contact> => ({
+  ...(body.name === undefined ? {} : { name: body.name }),
+  ...(body.email === undefined ? {} : { email: body.email }),
+  ...(body.metadata === undefined ? {} : { metadata: body.metadata ?? {} }),
+});
+
+const differs = (change: Partial<Contact>, present: Contact, field: ContactField): boolean =>
+  change[field] !== undefined && canonicalJson(change[field]) !== canonicalJson(present[field]);

@@ -1,0 +1,36 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { CommandOutcome } from '#event-store/command.js';
+import { customerStream } from '#kernel/stream-name.js';
+import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
+import { CustomerWriter } from '../ledger-writers.js';
+
+export type CustomerOutcome = CommandOutcome<CustomerEvent, CustomerState, CustomerRefusal>;
+
+/** One command for one customer; all of them may be repeated without a key. */
+export class RunCustomerCommand extends Command<CustomerOutcome> {
+  constructor(
+    readonly command: CustomerCommand,
+    readonly actor: string,
+    readonly requestId: string,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(RunCustomerCommand)
+export class RunCustomerCommandHandler implements ICommandHandler<RunCustomerCommand> {
+  constructor(private readonly customers: CustomerWriter) {}
+
+  execute({ command, actor, requestId }: RunCustomerCommand): Promise<CustomerOutcome> {
+    return this.customers.execute({
+      stream: customerStream(command.customerId),
+      command,
+      key: null,
+      origin: 'api',
+      fingerprint: null,
+      actor,
+      causationId: null,
+      correlationId: requestId,
+    });
+  }
+}

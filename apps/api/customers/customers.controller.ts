@@ -1,0 +1,72 @@
+import { Body, Controller, Get, HttpCode, Param, Put, Query, Req, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiBody, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { customersCursor } from '#projections/customers.js';
+import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
+import type { ApiRequest } from '../http/caller.js';
+import { CustomerBody } from './customer.dto.js';
+import { CustomerRecords } from './customer-records.js';
+import { GetCustomer, SearchCustomers } from './customers.queries.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { Problem } from '../http/problems.js';
+import { CustomersQuery, FreshnessQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
+import { Needs } from '../http/route.js';
+import { send, sendJson } from '../http/send.js';
+
+/** Who the customers are. Names and addresses are kept outside the log. */
+@ApiTags('Customers')
+@Controller('v1/customers')
+export class CustomersController {
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly records: CustomerRecords,
+  ) {}
+
+  @Put(':customerId')
+  @HttpCode(201)
+  @Needs('credits:write')
+  @OtherRoute({
+    summary: 'Register a customer or change their contact',
+    problems: ['invalid_request', 'unauthenticated', 'forbidden', 'customer_erased', 'conflict', 'store_unavailable'],
+    answer: 'The customer; known before.',
+  })
+  @ApiResponse({ status: 201, description: 'The customer; first heard of now.' })
+  @ApiBody({ type: CustomerBody })
+  async put(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Body() body: CustomerBody,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    send(reply, await this.records.put(customerId, body, request.caller?.actor ?? 'nobody', request.id));
+  }
+
+  @Get(':customerId')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'A customer', problems: ['customer_not_found'] })
+  async one(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: FreshnessQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { result, asOf } = await this.queries.execute(
+      new GetCustomer(customerId, readRequest(query, request.caller)),
+    );
+    if (result === null) throw new Problem('customer_not_found');
+    sendJson(reply, { ...result, asOf });
+  }
+
+  @Get()
+  @Needs('credits:read')
+  @QueryRoute({ summary: 'Search customers, newest first' })
+  async search(@Req() request: ApiRequest, @Query() query: CustomersQuery, @Res() reply: FastifyReply): Promise<void> {
+    const { limit, cursor } = pageWanted(query, customersCursor);
+    const found = await this.queries.execute(
+      new SearchCustomers(query.query ?? null, limit, cursor, readRequest(query, request.caller)),
+    );
+    sendJson(reply, pageBody(found));
+  }
+}

@@ -1,0 +1,250 @@
+import { isUtf8 } from 'node:buffer';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  RouteOptions,
+} from 'fastify';
+import { isCustomerId } from '#kernel/stream-name.js';
+import type { Authenticator } from '../callers/authenticator.js';
+import { hasScope, type ApiRequest, type Caller } from './caller.js';
+import type { LoadLimit } from './load-limit.js';
+import { problemAnswer } from './outcomes.js';
+import { Problem } from './problems.js';
+import type { RateLimit } from './rate-limit.js';
+import type { RouteDemands } from './route.js';
+import { located, send } from './send.js';
+
+const oneMiB = 1_048_576;
+
+/** The HTTP server that Nest's routes are hung into: its bounds, and what happens before a route runs. */
+export function createAdapter(bootId: string): FastifyAdapter {
+  let requests = 0;
+  const adapter = new FastifyAdapter({
+    bodyLimit: oneMiB,
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
+    requestTimeout: 30_000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    // A request without a host gets its problem from us instead of Node's empty answer.
+    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requireHostHeader: false },
+    skipMiddie: true,
+    requestIdHeader: false,
+    logger: false,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: answerUnroutable,
+    genReqId: (request: { readonly headers: Readonly<Record<string, unknown>> }) => {
+      const given = request.headers['x-request-id'];
+      if (typeof given === 'string' && /^[\w.:-]{8,64}$/.test(given)) return given;
+      requests += 1;
+      return `${bootId}-${requests.toString(36)}`;
+    },
+  });
+  adapter.getHttpServer().on('checkExpectation', refuseExpectation);
+  return adapter;
+}
+
+/** An address that no route can be found for: broken percent-encoding, or a part of it that is far too long. */
+function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(commonHeaders).header('x-request-id', request.id);
+  send(
+    reply,
+    problemAnswer('invalid_request', request.id, { errors: [{ field: '', message: 'the address cannot be read' }] }),
+  );
+}
+
+/** Node would refuse it without a word. No route is looked for, so there is no id of the request either. */
+function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const { status, body } = located(problemAnswer('expectation_failed', 'unread'), request);
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    ...commonHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+  });
+  response.end(text);
+}
+
+/** Bytes that are not HTTP: there is no request yet, so the problem is written to the socket. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const answer =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? problemAnswer('headers_too_large', 'unread')
+      : problemAnswer('invalid_request', 'unread', {
+          errors: [{ field: '', message: 'the request cannot be read' }],
+        });
+  const body = JSON.stringify(answer.body);
+  socket.end(
+    `HTTP/1.1 ${String(answer.status)} ${STATUS_CODES[answer.status] ?? ''}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+export type Gatekeepers = {
+  readonly authenticator: Authenticator;
+  readonly load: LoadLimit;
+  readonly rates: RateLimit | null;
+};
+
+/** Adds body parsers and the hooks that run before every route: ids, headers, load, authentication, scope. */
+export function guardRoutes(
+  server: FastifyInstance,
+  gatekeepers: Gatekeepers,
+): { methodsOf: (url: string) => readonly string[] } {
+  parseBodies(server);
+  server.decorateRequest('caller', null);
+  const table = new RouteTable();
+  server.addHook('onRoute', (route) => {
+    table.add(route);
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(commonHeaders).header('x-request-id', request.id);
+    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') return done(noHost());
+    const demands = request.routeOptions.config as Partial<RouteDemands>;
+    if (demands.demand === undefined) done();
+    else admit(request as ApiRequest, reply, demands as RouteDemands, gatekeepers, done);
+  });
+  server.addHook('onSend', (_, reply, payload, done) => {
+    if (gatekeepers.load.draining) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+  return { methodsOf: (url) => table.methodsOf(url) };
+}
+
+const noHost = (): FastifyError =>
+  new Problem('invalid_request', {
+    errors: [{ field: 'Host', message: 'must be sent' }],
+  }) as unknown as FastifyError;
+
+const commonHeaders = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+type Done = HookHandlerDoneFunction;
+
+function admit(
+  request: ApiRequest,
+  reply: FastifyReply,
+  demands: RouteDemands,
+  gatekeepers: Gatekeepers,
+  done: Done,
+): void {
+  const { load } = gatekeepers;
+  if (!load.enter(1)) {
+    send(reply, problemAnswer('overloaded', request.id));
+    return;
+  }
+  reply.raw.once('close', () => {
+    load.leave(1);
+  });
+  if (demands.demand.scope === 'none') {
+    done();
+    return;
+  }
+  const caller = gatekeepers.authenticator.callerOf(request.headers.authorization);
+  if (caller instanceof Promise) {
+    caller.then(
+      (found) => {
+        check(request, found, demands, gatekeepers, done);
+      },
+      (error: unknown) => {
+        done(error as FastifyError);
+      },
+    );
+  } else check(request, caller, demands, gatekeepers, done);
+}
+
+function check(
+  request: ApiRequest,
+  caller: Caller | null,
+  demands: RouteDemands,
+  { rates }: Gatekeepers,
+  done: Done,
+): void {
+  const problem = problemWith(request, caller, demands, rates);
+  if (problem === null) {
+    request.caller = caller;
+    done();
+  } else done(problem as unknown as FastifyError);
+}
+
+function problemWith(
+  request: FastifyRequest,
+  caller: Caller | null,
+  { demand }: RouteDemands,
+  rates: RateLimit | null,
+): Problem | null {
+  if (caller === null) return new Problem('unauthenticated');
+  if (rates !== null && !rates.allows(caller.actor)) return new Problem('rate_limited');
+  const { customerId } = request.params as { customerId?: string };
+  if (caller.ownCustomerId !== null) {
+    if (!demand.people) return new Problem('forbidden');
+    if (customerId !== caller.ownCustomerId) return new Problem('customer_not_found');
+  } else if (demand.scope !== 'none' && !hasScope(caller, demand.scope)) return new Problem('forbidden');
+  if (customerId !== undefined && !isCustomerId(customerId)) {
+    return new Problem('invalid_request', { errors: [{ field: 'customerId', message: 'must be a customer id' }] });
+  }
+  return null;
+}
+
+/** JSON in UTF-8, or bytes where the route wants to see them as they came. Nothing of a bad body is kept or quoted. */
+function parseBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  const unreadable = (message: string): Problem => new Problem('invalid_request', { errors: [{ field: '', message }] });
+  const parseJson = (
+    request: FastifyRequest,
+    body: Buffer,
+    done: (error: Error | null, value?: unknown) => void,
+  ): void => {
+    if ((request.routeOptions.config as Partial<RouteDemands>).rawBody === true) return done(null, body);
+    if (body.length === 0) return done(null, undefined);
+    if (!isUtf8(body)) return done(unreadable('the body is not UTF-8'));
+    let value: unknown;
+    try {
+      value = JSON.parse(body.toString('utf8'));
+    } catch {
+      return done(unreadable('the body is not JSON'));
+    }
+    done(null, value);
+  };
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if ((request.routeOptions.config as Partial<RouteDemands>).rawBody === true) done(null, body);
+    else if (body.length === 0) done(null, undefined);
+    else done(new Problem('unsupported_media_type'));
+  });
+}
+
+/** Which methods a path takes; checks that every route under /v1 says who may use it. */
+class RouteTable {
+  readonly #routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+
+  add(route: RouteOptions): void {
+    const config = (route.config ?? {}) as Partial<RouteDemands>;
+    if (route.url.startsWith('/v1') && config.demand === undefined)
+      throw new Error(`the route ${route.url} does not say who may use it`);
+    if (config.maxBody !== undefined) route.bodyLimit = config.maxBody;
+    const pattern = new RegExp(`^${route.url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+')}$`);
+    this.#routes.push({ pattern, methods: [route.method].flat() });
+  }
+
+  methodsOf(url: string): readonly string[] {
+    const path = url.split('?', 1)[0] ?? '';
+    return [...new Set(this.#routes.flatMap(({ pattern, methods }) => (pattern.test(path) ? methods : [])))].sort();
+  }
+}

@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream';
+import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { eventLine } from '#event-store/event-line.js';
+import { EventStore, START } from '#event-store/event-store.js';
+import { Clock } from '#kernel/clock.js';
+import { instantOf, parseInstant } from '#kernel/instant.js';
+import { QueryRoute } from '../openapi/api-docs.js';
+import type { ApiRequest } from '../http/caller.js';
+import type { EventFilter } from './event-filter.js';
+import { FindEvent, ReadLog, StreamLog } from './log.queries.js';
+import type { ReadRequest } from '../reads/freshness.js';
+import { Problem } from '../http/problems.js';
+import { EventsQuery } from '../reads/queries.dto.js';
+import { positionFrom, readRequest } from '../reads/read-request.js';
+import { Needs } from '../http/route.js';
+
+const pollMs = 20;
+const maxStreamed = Number.MAX_SAFE_INTEGER;
+
+/** The log itself, oldest first, as it was written. */
+@ApiTags('Log')
+@Controller('v1/events')
+export class LogController {
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly store: EventStore,
+    private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @Needs('ledger:read')
+  @QueryRoute({ summary: 'Events, oldest first; with Accept: application/x-ndjson all of them, one a line' })
+  @ApiProduces('application/json', 'application/x-ndjson')
+  async list(@Req() request: ApiRequest, @Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
+    const after = query.after === undefined ? START : positionFrom(query.after);
+    await this.#reached(readRequest(query, request.caller));
+    const filter = filterOf(query);
+    if (request.headers.accept?.includes('application/x-ndjson') === true) {
+      const chunks = await this.queries.execute(
+        new StreamLog(after, query.limit === undefined ? maxStreamed : Number(query.limit), filter),
+      );
+      void reply
+        .header('content-type', 'application/x-ndjson')
+        .send(Readable.from(chunks, { objectMode: false, highWaterMark: 1 }));
+      return;
+    }
+    const page = await this.queries.execute(new ReadLog(after, Number(query.limit ?? 50), filter));
+    const asOf = JSON.stringify({ position: page.head, time: instantOf(this.clock.now()) });
+    const body = `{"data":[${page.lines.join(',')}],"hasMore":${String(page.hasMore)},"nextAfter":"${page.nextAfter}","asOf":${asOf}}`;
+    void reply.header('content-type', 'application/json; charset=utf-8').send(body);
+  }
+
+  /** Whatever was answered with a position is in the log; only a place that is still to come is waited for. */
+  async #reached({ minPosition, waitMs }: ReadRequest): Promise<void> {
+    if (minPosition === null) return;
+    for (const until = this.clock.now() + waitMs; (await this.store.head()) < minPosition;) {
+      if (this.clock.now() >= until) throw new Problem('projection_behind');
+      await this.clock.sleep(pollMs);
+    }
+  }
+
+  @Get(':eventId')
+  @Needs('ledger:read')
+  @QueryRoute({ summary: 'One event', problems: ['event_not_found'] })
+  async one(@Param('eventId') eventId: string, @Res() reply: FastifyReply): Promise<void> {
+    const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(eventId);
+    const event = isId ? await this.queries.execute(new FindEvent(eventId.toLowerCase())) : null;
+    if (event === null) throw new Problem('event_not_found');
+    void reply.header('content-type', 'application/json; charset=utf-8').send(eventLine(event));
+  }
+}
+
+const filterOf = (query: EventsQuery): EventFilter => ({
+  stream: query.stream ?? null,
+  customerId: query.customerId ?? null,
+  types: query.type === undefined ? null : new Set(query.type.split(',')),
+  from: query.from === undefined ? null : parseInstant(query.from),
+  to: query.to === undefined ? null : parseInstant(query.to),
+});

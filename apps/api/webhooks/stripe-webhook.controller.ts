@@ -1,0 +1,89 @@
+import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Clock } from '#kernel/clock.js';
+import { readWebhook } from '#stripe/verify.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import { ApiContext } from '../api-context.js';
+import { OtherRoute } from '../openapi/api-docs.js';
+import type { ApiRequest } from '../http/caller.js';
+import { Problem } from '../http/problems.js';
+import { Public } from '../http/route.js';
+import { sendJson } from '../http/send.js';
+import { KeepStripeEvent } from './stripe-event.commands.js';
+
+const maxWebhookBytes = 5 * 1_048_576;
+
+/**
+ * Takes Stripe's events: verify, append, answer. What they mean is worked out later by the worker, so nothing in an event can
+ * make this answer fail.
+ */
+@ApiTags('Stripe')
+@Controller('v1/webhooks/stripe')
+export class StripeWebhookController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly clock: Clock,
+    private readonly context: ApiContext,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @Public({ rawBody: true, maxBody: maxWebhookBytes })
+  @OtherRoute({
+    summary: 'Take an event from Stripe',
+    problems: ['invalid_signature', 'store_unavailable', 'outcome_unknown', 'overloaded'],
+    answer: '`{ received, duplicate }`',
+  })
+  @ApiHeader({ name: 'Stripe-Signature', required: true })
+  @ApiBody({
+    schema: {
+      type: 'object',
+      example: { id: 'evt_1', object: 'event', type: 'customer.created', data: { object: {} } },
+    },
+    description: 'The body as Stripe sent it; anything else has another signature.',
+  })
+  async receive(@Req() request: ApiRequest, @Res() reply: FastifyReply): Promise<void> {
+    const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const reading = readWebhook({
+      rawBody,
+      signature:
+        request.raw.headersDistinct['stripe-signature']?.length === 1 ? request.headers['stripe-signature'] : undefined,
+      secrets: this.context.config.stripe.webhookSecrets,
+      now: this.clock.now(),
+    });
+    if (reading.kind === 'invalid_signature') throw new Problem('invalid_signature');
+    if (reading.kind === 'unreadable') {
+      // Stripe signed it, so it is not refused: sending it again would not make it readable.
+      this.context.logger.warn(
+        { requestId: request.id, reason: reading.reason },
+        'a signed webhook holds no event that can be kept',
+      );
+      return sendJson(reply, { received: true, duplicate: false });
+    }
+    // While billing is switched off nothing of Stripe is processed; what was missed is found by reconciliation.
+    const duplicate = this.context.config.stripe.billingEnabled ? await this.#keep(reading.event, request) : false;
+    sendJson(reply, { received: true, duplicate });
+  }
+
+  /** True when the event was there already. */
+  async #keep(event: ReceivedStripeEvent, request: ApiRequest): Promise<boolean> {
+    const outcome = await this.commands.execute(new KeepStripeEvent(event, request.id));
+    switch (outcome.kind) {
+      case 'recorded':
+        return outcome.replayed;
+      case 'unchanged':
+        return true;
+      case 'overloaded':
+        throw new Problem('overloaded');
+      case 'unavailable':
+        throw new Problem('store_unavailable');
+      case 'refused':
+      case 'key_reused':
+      case 'conflict':
+      case 'outcome_unknown':
+        throw new Problem('outcome_unknown');
+    }
+  }
+}
