@@ -17,15 +17,14 @@ import { subscriptionDecider } from '#ledger/subscription.js';
 import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
-import { AccountReadsController } from './accounts/account-reads.controller.js';
-import { AdminController } from './admin/admin.controller.js';
-import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin/admin.queries.js';
-import { BalanceHistory } from './accounts/balance-history.js';
 import { BalanceReader } from '#projections/balance-queries.js';
-import { CustomerRecords } from './customers/customer-records.js';
-import { RunCustomerCommandHandler } from './customers/customer.commands.js';
-import { CustomersController } from './customers/customers.controller.js';
-import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
+import { AccountReadsController } from './accounts/account-reads.controller.js';
+import { AccountService } from './accounts/account-service.js';
+import { AccountSettingsController } from './accounts/account-settings.controller.js';
+import { RunAccountCommandHandler } from './accounts/account.commands.js';
+import { AccountController } from './accounts/account.controller.js';
+import { BalanceHistory } from './accounts/balance-history.js';
+import { BulkController } from './accounts/bulk.controller.js';
 import {
   GetBalanceAtHandler,
   GetBalanceHandler,
@@ -34,34 +33,51 @@ import {
   ListHistoryHandler,
   ListHoldsHandler,
 } from './accounts/ledger.queries.js';
+import { TopUp } from './accounts/top-up.js';
+import { AdminController } from './admin/admin.controller.js';
+import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin/admin.queries.js';
 import { ProjectionControl } from './admin/projection-control.js';
-import { AccountController } from './accounts/account.controller.js';
-import { RunAccountCommandHandler } from './accounts/account.commands.js';
-import { apiAccountDecider } from './accounts/account-requests.js';
-import { AccountService } from './accounts/account-service.js';
-import { AccountSettingsController } from './accounts/account-settings.controller.js';
 import { ApiContext } from './api-context.js';
-import { apiKeyLookup } from './callers/api-key-lookup.js';
-import { Authenticator } from './callers/authenticator.js';
-import { BillingController } from './billing/billing.controller.js';
+import { BillingQueriesController } from './billing/billing-queries.controller.js';
 import { BillingRate } from './billing/billing-rate.js';
 import { BillingService } from './billing/billing-service.js';
-import { StripeConnection } from './billing/stripe-connection.js';
-import { StripeOutbox } from './billing/stripe-outbox.js';
-import { BillingQueriesController } from './billing/billing-queries.controller.js';
+import { BillingController } from './billing/billing.controller.js';
 import {
   GetBillingStatusHandler,
   GetSubscriptionHandler,
   ListInvoicesHandler,
   ListPaymentsHandler,
 } from './billing/billing.queries.js';
-import { BulkController } from './accounts/bulk.controller.js';
+import { StripeConnection } from './billing/stripe-connection.js';
+import { StripeOutbox } from './billing/stripe-outbox.js';
+import { apiKeyLookup } from './callers/api-key-lookup.js';
+import { Authenticator } from './callers/authenticator.js';
 import { CatalogueController } from './catalogue/catalogue.controller.js';
 import { ListCatalogueHandler } from './catalogue/catalogue.queries.js';
-import { EventFinder } from './log/event-finder.js';
-import { FreshReads } from './reads/freshness.js';
-import { HealthChecks } from './operations/health.js';
+import { PriceList } from './catalogue/price-list.js';
+import { CustomerRecords } from './customers/customer-records.js';
+import { RunCustomerCommandHandler } from './customers/customer.commands.js';
+import { CustomersController } from './customers/customers.controller.js';
+import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
 import { createAdapter, guardRoutes } from './http/http-server.js';
+import { LoadLimit } from './http/load-limit.js';
+import { ProblemsFilter } from './http/problems.filter.js';
+import { QueryGuard } from './http/query-guard.js';
+import { RateLimit } from './http/rate-limit.js';
+import { logRequests } from './http/request-log.js';
+import { ValidationPipe } from './http/validation.js';
+import { EventFinder } from './log/event-finder.js';
+import { LogController } from './log/log.controller.js';
+import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
+import { openApiDocument, serveDocs } from './openapi/openapi.js';
+import { HealthChecks } from './operations/health.js';
+import { Metrics } from './operations/metrics.js';
+import { OperationsController } from './operations/operations.controller.js';
+import { probeStripe } from './operations/stripe-probe.js';
+import { FreshReads } from './reads/freshness.js';
+import { KeepStripeEventHandler, RetryStripeEventHandler } from './webhooks/stripe-event.commands.js';
+import { StripeWebhookController } from './webhooks/stripe-webhook.controller.js';
+import { apiAccountDecider } from './writes/api-account-decider.js';
 import {
   AccountWriter,
   CatalogReader,
@@ -69,23 +85,7 @@ import {
   StripeEventWriter,
   StripeIntentWriter,
   SubscriptionWriter,
-} from './ledger-writers.js';
-import { LoadLimit } from './http/load-limit.js';
-import { LogController } from './log/log.controller.js';
-import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
-import { Metrics } from './operations/metrics.js';
-import { openApiDocument, serveDocs } from './openapi/openapi.js';
-import { OperationsController } from './operations/operations.controller.js';
-import { PriceList } from './accounts/price-list.js';
-import { ProblemsFilter } from './http/problems.filter.js';
-import { RateLimit } from './http/rate-limit.js';
-import { QueryGuard } from './http/query-guard.js';
-import { probeStripe } from './operations/stripe-probe.js';
-import { KeepStripeEventHandler, RetryStripeEventHandler } from './webhooks/stripe-event.commands.js';
-import { logRequests } from './http/request-log.js';
-import { StripeWebhookController } from './webhooks/stripe-webhook.controller.js';
-import { TopUp } from './accounts/top-up.js';
-import { ValidationPipe } from './http/validation.js';
+} from './writes/ledger-writers.js';
 
 const controllers = [
   AccountController,

@@ -7,16 +7,16 @@ import { DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { grantsCursor, holdsCursor } from '#projections/balance-lists.js';
 import { claimsCursor } from '#projections/claims.js';
 import { historyCursor, historyTypes, type HistoryFilter, type HistoryType } from '#projections/history.js';
-import { QueryRoute } from '../openapi/api-docs.js';
-import type { PastMoment } from './balance-history.js';
 import type { ApiRequest } from '../http/caller.js';
-import { GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './ledger.queries.js';
-import { pageBody, pageWanted } from '../reads/pages.js';
 import { Problem } from '../http/problems.js';
-import { BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from '../reads/queries.dto.js';
-import { positionFrom, readRequest } from '../reads/read-request.js';
 import { Needs } from '../http/route.js';
 import { sendJson } from '../http/send.js';
+import { QueryRoute } from '../openapi/api-docs.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { positionFrom, readRequest } from '../reads/read-request.js';
+import { BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './account-queries.dto.js';
+import type { PastMoment } from './balance-history.js';
+import { GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './ledger.queries.js';
 
 /** What an account holds and what happened in it. Customers' own people may read their own. */
 @ApiTags('Accounts')

@@ -1,13 +1,9 @@
 import { hash } from 'node:crypto';
-import type { Amount } from '#kernel/amount.js';
-import type { Decider } from '#kernel/decider.js';
 import { parseInstant, type Instant } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
-import { accountDecider } from '#ledger/account.js';
-import type { PricingRefusal } from '#ledger/catalog.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import type { Pricing } from '../catalogue/price-list.js';
+import type { ApiAccountCommand } from '../writes/api-account-decider.js';
 import type {
   AdjustmentBody,
   CaptureBody,
@@ -20,24 +16,8 @@ import type {
   SettingsBody,
 } from './account.dto.js';
 
-/** A usage that the catalogue gives no price for. It still goes the way of every command, so that a repeated key is found. */
-type UnpricedUsage = { readonly type: 'RefuseUsage'; readonly refusal: PricingRefusal };
-export type ApiAccountCommand = AccountCommand | UnpricedUsage;
-export type ApiAccountRefusal = AccountRefusal | PricingRefusal;
-
-/** The account's rules, and the refusal of usages without a price. */
-export const apiAccountDecider: Decider<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> = {
-  ...accountDecider,
-  decide: (state, command, moment) =>
-    command.type === 'RefuseUsage' ? command.refusal : accountDecider.decide(state, command, moment),
-  needs: (state, command) => (command.type === 'RefuseUsage' ? null : (accountDecider.needs?.(state, command) ?? null)),
-};
-
 /** What a caller asks of an account, and the fingerprint that tells it from another request with the same key. */
 export type AccountIntent = { readonly command: ApiAccountCommand; readonly fingerprint: string };
-
-/** Looks a price up in the catalogue as it is known now. */
-export type Pricing = (creditEvent: string, quantity: number) => Amount | PricingRefusal;
 
 /**
  * 32 hexadecimal digits of the SHA-256 over what was asked, defaults applied. Null members are left out, so a field that is

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
-import type { AccountAnswer } from './account-answers.js';
-import type { AccountIntent, ApiAccountRefusal } from './account-requests.js';
-import { RunAccountCommand, type AccountOutcome } from './account.commands.js';
 import { answerOf, type Answer } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
+import type { ApiAccountRefusal } from '../writes/api-account-decider.js';
+import type { AccountAnswer } from './account-answers.js';
+import type { AccountIntent } from './account-requests.js';
+import { RunAccountCommand, type AccountOutcome } from './account.commands.js';
 import { TopUp } from './top-up.js';
 
 /** A command of a caller for one account, ready to be carried out. */

@@ -3,16 +3,16 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventStore, START } from '#event-store/event-store.js';
 import type { StreamName } from '#kernel/stream-name.js';
+import type { ApiRequest } from '../http/caller.js';
+import { success } from '../http/outcomes.js';
+import { Needs } from '../http/route.js';
+import { send } from '../http/send.js';
+import { CommandRoute } from '../openapi/api-docs.js';
+import { AccountWriter } from '../writes/ledger-writers.js';
 import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
 import { AccountService, streamOf } from './account-service.js';
 import { ReasonBody, SettingsBody } from './account.dto.js';
-import { CommandRoute } from '../openapi/api-docs.js';
-import type { ApiRequest } from '../http/caller.js';
-import { AccountWriter } from '../ledger-writers.js';
-import { success } from '../http/outcomes.js';
-import { Needs } from '../http/route.js';
-import { send } from '../http/send.js';
 
 /** What operators set on an account. Said twice, it changes nothing, so an Idempotency-Key is not looked at. */
 @ApiTags('Accounts')

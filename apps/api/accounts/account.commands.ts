@@ -2,8 +2,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
-import type { ApiAccountCommand, ApiAccountRefusal } from './account-requests.js';
-import { AccountWriter } from '../ledger-writers.js';
+import type { ApiAccountCommand, ApiAccountRefusal } from '../writes/api-account-decider.js';
+import { AccountWriter } from '../writes/ledger-writers.js';
 
 export type AccountOutcome = CommandOutcome<AccountEvent, AccountState, ApiAccountRefusal>;
 

@@ -1,6 +1,11 @@
 import { Body, Controller, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { PriceList } from '../catalogue/price-list.js';
+import type { ApiRequest } from '../http/caller.js';
+import { Needs } from '../http/route.js';
+import { send } from '../http/send.js';
+import { CommandRoute } from '../openapi/api-docs.js';
 import {
   adjustmentAnswer,
   captureAnswer,
@@ -34,12 +39,7 @@ import {
   ReleaseBody,
   ReversalBody,
 } from './account.dto.js';
-import { CommandRoute } from '../openapi/api-docs.js';
-import type { ApiRequest } from '../http/caller.js';
-import { exactlyOne } from './checks.js';
-import { PriceList } from './price-list.js';
-import { Needs } from '../http/route.js';
-import { send } from '../http/send.js';
+import { exactlyOne } from './consumption-errors.js';
 
 /** The commands that move credits. Every one needs an Idempotency-Key. */
 @ApiTags('Credits')

@@ -1,3 +1,6 @@
+import type { Pricing } from '../catalogue/price-list.js';
+import type { FieldError } from '../http/problems.js';
+import { Checker, type Dto } from '../http/validation.js';
 import {
   adjustmentAnswer,
   captureAnswer,
@@ -19,7 +22,6 @@ import {
   releaseIntent,
   reverseIntent,
   type AccountIntent,
-  type Pricing,
 } from './account-requests.js';
 import {
   AdjustmentBody,
@@ -34,9 +36,7 @@ import {
   ReleaseBody,
   ReversalBody,
 } from './account.dto.js';
-import { consumptionErrors } from './checks.js';
-import type { FieldError } from '../http/problems.js';
-import { Checker, type Dto } from '../http/validation.js';
+import { consumptionErrors } from './consumption-errors.js';
 
 export type BulkItem = BulkTarget & { readonly unit?: string };
 

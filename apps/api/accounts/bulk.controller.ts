@@ -2,19 +2,18 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
-import { AccountService } from './account-service.js';
 import { ApiContext } from '../api-context.js';
-import { problemResponses } from '../openapi/api-docs.js';
-import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
+import { PriceList, type Pricing } from '../catalogue/price-list.js';
 import { hasScope, type ApiRequest } from '../http/caller.js';
 import { failureAnswer } from '../http/failures.js';
 import { LoadLimit } from '../http/load-limit.js';
 import { problemAnswer, type Answer } from '../http/outcomes.js';
-import { PriceList } from './price-list.js';
-import type { Pricing } from './account-requests.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { located, sendJson } from '../http/send.js';
+import { problemResponses } from '../openapi/api-docs.js';
+import { AccountService } from './account-service.js';
+import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
 
 const maxCommands = 1_000;
 

@@ -21,10 +21,10 @@ import {
   type HistoryStart,
 } from '#projections/history.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
-import { BalanceHistory, type PastMoment } from './balance-history.js';
 import { customersProjection } from '#projections/customers.js';
-import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 import { Problem } from '../http/problems.js';
+import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
+import { BalanceHistory, type PastMoment } from './balance-history.js';
 
 /** The balance now; null for a customer never heard of. */
 export class GetBalance extends Query<AccountBalance | null> {

@@ -9,20 +9,20 @@ import { parkedCursor } from '#projections/parked-events.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { differencesCursor } from '#read-store/reconciliation.js';
-import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
-import { ApiKeyBody } from './admin.dto.js';
-import { OtherRoute } from '../openapi/api-docs.js';
 import { Authenticator } from '../callers/authenticator.js';
 import type { ApiRequest } from '../http/caller.js';
 import { answerOf, success } from '../http/outcomes.js';
-import { pageBody, pageWanted } from '../reads/pages.js';
 import { Problem } from '../http/problems.js';
-import { ProjectionControl } from './projection-control.js';
-import { CustomerListQuery, PageQuery } from '../reads/queries.dto.js';
-import { readRequest } from '../reads/read-request.js';
 import { Needs } from '../http/route.js';
 import { send, sendJson } from '../http/send.js';
+import { OtherRoute } from '../openapi/api-docs.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { ListQuery, PageQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
 import { RetryStripeEvent } from '../webhooks/stripe-event.commands.js';
+import { ApiKeyBody } from './admin.dto.js';
+import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
+import { ProjectionControl } from './projection-control.js';
 
 const guarded = ['invalid_request', 'unauthenticated', 'forbidden', 'store_unavailable'] as const;
 
@@ -85,11 +85,7 @@ export class AdminController {
     summary: 'Stripe events that wait for a person, newest first',
     problems: [...guarded, 'projection_behind'],
   })
-  async parked(
-    @Req() request: ApiRequest,
-    @Query() query: CustomerListQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  async parked(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     const { limit, cursor } = pageWanted(query, parkedCursor);
     sendJson(
       reply,

@@ -4,15 +4,15 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { invoicesCursor } from '#projections/invoices.js';
 import { paymentsCursor } from '#projections/payments.js';
-import { QueryRoute } from '../openapi/api-docs.js';
-import { GetBillingStatus, GetSubscription, ListInvoices, ListPayments } from './billing.queries.js';
 import type { ApiRequest } from '../http/caller.js';
-import { pageBody, pageWanted } from '../reads/pages.js';
 import { Problem } from '../http/problems.js';
-import { CustomerListQuery, FreshnessQuery } from '../reads/queries.dto.js';
-import { readRequest } from '../reads/read-request.js';
 import { Needs } from '../http/route.js';
 import { sendJson } from '../http/send.js';
+import { QueryRoute } from '../openapi/api-docs.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { ListQuery, FreshnessQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
+import { GetBillingStatus, GetSubscription, ListInvoices, ListPayments } from './billing.queries.js';
 
 /** What a customer has subscribed to, paid and been invoiced. Customers' own people may read their own. */
 @ApiTags('Billing')
@@ -56,7 +56,7 @@ export class BillingQueriesController {
   async payments(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
-    @Query() query: CustomerListQuery,
+    @Query() query: ListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const page = pageWanted(query, paymentsCursor);
@@ -70,7 +70,7 @@ export class BillingQueriesController {
   async invoices(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
-    @Query() query: CustomerListQuery,
+    @Query() query: ListQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const page = pageWanted(query, invoicesCursor);

@@ -25,8 +25,8 @@ import {
 } from '#stripe/outbound-subscription.js';
 import { ApiContext } from '../api-context.js';
 import { RunCustomerCommand } from '../customers/customer.commands.js';
-import { CatalogReader, CustomerWriter, SubscriptionWriter } from '../ledger-writers.js';
 import { Problem } from '../http/problems.js';
+import { CatalogReader, CustomerWriter, SubscriptionWriter } from '../writes/ledger-writers.js';
 import { StripeConnection } from './stripe-connection.js';
 import { recordedOrProblem, StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 

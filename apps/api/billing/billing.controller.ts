@@ -3,14 +3,14 @@ import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
 import { keyOf } from '../accounts/account-service.js';
-import { OtherRoute } from '../openapi/api-docs.js';
-import { BillingRate } from './billing-rate.js';
-import { BillingService, type Asking } from './billing-service.js';
-import { CancelBody, ChangeBody, CheckoutBody, FreePlanBody, PaymentIntentBody, PortalBody } from './billing.dto.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem, type ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { sendJson } from '../http/send.js';
+import { OtherRoute } from '../openapi/api-docs.js';
+import { BillingRate } from './billing-rate.js';
+import { BillingService, type Asking } from './billing-service.js';
+import { CancelBody, ChangeBody, CheckoutBody, FreePlanBody, PaymentIntentBody, PortalBody } from './billing.dto.js';
 
 const guarded: readonly ProblemCode[] = [
   'invalid_request',

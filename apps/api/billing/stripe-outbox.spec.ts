@@ -7,8 +7,8 @@ import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledg
 import { customerMaking } from '#stripe/outbound.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { ApiContext } from '../api-context.js';
-import { StripeIntentWriter } from '../ledger-writers.js';
 import { Problem } from '../http/problems.js';
+import { StripeIntentWriter } from '../writes/ledger-writers.js';
 import { StripeConnection } from './stripe-connection.js';
 import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 

@@ -7,8 +7,8 @@ import type { StripeIntentCommand, StripeIntentState } from '#ledger/stripe-inte
 import type { StripeAnswer } from '#stripe/client.js';
 import { runErrand, type Errand } from '#stripe/outbox.js';
 import { ApiContext } from '../api-context.js';
-import { StripeIntentWriter } from '../ledger-writers.js';
 import { Problem } from '../http/problems.js';
+import { StripeIntentWriter } from '../writes/ledger-writers.js';
 import { StripeConnection } from './stripe-connection.js';
 
 /** Something to be asked of Stripe, and on whose behalf. */

@@ -5,7 +5,7 @@ import type { Config } from '#config/env.js';
 import { Clock } from '#kernel/clock.js';
 import { isCustomerId } from '#kernel/stream-name.js';
 import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
-import type { Caller } from '../http/caller.js';
+import type { Authenticates, Caller } from '../http/caller.js';
 import { remoteKeySet } from './key-set.js';
 
 /** Finds an API key that is not revoked by the SHA-256 (hex) of its secret. */
@@ -26,7 +26,7 @@ type Cached = { readonly caller: Caller | null; readonly until: number };
 
 /** Tells who sends a request: by API key, by the operator's key of the environment, or by a person's token. */
 @Injectable()
-export class Authenticator {
+export class Authenticator implements Authenticates {
   /** By the hash of what was sent: found keys and unknown ones, both for two seconds, so that a revocation is soon felt. */
   readonly #cache = new Map<string, Cached>();
   /** Counts revocations: what was looked up across one is not kept. */

@@ -3,12 +3,12 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiContext } from '../api-context.js';
-import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
-import { ListCatalogue, type CatalogueKind } from './catalogue.queries.js';
-import { readRequest } from '../reads/read-request.js';
-import { FreshnessQuery } from '../reads/queries.dto.js';
 import { Public } from '../http/route.js';
 import { sendJson } from '../http/send.js';
+import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
+import { FreshnessQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
+import { ListCatalogue, type CatalogueKind } from './catalogue.queries.js';
 
 /** What is on sale. No login. */
 @ApiTags('Catalogue')

@@ -8,10 +8,10 @@ import { customerStream } from '#kernel/stream-name.js';
 import { contactFields, type ContactField } from '#ledger/customer.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
+import { answerOf, success, type Answer } from '../http/outcomes.js';
+import { CustomerWriter } from '../writes/ledger-writers.js';
 import { RunCustomerCommand } from './customer.commands.js';
 import type { CustomerBody } from './customer.dto.js';
-import { CustomerWriter } from '../ledger-writers.js';
-import { answerOf, success, type Answer } from '../http/outcomes.js';
 
 /** Registers customers: the log learns that they exist and which fields changed, their content goes to the contacts. */
 @Injectable()

@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandOutcome } from '#event-store/command.js';
 import { customerStream } from '#kernel/stream-name.js';
 import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
-import { CustomerWriter } from '../ledger-writers.js';
+import { CustomerWriter } from '../writes/ledger-writers.js';
 
 export type CustomerOutcome = CommandOutcome<CustomerEvent, CustomerState, CustomerRefusal>;
 

@@ -1,4 +1,5 @@
 import { Metadata, Pattern, Text } from '../http/rules.js';
+import { ListQuery } from '../reads/queries.dto.js';
 
 /** Fields that are left out stay as they are; null empties a field. */
 export class CustomerBody {
@@ -18,4 +19,9 @@ export class CustomerBody {
 
   @Metadata()
   metadata?: Readonly<Record<string, string | number | boolean>> | null;
+}
+
+export class CustomersQuery extends ListQuery {
+  @Text(1, 200, { description: 'Part of an id, a name or an e-mail address.', optional: 'absent' })
+  query?: string;
 }

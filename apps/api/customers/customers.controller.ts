@@ -3,17 +3,17 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiBody, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { customersCursor } from '#projections/customers.js';
-import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
 import type { ApiRequest } from '../http/caller.js';
-import { CustomerBody } from './customer.dto.js';
-import { CustomerRecords } from './customer-records.js';
-import { GetCustomer, SearchCustomers } from './customers.queries.js';
-import { pageBody, pageWanted } from '../reads/pages.js';
 import { Problem } from '../http/problems.js';
-import { CustomersQuery, FreshnessQuery } from '../reads/queries.dto.js';
-import { readRequest } from '../reads/read-request.js';
 import { Needs } from '../http/route.js';
 import { send, sendJson } from '../http/send.js';
+import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { FreshnessQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
+import { CustomerRecords } from './customer-records.js';
+import { CustomerBody, CustomersQuery } from './customer.dto.js';
+import { GetCustomer, SearchCustomers } from './customers.queries.js';
 
 /** Who the customers are. Names and addresses are kept outside the log. */
 @ApiTags('Customers')

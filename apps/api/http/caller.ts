@@ -10,6 +10,12 @@ export type Caller = {
   readonly ownCustomerId: string | null;
 };
 
+/** Tells who sends a request. */
+export type Authenticates = {
+  /** The caller behind an Authorization header; null when it is missing or proves nobody. */
+  callerOf(authorization: string | undefined): Caller | null | Promise<Caller | null>;
+};
+
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 

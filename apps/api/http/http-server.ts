@@ -11,8 +11,7 @@ import type {
   RouteOptions,
 } from 'fastify';
 import { isCustomerId } from '#kernel/stream-name.js';
-import type { Authenticator } from '../callers/authenticator.js';
-import { hasScope, type ApiRequest, type Caller } from './caller.js';
+import { hasScope, type ApiRequest, type Authenticates, type Caller } from './caller.js';
 import type { LoadLimit } from './load-limit.js';
 import { problemAnswer } from './outcomes.js';
 import { Problem } from './problems.js';
@@ -93,7 +92,7 @@ function answerUnreadable(error: Error & { code?: string }, socket: Socket): voi
 }
 
 export type Gatekeepers = {
-  readonly authenticator: Authenticator;
+  readonly authenticator: Authenticates;
   readonly load: LoadLimit;
   readonly rates: RateLimit | null;
 };

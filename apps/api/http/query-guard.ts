@@ -2,8 +2,10 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import 'reflect-metadata';
 import { Problem } from './problems.js';
-import { CheckedQuery } from '../reads/queries.dto.js';
 import type { RouteDemands } from './route.js';
+
+/** A query whose fields are all known. Routes without one take no query, see `QueryGuard`. */
+export abstract class CheckedQuery {}
 
 /** Commands name the account's unit in the query or in the body. */
 const takenByCommands: ReadonlySet<string> = new Set(['unit']);

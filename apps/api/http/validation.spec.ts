@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { validateSync } from 'class-validator';
 import fc from 'fast-check';
+import { BalanceQuery } from '../accounts/account-queries.dto.js';
 import {
   AdjustmentBody,
   CaptureBody,
@@ -11,7 +12,7 @@ import {
   ResourceBody,
   SettingsBody,
 } from '../accounts/account.dto.js';
-import { BalanceQuery, EventsQuery } from '../reads/queries.dto.js';
+import { EventsQuery } from '../log/log.dto.js';
 import { Checker, checkerOf, type Dto } from './validation.js';
 
 const classes: readonly Dto[] = [GrantBody, ConsumptionBody, HoldBody, CaptureBody, AdjustmentBody, SettingsBody];

@@ -1,11 +1,11 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { LoadLimit } from '../http/load-limit.js';
+import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { HealthChecks } from './health.js';
-import { LoadLimit } from '../http/load-limit.js';
 import { Metrics } from './metrics.js';
-import { sendJson } from '../http/send.js';
 
 /** What runs the process asks of it. No login: nothing here tells of customers. */
 @ApiTags('Operations')

@@ -1,6 +1,6 @@
 import { decodeCursor, isInvalidCursor, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
-import type { Fresh } from './freshness.js';
 import { Problem } from '../http/problems.js';
+import type { Fresh } from './freshness.js';
 
 /** Which part of a list is wanted, from a checked query. */
 export function pageWanted(

@@ -8,7 +8,7 @@ import type {
   StripeEventRefusal,
   StripeEventState,
 } from '#ledger/stripe-event.js';
-import { StripeEventWriter } from '../ledger-writers.js';
+import { StripeEventWriter } from '../writes/ledger-writers.js';
 
 export type StripeEventOutcome = CommandOutcome<StripeEventEvent, StripeEventState, StripeEventRefusal>;
 

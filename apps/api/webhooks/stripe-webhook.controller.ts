@@ -6,11 +6,11 @@ import { Clock } from '#kernel/clock.js';
 import { readWebhook } from '#stripe/verify.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { ApiContext } from '../api-context.js';
-import { OtherRoute } from '../openapi/api-docs.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Public } from '../http/route.js';
 import { sendJson } from '../http/send.js';
+import { OtherRoute } from '../openapi/api-docs.js';
 import { KeepStripeEvent } from './stripe-event.commands.js';
 
 const maxWebhookBytes = 5 * 1_048_576;

@@ -7,7 +7,7 @@ import type { Json } from '#kernel/json.js';
 import { keyOf } from '../../../apps/api/accounts/account-service.js';
 import { ConsumptionBody } from '../../../apps/api/accounts/account.dto.js';
 import type { ApiRequest } from '../../../apps/api/http/caller.js';
-import { exactlyOne } from '../../../apps/api/accounts/checks.js';
+import { exactlyOne } from '../../../apps/api/accounts/consumption-errors.js';
 import { problemAnswer, success } from '../../../apps/api/http/outcomes.js';
 import { Needs } from '../../../apps/api/http/route.js';
 import { send } from '../../../apps/api/http/send.js';

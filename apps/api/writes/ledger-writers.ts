@@ -16,7 +16,7 @@ import type {
   StripeIntentState,
 } from '#ledger/stripe-intent.js';
 import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription.js';
-import type { ApiAccountCommand, ApiAccountRefusal } from './accounts/account-requests.js';
+import type { ApiAccountCommand, ApiAccountRefusal } from './api-account-decider.js';
 
 /** The write paths of this process, one a stream category; each class is the injection token of its own. */
 export class AccountWriter extends CommandHandler<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> {}

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { Amount } from '#kernel/amount.js';
 import { Clock } from '#kernel/clock.js';
 import { catalogStream } from '#kernel/stream-name.js';
-import { emptyCatalog, priceOf, type CatalogState } from '#ledger/catalog.js';
-import { CatalogReader } from '../ledger-writers.js';
-import type { Pricing } from './account-requests.js';
+import { emptyCatalog, priceOf, type CatalogState, type PricingRefusal } from '#ledger/catalog.js';
+import { CatalogReader } from '../writes/ledger-writers.js';
+
+/** Looks a price up in the catalogue as it is known now. */
+export type Pricing = (creditEvent: string, quantity: number) => Amount | PricingRefusal;
 
 const maxAgeMs = 500;
 
