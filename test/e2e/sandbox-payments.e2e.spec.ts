@@ -181,6 +181,20 @@ describe('checkout of one payment', () => {
     ]);
     await expect(world.control('POST', `/checkout/${second.id}/complete`)).rejects.toThrow(/expired/);
   });
+
+  it('cancels the payment that a declined card has left open when it expires', async () => {
+    const { url, id } = await session();
+    await world.post(url!, { ...card, card: '4000 0000 0000 9995' });
+    const { payment_intent: intent } = await world.stripe.checkout.sessions.retrieve(id);
+    expect((await world.stripe.paymentIntents.retrieve(String(intent))).status).toBe('requires_payment_method');
+    await world.since();
+    await world.advance(DAY);
+    expect(await world.since()).toEqual(['payment_intent.canceled', 'checkout.session.expired']);
+    expect(await world.stripe.paymentIntents.retrieve(String(intent))).toMatchObject({
+      status: 'canceled',
+      cancellation_reason: 'automatic',
+    });
+  });
 });
 
 describe('payment intents', () => {

@@ -10,6 +10,7 @@ import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
+import { cancelIntent } from './payments.js';
 import { priceAmount } from './tiers.js';
 
 /** Parameters that change only looks, or ask for what the sandbox always does. */
@@ -303,10 +304,11 @@ function create(tx: Tx, params: Params): CheckoutSession {
   return tx.create('checkout.session', session, null);
 }
 
-/** The session's time is over: it can no longer be paid. */
+/** The session's time is over: it can no longer be paid, and what a declined card has left open of it is cancelled. */
 export function expireSession(tx: Tx, id: string): CheckoutSession | null {
   const session = tx.get('checkout.session', id);
   if (session?.status !== 'open') return null;
+  if (session.payment_intent !== null) cancelIntent(tx, session.payment_intent, 'automatic');
   const expired: CheckoutSession = { ...session, status: 'expired', url: null };
   tx.put('checkout.session', id, expired);
   tx.emit('checkout.session.expired', expired);
