@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { answersByRoute, answerSchemas } from '../../apps/api/openapi/answer-schemas.js';
+import { answers } from '../../apps/api/answers.js';
 
 type Schema = { readonly [member: string]: unknown };
 
@@ -14,12 +14,12 @@ function exact(schema: unknown): unknown {
 }
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
-for (const [name, schema] of Object.entries(answerSchemas))
+for (const [name, schema] of Object.entries(answers.schemas))
   ajv.addSchema(exact(schema) as Schema, `#/components/schemas/${name}`);
 
 /** Throws where the answer of a customer's route (`/payments`) is not exactly what /openapi.json says of it. */
 export function answerCheck(path: string, body: unknown): void {
-  const name = answersByRoute[`GET /v1/customers/{customerId}${path}`];
+  const name = answers.byRoute[`GET /v1/customers/{customerId}${path}`];
   if (name === undefined) throw new Error(`${path} has no schema`);
   if (ajv.validate(`#/components/schemas/${name}`, body)) return;
   throw new Error(`${path} does not answer as it says: ${ajv.errorsText()} in ${JSON.stringify(body)}`);

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import { answersByRoute, answerSchemas } from './answer-schemas.js';
 import { errorsHtml, headOf } from './error-pages.js';
+import type { AnswerSchemas } from './schema.js';
 
 const problemSchema = {
   type: 'object',
@@ -28,8 +28,8 @@ const problemSchema = {
   },
 };
 
-/** The OpenAPI 3.1 document of the routes, made from their decorators. */
-export function openApiDocument(app: INestApplication): OpenAPIObject {
+/** The OpenAPI 3.1 document of the routes, made from their decorators and from what they answer with. */
+export function openApiDocument(app: INestApplication, answers: AnswerSchemas): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Scrip')
     .setDescription(
@@ -40,11 +40,11 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, or the token of a person.' })
     .build();
   const document = SwaggerModule.createDocument(app, config, { autoTagControllers: false });
-  const schemas = { ...document.components?.schemas, ...answerSchemas, Problem: problemSchema };
+  const schemas = { ...document.components?.schemas, ...answers.schemas, Problem: problemSchema };
   const complete = asOpenApi31({ ...document, components: { ...document.components, schemas } } as OpenAPIObject);
   addBodyExamples(complete as unknown as Described);
   addPathParameters(complete as unknown as Described);
-  addAnswers(complete as unknown as Described);
+  addAnswers(complete as unknown as Described, answers.byRoute);
   return complete;
 }
 
@@ -88,10 +88,10 @@ function addPathParameters({ paths }: Described): void {
 const inText: { readonly [path: string]: string } = { '/metrics': 'text/plain' };
 
 /** What each route answers with when it succeeds. */
-function addAnswers({ paths }: Described): void {
+function addAnswers({ paths }: Described, byRoute: AnswerSchemas['byRoute']): void {
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, { responses }] of Object.entries(operations)) {
-      const name = answersByRoute[`${method.toUpperCase()} ${path}`];
+      const name = byRoute[`${method.toUpperCase()} ${path}`];
       const schema = name === undefined ? { type: 'string' } : { $ref: `#/components/schemas/${name}` };
       const type = name === undefined ? inText[path] : 'application/json';
       if (type === undefined) continue;

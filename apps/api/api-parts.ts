@@ -1,0 +1,120 @@
+import type { Provider } from '@nestjs/common';
+import type { Config } from '#config/env.js';
+import type { Logger } from '#config/logger.js';
+import { EventStore } from '#event-store/event-store.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
+import { Clock } from '#kernel/clock.js';
+import { catalogDecider } from '#ledger/catalog.js';
+import { customerDecider } from '#ledger/customer.js';
+import { ledgerCodec } from '#ledger/events.js';
+import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { stripeIntentDecider } from '#ledger/stripe-intent.js';
+import { subscriptionDecider } from '#ledger/subscription.js';
+import { BalanceReader } from '#projections/balance-queries.js';
+import { CommandKeyIndex } from '#projections/command-keys.js';
+import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
+import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { TopUp } from './accounts/top-up.js';
+import { ApiContext } from './api-context.js';
+import { StripeConnection } from './billing/stripe-connection.js';
+import { apiKeyLookup } from './callers/api-key-lookup.js';
+import { Authenticator } from './callers/authenticator.js';
+import { LoadLimit } from './http/load-limit.js';
+import { EventFinder } from './log/event-finder.js';
+import { HealthChecks } from './operations/health.js';
+import { Metrics } from './operations/metrics.js';
+import { probeStripe } from './operations/stripe-probe.js';
+import { apiAccountDecider } from './writes/api-account-decider.js';
+import {
+  AccountWriter,
+  CatalogReader,
+  CustomerWriter,
+  StripeEventWriter,
+  StripeIntentWriter,
+  SubscriptionWriter,
+} from './writes/ledger-writers.js';
+
+/** What the process holds open. */
+export type Parts = {
+  readonly context: ApiContext;
+  readonly clock: Clock;
+  readonly store: EventStore;
+  readonly database: ReadDatabase;
+  readonly finder: EventFinder;
+  readonly writers: {
+    readonly account: AccountWriter;
+    readonly customer: CustomerWriter;
+    readonly stripeEvent: StripeEventWriter;
+    readonly stripeIntent: StripeIntentWriter;
+    readonly subscription: SubscriptionWriter;
+    readonly catalog: CatalogReader;
+  };
+  readonly load: LoadLimit;
+  readonly checks: HealthChecks;
+  readonly metrics: Metrics;
+  readonly authenticator: Authenticator;
+};
+
+/** Opens everything that the API stands on. Fails when the database cannot be reached. */
+export async function openParts(
+  config: Config & { databaseUrl: string },
+  logger: Logger,
+  clock: Clock,
+): Promise<Parts> {
+  const { databaseUrl } = config;
+  const store = await openEventStore(
+    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
+    clock,
+  );
+  const snapshots = await openSnapshotStore(databaseUrl, clock);
+  const database = openReadDatabase(databaseUrl, { clock });
+  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
+  const shared = { store, snapshots, keys, clock };
+  // Only accounts are written again and again; streams that are written once or twice need not stay in memory.
+  const usedAtTimes = { ...shared, limits: { cachedStreams: 2_000 } };
+  const usedOnce = { ...shared, limits: { cachedStreams: 500 } };
+  const writers = {
+    account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
+    customer: new CustomerWriter(customerDecider, { ...usedAtTimes, codec: ledgerCodec }),
+    stripeEvent: new StripeEventWriter(stripeEventDecider, { ...usedOnce, codec: ledgerCodec }),
+    stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...usedOnce, codec: ledgerCodec }),
+    subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
+    catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
+  };
+  const load = new LoadLimit(config.maxInFlight);
+  const projections = (): Promise<readonly ProjectionStatus[]> => projectionStatus(database, store, clock.now());
+  return {
+    context: new ApiContext(config, logger),
+    clock,
+    store,
+    database,
+    finder: new EventFinder(store, keys, clock),
+    writers,
+    load,
+    checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
+    metrics: new Metrics(writers, () => load.inFlight, projections),
+    authenticator: new Authenticator(config, clock, apiKeyLookup(database, clock)),
+  };
+}
+
+/** The parts as what Nest injects; each class is its own token. */
+export const valuesOf = (parts: Parts): Provider[] => [
+  { provide: ApiContext, useValue: parts.context },
+  { provide: Clock, useValue: parts.clock },
+  { provide: EventStore, useValue: parts.store },
+  { provide: ReadDatabase, useValue: parts.database },
+  { provide: EventFinder, useValue: parts.finder },
+  { provide: BalanceReader, useValue: new BalanceReader(parts.database) },
+  { provide: AccountWriter, useValue: parts.writers.account },
+  { provide: CustomerWriter, useValue: parts.writers.customer },
+  { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
+  { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
+  { provide: SubscriptionWriter, useValue: parts.writers.subscription },
+  { provide: StripeConnection, useValue: new StripeConnection(parts.context.config.stripe, parts.clock) },
+  { provide: CatalogReader, useValue: parts.writers.catalog },
+  { provide: LoadLimit, useValue: parts.load },
+  { provide: HealthChecks, useValue: parts.checks },
+  { provide: Authenticator, useValue: parts.authenticator },
+  { provide: Metrics, useValue: parts.metrics },
+  { provide: TopUp, useValue: new TopUp(parts.context.config.topUpUrl) },
+];

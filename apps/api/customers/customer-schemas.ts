@@ -1,0 +1,35 @@
+import {
+  anything,
+  asOf,
+  object,
+  ofCustomer,
+  orNull,
+  page,
+  position,
+  text,
+  time,
+  type AnswerSchemas,
+} from '../openapi/schema.js';
+
+const customer = {
+  id: text,
+  name: orNull(text),
+  email: orNull(text),
+  metadata: anything,
+  stripeCustomerId: orNull(text),
+  createdAt: orNull(time),
+  erasedAt: orNull(time),
+};
+
+export const customerSchemas: AnswerSchemas = {
+  schemas: {
+    Customer: object(customer),
+    CustomerAnswer: object({ ...customer, 'asOf?': asOf, 'position?': orNull(position) }),
+    CustomerList: page('Customer'),
+  },
+  byRoute: {
+    [`PUT ${ofCustomer}`]: 'CustomerAnswer',
+    [`GET ${ofCustomer}`]: 'CustomerAnswer',
+    'GET /v1/customers': 'CustomerList',
+  },
+};

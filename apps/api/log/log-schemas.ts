@@ -1,0 +1,32 @@
+import {
+  anything,
+  asOf,
+  flag,
+  list,
+  object,
+  position,
+  ref,
+  text,
+  whole,
+  type AnswerSchemas,
+} from '../openapi/schema.js';
+
+export const logSchemas: AnswerSchemas = {
+  schemas: {
+    Event: object({
+      position,
+      stream: text,
+      revision: whole,
+      id: { type: 'string', format: 'uuid' },
+      type: text,
+      schemaVersion: whole,
+      data: anything,
+      metadata: anything,
+    }),
+    EventList: object({ data: list(ref('Event')), hasMore: flag, nextAfter: position, asOf }),
+  },
+  byRoute: {
+    'GET /v1/events': 'EventList',
+    'GET /v1/events/{eventId}': 'Event',
+  },
+};
