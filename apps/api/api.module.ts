@@ -26,6 +26,7 @@ import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandl
 import { ProjectionControl } from './admin/projection-control.js';
 import { answers } from './answers.js';
 import { openParts, valuesOf, type Parts } from './api-parts.js';
+import { BillingAnswers } from './billing/billing-answers.js';
 import { BillingQueriesController } from './billing/billing-queries.controller.js';
 import { BillingRate } from './billing/billing-rate.js';
 import { BillingService } from './billing/billing-service.js';
@@ -99,6 +100,7 @@ const handlers = [
 const services = [
   AccountService,
   BalanceHistory,
+  BillingAnswers,
   BillingRate,
   BillingService,
   CustomerRecords,

@@ -53,5 +53,9 @@ export async function putContact(
 
 /** Forgets everything that is known about the person. */
 export async function eraseContact(reader: Reader, customerId: string): Promise<void> {
-  await reader.query({ text: `delete from ${SCHEMA}.customer_contacts where customer_id = $1`, values: [customerId] });
+  await reader.query({
+    text: `with answers as (delete from ${SCHEMA}.billing_answers where customer_id = $1)
+      delete from ${SCHEMA}.customer_contacts where customer_id = $1`,
+    values: [customerId],
+  });
 }

@@ -113,6 +113,16 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
       ) with (fillfactor = 50);
       create index on ${SCHEMA}.billing_requests (newest);`,
   },
+  {
+    id: '007-billing-answers',
+    sql: `
+      create table ${SCHEMA}.billing_answers (
+        intent_id text collate "C" primary key,
+        customer_id text collate "C" not null,
+        body text not null
+      );
+      create index on ${SCHEMA}.billing_answers (customer_id);`,
+  },
 ];
 
 /**

@@ -242,7 +242,12 @@ test('a payment intent is made once for its key, in a currency that Stripe takes
   const answer = await post('payer/payment-intents', wanted, 'pay-1');
   expect([answer.status, answer.body]).toEqual([
     201,
-    { id: expect.stringMatching(/^pi_/), clientSecret: expect.any(String), status: 'requires_payment_method' },
+    {
+      id: expect.stringMatching(/^pi_/),
+      clientSecret: expect.any(String),
+      status: 'requires_payment_method',
+      position: expect.any(String),
+    },
   ]);
   expect((await post('payer/payment-intents', wanted, 'pay-1', other)).body).toEqual(answer.body);
   expect((await post('payer/payment-intents', { ...wanted, currency: 'ugx' }, 'pay-2')).body.code).toBe(

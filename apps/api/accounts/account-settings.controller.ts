@@ -1,7 +1,7 @@
 import { Body, Controller, Patch, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { EventStore, START } from '#event-store/event-store.js';
+import { EventStore } from '#event-store/event-store.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
@@ -9,6 +9,7 @@ import { Needs } from '../http/route.js';
 import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
+import { newestPosition } from '../writes/newest-position.js';
 import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
 import { AccountService, streamOf } from './account-service.js';
@@ -80,7 +81,7 @@ export class AccountSettingsController {
   /** The account as it is, where the command changed nothing of it. */
   async #current(stream: StreamName): Promise<object> {
     const { state, revision } = await this.writer.load(stream);
-    const newest = revision < 0 ? undefined : (await this.store.readStream(stream, revision, 1))[0];
-    return accountAnswer(stream, state.settings, { balance: state.balance, position: newest?.position ?? START });
+    const position = await newestPosition(this.store, stream, revision);
+    return accountAnswer(stream, state.settings, { balance: state.balance, position });
   }
 }

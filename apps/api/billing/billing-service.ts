@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type Stripe from 'stripe';
+import { EventStore } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
@@ -27,6 +28,9 @@ import { ApiContext } from '../api-context.js';
 import { RunCustomerCommand } from '../customers/customer.commands.js';
 import { Problem } from '../http/problems.js';
 import { CatalogReader, CustomerWriter, SubscriptionWriter } from '../writes/ledger-writers.js';
+import { newestPosition } from '../writes/newest-position.js';
+import { BillingAnswers, type BillingAnswer } from './billing-answers.js';
+import { BillingRate } from './billing-rate.js';
 import { StripeConnection } from './stripe-connection.js';
 import { recordedOrProblem, StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 
@@ -39,7 +43,7 @@ export type Asking = {
   readonly requestId: string;
 };
 
-type Identity = Pick<CallersErrand<unknown>, 'intent' | 'key' | 'actor' | 'requestId'>;
+type Identity = Pick<CallersErrand<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
 /** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
 @Injectable()
@@ -51,6 +55,9 @@ export class BillingService {
     private readonly context: ApiContext,
     private readonly connection: StripeConnection,
     private readonly outbox: StripeOutbox,
+    private readonly answers: BillingAnswers,
+    private readonly rate: BillingRate,
+    private readonly store: EventStore,
     private readonly customers: CustomerWriter,
     private readonly catalog: CatalogReader,
     private readonly subscriptions: SubscriptionWriter,
@@ -64,61 +71,79 @@ export class BillingService {
     asking: Asking,
     wish: Wish,
     urls: { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined },
-  ): Promise<object> {
+  ): Promise<BillingAnswer> {
+    const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
+    const before = await this.answers.before(identity);
+    if (before !== null) return before;
     this.connection.demand();
     const sale = saleOf(wish, await this.#catalog());
     if ('rejected' in sale) throw new Problem(sale.rejected);
     const settings = this.#settings(urls);
-    const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
+    const { customerId } = asking;
     const stripeCustomerId = await this.#stripeCustomer(asking);
     const { intentId } = identity.intent;
     const isNew = (await this.outbox.objectOf(intentId)) === null;
     const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId) : sale;
-    const params = sessionParams(wanted, { customerId: asking.customerId, stripeCustomerId, intentId }, settings);
-    const session = await this.outbox.run({ ...identity, making: sessionMaking(params, stripeCustomerId, intentId) });
-    return { id: session.id, url: session.url, expiresAt: new Date(session.expires_at * 1000).toISOString() };
+    if (isNew) await this.rate.take('checkout', customerId);
+    const params = sessionParams(wanted, { customerId, stripeCustomerId, intentId }, settings);
+    const making = sessionMaking(params, stripeCustomerId, intentId);
+    return this.answers.after({ ...identity, making }, customerId, ({ id, url, expires_at }) => ({
+      id,
+      url,
+      expiresAt: instantOf(expires_at * 1000),
+    }));
   }
 
   /** A payment that the caller's own page collects. Throws Problem. */
   async paymentIntent(
     asking: Asking,
     wanted: { readonly amount: number; readonly currency: string; readonly description: string | null },
-  ): Promise<object> {
+  ): Promise<BillingAnswer> {
     const { amount, currency } = wanted;
+    const identity = identify(asking, 'create_payment_intent', { amount, currency }, wanted);
+    const before = await this.answers.before(identity);
+    if (before !== null) return before;
     const reason = unchargeable({ amount, currency });
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
-    const identity = identify(asking, 'create_payment_intent', { amount, currency }, wanted);
     const stripeCustomerId = await this.#stripeCustomer(asking);
     const who = { customerId: asking.customerId, stripeCustomerId, intentId: identity.intent.intentId };
     const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
-    const made = await this.outbox.run({ ...identity, making });
-    return { id: made.id, clientSecret: made.client_secret, status: made.status };
+    return this.answers.after({ ...identity, making }, asking.customerId, ({ id, client_secret, status }) => ({
+      id,
+      clientSecret: client_secret,
+      status,
+    }));
   }
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
-  async portal(asking: Asking, returnUrl: string | undefined): Promise<object> {
-    const url = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
+  async portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
+    this.connection.demand();
+    const address = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
     const stripeCustomerId = await this.#stripeCustomer(asking);
+    await this.rate.take('portal', asking.customerId);
     const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
-    const session = await this.outbox.run({ ...identity, making: portalMaking(stripeCustomerId, url) });
-    return { url: session.url };
+    const making = portalMaking(stripeCustomerId, address);
+    return this.answers.after({ ...identity, making }, asking.customerId, ({ url }) => ({ url }));
   }
 
   /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
-  cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<object> {
+  async cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<BillingAnswer> {
     const operation = wish.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
-    return this.#changeSubscription(asking, operation, wish, wish);
+    const identity = identify(asking, operation, wish, wish);
+    return (await this.answers.before(identity)) ?? this.#changeSubscription(asking, identity, wish);
   }
 
   /** Puts the subscription on another plan or interval. Throws Problem. */
   async change(
     asking: Asking,
     wanted: { readonly plan: string; readonly interval: 'month' | 'year'; readonly when: 'now' | 'period_end' },
-  ): Promise<object> {
+  ): Promise<BillingAnswer> {
+    const identity = identify(asking, 'change_subscription', {}, wanted);
+    const before = await this.answers.before(identity);
+    if (before !== null) return before;
     const price = priceOfPlan(await this.#catalog(), wanted.plan, wanted.interval);
     if ('rejected' in price) throw new Problem(price.rejected);
-    const wish = { kind: 'change', priceId: price.priceId, when: wanted.when } as const;
-    return this.#changeSubscription(asking, 'change_subscription', wish, wanted);
+    return this.#changeSubscription(asking, identity, { kind: 'change', priceId: price.priceId, when: wanted.when });
   }
 
   /** Puts the customer on a plan that costs nothing; Stripe has no part in it. May be repeated. Throws Problem. */
@@ -133,8 +158,9 @@ export class BillingService {
     if (paid && running.status !== 'incomplete') throw new Problem('already_subscribed');
     await this.#register(asking);
     const subscriptionId = freeSubscriptionId(customerId);
+    const stream = subscriptionStream(subscriptionId);
     const outcome = await this.subscriptions.execute({
-      stream: subscriptionStream(subscriptionId),
+      stream,
       command: { type: 'StartFreePlan', subscriptionId, customerId, planId },
       key: null, // harmless to repeat: who is on the plan stays on it
       origin: 'api',
@@ -144,7 +170,8 @@ export class BillingService {
       correlationId: requestId,
     });
     recordedOrProblem(outcome);
-    const position = outcome.kind === 'recorded' ? (outcome.events.at(-1)?.position ?? null) : null;
+    const { revision } = await this.subscriptions.load(stream);
+    const position = await newestPosition(this.store, stream, revision);
     return { id: subscriptionId, status: 'active', plan: planId, interval: null, position };
   }
 
@@ -159,23 +186,22 @@ export class BillingService {
   }
 
   async #changeSubscription(
-    asking: Asking,
-    operation: StripeOperation,
+    { customerId }: Asking,
+    identity: Identity,
     wish: SubscriptionWish,
-    said: { readonly [member: string]: Json },
-  ): Promise<object> {
+  ): Promise<BillingAnswer> {
     const { client } = this.connection;
-    const { state } = await this.customers.load(customerStream(asking.customerId));
+    const { state } = await this.customers.load(customerStream(customerId));
     const stripeCustomerId = state.stripeCustomerIds.at(-1);
     if (stripeCustomerId === undefined) throw new Problem('subscription_not_found');
     const live = this.outbox.valueOf(await liveSubscription(client, stripeCustomerId));
-    const identity = identify(asking, operation, wish, said);
     // One that this very request has ended is known by the request's own key.
     const subscriptionId = live?.id ?? (await this.outbox.objectOf(identity.intent.intentId));
     if (subscriptionId === null) throw new Problem('subscription_not_found');
     const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
     const making = subscriptionMaking(subscriptionId, wish);
-    return bodyOf(await this.outbox.run({ ...identity, intent, making }), await this.#catalog());
+    const catalog = await this.#catalog();
+    return this.answers.after({ ...identity, intent, making }, customerId, (made) => bodyOf(made, catalog));
   }
 
   /** The Stripe customer of a customer, made now if there is none: one, however many ask and whatever fails. */

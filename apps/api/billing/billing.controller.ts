@@ -1,14 +1,15 @@
-import { Body, Controller, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
 import { keyOf } from '../accounts/account-service.js';
 import type { ApiRequest } from '../http/caller.js';
+import { success } from '../http/outcomes.js';
 import { Problem, type ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { sendJson } from '../http/send.js';
+import { send, sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
-import { BillingRate } from './billing-rate.js';
+import type { BillingAnswer } from './billing-answers.js';
 import { BillingService, type Asking } from './billing-service.js';
 import { CancelBody, ChangeBody, CheckoutBody, FreePlanBody, PaymentIntentBody, PortalBody } from './billing.dto.js';
 
@@ -30,11 +31,12 @@ const atStripe: readonly ProblemCode[] = [
   'stripe_unavailable',
 ];
 const sale: readonly ProblemCode[] = ['plan_not_found', 'plan_not_for_sale', 'price_not_at_stripe'];
+const fiveAMinute = 'At most five a minute are made for a customer, then 429; a repeated key is not counted.';
 const key = (required: boolean): MethodDecorator =>
   ApiHeader({
     name: 'Idempotency-Key',
     required,
-    description: 'Names the request for ever: the same key and body lead to the same thing at Stripe.',
+    description: 'Names the request for ever: the same key and body get the first answer again.',
     schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
   });
 
@@ -42,10 +44,7 @@ const key = (required: boolean): MethodDecorator =>
 @ApiTags('Billing')
 @Controller('v1/customers/:customerId')
 export class BillingController {
-  constructor(
-    private readonly billing: BillingService,
-    private readonly rate: BillingRate,
-  ) {}
+  constructor(private readonly billing: BillingService) {}
 
   @Post('checkout-sessions')
   @HttpCode(201)
@@ -65,18 +64,11 @@ export class BillingController {
       'rate_limited',
     ],
     status: 201,
-    answer: '`{ id, url, expiresAt }`',
+    answer: `\`{ id, url, expiresAt, position }\`. ${fiveAMinute}`,
   })
-  async checkout(
-    @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
-    @Body() body: CheckoutBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const wish = wishOf(body);
-    await this.rate.take('checkout', customerId);
+  async checkout(@Req() request: ApiRequest, @Body() body: CheckoutBody, @Res() reply: FastifyReply): Promise<void> {
     const urls = { successUrl: body.successUrl, cancelUrl: body.cancelUrl };
-    sendJson(reply, await this.billing.checkout(askingOf(request, customerId, false), wish, urls), 201);
+    answer(reply, 201, await this.billing.checkout(askingOf(request, false), wishOf(body), urls));
   }
 
   @Post('payment-intents')
@@ -88,17 +80,15 @@ export class BillingController {
     summary: "A payment that the caller's own page collects",
     problems: [...atStripe, 'idempotency_key_required', 'currency_unsupported', 'amount_not_chargeable'],
     status: 201,
-    answer: '`{ id, clientSecret, status }`',
+    answer: '`{ id, clientSecret, status, position }`',
   })
   async paymentIntent(
     @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
-    @Body() body: PaymentIntentBody,
+    @Body() { amount, currency, description = null }: PaymentIntentBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { amount, currency, description = null } = body;
-    const asking = askingOf(request, customerId, true);
-    sendJson(reply, await this.billing.paymentIntent(asking, { amount, currency, description }), 201);
+    const wanted = { amount, currency, description };
+    answer(reply, 201, await this.billing.paymentIntent(askingOf(request, true), wanted));
   }
 
   @Post('portal-sessions')
@@ -109,16 +99,10 @@ export class BillingController {
     summary: 'A page of Stripe where a customer looks after subscription, cards and invoices',
     problems: [...atStripe, 'rate_limited'],
     status: 201,
-    answer: '`{ url }`',
+    answer: `\`{ url, position }\`. ${fiveAMinute}`,
   })
-  async portal(
-    @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
-    @Body() body: PortalBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    await this.rate.take('portal', customerId);
-    sendJson(reply, await this.billing.portal(askingOf(request, customerId, false), body.returnUrl), 201);
+  async portal(@Req() request: ApiRequest, @Body() body: PortalBody, @Res() reply: FastifyReply): Promise<void> {
+    answer(reply, 201, await this.billing.portal(askingOf(request, false), body.returnUrl));
   }
 
   @Post('subscription')
@@ -129,15 +113,14 @@ export class BillingController {
     summary: 'Put a customer on a free plan',
     problems: [...guarded, 'already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
     status: 201,
-    answer: '`{ id, status, plan, interval, position }`; `position` is null when the customer was on the plan.',
+    answer: '`{ id, status, plan, interval, position }`',
   })
   async startFreePlan(
     @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
     @Body() body: FreePlanBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    sendJson(reply, await this.billing.startFreePlan(askingOf(request, customerId, false), body.plan), 201);
+    sendJson(reply, await this.billing.startFreePlan(askingOf(request, false), body.plan), 201);
   }
 
   @Post('subscription/cancel')
@@ -150,14 +133,9 @@ export class BillingController {
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async cancel(
-    @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
-    @Body() { atPeriodEnd }: CancelBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const asking = askingOf(request, customerId, false);
-    sendJson(reply, await this.billing.cancelOrResume(asking, { kind: 'cancel', atPeriodEnd }));
+  async cancel(@Req() request: ApiRequest, @Body() body: CancelBody, @Res() reply: FastifyReply): Promise<void> {
+    const wish = { kind: 'cancel', atPeriodEnd: body.atPeriodEnd } as const;
+    answer(reply, 200, await this.billing.cancelOrResume(askingOf(request, false), wish));
   }
 
   @Post('subscription/resume')
@@ -169,12 +147,8 @@ export class BillingController {
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async resume(
-    @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    sendJson(reply, await this.billing.cancelOrResume(askingOf(request, customerId, false), { kind: 'resume' }));
+  async resume(@Req() request: ApiRequest, @Res() reply: FastifyReply): Promise<void> {
+    answer(reply, 200, await this.billing.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
   }
 
   @Post('subscription/change')
@@ -189,16 +163,20 @@ export class BillingController {
   })
   async change(
     @Req() request: ApiRequest,
-    @Param('customerId') customerId: string,
     @Body() { plan, interval, when }: ChangeBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    sendJson(reply, await this.billing.change(askingOf(request, customerId, true), { plan, interval, when }));
+    answer(reply, 200, await this.billing.change(askingOf(request, true), { plan, interval, when }));
   }
 }
 
-function askingOf(request: ApiRequest, customerId: string, keyRequired: boolean): Asking {
+const answer = (reply: FastifyReply, status: number, { body, replayed }: BillingAnswer): void => {
+  send(reply, success(status, body, replayed));
+};
+
+function askingOf(request: ApiRequest, keyRequired: boolean): Asking {
   const { headers, raw } = request;
+  const { customerId } = request.params as { customerId: string };
   const key = keyOf(headers['idempotency-key'], raw.headersDistinct['idempotency-key'], keyRequired);
   return { customerId, key, actor: request.caller?.actor ?? 'nobody', requestId: request.id };
 }

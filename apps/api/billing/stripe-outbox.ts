@@ -44,6 +44,14 @@ export class StripeOutbox {
     return runErrand(errand, { client, log, clock: this.clock });
   }
 
+  /** Whether the same was intended before. Throws the problem `idempotency_key_reused` where the key named something else. */
+  async wasIntended(errand: Omit<CallersErrand<never>, 'making'>): Promise<boolean> {
+    const { intent } = errand;
+    if ((await this.#state(intent.intentId)).intent === null) return false;
+    await this.#record(errand, intent.intentId, { type: 'IntendStripeCall', ...intent });
+    return true;
+  }
+
   /** The object that an intent led to; null while it has not. */
   async objectOf(intentId: string): Promise<string | null> {
     return (await this.#state(intentId)).objectId;
@@ -72,7 +80,7 @@ export class StripeOutbox {
   }
 
   async #record(
-    { key, actor, requestId }: CallersErrand<unknown>,
+    { key, actor, requestId }: Pick<CallersErrand<unknown>, 'key' | 'actor' | 'requestId'>,
     intentId: string,
     command: StripeIntentCommand,
   ): Promise<void> {

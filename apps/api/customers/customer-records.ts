@@ -10,6 +10,7 @@ import { contactOf, putContact, type Contact } from '#read-store/customer-contac
 import { ReadDatabase } from '#read-store/read-database.js';
 import { answerOf, success, type Answer } from '../http/outcomes.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
+import { newestPosition } from '../writes/newest-position.js';
 import { RunCustomerCommand } from './customer.commands.js';
 import type { CustomerBody } from './customer.dto.js';
 
@@ -50,9 +51,9 @@ export class CustomerRecords {
   async #body(customerId: string, contact: Contact): Promise<object> {
     const stream = customerStream(customerId);
     const { state, revision } = await this.customers.load(stream);
-    const [[first], [newest]] = await Promise.all([
+    const [[first], position] = await Promise.all([
       this.store.readStream(stream, 0, 1),
-      this.store.readStream(stream, revision, 1),
+      newestPosition(this.store, stream, revision),
     ]);
     return {
       id: customerId,
@@ -60,7 +61,7 @@ export class CustomerRecords {
       stripeCustomerId: state.stripeCustomerIds.at(-1) ?? null,
       createdAt: first === undefined ? null : (JSON.parse(first.data) as { at: string }).at,
       erasedAt: null,
-      position: newest?.position ?? null,
+      position,
     };
   }
 }

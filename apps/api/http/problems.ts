@@ -212,7 +212,7 @@ export const problemKinds = {
     status: 422,
     title: 'Stripe refused the request',
     detail:
-      "`stripeCode` and `stripeParam` say why; Stripe's documentation explains them. The same key may be used again.",
+      "`stripeCode` and `stripeParam` say why; Stripe's documentation explains them. A corrected request needs a new key.",
   },
   rate_limited: {
     status: 429,

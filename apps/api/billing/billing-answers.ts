@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { EventStore } from '#event-store/event-store.js';
+import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import { StripeIntentWriter } from '../writes/ledger-writers.js';
+import { newestPosition } from '../writes/newest-position.js';
+import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
+
+/** What a billing command is answered with. `replayed`: it was done before, and this is the first answer again. */
+export type BillingAnswer = { readonly body: object; readonly replayed: boolean };
+
+/** Answers callers' errands to Stripe: a repeated key gets the first answer, whatever has become of the object at Stripe since. */
+@Injectable()
+export class BillingAnswers {
+  constructor(
+    private readonly outbox: StripeOutbox,
+    private readonly intents: StripeIntentWriter,
+    private readonly store: EventStore,
+    private readonly database: ReadDatabase,
+  ) {}
+
+  /** The answer that the same request got before; null when it got none. Throws the problem `idempotency_key_reused`. */
+  async before(identity: Omit<CallersErrand<never>, 'making'>): Promise<BillingAnswer | null> {
+    if (identity.key === null || !(await this.outbox.wasIntended(identity))) return null;
+    const body = await billingAnswer(this.database, identity.intent.intentId);
+    return body === null ? null : { body, replayed: true };
+  }
+
+  /** Runs an errand; the answer is what `bodyOf` makes of Stripe's object, with its place in the log. Throws Problem. */
+  async after<T extends { readonly id: string }>(
+    errand: CallersErrand<T>,
+    customerId: string,
+    bodyOf: (made: T) => object,
+  ): Promise<BillingAnswer> {
+    const { intentId } = errand.intent;
+    const wasMade = errand.key !== null && (await this.outbox.objectOf(intentId)) !== null;
+    const made = bodyOf(await this.outbox.run(errand));
+    const stream = stripeIntentStream(intentId);
+    const { revision } = await this.intents.load(stream);
+    const answer = { ...made, position: await newestPosition(this.store, stream, revision) };
+    if (errand.key === null) return { body: answer, replayed: false };
+    const { body, first } = await keepBillingAnswer(this.database, intentId, customerId, answer);
+    return { body, replayed: wasMade || !first };
+  }
+}
