@@ -3,11 +3,11 @@ import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
+import { BatchQuestions } from './batch-questions.js';
 import { planBatch, type Decided, type Known, type Plan } from './batch-plan.js';
 import { KeyLookup } from './key-lookup.js';
 import type { KeyIndex } from './key-index.js';
 import { LruCache } from './lru-cache.js';
-import { eventId } from './encode-event.js';
 import {
   OutcomeUnknown,
   StoreOverloaded,
@@ -42,10 +42,13 @@ export type WriterParts<Event extends TypedEvent> = {
   readonly codec: Codec<NoInfer<Event>>;
   readonly limits?: Partial<WriteLimits>;
 };
-/** A batch that was decided on the state in memory, and its append under way. */
-export type Begun<Event, State, Refusal extends Refused> = {
+/** A batch with the state that it was decided on. */
+type Planned<Event, State, Refusal extends Refused> = {
   readonly loaded: LoadedStream<State>;
   readonly plan: Plan<Event, State, Refusal>;
+};
+/** A batch that was decided on the state in memory, and its append under way. */
+export type Begun<Event, State, Refusal extends Refused> = Planned<Event, State, Refusal> & {
   readonly append: Promise<AppendResult>;
 };
 
@@ -70,7 +73,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   readonly #clock: Clock;
   readonly #codec: Codec<Event>;
   readonly #loader: StreamLoader<Command, Event, State, Refusal>;
-  readonly #lookup: KeyLookup;
+  readonly #questions: BatchQuestions<Command, Event, State, Refusal>;
   readonly #cache: LruCache<StreamName, LoadedStream<State>>;
   #lastNow = { ms: Number.NaN, instant: '' };
 
@@ -86,8 +89,13 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
       maxKeys: parts.store.knowsEveryId ? Math.min(rememberedKeys, KEYS_BESIDE_ALL_KNOWING_STORE) : rememberedKeys,
       snapshotEvery,
     });
-    this.#lookup = new KeyLookup(parts.store, parts.keys);
     this.#cache = new LruCache(cachedStreams);
+    this.#questions = new BatchQuestions(decider, {
+      store: parts.store,
+      loader: this.#loader,
+      lookup: new KeyLookup(parts.store, parts.keys),
+      cache: this.#cache,
+    });
   }
 
   /** The stream's state as the store has it now. The state belongs to the caller. */
@@ -114,11 +122,11 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   complete(
     stream: StreamName,
     batch: readonly Item<Command, Event, State, Refusal>[],
-    { loaded, plan }: Begun<Event, State, Refusal>,
+    begun: Begun<Event, State, Refusal>,
     positions: readonly Position[],
   ): number {
     this.statistics.batches += 1;
-    return this.#settle(stream, loaded, batch, plan, positions);
+    return this.#settle(stream, batch, begun, positions);
   }
 
   /** After a bug, or a log that contradicts itself: everybody is told, and the stream is folded anew. */
@@ -146,98 +154,38 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     for (let conflicts = 0; conflicts <= this.limits.conflictRetries;) {
       const first = started;
       started = null;
-      const loaded = first?.loaded ?? this.#cache.get(stream) ?? (await this.#load(stream, batch));
-      const past = loaded === null ? null : await this.#prepare(stream, loaded, batch, { found, missing });
+      const loaded = first?.loaded ?? this.#cache.get(stream) ?? (await this.#questions.load(stream, batch));
+      const past = loaded === null ? null : await this.#questions.prepare(stream, loaded, batch, { found, missing });
       if (loaded === null || past === null) return answerAll(batch, { kind: 'unavailable' });
       const plan = first?.plan ?? this.#plan(stream, loaded, batch, { found, failed, past, missing });
       if (plan === null) continue; // without a command that met a bug, or with more of the past
       if (plan.encoded.length === 0) {
-        const staleness = await this.#staleness(stream, loaded, batch, { fresh, found });
+        const staleness = await this.#questions.staleness(stream, loaded, batch, { fresh, found });
         if (staleness === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
         fresh = true;
         if (staleness === 'stale') continue;
-        return this.#settle(stream, loaded, batch, plan, []);
+        return this.#settle(stream, batch, { loaded, plan }, []);
       }
-      const doubts = await this.#doubts(stream, loaded, batch, plan, found);
+      const doubts = await this.#questions.doubts(stream, loaded, batch, { plan, found });
       if (doubts === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
       if (doubts === 'known') continue;
       const result = await this.#append(stream, loaded, plan, first?.append ?? null);
-      if (result.kind === 'appended') return this.#settle(stream, loaded, batch, plan, result.positions);
+      if (result.kind === 'appended') return this.#settle(stream, batch, { loaded, plan }, result.positions);
       if (result.kind === 'conflict') {
         conflicts += 1;
         this.statistics.conflicts += 1;
         if (conflicts > 1) await this.#clock.sleep(this.#clock.random() * 4 * 2 ** Math.min(conflicts, 6));
-        if (!(await this.#refreshed(stream, loaded))) return answerAll(batch, { kind: 'unavailable' });
+        if (!(await this.#questions.refreshed(stream, loaded))) return answerAll(batch, { kind: 'unavailable' });
         fresh = true;
       } else if (result.kind === 'duplicate') {
         this.statistics.duplicates += 1;
-        if (!(await this.#locate(result.eventIds, found))) return answerAll(batch, { kind: 'unavailable' });
+        if (!(await this.#questions.locate(result.eventIds, found))) return answerAll(batch, { kind: 'unavailable' });
       } else {
         if (result.kind === 'outcome_unknown') this.#cache.delete(stream);
         return answerAll(batch.slice(0, plan.taken), { kind: result.kind });
       }
     }
     return answerAll(batch, { kind: 'conflict' });
-  }
-
-  async #load(
-    stream: StreamName,
-    batch: readonly Item<Command, Event, State, Refusal>[],
-  ): Promise<LoadedStream<State> | null> {
-    try {
-      const assumeNew = batch.every(({ request }) => request.assumeNew === true);
-      const loaded = assumeNew ? this.#loader.empty(stream) : await this.#loader.load(stream);
-      this.#cache.set(stream, loaded);
-      return loaded;
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return null;
-      throw error;
-    }
-  }
-
-  async #refreshed(stream: StreamName, loaded: LoadedStream<State>): Promise<boolean> {
-    try {
-      await this.#loader.refresh(stream, loaded);
-      return true;
-    } catch (error) {
-      this.#cache.delete(stream);
-      if (error instanceof StoreUnavailable) return false;
-      throw error;
-    }
-  }
-
-  async #locate(eventIds: readonly string[], found: Map<string, number>): Promise<boolean> {
-    try {
-      for (const [id, place] of await this.#store.locate(eventIds)) found.set(id, place.revision);
-      return true;
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return false;
-      throw error;
-    }
-  }
-
-  /** Reads what the decisions need besides the state: past events they name, and old keys where the store does not know them. */
-  async #prepare(
-    stream: StreamName,
-    loaded: LoadedStream<State>,
-    batch: readonly Item<Command, Event, State, Refusal>[],
-    { found, missing }: { found: Map<string, number>; missing: ReadonlySet<number> },
-  ): Promise<ReadonlyMap<number, Event | null> | null> {
-    const past = new Map<number, Event | null>();
-    try {
-      for (const { request } of batch) {
-        const revision = this.#decider.needs?.(loaded.state, request.command) ?? null;
-        if (revision === null || revision > loaded.revision || past.has(revision)) continue;
-        past.set(revision, await this.#loader.eventAt(stream, revision));
-      }
-      for (const revision of missing) past.set(revision, await this.#loader.eventAt(stream, revision));
-      if (!this.#store.knowsEveryId)
-        await this.#lookup.find(stream, loaded, unknownIds(stream, loaded, batch, found), found);
-      return past;
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return null;
-      throw error;
-    }
   }
 
   #plan(
@@ -261,48 +209,6 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     const ms = this.#clock.now();
     if (ms !== this.#lastNow.ms) this.#lastNow = { ms, instant: instantOf(ms) };
     return this.#lastNow.instant;
-  }
-
-  /**
-   * Before a refusal (or a "nothing to do") is given: has another process written meanwhile, or was the key used long ago?
-   * An append finds that out by itself, so this is asked only when there is none.
-   */
-  async #staleness(
-    stream: StreamName,
-    loaded: LoadedStream<State>,
-    batch: readonly Item<Command, Event, State, Refusal>[],
-    { fresh, found }: { fresh: boolean; found: Map<string, number> },
-  ): Promise<'stale' | 'fresh' | 'unavailable'> {
-    const before = loaded.revision;
-    if (!fresh && !(await this.#refreshed(stream, loaded))) return 'unavailable';
-    if (loaded.revision > before) return 'stale';
-    if (!this.#store.knowsEveryId) return 'fresh';
-    const ids = unknownIds(stream, loaded, batch, found);
-    const known = found.size;
-    if (ids.length > 0 && !(await this.#locate(ids, found))) return 'unavailable';
-    return found.size > known ? 'stale' : 'fresh';
-  }
-
-  /**
-   * The store finds an old key among what is appended; for what is refused beside it, nobody would ask. That nothing newer
-   * exists is confirmed by the append itself.
-   */
-  async #doubts(
-    stream: StreamName,
-    loaded: LoadedStream<State>,
-    batch: readonly Item<Command, Event, State, Refusal>[],
-    plan: Plan<Event, State, Refusal>,
-    found: Map<string, number>,
-  ): Promise<'none' | 'known' | 'unavailable'> {
-    if (!this.#store.knowsEveryId) return 'none';
-    const unrecorded = batch.filter((_item, index) => {
-      const kind = plan.verdicts[index]?.kind;
-      return kind === 'refused' || kind === 'unchanged';
-    });
-    const ids = unknownIds(stream, loaded, unrecorded, found);
-    const known = found.size;
-    if (ids.length > 0 && !(await this.#locate(ids, found))) return 'unavailable';
-    return found.size > known ? 'known' : 'none';
   }
 
   /** Appends, repeating the identical append while its outcome is unknown: only that settles it. */
@@ -337,9 +243,8 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   /** The batch is stored: takes over the new state and answers every command. */
   #settle(
     stream: StreamName,
-    loaded: LoadedStream<State>,
     batch: readonly Item<Command, Event, State, Refusal>[],
-    plan: Plan<Event, State, Refusal>,
+    { loaded, plan }: Planned<Event, State, Refusal>,
     positions: readonly Position[],
   ): number {
     const firstRevision = loaded.revision + 1;
@@ -398,19 +303,6 @@ function followed<Command, Event, State, Refusal extends Refused>(
   if (outcome?.kind !== 'recorded' || leader === undefined) return outcome ?? { kind: 'conflict' };
   if (request.fingerprint !== null && leader.fingerprint !== request.fingerprint) return { kind: 'key_reused' };
   return { ...outcome, replayed: true };
-}
-
-function unknownIds<Command, Event, State, Refusal extends Refused>(
-  stream: StreamName,
-  loaded: LoadedStream<State>,
-  batch: readonly Item<Command, Event, State, Refusal>[],
-  found: ReadonlyMap<string, number>,
-): string[] {
-  if (loaded.keysFrom.revision === 0) return [];
-  return batch
-    .filter(({ request }) => request.key !== null)
-    .map(({ request }) => eventId(stream, request.origin, request.key ?? '', 0))
-    .filter((id) => !loaded.keys.has(id) && !found.has(id));
 }
 
 function answerAll<Command, Event, State, Refusal extends Refused>(
