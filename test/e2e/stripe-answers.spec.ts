@@ -115,8 +115,12 @@ test('every answer has a position that queries can wait for', async () => {
   expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
   for (const { body } of answers) {
     expect(body.position).toMatch(/^\d{19}$/);
-    expect((await api.get(`/v1/customers/placed/subscription?minPosition=${body.position}`)).status).toBe(200);
+    expect((await api.get(`/v1/customers/placed/payments?minPosition=${body.position}`)).status).toBe(200);
   }
+  const last = answers.at(-1)?.body.position ?? '';
+  expect((await api.get(`/v1/customers/placed/subscription?minPosition=${last}`)).body.id).toBe(
+    answers.at(-1)?.body.id,
+  );
 }, 30_000);
 
 test('only links that are made count for the five a minute', async () => {
