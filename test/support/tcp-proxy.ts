@@ -81,6 +81,15 @@ export class TcpProxy {
     for (const [, upstream] of this.#pairs) upstream.resetAndDestroy();
   }
 
+  /** What the target says on the one connection that it sees coming from `port` is lost from now on; nobody is told. */
+  deafen(port: number): void {
+    for (const [, upstream] of this.#pairs) {
+      if (upstream.localPort !== port) continue;
+      upstream.removeAllListeners('data');
+      upstream.resume();
+    }
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((done) => this.#server.close(done));
     this.reset();

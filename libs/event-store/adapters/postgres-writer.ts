@@ -205,22 +205,20 @@ export class PostgresWriter {
     const requests = batch.map(({ request }) => request);
     const checkIds = batch.some((waiting) => waiting.checkIds);
     const values = [...encoder.encode(requests, newEventOid), checkIds];
-    try {
-      const query = client.query<[string, number[]]>({ name: 'append', text: appendText, values, rowMode: 'array' });
-      const { rows } = await within(this.clock, this.limits.deadlineMs, query).finally(() => {
-        this.#underWay(batch, false);
-      });
-      const [head, rejected] = rows[0] ?? ['0', []];
+    const query = client.query<[string, number[]]>({ name: 'append', text: appendText, values, rowMode: 'array' });
+    const answer = await within(this.clock, this.limits.deadlineMs, query).catch((error: unknown) => ({ error }));
+    // In one step with what follows: an append that is put back must stand before a later one of its stream is taken.
+    this.#underWay(batch, false);
+    if ('rows' in answer) {
+      const [head, rejected] = answer.rows[0] ?? ['0', []];
       this.#settle(batch, Number(head), new Set(rejected));
-    } catch (error) {
-      if (error instanceof pg.DatabaseError && isCertainlyUndone(error.code)) {
-        this.#undone(batch, error);
-        return;
-      }
+    } else if (answer.error instanceof pg.DatabaseError && isCertainlyUndone(answer.error.code)) {
+      this.#undone(batch, answer.error);
+    } else {
       // Lost, hung or ended by the server: it may have committed before.
       this.#drop(client);
-      for (const { reject } of batch) reject(new OutcomeUnknown('no answer to an append', { cause: error }));
-      if (error instanceof DeadlinePassed) throw error;
+      for (const { reject } of batch) reject(new OutcomeUnknown('no answer to an append', { cause: answer.error }));
+      if (answer.error instanceof DeadlinePassed) throw answer.error;
     }
   }
 
