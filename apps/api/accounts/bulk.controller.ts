@@ -11,6 +11,7 @@ import { problemAnswer, type Answer } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { located, sendJson } from '../http/send.js';
+import { Turns } from '../http/turns.js';
 import { problemResponses } from '../openapi/api-docs.js';
 import { AccountService } from './account-service.js';
 import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
@@ -21,6 +22,8 @@ const maxCommands = 1_000;
 @ApiTags('Credits')
 @Controller('v1/commands')
 export class BulkController {
+  readonly #turns = new Turns(maxCommands);
+
   constructor(
     private readonly accounts: AccountService,
     private readonly prices: PriceList,
@@ -44,6 +47,7 @@ export class BulkController {
     const places = items.length - 1;
     if (!this.load.enter(places)) throw new Problem('overloaded');
     try {
+      await this.#turns.begin(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
       const results = answers
@@ -51,6 +55,7 @@ export class BulkController {
         .map(({ status, replayed, body }) => ({ status, replayed, body }));
       sendJson(reply, { results });
     } finally {
+      this.#turns.end(items.length);
       this.load.leave(places);
     }
   }
