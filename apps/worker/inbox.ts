@@ -12,9 +12,9 @@ import {
 } from '#kernel/stream-name.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { settlementOf } from '#ledger/payment-settlement.js';
+import { mismatchedIn, settlementOf } from '#ledger/payment-settlement.js';
 import type { Settlement } from '#ledger/payment-settlement.js';
-import type { PaymentCommand, PaymentEvent, PaymentRefusal, PaymentState } from '#ledger/payment.js';
+import type { PaymentCommand, PaymentEvent, PaymentState } from '#ledger/payment.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
 import { stripeCustomerOf, translate } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
@@ -161,10 +161,31 @@ export class Inbox {
    */
   async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<string | null> {
     const outcome = await this.#handlers.payment.execute(request);
-    const refusal = await refusalOf(Promise.resolve(outcome));
-    if (refusal !== null) return refusal.rejected;
-    const settlement = settlementIn(outcome);
-    if (settlement === null) return null;
+    await refusalOf(Promise.resolve(outcome));
+    const { settlement, mismatched } = await this.#toldIn(outcome, request.stream);
+    const refusal = settlement === null ? null : await this.#settle(event, request, settlement);
+    const reason = mismatchOn(request.stream);
+    // The others were taken in before the payment's currency was known.
+    for (const id of mismatched)
+      if (id !== event.stripeEventId) await this.#record(event, { type: 'ParkStripeEvent', reason }, null, id);
+    return mismatched.includes(event.stripeEventId) ? reason.code : refusal;
+  }
+
+  async #toldIn(outcome: CommandOutcome<PaymentEvent, PaymentState, never>, stream: string): Promise<FromPayment> {
+    if (outcome.kind === 'recorded' && !outcome.replayed) {
+      const last = outcome.events.at(-1)?.event;
+      return { settlement: last?.settlement ?? null, mismatched: last?.mismatched ?? [] };
+    }
+    // What was recorded before may mean more by now.
+    const state = outcome.kind === 'unchanged' ? outcome.state : (await this.#handlers.payment.load(stream)).state;
+    return { settlement: settlementOf(state), mismatched: mismatchedIn(state) };
+  }
+
+  async #settle(
+    event: ReceivedStripeEvent,
+    request: CommandRequest<PaymentCommand>,
+    settlement: Settlement,
+  ): Promise<string | null> {
     const { version, claims } = settlement;
     const repeatable = { key: null, ...requestBy(event) };
     if (settlement.to === 'payment') {
@@ -180,25 +201,31 @@ export class Inbox {
     return (await refusalOf(this.#handlers.account.execute({ stream, command, ...repeatable })))?.rejected ?? null;
   }
 
-  async #record(event: ReceivedStripeEvent, command: StripeEventCommand, key: string | null): Promise<void> {
-    const stream = stripeEventStream(event.stripeEventId);
+  /** Records how a Stripe event ended: that which is worked off, or one that it tells something about. */
+  async #record(
+    event: ReceivedStripeEvent,
+    command: StripeEventCommand,
+    key: string | null,
+    about = event.stripeEventId,
+  ): Promise<void> {
+    const stream = stripeEventStream(about);
     await refusalOf(this.#handlers.stripeEvent.execute({ stream, key, command, ...requestBy(event) }));
   }
 }
 
 /** Why a fact was not taken, as the person reads it who looks at what waits. */
-function reasonOf({ stream }: FactCommand, refusal: string): ParkReason {
-  if (refusal !== 'currency_mismatch') return { code: 'account_refused', subject: stream, detail: refusal };
-  const detail =
-    'the money that goes back is of another currency than its payment; compare both at Stripe, then adjust by hand';
-  return { code: refusal, subject: stream, detail };
-}
+const reasonOf = ({ stream }: FactCommand, refusal: string): ParkReason =>
+  refusal === 'currency_mismatch' ? mismatchOn(stream) : { code: 'account_refused', subject: stream, detail: refusal };
 
-/** What is claimed of the payment after the command; null when nothing is, or nobody could act on it yet. */
-function settlementIn(outcome: CommandOutcome<PaymentEvent, PaymentState, PaymentRefusal>): Settlement | null {
-  if (outcome.kind === 'unchanged') return settlementOf(outcome.state);
-  return outcome.kind === 'recorded' ? (outcome.events.at(-1)?.event.settlement ?? null) : null;
-}
+const mismatchOn = (stream: string): ParkReason => ({
+  code: 'currency_mismatch',
+  subject: stream,
+  detail:
+    'the money that goes back is of another currency than its payment; compare both at Stripe, then adjust by hand',
+});
+
+/** What follows from a payment's command: what is claimed of the payment, if anybody could act on it yet, and what does not fit it. */
+type FromPayment = { readonly settlement: Settlement | null; readonly mismatched: readonly string[] };
 
 const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>
   ({

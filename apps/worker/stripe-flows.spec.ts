@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { deliver, InboxWorld, ledgerAfter } from '../../test/support/inbox-world.js';
+import { stripeEventStream } from '#kernel/stream-name.js';
+import { byTest, deliver, InboxWorld, ledgerAfter } from '../../test/support/inbox-world.js';
 import type { Ledger, Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
 import { stripeEvent } from '../../test/support/stripe-events.js';
@@ -275,23 +276,50 @@ describe.each(Object.entries(flows))('%s', (_name, { before = [applyCatalog], st
   });
 });
 
-describe.each(['refund.updated.endive', 'charge.dispute.created.endive', 'charge.refunded.endive'] as const)(
-  '%s in another currency than the payment',
-  (name) => {
-    const other = tell(name, { currency: 'eur', status: name.startsWith('refund') ? 'succeeded' : 'lost' });
+const ofTopUp = { payment_intent: 'pi_1', charge: 'ch_1' };
+const ofSubscription = { payment_intent: 'pi_sub_1', charge: 'ch_sub_1' };
+const goesBack: readonly [StripeFixture, Record<string, unknown>][] = [
+  ['refund.updated.endive', { status: 'succeeded', ...ofTopUp }],
+  ['refund.updated.endive', { status: 'succeeded', ...ofSubscription }],
+  ['charge.refunded.endive', ofTopUp],
+  ['charge.refunded.endive', { ...ofSubscription, id: 'ch_sub_1' }],
+  ['charge.dispute.created.endive', { status: 'lost', ...ofTopUp }],
+  ['charge.dispute.created.endive', { status: 'lost', ...ofSubscription }],
+  ['credit_note.created.endive', { refunds: [] }],
+];
+describe.each(goesBack)('%s in another currency than the payment (%j)', (name, change) => {
+  const other = tell(name, { ...change, currency: 'eur' });
+  const again = tell(name, { ...change, currency: 'eur' });
+  const bought = [paid, ...subscribed, step('invoice_payment.paid.endive')];
 
-    test('takes nothing and waits for a person', async () => {
-      const { balance, waiting } = await ledgerAfter([applyCatalog], [paid, deliver(other)], true);
-      expect(balance).toEqual({ available: 2000, held: 0, debt: 0 });
-      expect(waiting).toEqual([`${other.id} currency_mismatch`]);
+  test('takes nothing and waits for a person, in whatever order it is heard of', async () => {
+    const orders = [...permutations([deliver(other), ...bought])];
+    const first = await ledgerAfter([applyCatalog], [...bought, deliver(other), deliver(again)], true);
+    for (const [index, order] of orders.entries()) {
+      const told = [...order.slice(0, index % 6), deliver(again), ...order.slice(index % 6)];
+      expect(await ledgerAfter([applyCatalog], told, index % 2 === 0)).toEqual(first);
+    }
+    expect(first).toMatchObject({
+      balance: { available: 2500, held: 0, debt: 0 },
+      waiting: [`${other.id} currency_mismatch`, `${again.id} currency_mismatch`],
+      payments: { 'payment-in_1': { refunded: 0 }, 'payment-pi_1': { refunded: 0 } },
     });
+  });
 
-    test('takes nothing when it is heard of before the payment', async () => {
-      const { balance } = await ledgerAfter([applyCatalog], [deliver(other), paid], true);
-      expect(balance).toEqual({ available: 2000, held: 0, debt: 0 });
-    });
-  },
-);
+  test('waits on after another try, and leaves the right one its way', async () => {
+    const [world, right] = [new InboxWorld(), tell(name, change)];
+    for (const each of [applyCatalog, deliver(other), ...bought, deliver(right)]) {
+      await each(world);
+      await world.drain();
+    }
+    const stream = stripeEventStream(other.id);
+    await world.handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
+    await world.drain();
+    expect(await world.statusOf(other.id)).toBe('parked: currency_mismatch');
+    expect(await world.statusOf(right.id)).toBe('translated');
+    expect((await world.ledger()).balance.available).toBeLessThan(2500);
+  });
+});
 
 describe('old and new shapes', () => {
   const pairs: readonly [StripeFixture, StripeFixture][] = [

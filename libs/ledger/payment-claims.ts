@@ -74,6 +74,10 @@ const refundRank = { pending: 0, succeeded: 1, failed: 2 } as const;
 const disputeRank = { inquiry: 0, open: 1, lost: 2, won: 3 } as const;
 const noteRank = { issued: 0, void: 1 } as const;
 
+/** Amounts of other currencies are other facts: one that was misread does not stand in the way of what is right. */
+const sameCurrency = (a: { readonly currency?: string }, b: { readonly currency?: string }): boolean =>
+  (a.currency ?? b.currency) === (b.currency ?? a.currency);
+
 /** The list with `fact` in it; the same list when it says nothing new. */
 function merged<Fact>(
   list: readonly Fact[],
@@ -92,7 +96,7 @@ export const withRefund = (list: readonly RefundFact[], fact: RefundFact): reado
   merged(
     list,
     fact,
-    ({ refundId }) => refundId === fact.refundId,
+    (known) => known.refundId === fact.refundId && sameCurrency(known, fact),
     (before) => (refundRank[fact.status] > refundRank[before.status] ? fact : null),
   );
 
@@ -100,7 +104,7 @@ export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): re
   merged(
     list,
     fact,
-    ({ disputeId }) => disputeId === fact.disputeId,
+    (known) => known.disputeId === fact.disputeId && sameCurrency(known, fact),
     (before) => {
       const later = disputeRank[fact.status] > disputeRank[before.status] ? fact : before;
       const reinstated = Math.max(before.reinstated, fact.reinstated);
@@ -114,7 +118,7 @@ export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNote
   merged(
     list,
     fact,
-    ({ creditNoteId }) => creditNoteId === fact.creditNoteId,
+    (known) => known.creditNoteId === fact.creditNoteId && sameCurrency(known, fact),
     (before) => (noteRank[fact.status] > noteRank[before.status] ? fact : null),
   );
 
@@ -122,7 +126,7 @@ export const withChargeRefunds = (list: readonly ChargeRefunds[], fact: ChargeRe
   merged(
     list,
     fact,
-    ({ chargeId }) => chargeId === fact.chargeId,
+    (known) => known.chargeId === fact.chargeId && sameCurrency(known, fact),
     (before) => (fact.amount > before.amount ? fact : null),
   );
 

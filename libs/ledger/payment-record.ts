@@ -1,9 +1,8 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { PaymentState } from './payment.js';
-import { claimsOf } from './payment-claims.js';
 import type { Claim } from './payment-claims.js';
-import { allClaims } from './payment-settlement.js';
+import { allClaims, ownClaims } from './payment-settlement.js';
 
 export type PaymentStatus =
   'pending' | 'succeeded' | 'failed' | 'cancelled' | 'refunded' | 'partially_refunded' | 'disputed';
@@ -42,7 +41,7 @@ const types = {
 export function paymentRecordOf(state: PaymentState): PaymentRecord {
   const { paymentId, payment, attempt, method, invoiceId } = state;
   const money = payment?.money ?? attempt?.money ?? null;
-  const claims = payment === null ? claimsOf(state.moneyBack) : allClaims(state);
+  const claims = payment === null ? ownClaims(state) : allClaims(state);
   const taken = claims.filter((claim) => claim.state === 'taken');
   const sum = taken.reduce((total, { amount }) => total + amount, 0);
   const refunded = money === null ? sum : Math.min(sum, money.amount);

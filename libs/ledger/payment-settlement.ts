@@ -8,12 +8,26 @@ export type Settlement = { readonly version: number; readonly claims: readonly C
   | { readonly to: 'payment'; readonly from: string; readonly paymentId: string }
 );
 
+/** The currency of the payment's money, by whatever tells of it; null while nothing does. */
+export const currencyOf = ({ payment, attempt, linkedCurrency }: PaymentState): string | null =>
+  payment?.money.currency ?? attempt?.money.currency ?? linkedCurrency;
+
+/** The Stripe events that told of money of another currency than the payment's. */
+export function mismatchedIn(state: PaymentState): readonly string[] {
+  const own = currencyOf(state);
+  return own === null ? [] : state.unmatched.flatMap(({ toldBy, currency }) => (currency === own ? [] : [toldBy]));
+}
+
+/** What the payment's own facts claim of it, as far as they are of its currency, beside what is claimed by `others`' facts. */
+export function ownClaims(state: PaymentState, others: readonly Claim[] = []): readonly Claim[] {
+  const currency = currencyOf(state);
+  return claimsOf(currency === null ? state.moneyBack : inCurrency(state.moneyBack, currency), others);
+}
+
 /** Everything that is claimed of the payment, by its own facts and by those of payments that paid its invoice. */
 export function allClaims(state: PaymentState): readonly Claim[] {
   const others = state.linked.flatMap(({ claims }) => claims);
-  const { moneyBack, payment } = state;
-  const own = payment === null ? moneyBack : inCurrency(moneyBack, payment.money.currency);
-  return sortedClaims([...claimsOf(own, others), ...others]);
+  return sortedClaims([...ownClaims(state, others), ...others]);
 }
 
 const isClaimed = ({ moneyBack, linked }: PaymentState): boolean =>
@@ -33,5 +47,5 @@ export function settlementOf(state: PaymentState): Settlement | null {
     return { to: 'account', customerId, paymentReference: paymentId, paid: money.amount, version, claims };
   }
   if (invoiceId === null) return null;
-  return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: claimsOf(state.moneyBack) };
+  return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: ownClaims(state) };
 }

@@ -1,6 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Money } from '#kernel/amount.js';
-import type { Decider, Refused } from '#kernel/decider.js';
+import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import type { Json } from '#kernel/json.js';
@@ -8,7 +8,7 @@ import { NO_MONEY_BACK, withChargeRefunds, withCreditNote, withDispute, withRefu
 import type { ChargeRefunds, Claim, CreditNoteFact, DisputeFact, MoneyBack, RefundFact } from './payment-claims.js';
 import { paymentRecordOf } from './payment-record.js';
 import type { PaymentRecord } from './payment-record.js';
-import { settlementOf } from './payment-settlement.js';
+import { currencyOf, mismatchedIn, settlementOf } from './payment-settlement.js';
 import type { Settlement } from './payment-settlement.js';
 
 /** Money that came in. `paymentId` is the payment intent's id, else the session's or the invoice's. */
@@ -40,19 +40,22 @@ export type Method = {
   readonly last4: string | null;
 };
 
+/** The Stripe event that tells of money that goes back: it waits for a person if that is of another currency than the payment. */
+type Teller = { readonly toldBy: string };
+
 export type PaymentCommand =
   | ({ readonly type: 'RecordPayment' } & PaymentFacts)
   | { readonly type: 'RecordAttempt'; readonly paymentId: string; readonly attempt: Attempt }
   | { readonly type: 'RecordMethod'; readonly paymentId: string; readonly method: Method }
-  | { readonly type: 'RecordRefund'; readonly paymentId: string; readonly refund: RefundFact }
-  | { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds }
-  | { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact }
-  | { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact }
+  | (Teller & { readonly type: 'RecordRefund'; readonly paymentId: string; readonly refund: RefundFact })
+  | (Teller & { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds })
+  | (Teller & { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact })
+  | (Teller & { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact })
   /**
    * The money of this payment paid an invoice, or this is an invoice and `invoiceId` the payment that paid it: what is claimed of the
-   * one is claimed of the other, where that is the one that bought something.
+   * one is claimed of the other, where that is the one that bought something. `currency`: of the money, where what tells it says so.
    */
-  | { readonly type: 'LinkInvoice'; readonly paymentId: string; readonly invoiceId: string }
+  | { readonly type: 'LinkInvoice'; readonly paymentId: string; readonly invoiceId: string; readonly currency?: string }
   /** What is claimed of another payment, whose money paid this one's invoice. The newest version counts. */
   | {
       readonly type: 'TakeOverClaims';
@@ -69,6 +72,10 @@ type Told = {
   readonly record?: PaymentRecord;
   /** Left out where nothing is claimed. */
   readonly settlement?: Settlement;
+  /** Of money that goes back: the Stripe event that told of it; left out in old events. */
+  readonly toldBy?: string;
+  /** The Stripe events that told of money of another currency than the payment's, so far; left out where none did. */
+  readonly mismatched?: readonly string[];
 };
 
 export type PaymentEvent =
@@ -83,13 +90,16 @@ export type PaymentEvent =
   | (Told & { readonly type: 'DisputeWon'; readonly dispute: DisputeFact })
   | (Told & { readonly type: 'DisputeLost'; readonly dispute: DisputeFact })
   | (Told & { readonly type: 'PaymentCredited'; readonly creditNote: CreditNoteFact })
-  | (Told & { readonly type: 'PaymentLinked'; readonly invoiceId: string })
+  | (Told & { readonly type: 'PaymentLinked'; readonly invoiceId: string; readonly currency?: string })
   | (Told & {
       readonly type: 'ClaimsTakenOver';
       readonly from: string;
       readonly version: number;
       readonly claims: readonly Claim[];
     });
+
+type Unmatched = { readonly toldBy: string; readonly currency: string };
+const MAX_UNMATCHED = 50;
 
 type Linked = { readonly from: string; readonly version: number; readonly claims: readonly Claim[] };
 
@@ -102,7 +112,11 @@ export type PaymentState = {
   readonly method: Method | null;
   /** The invoice that this payment's money paid, where that one's payment is recorded under its own id. */
   readonly invoiceId: string | null;
+  /** Of the money that paid the invoice, as the link tells it. */
+  readonly linkedCurrency: string | null;
   readonly moneyBack: MoneyBack;
+  /** What told of money that goes back in a currency that is not known to be the payment's; the newest of them. */
+  readonly unmatched: readonly Unmatched[];
   readonly linked: readonly Linked[];
 };
 
@@ -113,7 +127,9 @@ const initial: PaymentState = {
   attempt: null,
   method: null,
   invoiceId: null,
+  linkedCurrency: null,
   moneyBack: NO_MONEY_BACK,
+  unmatched: [],
   linked: [],
 };
 
@@ -142,14 +158,24 @@ function joined(a: PaymentFacts | null, b: PaymentFacts): PaymentFacts {
   return isNew ? { ...a, sessionId, invoiceId } : a;
 }
 
+/** The state with money that goes back in it, and, while its currency is in doubt, with what told of it. */
+function withMoneyBack(
+  state: PaymentState,
+  back: Partial<MoneyBack>,
+  toldBy: string | undefined,
+  currency: string | undefined,
+): PaymentState {
+  const changed = (Object.keys(back) as (keyof MoneyBack)[]).some((key) => back[key] !== state.moneyBack[key]);
+  const after = changed ? { ...state, moneyBack: { ...state.moneyBack, ...back } } : state;
+  if (toldBy === undefined || currency === undefined || currency === currencyOf(state)) return after;
+  if (state.unmatched.some((known) => known.toldBy === toldBy)) return after;
+  return { ...after, unmatched: [...state.unmatched, { toldBy, currency }].slice(-MAX_UNMATCHED) };
+}
+
 /** The state with a fact in it; the same object when the fact says nothing new. */
 function learned(state: PaymentState, event: PaymentEvent): PaymentState {
-  const back = (moneyBack: Partial<MoneyBack>): PaymentState => {
-    const changed = (Object.keys(moneyBack) as (keyof MoneyBack)[]).some(
-      (key) => moneyBack[key] !== state.moneyBack[key],
-    );
-    return changed ? { ...state, moneyBack: { ...state.moneyBack, ...moneyBack } } : state;
-  };
+  const { moneyBack, invoiceId, linkedCurrency } = state;
+  const back = (facts: Partial<MoneyBack>): PaymentState => withMoneyBack(state, facts, event.toldBy, moneyOf(event));
   switch (event.type) {
     case 'PaymentSucceeded': {
       const payment = joined(state.payment, event);
@@ -166,17 +192,22 @@ function learned(state: PaymentState, event: PaymentEvent): PaymentState {
     }
     case 'PaymentRefunded':
     case 'RefundFailed':
-      return back({ refunds: withRefund(state.moneyBack.refunds, event.refund) });
+      return back({ refunds: withRefund(moneyBack.refunds, event.refund) });
     case 'ChargeRefunded':
-      return back({ chargeRefunds: withChargeRefunds(state.moneyBack.chargeRefunds, event.charge) });
+      return back({ chargeRefunds: withChargeRefunds(moneyBack.chargeRefunds, event.charge) });
     case 'DisputeOpened':
     case 'DisputeWon':
     case 'DisputeLost':
-      return back({ disputes: withDispute(state.moneyBack.disputes, event.dispute) });
+      return back({ disputes: withDispute(moneyBack.disputes, event.dispute) });
     case 'PaymentCredited':
-      return back({ creditNotes: withCreditNote(state.moneyBack.creditNotes, event.creditNote) });
+      return back({ creditNotes: withCreditNote(moneyBack.creditNotes, event.creditNote) });
     case 'PaymentLinked':
-      return state.invoiceId === null ? { ...state, invoiceId: event.invoiceId } : state;
+      if (invoiceId !== null && (linkedCurrency !== null || event.currency === undefined)) return state;
+      return {
+        ...state,
+        invoiceId: invoiceId ?? event.invoiceId,
+        linkedCurrency: linkedCurrency ?? event.currency ?? null,
+      };
     case 'ClaimsTakenOver': {
       const { from, version, claims } = event;
       const before = state.linked.find((linked) => linked.from === from);
@@ -212,19 +243,21 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
       return { type: 'PaymentMethodSeen', at, paymentId, method: command.method };
     case 'RecordRefund': {
       const type = command.refund.status === 'failed' ? 'RefundFailed' : 'PaymentRefunded';
-      return { type, at, paymentId, refund: command.refund };
+      return { type, at, paymentId, refund: command.refund, toldBy: command.toldBy };
     }
     case 'RecordChargeRefunds':
-      return { type: 'ChargeRefunded', at, paymentId, charge: command.charge };
+      return { type: 'ChargeRefunded', at, paymentId, charge: command.charge, toldBy: command.toldBy };
     case 'RecordDispute': {
       const { status } = command.dispute;
       const type = status === 'lost' ? 'DisputeLost' : status === 'won' ? 'DisputeWon' : 'DisputeOpened';
-      return { type, at, paymentId, dispute: command.dispute };
+      return { type, at, paymentId, dispute: command.dispute, toldBy: command.toldBy };
     }
     case 'RecordCreditNote':
-      return { type: 'PaymentCredited', at, paymentId, creditNote: command.creditNote };
-    case 'LinkInvoice':
-      return { type: 'PaymentLinked', at, paymentId, invoiceId: command.invoiceId };
+      return { type: 'PaymentCredited', at, paymentId, creditNote: command.creditNote, toldBy: command.toldBy };
+    case 'LinkInvoice': {
+      const { invoiceId, currency } = command;
+      return { type: 'PaymentLinked', at, paymentId, invoiceId, ...(currency === undefined ? {} : { currency }) };
+    }
     case 'TakeOverClaims': {
       const { from, version, claims } = command;
       return { type: 'ClaimsTakenOver', at, paymentId, from, version, claims };
@@ -234,48 +267,44 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
   }
 }
 
-/** What goes back is of the currency that came in; what is not belongs to another payment or was misread. */
-export type PaymentRefusal = Refused<'currency_mismatch'>;
-
-function currencyOf(command: PaymentCommand): string | undefined {
-  switch (command.type) {
-    case 'RecordRefund':
-      return command.refund.currency;
-    case 'RecordChargeRefunds':
-      return command.charge.amount === 0 ? undefined : command.charge.currency;
-    case 'RecordDispute':
-      return command.dispute.currency;
-    case 'RecordCreditNote':
-      return command.creditNote.currency;
+/** The currency of money that goes back, where what tells of it says so. */
+function moneyOf(event: PaymentEvent): string | undefined {
+  switch (event.type) {
+    case 'PaymentRefunded':
+    case 'RefundFailed':
+      return event.refund.currency;
+    case 'ChargeRefunded':
+      return event.charge.amount === 0 ? undefined : event.charge.currency;
+    case 'DisputeOpened':
+    case 'DisputeWon':
+    case 'DisputeLost':
+      return event.dispute.currency;
+    case 'PaymentCredited':
+      return event.creditNote.currency;
     default:
       return undefined;
   }
 }
 
-function decide(
-  state: PaymentState,
-  command: PaymentCommand,
-  at: Instant,
-  revision: number,
-): readonly PaymentEvent[] | PaymentRefusal {
-  const own = state.payment?.money.currency;
-  if (own !== undefined && (currencyOf(command) ?? own) !== own) return { rejected: 'currency_mismatch' };
+function decide(state: PaymentState, command: PaymentCommand, at: Instant, revision: number): readonly PaymentEvent[] {
   const fact = factOf(command, at);
   if (learned(state, fact) === state) return [];
   const after = evolve(state, fact, revision);
   const settlement = settlementOf(after);
+  const mismatched = mismatchedIn(after);
   const plain = state === initial && fact.type === 'PaymentSucceeded';
   return [
     {
       ...fact,
       ...(plain ? {} : { record: paymentRecordOf(after) }),
       ...(settlement === null ? {} : { settlement }),
+      ...(mismatched.length === 0 ? {} : { mismatched }),
     },
   ];
 }
 
 /** The rules of a payment: a set of facts that only grows, so that any order of telling ends in the same state. */
-export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, PaymentRefusal> = {
+export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, never> = {
   category: 'payment',
   initial: () => initial,
   decide: (state, command, moment) => decide(state, command, moment.at, moment.revision),

@@ -13,7 +13,7 @@ export type ParkReason = {
     | 'wrong_mode'
     | 'connected_account'
     | 'unsupported_currency'
-    /** Money that goes back in another currency than its payment's. */
+    /** Money that goes back in another currency than its payment's; which may be heard of after it was translated. */
     | 'currency_mismatch'
     /** An invoice has more lines than its webhook; the worker fetches them. */
     | 'lines_incomplete'
@@ -145,10 +145,12 @@ function decide(
   const { stripeEventId, stripeType } = state.received;
   switch (command.type) {
     case 'RecordTranslation':
-      if (state.status === 'translated') return [];
+      // What it says is recorded, and still has to be looked at.
+      if (state.status === 'translated' || state.reason?.code === 'currency_mismatch') return [];
       return [{ type: 'StripeEventTranslated', at, stripeEventId, effects: command.effects }];
     case 'ParkStripeEvent':
-      if (state.status === 'translated' || sameReason(state.reason, command.reason)) return [];
+      if (state.status === 'translated' && command.reason.code !== 'currency_mismatch') return [];
+      if (sameReason(state.reason, command.reason)) return [];
       if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
       return [{ type: 'StripeEventParked', at, stripeEventId, stripeType, reason: command.reason }];
     case 'RecordInvoiceLines': {

@@ -194,10 +194,10 @@ export function normalisePaymentIntent(
 /** The payment of an invoice: which money paid it. Null ids where it was paid outside of Stripe. */
 export function normaliseInvoicePayment(
   payment: Fields | null,
-): Normalised<{ readonly invoiceId: string; readonly paymentId: string | null }> {
+): Normalised<{ readonly invoiceId: string; readonly paymentId: string | null; readonly currency?: string }> {
   const invoiceId = idAt(payment, 'invoice');
   if (invoiceId === null) return unreadable('invoice');
-  return { ok: { invoiceId, paymentId: moneyIdOf(objectAt(payment, 'payment')) } };
+  return { ok: { invoiceId, paymentId: moneyIdOf(objectAt(payment, 'payment')), ...currencyIn(payment) } };
 }
 
 const known = <Value>(table: { readonly [key: string]: Value }, key: string | null): Value | null =>

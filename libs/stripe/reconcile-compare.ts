@@ -5,6 +5,7 @@ import type { CatalogState } from '#ledger/catalog.js';
 import type { InvoiceState as KnownInvoice } from '#ledger/invoice.js';
 import { claimsOf } from '#ledger/payment-claims.js';
 import type { CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
+import { currencyOf } from '#ledger/payment-settlement.js';
 import type { Attempt, PaymentState } from '#ledger/payment.js';
 import type { StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
@@ -120,15 +121,16 @@ export function compareCharge({ refunded, method }: Charge, state: PaymentState)
   return compared('charge', refunded.chargeId, stripe, ledger);
 }
 
-const currencyOf = ({ payment, attempt }: PaymentState): { readonly currency?: string } => {
-  const money = payment?.money ?? attempt?.money;
-  return money === undefined ? {} : { currency: money.currency };
-};
+/** Of the payment: what goes back of it in another currency is a difference that somebody has to look at. */
+function currencyIn(state: PaymentState): { readonly currency?: string } {
+  const currency = currencyOf(state);
+  return currency === null ? {} : { currency };
+}
 
 export function compareRefund(refund: RefundFact, currency: string, state: PaymentState): Difference | null {
   const { refundId: id, amount, status } = refund;
   const fact = state.moneyBack.refunds.find(({ refundId }) => refundId === id);
-  const ledger = fact === undefined ? null : { amount: fact.amount, status: fact.status, ...currencyOf(state) };
+  const ledger = fact === undefined ? null : { amount: fact.amount, status: fact.status, ...currencyIn(state) };
   return compared('refund', id, { amount, status, currency }, ledger);
 }
 
@@ -140,18 +142,19 @@ export function compareDispute(
 ): Difference | null {
   const fact = state.moneyBack.disputes.find(({ disputeId }) => disputeId === object.id);
   if (fact !== undefined && dispute === null) return null;
-  const ledger = fact === undefined ? null : { amount: fact.amount, status: fact.status, ...currencyOf(state) };
+  const ledger = fact === undefined ? null : { amount: fact.amount, status: fact.status, ...currencyIn(state) };
   const { amount, currency } = object;
   return compared('dispute', object.id, { amount, status: dispute?.status ?? object.status, currency }, ledger);
 }
 
 export function compareCreditNote(note: CreditNoteFact, state: PaymentState): Difference | null {
-  const { creditNoteId: id, amount, status } = note;
+  const { creditNoteId: id, amount, status, currency } = note;
+  const stripe = { amount, status, ...(currency === undefined ? {} : { currency }) };
   const fact = state.moneyBack.creditNotes.find(({ creditNoteId }) => creditNoteId === id);
-  if (fact === undefined) return compared('credit_note', id, { amount, status }, null);
+  if (fact === undefined) return compared('credit_note', id, stripe, null);
   // One that was told in an old shape holds what its refund gives back, too.
   const ledger = { status: fact.status, ...(fact.refundId === undefined ? { amount: fact.amount } : {}) };
-  return compared('credit_note', id, { amount, status }, ledger);
+  return compared('credit_note', id, stripe, currency === undefined ? ledger : { ...ledger, ...currencyIn(state) });
 }
 
 export function compareSubscription(

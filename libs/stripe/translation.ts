@@ -57,10 +57,19 @@ export const tellingKey = ({ stripeEventId }: ReceivedStripeEvent): string => `e
 export const customerOf = (lookups: Lookups, stripeCustomerId: string | null): string | null =>
   stripeCustomerId === null ? null : (lookups.customerOfStripe.get(stripeCustomerId) ?? null);
 
-/** Tells a payment which invoice its money paid, if it is known. */
-export function linkInvoice(paymentId: string, invoiceId: string | null): readonly FactCommand[] {
+/** Tells a payment which invoice its money paid, if it is known; and of which currency that was, where it says so. */
+export function linkInvoice(
+  paymentId: string,
+  invoiceId: string | null,
+  currency: string | undefined,
+): readonly FactCommand[] {
   if (invoiceId === null) return [];
-  const command = { type: 'LinkInvoice', paymentId, invoiceId } as const;
+  const command = {
+    type: 'LinkInvoice',
+    paymentId,
+    invoiceId,
+    ...(currency === undefined ? {} : { currency }),
+  } as const;
   return [{ to: 'payment', stream: paymentStream(paymentId), key: `invoice:${invoiceId}`, command }];
 }
 

@@ -10,9 +10,8 @@ import type { FactCommand, Translate, Translation } from '../translation.js';
 import { grantOfSale, intentKey } from './sale.js';
 
 /**
- * `checkout.session.completed` and `.async_payment_succeeded`: one fact, whichever comes first. The grant's key is that of the
- * payment intent, where there is one: the intent's own event may tell of the same sale. Grants the credits of a paid session in payment mode. A subscription's session only links the customer: its credits come with
- * `invoice.paid`.
+ * `checkout.session.completed` and `.async_payment_succeeded`: one fact, whichever comes first. Grants the credits of a paid
+ * session in payment mode. A subscription's session only links the customer: its credits come with `invoice.paid`.
  */
 export const translateSession: Translate = (event, lookups) => {
   const read = normaliseSession(subjectOf(event.payload));
@@ -55,7 +54,7 @@ export const translateSession: Translate = (event, lookups) => {
     grant,
     ...paymentOf(session, customerId, paid.total, paidAt),
     // A credit note names the session's invoice only, which bought nothing by itself.
-    ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId)),
+    ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId, net.currency)),
     ...links,
   );
 };

@@ -55,7 +55,7 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     ...bought.commands,
     recordInvoice(invoice, customerId, details),
     ...recordPayment(invoice, customerId),
-    ...(invoice.paymentIntentId === null ? [] : linkInvoice(invoice.paymentIntentId, invoice.id)),
+    ...(invoice.paymentIntentId === null ? [] : linkInvoice(invoice.paymentIntentId, invoice.id, invoice.currency)),
   );
 };
 

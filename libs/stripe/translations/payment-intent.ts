@@ -20,7 +20,7 @@ const translateAttempt =
     const intent = read.ok;
     const named = namedCustomer(intent.metadata['customer_id']);
     // Only money that was paid belongs to an invoice: what failed stays a payment of its own, as newer shapes tell it.
-    const links = status === 'succeeded' ? linkInvoice(intent.id, intent.invoiceId) : [];
+    const links = status === 'succeeded' ? linkInvoice(intent.id, intent.invoiceId, intent.attempt.money.currency) : [];
     // What a session or an invoice paid with is recorded with that; it would be told twice.
     if (status === 'succeeded' && named === null) return commands(...links);
     if (!isSupportedCurrency(intent.attempt.money.currency)) {
@@ -82,6 +82,6 @@ function saleOf(
 export const translateInvoicePayment: Translate = (event) => {
   const read = normaliseInvoicePayment(subjectOf(event.payload));
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-  const { paymentId, invoiceId } = read.ok;
-  return paymentId === null ? commands() : commands(...linkInvoice(paymentId, invoiceId));
+  const { paymentId, invoiceId, currency } = read.ok;
+  return paymentId === null ? commands() : commands(...linkInvoice(paymentId, invoiceId, currency));
 };

@@ -19,7 +19,8 @@ export const translateRefund: Translate = (event) => {
   const read = normaliseRefund(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { paymentId, refund } = read.ok;
-  return commands(toPayment(event, { type: 'RecordRefund', paymentId, refund }));
+  const { stripeEventId: toldBy } = event;
+  return commands(toPayment(event, { type: 'RecordRefund', paymentId, refund, toldBy }));
 };
 
 /** `charge.refunded`: the sum of all refunds of the charge, for endpoints that are told of refunds in no other way. */
@@ -27,21 +28,22 @@ export const translateChargeRefunded: Translate = (event) => {
   const read = normaliseCharge(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { paymentId, invoiceId, refunded, refunds } = read.ok;
+  const { stripeEventId: toldBy } = event;
   const told = refunds.map((refund) => ({
-    ...toPayment(event, { type: 'RecordRefund', paymentId, refund }),
+    ...toPayment(event, { type: 'RecordRefund', paymentId, refund, toldBy }),
     key: `${tellingKey(event)}:${refund.refundId}`,
   }));
-  const sum = toPayment(event, { type: 'RecordChargeRefunds', paymentId, charge: refunded });
-  return commands(...told, sum, ...linkInvoice(paymentId, invoiceId));
+  const sum = toPayment(event, { type: 'RecordChargeRefunds', paymentId, charge: refunded, toldBy });
+  return commands(...told, sum, ...linkInvoice(paymentId, invoiceId, refunded.currency));
 };
 
 /** `charge.succeeded`: what was paid with. */
 export const translateCharge: Translate = (event) => {
   const read = normaliseCharge(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-  const { paymentId, invoiceId, method } = read.ok;
+  const { paymentId, invoiceId, refunded, method } = read.ok;
   const seen = method === null ? [] : [toPayment(event, { type: 'RecordMethod', paymentId, method })];
-  return commands(...seen, ...linkInvoice(paymentId, invoiceId));
+  return commands(...seen, ...linkInvoice(paymentId, invoiceId, refunded.currency));
 };
 
 /** `charge.dispute.*`: opened reserves, lost takes, won gives back. An inquiry moves nothing. */
@@ -50,7 +52,8 @@ export const translateDispute: Translate = (event) => {
   const read = normaliseDispute(subjectOf(event.payload), event.created, reinstated);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { paymentId, dispute } = read.ok;
-  return commands(toPayment(event, { type: 'RecordDispute', paymentId, dispute }));
+  const { stripeEventId: toldBy } = event;
+  return commands(toPayment(event, { type: 'RecordDispute', paymentId, dispute, toldBy }));
 };
 
 /** `credit_note.*`: what it gives back of the paid invoice beyond refunds. */
@@ -58,5 +61,6 @@ export const translateCreditNote: Translate = (event) => {
   const read = normaliseCreditNote(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { invoiceId, creditNote } = read.ok;
-  return commands(toPayment(event, { type: 'RecordCreditNote', paymentId: invoiceId, creditNote }));
+  const { stripeEventId: toldBy } = event;
+  return commands(toPayment(event, { type: 'RecordCreditNote', paymentId: invoiceId, creditNote, toldBy }));
 };
