@@ -15,7 +15,7 @@ import { meterRoutes } from './resources/meters.js';
 import { paymentIntentRoutes } from './resources/payment-intents.js';
 import { paymentMethodRoutes } from './resources/payment-methods.js';
 import { settle } from './resources/payments.js';
-import { portalRoutes } from './resources/portal.js';
+import { portalRoutes } from './resources/portal-sessions.js';
 import { refundRoutes, settleRefund } from './resources/refunds.js';
 import { announceScheduleEnd, runPhase, scheduleRoutes } from './resources/schedules.js';
 import {

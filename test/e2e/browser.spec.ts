@@ -155,14 +155,17 @@ describeInBrowser('a person with a browser', () => {
       expect(await page.getByRole('region', { name: 'Plan' }).textContent()).toContain('$499.00 / month');
 
       const standing = async (): Promise<unknown> => (await read('/customers/planner/subscription'))['cancelAt'];
+      await page.getByRole('link', { name: 'Cancel plan' }).click();
+      expect(await standing()).toBe(null);
       await press('Cancel plan');
       expect(await page.getByRole('status').textContent()).toContain('cancelled');
       await eventually(standing, (ends) => typeof ends === 'string');
       await press("Don't cancel plan");
       await eventually(standing, (ends) => ends === null);
 
-      await page.getByLabel('Another plan').selectOption({ label: 'Pro, $49.00 / month' });
-      await press('Change plan');
+      await page.getByRole('link', { name: 'Update plan' }).click();
+      await page.getByLabel('Pro $49.00 / month').check();
+      await press('Continue');
       expect(await page.getByRole('heading').textContent()).toBe('Change to Pro?');
       await press('Change plan');
       expect(await page.getByRole('region', { name: 'Plan' }).textContent()).toContain('$49.00 / month');

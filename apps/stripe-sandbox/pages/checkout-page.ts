@@ -1,5 +1,5 @@
 import { ApiError } from '../core/errors.js';
-import type { CheckoutSession, PaymentMethod } from '../core/model.js';
+import type { CheckoutSession, PaymentMethod, SessionLine } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import type { Tx } from '../core/tx.js';
 import { asksAuthentication, completeSession } from '../resources/checkout-completion.js';
@@ -31,6 +31,12 @@ function trialText(session: CheckoutSession): string | null {
   return `Free ${length}, then ${money(after, session.currency)}${every === undefined ? '' : everyText(every.price)}.`;
 }
 
+/** What one of several costs. */
+const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
+  quantity === 1 || price.unit_amount === null
+    ? null
+    : html`<div class="small soft">${money(price.unit_amount, currency)} each</div>`;
+
 /** What is bought and what it costs. */
 function summary(session: CheckoutSession): Markup {
   const lines = session.sandbox.lines.map(
@@ -38,7 +44,7 @@ function summary(session: CheckoutSession): Markup {
       html`<tr>
         <td>
           ${line.description ?? 'One item'}
-          ${line.quantity === 1 ? null : html`<span class="soft nowrap">× ${line.quantity}</span>`}
+          ${line.quantity === 1 ? null : html`<span class="soft nowrap">× ${line.quantity}</span>`} ${eachText(line)}
         </td>
         <td class="money">${money(line.amount_subtotal, line.currency)}${everyText(line.price)}</td>
       </tr>`,
@@ -164,7 +170,7 @@ export async function checkoutPage(
   if (session.status === 'complete' || session.status === 'expired') {
     const [title, text, status] = session.status === 'complete' ? closed.complete : closed.expired;
     const url = session.status === 'complete' ? successUrl(session) : session.cancel_url;
-    return notice(title, text, status, url === null ? null : html`<p><a href="${url}">Go on to the shop</a></p>`);
+    return notice(title, text, status, url === null ? null : html`<p><a href="${url}">Go back to the shop</a></p>`);
   }
   if (method !== 'POST') return show(session, form, null);
   try {

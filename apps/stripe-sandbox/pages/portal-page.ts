@@ -1,29 +1,18 @@
 import { invalid } from '../core/errors.js';
-import type { PortalSession, Price, Subscription } from '../core/model.js';
+import type { PortalSession, Subscription } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import { Tx } from '../core/tx.js';
-import {
-  configurationOf,
-  portalCancel,
-  portalCard,
-  portalChange,
-  portalPrices,
-  portalResume,
-} from '../resources/portal.js';
+import { subscriptionOf } from '../resources/invoice-payment.js';
+import { portalCancel, portalCard, portalChange, portalResume } from '../resources/portal.js';
+import { configurationOf } from '../resources/portal-sessions.js';
 import { periodOf } from '../resources/subscription-items.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
 import type { Page, Tone } from './html.js';
 import { Markup, badge, day, html, money, notice, pageOf, redirect, words } from './html.js';
 import { invoiceBadge } from './invoice-page.js';
+import type { Errand } from './portal-flows.js';
+import { afterwards, confirmPage, confirmation, done, errandOf, errandPage, nameOf } from './portal-flows.js';
 import { priceText } from './price-text.js';
-
-/** What happened, said on the page that the browser comes back to. */
-const done: Readonly<Record<string, string>> = {
-  cancel: 'Your plan is cancelled.',
-  resume: 'Your plan goes on.',
-  change: 'Your plan is changed.',
-  card: 'Your card is saved.',
-};
 
 const tones: Readonly<Partial<Record<Subscription['status'], Tone>>> = {
   active: 'good',
@@ -32,31 +21,33 @@ const tones: Readonly<Partial<Record<Subscription['status'], Tone>>> = {
   unpaid: 'bad',
 };
 
-const nameOf = (tx: Tx, price: Price): string => tx.get('product', price.product)?.name ?? price.product;
-
-function button(action: string, subscription: string, label: string, look: 'plain' | 'danger' | ''): Markup {
+function button(action: string, subscription: string, label: string): Markup {
   return html`<form method="post">
     <input type="hidden" name="subscription" value="${subscription}" />
-    <button type="submit" name="action" value="${action}" class="${look}">${label}</button>
+    <button type="submit" name="action" value="${action}">${label}</button>
   </form>`;
 }
 
-function changeForm(tx: Tx, session: PortalSession, subscription: Subscription): Markup {
-  const present = subscription.items.data[0]?.price.id;
-  const options = portalPrices(tx, session)
-    .filter((price) => price.id !== present && price.currency === subscription.currency)
-    .map((price) => html`<option value="${price.id}">${nameOf(tx, price)}, ${priceText(price)}</option>`);
-  if (options.length === 0) return html``;
-  return html`<form method="post" class="row">
-    <input type="hidden" name="subscription" value="${subscription.id}" />
-    <label>
-      Another plan
-      <select name="price">
-        ${options}
-      </select>
-    </label>
-    <button type="submit" name="action" value="preview" class="plain">Change plan</button>
-  </form>`;
+/** A link to the page that asks before it does something. */
+function errandLink(
+  session: PortalSession,
+  type: Errand['type'],
+  subscription: Subscription,
+  of: { readonly label: string; readonly name: string; readonly look: 'plain' | 'danger' },
+): Markup {
+  const address = `${session.url}?flow=${type}&subscription=${subscription.id}`;
+  return html`<a class="button ${of.look}" href="${address}" aria-label="${of.label}: ${of.name}">${of.label}</a>`;
+}
+
+/** The oldest invoice that waits to be paid. */
+function owed(tx: Tx, subscription: Subscription): Markup | null {
+  const open = tx
+    .ownedBy('invoice', subscription.customer)
+    .find((invoice) => invoice.status === 'open' && subscriptionOf(invoice) === subscription.id);
+  if (open?.hosted_invoice_url == null) return null;
+  return html`<a class="button" href="${open.hosted_invoice_url}">
+    Pay ${money(open.amount_remaining, open.currency)} for invoice ${open.number}
+  </a>`;
 }
 
 /** When the subscription ends, if that is planned. */
@@ -75,19 +66,24 @@ function whatIsNext(subscription: Subscription, ends: number | null): string {
 function subscriptionPart(tx: Tx, session: PortalSession, subscription: Subscription): Markup {
   const { features } = configurationOf(tx, session);
   const item = subscription.items.data[0];
+  const name = item === undefined ? subscription.id : nameOf(tx, item.price);
   const ends = endOf(subscription);
   const state = ends === null ? words(subscription.status) : 'Cancelled';
   const tone = ends === null ? (tones[subscription.status] ?? 'wait') : 'wait';
-  return html`<section class="card" aria-label="Plan">
+  const seats = item?.quantity ?? 1;
+  const update = { label: 'Update plan', name, look: 'plain' } as const;
+  const cancel = { label: 'Cancel plan', name, look: 'danger' } as const;
+  return html`<section class="card" aria-label="Plan: ${name}">
     <div class="between">
-      <h2>${item === undefined ? subscription.id : nameOf(tx, item.price)}</h2>
+      <h2>${name}</h2>
       ${badge(state, tone)}
     </div>
-    ${item === undefined ? null : html`<p>${priceText(item.price)}</p>`}
+    ${item === undefined ? null : html`<p>${seats === 1 ? '' : `${seats} × `}${priceText(item.price)}</p>`}
     <p class="soft">${whatIsNext(subscription, ends)}</p>
-    ${features.subscription_update.enabled && ends === null ? changeForm(tx, session, subscription) : null}
-    ${ends === null ? null : button('resume', subscription.id, "Don't cancel plan", '')}
-    ${ends === null && features.subscription_cancel.enabled ? button('cancel', subscription.id, 'Cancel plan', 'danger') : null}
+    ${owed(tx, subscription)}
+    ${features.subscription_update.enabled && ends === null ? errandLink(session, 'subscription_update', subscription, update) : null}
+    ${ends === null ? null : button('resume', subscription.id, "Don't cancel plan")}
+    ${ends === null && features.subscription_cancel.enabled ? errandLink(session, 'subscription_cancel', subscription, cancel) : null}
   </section>`;
 }
 
@@ -182,37 +178,6 @@ function show(
   );
 }
 
-/** What a change of plan would cost, asked before it is made. */
-function preview(sandbox: Sandbox, session: PortalSession, form: URLSearchParams): Page {
-  const tx = new Tx(sandbox.world); // dropped: only to see what would be
-  const [id, priceId] = [form.get('subscription') ?? '', form.get('price') ?? ''];
-  const before = tx.need('subscription', id).latest_invoice;
-  const { latest_invoice: after } = portalChange(tx, session, id, priceId);
-  const invoice = after === null || after === before ? null : tx.get('invoice', after);
-  const price = tx.need('price', priceId);
-  return pageOf(
-    'Change plan',
-    html`<div class="card">
-      <h1>Change to ${nameOf(tx, price)}?</h1>
-      <p class="total">
-        ${invoice === null ? priceText(price) : `${money(Math.max(0, invoice.total), invoice.currency)} today`}
-      </p>
-      <p>Then ${priceText(price)}. What is left of the present plan is taken into account.</p>
-      ${
-        invoice !== null && invoice.total < 0
-          ? html`<p>${money(-invoice.total, invoice.currency)} are credited and pay later invoices.</p>`
-          : null
-      }
-      <form method="post">
-        <input type="hidden" name="subscription" value="${id}" />
-        <input type="hidden" name="price" value="${priceId}" />
-        <button type="submit" name="action" value="change">Change plan</button>
-      </form>
-      <p><a href="${session.url}">Keep the present plan</a></p>
-    </div>`,
-  );
-}
-
 function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
   const subscription = form.get('subscription') ?? '';
   const { features } = configurationOf(tx, session);
@@ -230,7 +195,10 @@ function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
       portalResume(tx, session, subscription);
       return;
     case 'change':
-      portalChange(tx, session, subscription, form.get('price') ?? '');
+      portalChange(tx, session, subscription, form.get('price') ?? '', {
+        item: form.get('item'),
+        quantity: form.has('quantity') ? Number(form.get('quantity')) : null,
+      });
       return;
     case 'card':
       portalCard(tx, session, cardIn(form));
@@ -240,7 +208,22 @@ function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
   }
 }
 
-/** The billing portal: cancel, take back, change plan, another card, invoices. */
+/** What was wrong with what was sent, on the page that it was sent from. */
+function refused(
+  sandbox: Sandbox,
+  session: PortalSession,
+  asked: Errand | null,
+  form: URLSearchParams,
+  error: unknown,
+): Page {
+  const refusal = refusalOf(error);
+  const isConfirming = asked?.type === 'subscription_update_confirm';
+  return asked === null || isConfirming
+    ? show(sandbox, session, { form, refusal, done: null })
+    : errandPage(sandbox, session, asked, form, refusal);
+}
+
+/** The billing portal: cancel, take back, change plan, another card, invoices. What costs or ends something asks first. */
 export function portalPage(
   sandbox: Sandbox,
   id: string,
@@ -250,14 +233,24 @@ export function portalPage(
 ): Page {
   const session = sandbox.world.tables['billing_portal.session'].get(id);
   if (session === undefined) return notice('There is no such portal session', 'Check the address.', 404);
-  if (method !== 'POST') return show(sandbox, session, { form, refusal: null, done: query.get('done') });
+  const confirmed = query.get('confirmed');
+  if (confirmed !== null && method !== 'POST') return confirmation(session, confirmed);
+  const asked = errandOf(session, query);
   try {
-    if (form.get('action') === 'preview') return preview(sandbox, session, form);
+    if (method !== 'POST') {
+      if (asked !== null) return errandPage(sandbox, session, asked, form, null);
+      return show(sandbox, session, { form, refusal: null, done: query.get('done') });
+    }
+    const action = form.get('action') ?? '';
+    if (action === 'preview') {
+      const chosen = { subscription: form.get('subscription') ?? '', price: form.get('price') };
+      return confirmPage(sandbox, session, { type: 'subscription_update', ...chosen, item: null, quantity: null });
+    }
     sandbox.step((tx) => {
       act(tx, session, form);
     }, sandbox.requestOfPage());
-    return redirect(`${session.url}?done=${form.get('action') ?? ''}`);
+    return redirect(afterwards(session, action));
   } catch (error) {
-    return show(sandbox, session, { form, refusal: refusalOf(error), done: null });
+    return refused(sandbox, session, asked, form, error);
   }
 }
