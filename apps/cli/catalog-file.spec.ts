@@ -79,6 +79,7 @@ describe('the catalogue file', () => {
     ['plans: [{ id: a b, name: A, creditsPerMonth: 1 }]', 'catalog.plans[0].id may hold'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, freee: true }]', 'catalog.plans[0].freee is not a known key'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, monthly: { amount: 1, currency: USD } }]', 'three lower-case'],
+    ['creditProducts: [{ id: a, name: A, credits: 1, price: { amount: 1, currency: zzz } }]', 'ISO 4217'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, free: true, monthly: { amount: 1, currency: usd } }]', 'exclude'],
     ['creditProducts: [{ id: a, name: A, credits: 1 }]', 'catalog.creditProducts[0].price is needed'],
     ['creditProducts: [{ id: a, name: A, credits: 0, price: { amount: 1, currency: usd } }]', 'credits must be'],

@@ -1,5 +1,6 @@
 import { parse as parseYaml } from 'yaml';
 import { isAmount, MAX_AMOUNT } from '#kernel/amount.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import type {
   Catalog,
   CreditEvent,
@@ -19,7 +20,6 @@ export class CatalogFileError extends Error {
 }
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-const currencyPattern = /^[a-z]{3}$/;
 const oneYear = 365;
 
 /** One mapping of the file. Remembers what was asked for, so that a misspelt key is found. */
@@ -216,7 +216,8 @@ function planPriceOf(entry: Entry | null): PlanPrice | null {
 
 const moneyOf = (entry: Entry): { amount: number; currency: string } => {
   const currency = entry.text('currency');
-  if (!currencyPattern.test(currency)) entry.wrong('currency', 'must be three lower-case letters', '');
+  if (!isSupportedCurrency(currency))
+    entry.wrong('currency', 'must be a currency of ISO 4217 in three lower-case letters, other than ugx', '');
   return { amount: entry.number('amount', 0, MAX_AMOUNT), currency };
 };
 

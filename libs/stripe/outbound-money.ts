@@ -1,5 +1,5 @@
 import type { Money } from '#kernel/amount.js';
-import { isSupportedCurrency } from './currency.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 
 /** The most that one payment can be: Stripe takes eight digits. */
 export const MAX_CHARGE = 99_999_999;

@@ -50,6 +50,36 @@ describe('commands over HTTP', () => {
     expect(last.body['topUpUrl']).toBe('https://shop.example/credits');
   });
 
+  it('takes money in known currencies only, and goes on with what the log holds in others', async () => {
+    const costBasis = { amount: 500, currency: 'zzz' };
+    const refused = await grant('abroad', 100, { costBasis }, 'k');
+    expect([refused.status, refused.body.code]).toEqual([422, 'currency_unsupported']);
+    const grants = [
+      { type: 'grant', customerId: 'abroad', idempotencyKey: 'k', amount: 1, source: 'purchase', costBasis },
+    ];
+    const bulk = await api.post('/v1/commands', { commands: grants });
+    expect(bulk.body.results).toMatchObject([{ status: 422, body: { code: 'currency_unsupported' } }]);
+    expect(await eventsOf('abroad')).toBe(0);
+    expect((await grant('abroad', 100, { costBasis: { amount: 500, currency: 'xof' } }, 'k')).status).toBe(201);
+
+    await scrip.writer.account('older', {
+      type: 'GrantCredits',
+      amount: 100,
+      source: 'purchase',
+      priority: 50,
+      effectiveAt: null,
+      expiresAt: null,
+      costBasis,
+      paymentReference: null,
+      description: null,
+      metadata: {},
+    });
+    const used = await consume('older', { amount: 50 }, 'k');
+    expect(used.body['allocations']).toMatchObject([{ amount: 50, cost: { amount: 250, currency: 'zzz' } }]);
+    const then = await api.get(`/v1/customers/older/balance?position=${used.body.position}`);
+    expect([then.status, then.body.available]).toEqual([200, 50]);
+  });
+
   it('gives 50 simultaneous requests with one key one effect and one answer, through two processes and after a restart', async () => {
     await grant('echo', 100);
     const before = await eventsOf('echo');

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { parseInstant, type Instant } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
@@ -38,19 +39,23 @@ const intent = (command: AccountCommand): AccountIntent => ({ command, fingerpri
 const instantOrNull = (value: string | null | undefined): Instant | null =>
   value == null ? null : parseInstant(value);
 
-export const grantIntent = (body: GrantBody): AccountIntent =>
-  intent({
+export function grantIntent(body: GrantBody): AccountIntent {
+  const costBasis = body.costBasis ? { amount: body.costBasis.amount, currency: body.costBasis.currency } : null;
+  const wanted = intent({
     type: 'GrantCredits',
     amount: body.amount,
     source: body.source,
     priority: body.priority ?? 50,
     effectiveAt: instantOrNull(body.effectiveAt),
     expiresAt: instantOrNull(body.expiresAt),
-    costBasis: body.costBasis ? { amount: body.costBasis.amount, currency: body.costBasis.currency } : null,
+    costBasis,
     paymentReference: body.paymentReference ?? null,
     description: body.description ?? null,
     metadata: body.metadata ?? {},
   });
+  if (costBasis === null || isSupportedCurrency(costBasis.currency)) return wanted;
+  return { ...wanted, command: { type: 'RefuseRequest', refusal: { rejected: 'currency_unsupported' } } };
+}
 
 /** The caller has seen to it that exactly one of `amount` and `creditEvent` is there. */
 export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountIntent {
@@ -64,7 +69,7 @@ export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountI
   const usage = { creditEvent: body.creditEvent ?? '', quantity: body.quantity ?? 1 };
   const price = pricing(usage.creditEvent, usage.quantity);
   const fingerprint = fingerprintOf({ ...said, usage });
-  if (typeof price !== 'number') return { command: { type: 'RefuseUsage', refusal: price }, fingerprint };
+  if (typeof price !== 'number') return { command: { type: 'RefuseRequest', refusal: price }, fingerprint };
   return { command: { ...said, amount: price, usage }, fingerprint };
 }
 

@@ -55,7 +55,7 @@ export class AccountController {
   @CommandRoute({
     summary: 'Grant credits',
     body: GrantBody,
-    problems: ['grant_expired', 'invalid_expiry', 'balance_limit_exceeded', 'account_closed'],
+    problems: ['grant_expired', 'invalid_expiry', 'currency_unsupported', 'balance_limit_exceeded', 'account_closed'],
   })
   grant(@Req() request: ApiRequest, @Body() body: GrantBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, grantIntent(body), grantAnswer);

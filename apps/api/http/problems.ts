@@ -200,7 +200,7 @@ export const problemKinds = {
   currency_unsupported: {
     status: 422,
     title: 'The currency is not supported',
-    detail: 'Use a currency that Stripe charges in and whose decimals are certain; `ugx` is not.',
+    detail: 'Use one of ISO 4217 or of Stripe; `ugx` is none, because its decimals are not certain.',
   },
   amount_not_chargeable: {
     status: 422,

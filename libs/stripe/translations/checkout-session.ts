@@ -2,7 +2,7 @@ import { isAmount } from '#kernel/amount.js';
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { customerStream, paymentStream } from '#kernel/stream-name.js';
-import { isSupportedCurrency } from '../currency.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';

@@ -1,6 +1,6 @@
 import { invoiceStream } from '#kernel/stream-name.js';
 import type { InvoiceNews } from '#ledger/invoice.js';
-import { isSupportedCurrency } from '../currency.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
 import { subjectOf } from '../normalise.js';
 import { commands, customerOf, namedCustomer, park, tellingKey } from '../translation.js';

@@ -7,7 +7,7 @@ import { planOfStripePrice } from '#ledger/catalog.js';
 import type { Plan } from '#ledger/catalog.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { costOfMonth, endOfMonth, endOfPeriod, monthsIn } from '#ledger/paid-month.js';
-import { isSupportedCurrency } from '../currency.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoice, subjectOf } from '../normalise.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';

@@ -1,6 +1,6 @@
 import { paymentStream } from '#kernel/stream-name.js';
 import type { Attempt } from '#ledger/payment.js';
-import { isSupportedCurrency } from '../currency.js';
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoicePayment, normalisePaymentIntent } from '../normalise-money.js';
 import type { PaymentIntent } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
