@@ -8,8 +8,8 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import { accountDecider } from '#ledger/account.js';
 import { dataToStore } from '#ledger/events.js';
 import { LogAudit, type LogReport } from './log-audit.js';
+import { consume, grant, hold } from '../../test/support/account-commands.js';
 
-const told = { description: null, metadata: {} };
 const day = 86_400_000;
 
 /** A log as the write path makes it, of accounts only. */
@@ -62,36 +62,21 @@ class Log {
   }
 }
 
-const grant = (amount: number, expiresInDays: number | null = null, paid: number | null = null): AccountCommand => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: expiresInDays === null ? null : instantOf(msOf('2026-01-01T00:00:00.000Z') + expiresInDays * day),
-  costBasis: paid === null ? null : { amount: paid, currency: 'usd' },
-  paymentReference: 'pi_1',
-  ...told,
-});
-const consume = (amount: number): AccountCommand => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-});
+const bought = (amount: number, expiresInDays: number | null = null, paid: number | null = null): AccountCommand =>
+  grant(amount, {
+    expiresAt: expiresInDays === null ? null : instantOf(msOf('2026-01-01T00:00:00.000Z') + expiresInDays * day),
+    costBasis: paid === null ? null : { amount: paid, currency: 'usd' },
+    paymentReference: 'pi_1',
+  });
 
 /** Every kind of movement, on two accounts. */
 function busyLog(): Log {
   const log = new Log();
   log
-    .run('account-a', grant(100, 10, 999))
-    .run('account-b', grant(50))
-    .run('account-a', grant(30));
-  log
-    .later(day)
-    .run('account-a', consume(33))
-    .run('account-b', { type: 'HoldCredits', amount: 20, expiresInSeconds: 900, ...told });
+    .run('account-a', bought(100, 10, 999))
+    .run('account-b', bought(50))
+    .run('account-a', bought(30));
+  log.later(day).run('account-a', consume(33)).run('account-b', hold(20));
   const last = (type: string): AccountEvent =>
     JSON.parse(log.events.findLast((event) => event.type === type)?.data ?? '{}') as AccountEvent;
   const held = last('CreditsHeld') as Extract<AccountEvent, { type: 'CreditsHeld' }>;
@@ -102,7 +87,7 @@ function busyLog(): Log {
   log.run('account-a', { type: 'ChangeSettings', overdraftLimit: 500 }).run('account-a', consume(200));
   log
     .later(20 * day)
-    .run('account-a', grant(300, 60))
+    .run('account-a', bought(300, 60))
     .run('account-b', { type: 'AdjustCredits', amount: -4, reason: 'x' });
   return log.run('account-b', { type: 'FreezeAccount', reason: 'x' });
 }

@@ -9,6 +9,7 @@ import type { Ledger, Step } from '../../test/support/inbox-world.js';
 import { stripeEvent } from '../../test/support/stripe-events.js';
 import { InboxFenced } from './inbox-state.js';
 import { TryAgainLater } from './ledger-handlers.js';
+import { grant } from '../../test/support/account-commands.js';
 
 const applyCatalog: Step = (world) => world.applyCatalog();
 
@@ -114,19 +115,11 @@ describe('a parked event', () => {
   test('of a closed account keeps the payment and grants after nothing', async () => {
     const world = new InboxWorld();
     await world.applyCatalog();
-    const grant = {
-      type: 'GrantCredits',
-      amount: 1,
-      source: 'promotion',
-      priority: 50,
-      effectiveAt: null,
-      expiresAt: null,
-      costBasis: null,
-      paymentReference: null,
-      description: null,
-      metadata: {},
-    } as const;
-    await world.handlers.account.execute({ ...byTest, stream: 'account-acme', command: grant });
+    await world.handlers.account.execute({
+      ...byTest,
+      stream: 'account-acme',
+      command: grant(1, { source: 'promotion' }),
+    });
     await world.handlers.account.execute({
       ...byTest,
       stream: 'account-acme',

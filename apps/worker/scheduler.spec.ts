@@ -11,6 +11,7 @@ import { ManualClock } from '../../test/support/manual-clock.js';
 import { Agenda } from './agenda.js';
 import { ledgerHandlers, TryAgainLater } from './ledger-handlers.js';
 import { Scheduler } from './scheduler.js';
+import { grant } from '../../test/support/account-commands.js';
 
 const by = {
   origin: 'cli',
@@ -186,19 +187,8 @@ describe('the scheduler', () => {
 
   test('records an expiry once, and one account in trouble does not keep the others waiting', async () => {
     const { agenda, scheduler, second, handlers, clock, reports } = await world();
-    const grant = {
-      type: 'GrantCredits',
-      amount: 7,
-      source: 'promotion',
-      priority: 50,
-      effectiveAt: null,
-      expiresAt: '2026-11-21T00:00:00.000Z',
-      costBasis: null,
-      paymentReference: null,
-      description: null,
-      metadata: {},
-    } as const;
-    await handlers.account.execute({ ...by, stream: 'account-acme', command: grant });
+    const lapsing = grant(7, { source: 'promotion', expiresAt: '2026-11-21T00:00:00.000Z' });
+    await handlers.account.execute({ ...by, stream: 'account-acme', command: lapsing });
     clock.set('2026-11-21T00:00:00.000Z');
     agenda.dueAccounts = [
       { stream: 'no-account', dueAt: '' },
@@ -230,19 +220,7 @@ describe('the scheduler', () => {
 
   test('leaves an account alone for a while that refuses its allowance', async () => {
     const { agenda, scheduler, handlers, grantsOf, clock } = await world();
-    const open = {
-      type: 'GrantCredits',
-      amount: 1,
-      source: 'promotion',
-      priority: 50,
-      effectiveAt: null,
-      expiresAt: null,
-      costBasis: null,
-      paymentReference: null,
-      description: null,
-      metadata: {},
-    } as const;
-    await handlers.account.execute({ ...by, stream: 'account-acme', command: open });
+    await handlers.account.execute({ ...by, stream: 'account-acme', command: grant(1, { source: 'promotion' }) });
     await handlers.account.execute({ ...by, stream: 'account-acme', command: { type: 'FreezeAccount', reason: 'x' } });
     agenda.dueAllowances = [free];
     await scheduler.runOnce(signal);

@@ -6,6 +6,7 @@ import type { Ledger, Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
 import { stripeEvent } from '../../test/support/stripe-events.js';
 import type { StripeEventBody, StripeFixture } from '../../test/support/stripe-events.js';
+import { consume } from '../../test/support/account-commands.js';
 
 let told = 0;
 /** A recorded event under an id of its own. */
@@ -18,10 +19,10 @@ const step = (name: StripeFixture, change: Record<string, unknown> = {}, later =
   deliver(tell(name, change, later));
 
 const applyCatalog: Step = (world) => world.applyCatalog();
-const consume =
+const consumed =
   (amount: number): Step =>
   (world) =>
-    world.run({ type: 'ConsumeCredits', amount, usage: null, resource: null, description: null, metadata: {} });
+    world.run(consume(amount));
 
 const paid = step('checkout.session.completed.endive');
 const refund = (id: string, amount: number, status: string, change: Record<string, unknown> = {}): Step =>
@@ -115,7 +116,7 @@ const flows: { readonly [name: string]: Flow } = {
     balance: { available: 0, held: 0, debt: 0 },
   },
   'spent credits become a debt that another purchase pays': {
-    before: [applyCatalog, paid, consume(1800)],
+    before: [applyCatalog, paid, consumed(1800)],
     steps: [
       refund('re_1', 1190, 'succeeded'),
       step('charge.refunded.endive', { amount_refunded: 1190 }),
@@ -125,7 +126,7 @@ const flows: { readonly [name: string]: Flow } = {
     balance: { available: 200, held: 0, debt: 0 },
   },
   'a debt that the bank undoes gives back what had paid it': {
-    before: [applyCatalog, paid, consume(1800)],
+    before: [applyCatalog, paid, consumed(1800)],
     steps: [
       dispute('du_1', 1190, 'lost'),
       step('checkout.session.completed.endive', inTwo),
@@ -370,5 +371,5 @@ test('what is reserved for a dispute is nobody else’s to release or to spend',
   const holdId = hold?.id ?? '';
   await expect(world.run({ type: 'ReleaseHold', holdId })).rejects.toThrow('refused');
   await expect(world.run({ type: 'CaptureHold', holdId, amount: null, final: true })).rejects.toThrow('refused');
-  await expect(consume(1)(world)).rejects.toThrow('refused');
+  await expect(consumed(1)(world)).rejects.toThrow('refused');
 });

@@ -1,107 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { Clock } from '#kernel/clock.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
-import { accountDecider, conservationOf } from '#ledger/account.js';
-import { ledgerCodec } from '#ledger/events.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from './adapters/in-memory.js';
-import type { Codec, CommandOutcome, CommandRequest } from './command.js';
-import { CommandHandler } from './command-handler.js';
-import type { WriteLimits } from './write-limits.js';
-import { chainHash, ZERO_HASH } from './encode-event.js';
-import {
-  OutcomeUnknown,
-  START,
-  StoreUnavailable,
-  type AppendRequest,
-  type AppendResult,
-  type EventPlace,
-  type EventStore,
-} from './event-store.js';
+import { START, type AppendRequest, type AppendResult, type EventPlace } from './event-store.js';
 import { KeyIndex } from './key-index.js';
-import type { SnapshotStore } from './snapshots.js';
-
-/** Sleeping moves this clock, so no test waits. */
-class TestClock extends Clock {
-  ms = Date.parse('2026-01-01T00:00:00.000Z');
-  override now(): number {
-    return this.ms;
-  }
-  override async sleep(ms: number): Promise<void> {
-    this.ms += ms;
-    await Promise.resolve();
-  }
-  override random(): number {
-    return 0.5;
-  }
-}
-
-type Handler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
-type Outcome = CommandOutcome<AccountEvent, AccountState, AccountRefusal>;
-
-const stream = 'account-ada';
-const clock = new TestClock();
-const codec: Codec<AccountEvent> = ledgerCodec;
-const process = (
-  store: EventStore,
-  more: { snapshots?: SnapshotStore; keys?: KeyIndex; limits?: Partial<WriteLimits> } = {},
-): Handler => new CommandHandler(accountDecider, { store, snapshots: null, keys: null, clock, codec, ...more });
-
-const request = (
-  command: AccountCommand,
-  key: string | null,
-  fingerprint = JSON.stringify(command),
-): CommandRequest<AccountCommand> => ({
-  stream,
-  command,
-  key,
-  origin: 'api',
-  fingerprint,
-  actor: 'key:test',
-  causationId: null,
-  correlationId: 'req_1',
-});
-const told = { description: null, metadata: {} };
-const grant = (amount: number): AccountCommand => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-});
-const consume = (amount: number): AccountCommand => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-});
-const kinds = (outcomes: readonly Outcome[]): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const outcome of outcomes) {
-    const kind = outcome.kind === 'recorded' && outcome.replayed ? 'replayed' : outcome.kind;
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
-};
-const settled = async (store: EventStore): Promise<AccountState> => (await process(store).load(stream)).state;
-
-/** The log as every reader checks it: contiguous, chained, folding to balances that add up. */
-async function expectSound(store: EventStore): Promise<void> {
-  let hash = ZERO_HASH;
-  for (const [revision, event] of (await store.readStream(stream, 0, 100_000)).entries()) {
-    expect(event.revision).toBe(revision);
-    expect(event.prevHash).toBe(hash);
-    expect(chainHash(stream, revision, event)).toBe(event.hash);
-    ({ hash } = event);
-  }
-  expect(conservationOf(await settled(store)).violations).toEqual([]);
-}
+import { consume, grant, hold } from '../../test/support/account-commands.js';
+import { clock, expectSound, kinds, process, request, settled } from '../../test/support/account-process.js';
 
 describe('a lane', () => {
   test('lets exactly 100 of 1,000 concurrent consumptions of 1 through on an account with 100', async () => {
@@ -145,9 +48,7 @@ describe('a lane', () => {
   test('knows a hold that an earlier command of the same batch has closed', async () => {
     const handler = process(new InMemoryEventStore());
     await handler.execute(request(grant(50), 'g'));
-    const placed = await handler.execute(
-      request({ type: 'HoldCredits', amount: 50, expiresInSeconds: 900, ...told }, 'h'),
-    );
+    const placed = await handler.execute(request(hold(50), 'h'));
     const event = placed.kind === 'recorded' ? placed.events[0]?.event : undefined;
     const holdId = event?.type === 'CreditsHeld' ? event.holdId : '';
     const outcomes = await Promise.all([
@@ -298,117 +199,11 @@ test.each([0, 0.3, 1])(
   },
 );
 
-describe('two processes', () => {
-  test('writing one account decide again after a conflict and lose nothing', async () => {
-    const log = new InMemoryLog();
-    const handlers = [process(new InMemoryEventStore(log)), process(new InMemoryEventStore(log))];
-    await handlers[0]!.execute(request(grant(100), 'g'));
-    const outcomes = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => handlers[i % 2]!.execute(request(consume(1), `c${String(i)}`))),
-    );
-    expect(kinds(outcomes)).toEqual({ recorded: 100, refused: 200 });
-    await expectSound(new InMemoryEventStore(log));
-  });
-
-  test('never refuse from a stale memory', async () => {
-    const log = new InMemoryLog();
-    const [one, other] = [process(new InMemoryEventStore(log)), process(new InMemoryEventStore(log))];
-    await one.execute(request(grant(1), 'g1'));
-    await other.execute(request(consume(1), 'c1'));
-    expect(kinds([await other.execute(request(consume(1), 'c2'))])).toEqual({ refused: 1 });
-    await one.execute(request(grant(1), 'g2'));
-    expect(kinds([await other.execute(request(consume(1), 'c2'))])).toEqual({ recorded: 1 });
-  });
-});
-
-/** Loses the answer of an append, or the append itself, as often as it is told to. */
-class UnsureStore extends InMemoryEventStore {
-  losses: ('before' | 'after' | 'unavailable')[] = [];
-  override async append(appended: AppendRequest): Promise<AppendResult> {
-    const loss = this.losses.shift();
-    if (loss === 'before') throw new OutcomeUnknown('no answer');
-    if (loss === 'unavailable') throw new StoreUnavailable('gone');
-    const result = await super.append(appended);
-    if (loss === 'after') throw new OutcomeUnknown('no answer');
-    return result;
-  }
-}
-
-describe('an unknown outcome', () => {
-  test.each([[['after']], [['before']], [['after', 'after', 'before']], [['before', 'unavailable', 'after']]] as (
-    'before' | 'after' | 'unavailable'
-  )[][][])('is settled by the identical append: %p', async (losses) => {
-    const store = new UnsureStore();
-    const handler = process(store);
-    await handler.execute(request(grant(10), 'g'));
-    store.losses = [...losses];
-    const outcomes = await Promise.all(
-      Array.from({ length: 5 }, (_, i) => handler.execute(request(consume(1), `c${String(i)}`))),
-    );
-    expect(kinds(outcomes)).toEqual({ recorded: 5 });
-    expect((await settled(store)).balance.available).toBe(5);
-    await expectSound(store);
-  });
-
-  test('that stays unknown is told, and the same key settles it', async () => {
-    const store = new UnsureStore();
-    const handler = process(store);
-    await handler.execute(request(grant(10), 'g'));
-    store.losses = ['after', ...Array.from({ length: 40 }, () => 'unavailable' as const)];
-    expect(await handler.execute(request(consume(1), 'c'))).toEqual({ kind: 'outcome_unknown' });
-    store.losses = [];
-    expect(kinds([await handler.execute(request(consume(1), 'c'))])).toEqual({ replayed: 1 });
-    expect((await settled(store)).balance.available).toBe(9);
-  });
-
-  test('is not claimed when nothing was sent', async () => {
-    const store = new UnsureStore();
-    store.losses = ['unavailable'];
-    expect(await process(store).execute(request(grant(10), 'g'))).toEqual({ kind: 'unavailable' });
-    expect(await store.head()).toBe(START);
-  });
-});
-
-describe('snapshots', () => {
-  test('shorten the way to the same state', async () => {
-    const [store, snapshots] = [new InMemoryEventStore(), new InMemorySnapshotStore()];
-    const handler = process(store, { snapshots });
-    for (let i = 0; i < 1_500; i += 1)
-      await handler.execute(request(i % 3 === 2 ? consume(1) : grant(1), `c${String(i)}`));
-    expect(await snapshots.load(stream, accountDecider.snapshot?.version ?? 0)).not.toBeNull();
-    const [withSnapshot, without] = [
-      await process(store, { snapshots }).load(stream),
-      await process(store).load(stream),
-    ];
-    expect(accountDecider.snapshot?.encode(withSnapshot.state)).toEqual(accountDecider.snapshot?.encode(without.state));
-  });
-
-  test('of a log that was rolled back are not believed', async () => {
-    const [log, snapshots] = [new InMemoryLog(), new InMemorySnapshotStore()];
-    const handler = process(new InMemoryEventStore(log), { snapshots });
-    for (let i = 0; i < 1_100; i += 1) await handler.execute(request(grant(1), `g${String(i)}`));
-    const restored = new InMemoryLog();
-    const event = log.events[0]!;
-    restored.append({ stream, expectedRevision: -1, events: [event] });
-    expect((await process(new InMemoryEventStore(restored), { snapshots }).load(stream)).revision).toBe(0);
-  });
-});
-
-test('a stream that contradicts its hashes is not written on', async () => {
-  const log = new InMemoryLog();
-  await process(new InMemoryEventStore(log)).execute(request(grant(5), 'g'));
-  const events = log.streams.get(stream)!;
-  events[1] = { ...events[1]!, prevHash: 'f'.repeat(64) };
-  await expect(process(new InMemoryEventStore(log)).execute(request(grant(5), 'h'))).rejects.toThrow(
-    /does not continue at revision 1/,
-  );
-});
-
 test('a stream assumed to be new is found when it is not', async () => {
   const log = new InMemoryLog();
   const assumed = { ...request(grant(5), 'g'), assumeNew: true };
   const first = await process(new InMemoryEventStore(log)).execute(assumed);
   expect(kinds([first])).toEqual({ recorded: 1 });
-  clock.ms += 5_000;
+  await clock.sleep(5_000);
   expect(await process(new InMemoryEventStore(log)).execute(assumed)).toEqual({ ...first, replayed: true });
 });

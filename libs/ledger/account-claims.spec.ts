@@ -8,6 +8,7 @@ import type { AccountEvent } from './account-events.js';
 import { permutations } from '../../test/support/permutations.js';
 import { claimedOf } from './payment-claims.js';
 import type { Claim } from './payment-claims.js';
+import { consume, grant } from '../../test/support/account-commands.js';
 
 const stream = 'account-acme';
 const october = '2026-10-01T00:00:00.000Z';
@@ -62,27 +63,8 @@ class Account {
   }
 }
 
-const grant = (amount: number, paymentReference: string | null, more: object = {}): AccountCommand => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference,
-  description: null,
-  metadata: {},
-  ...more,
-});
-const consume = (amount: number): AccountCommand => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  description: null,
-  metadata: {},
-});
+const bought = (amount: number, paymentReference: string | null, more: object = {}): AccountCommand =>
+  grant(amount, { paymentReference, ...more });
 const claim = (id: string, amount: number, state: Claim['state'] = 'taken'): Claim => ({
   cause: { kind: id.startsWith('du') ? 'dispute' : 'refund', id },
   state,
@@ -100,18 +82,18 @@ const settle = (version: number, ...claims: readonly Claim[]): AccountCommand =>
 describe('what is claimed of a payment', () => {
   test('takes its share of the grants, whichever is heard of first', () => {
     const after = new Account();
-    after.run(grant(300, 'pi_1'));
+    after.run(bought(300, 'pi_1'));
     after.run(settle(1, claim('re_1', 333)));
     const before = new Account();
     before.run(settle(1, claim('re_1', 333)));
-    before.run(grant(300, 'pi_1'));
+    before.run(bought(300, 'pi_1'));
     expect(after.balance).toEqual({ available: 200, held: 0, debt: 0 });
     expect(before.books).toEqual(after.books);
   });
 
   test('is settled once for each version, and an older version changes nothing', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     expect(account.run(settle(2, claim('re_1', 500)))).toContain('CreditsRevoked');
     expect(account.run(settle(2, claim('re_1', 500)))).toBe('');
     expect(account.run(settle(1))).toBe('');
@@ -121,28 +103,28 @@ describe('what is claimed of a payment', () => {
 
   test('touches no other payment’s grants', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_2'));
-    account.run(grant(300, null));
+    account.run(bought(300, 'pi_2'));
+    account.run(bought(300, null));
     expect(account.run(settle(1, claim('re_1', 1000)))).toBe('PaymentClaimed');
     expect(account.balance.available).toBe(600);
   });
 
   test('of credits to come by the month is taken as each comes', () => {
     const account = new Account();
-    account.run(grant(100, 'pi_1'));
+    account.run(bought(100, 'pi_1'));
     account.run(settle(1, claim('re_1', 500)));
-    account.run(grant(100, 'pi_1'), november);
+    account.run(bought(100, 'pi_1'), november);
     expect(account.balance.available).toBe(100);
   });
 
   test('becomes debt where it is spent, paid at once by what else there is, and given back when it is undone', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     account.run(consume(300));
-    account.run(grant(100, 'pi_2'));
+    account.run(bought(100, 'pi_2'));
     account.run(settle(1, claim('du_1', 1000)));
     expect(account.balance).toEqual({ available: 0, held: 0, debt: 200 });
-    account.run(grant(500, 'pi_3'));
+    account.run(bought(500, 'pi_3'));
     expect(account.balance).toEqual({ available: 300, held: 0, debt: 0 });
     account.run(settle(2));
     expect(account.balance).toEqual({ available: 600, held: 0, debt: 0 });
@@ -151,7 +133,7 @@ describe('what is claimed of a payment', () => {
   test('is written off once where the account’s policy says so', () => {
     const account = new Account();
     account.run({ type: 'ChangeSettings', debtPolicy: 'write_off' });
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     account.run(consume(300));
     account.run(settle(1, claim('re_1', 500)));
     account.run(settle(2, claim('re_1', 500), claim('re_2', 100)));
@@ -161,7 +143,7 @@ describe('what is claimed of a payment', () => {
 
   test('is accounted for in a frozen and in a closed account', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     account.run({ type: 'FreezeAccount', reason: 'x' });
     expect(account.run(settle(1, claim('re_1', 100)))).toContain('CreditsRevoked');
     account.run({ type: 'CloseAccount', reason: 'x' });
@@ -172,7 +154,7 @@ describe('what is claimed of a payment', () => {
 describe('what may be claimed', () => {
   test('is reserved without a time-out, and free again when it is given up', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     account.run(settle(1, claim('du_1', 1000, 'reserved')));
     expect(account.balance).toEqual({ available: 0, held: 300, debt: 0 });
     account.run({ type: 'RecordDue' }, '2036-01-01T00:00:00.000Z');
@@ -183,7 +165,7 @@ describe('what may be claimed', () => {
 
   test('is only what is left; what is spent is asked back when the money is gone', () => {
     const account = new Account();
-    account.run(grant(300, 'pi_1'));
+    account.run(bought(300, 'pi_1'));
     account.run(consume(200));
     account.run(settle(1, claim('du_1', 1000, 'reserved')));
     expect(account.balance).toEqual({ available: 0, held: 100, debt: 0 });
@@ -225,9 +207,9 @@ test('whatever versions are told in whatever order around the grant, the newest 
         const told = [...order.map((index) => index % versions.length), versions.length - 1];
         const steps = told.map((index) => settle(index + 1, ...(versions[index] ?? [])));
         const account = new Account();
-        for (const step of steps.toSpliced(place % (steps.length + 1), 0, grant(777, 'pi_1'))) account.run(step);
+        for (const step of steps.toSpliced(place % (steps.length + 1), 0, bought(777, 'pi_1'))) account.run(step);
         const once = new Account();
-        once.run(grant(777, 'pi_1'));
+        once.run(bought(777, 'pi_1'));
         once.run(settle(versions.length, ...(versions.at(-1) ?? [])));
         expect(account.books).toEqual(once.books);
       },
@@ -242,13 +224,13 @@ describe('a new period', () => {
 
   test('takes along what is unspent of the one before, up to the cap', () => {
     const account = new Account();
-    account.run(grant(500, 'in_1', ending));
+    account.run(bought(500, 'in_1', ending));
     account.run(consume(350));
-    account.run(grant(500, 'in_2', next), november);
+    account.run(bought(500, 'in_2', next), november);
     expect(account.balance.available).toBe(650);
     expect(
       account.run(
-        grant(500, 'in_3', {
+        bought(500, 'in_3', {
           ...ending,
           expiresAt: '2027-01-01T00:00:00.000Z',
           rollover: { cap: 200, endedAt: december },
@@ -261,20 +243,20 @@ describe('a new period', () => {
 
   test('takes along what expires after it was paid: told too early, or released late from a hold', () => {
     const account = new Account();
-    account.run(grant(500, 'in_1', ending));
+    account.run(bought(500, 'in_1', ending));
     account.run({ type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} });
-    account.run(grant(500, 'in_2', next));
+    account.run(bought(500, 'in_2', next));
     expect(account.run({ type: 'RecordDue' }, '2026-11-01T00:00:00.000Z')).toBe(
       'HoldReleased CreditsExpired CreditsGranted',
     );
     expect(account.balance.available).toBe(700);
     const late = new Account();
-    late.run(grant(500, 'in_1', ending), '2026-10-31T00:00:00.000Z');
+    late.run(bought(500, 'in_1', ending), '2026-10-31T00:00:00.000Z');
     late.run(
       { type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} },
       '2026-10-31T00:00:00.000Z',
     );
-    late.run(grant(500, 'in_2', next), november);
+    late.run(bought(500, 'in_2', next), november);
     expect(late.balance.available).toBe(550);
     late.run({ type: 'RecordDue' }, '2026-11-20T00:00:00.000Z');
     expect(late.balance.available).toBe(700);
@@ -282,10 +264,10 @@ describe('a new period', () => {
 
   test('takes nothing along of what was bought, or spent', () => {
     const account = new Account();
-    account.run(grant(500, 'pi_1', { expiresAt: november }));
-    account.run(grant(500, 'in_1', ending));
+    account.run(bought(500, 'pi_1', { expiresAt: november }));
+    account.run(bought(500, 'in_1', ending));
     account.run(consume(1000));
-    account.run(grant(500, 'in_2', next), november);
+    account.run(bought(500, 'in_2', next), november);
     expect(account.balance.available).toBe(500);
   });
 });
@@ -302,8 +284,8 @@ describe('a smaller plan', () => {
 
   test('takes unspent credits of its period only, once', () => {
     const account = new Account();
-    account.run(grant(500, 'in_1', ending));
-    account.run(grant(500, 'pi_1'));
+    account.run(bought(500, 'in_1', ending));
+    account.run(bought(500, 'pi_1'));
     account.run(take(300));
     expect(account.balance).toEqual({ available: 700, held: 0, debt: 0 });
     expect(account.run(take(300))).toBe('');
@@ -314,16 +296,16 @@ describe('a smaller plan', () => {
 
   test('takes nothing of what was added later, nor of a period that is over', () => {
     const account = new Account();
-    account.run(grant(100, 'in_1', ending));
+    account.run(bought(100, 'in_1', ending));
     account.run(take(300));
-    account.run(grant(400, 'in_3', ending), '2026-10-02T00:00:00.000Z');
+    account.run(bought(400, 'in_3', ending), '2026-10-02T00:00:00.000Z');
     expect(account.balance.available).toBe(400);
     expect(account.run(take(300, 'in_4'), november)).toBe('CreditsExpired');
   });
 
   test('never makes a debt, and leaves refunds what is theirs', () => {
     const account = new Account();
-    account.run(grant(500, 'pi_1', ending));
+    account.run(bought(500, 'pi_1', ending));
     account.run(consume(300));
     account.run(take(150));
     account.run(settle(1, claim('re_1', 300)));
@@ -334,8 +316,8 @@ describe('a smaller plan', () => {
 
   const money = (amount: number) => ({ amount, currency: 'usd' });
   const told: readonly AccountCommand[] = [
-    grant(500, 'pi_1', { ...ending, costBasis: money(1999) }),
-    grant(250, 'in_2', { ...ending, costBasis: money(777), effectiveAt: '2026-09-15T00:00:00.000Z' }),
+    bought(500, 'pi_1', { ...ending, costBasis: money(1999) }),
+    bought(250, 'in_2', { ...ending, costBasis: money(777), effectiveAt: '2026-09-15T00:00:00.000Z' }),
     take(170, 'in_3', '2026-09-20T00:00:00.000Z'),
     take(333, 'in_4'),
     settle(1, claim('re_1', 371)),
@@ -362,7 +344,7 @@ describe('what was written off', () => {
   const spentAndRefunded = (...rest: readonly AccountCommand[]): Account => {
     const account = new Account();
     account.run({ type: 'ChangeSettings', debtPolicy: 'write_off' });
-    account.run(grant(1000, 'pi_1', { costBasis: cost }));
+    account.run(bought(1000, 'pi_1', { costBasis: cost }));
     account.run(consume(600));
     for (const command of rest) account.run(command);
     return account;

@@ -5,36 +5,10 @@ import type { AccountEvent } from './account-events.js';
 import { accountDecider, conservationOf } from './account.js';
 import { accountAt } from './account-at.js';
 import type { AccountState } from './account-state.js';
+import { consume, grant, hold } from '../../test/support/account-commands.js';
 
-const told = { description: null, metadata: {} };
-const grantOf = (
-  amount: number,
-  more: Partial<Extract<AccountCommand, { type: 'GrantCredits' }>> = {},
-): AccountCommand => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'promotion',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-  ...more,
-});
-const consume = (amount: number): AccountCommand => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-});
-const hold = (amount: number, expiresInSeconds = 900): AccountCommand => ({
-  type: 'HoldCredits',
-  amount,
-  expiresInSeconds,
-  ...told,
-});
+const grantOf = (amount: number, more: Parameters<typeof grant>[1] = {}): AccountCommand =>
+  grant(amount, { source: 'promotion', ...more });
 const day = (number: number): string => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
 
 /** Gives commands to one account, as the write path would. */

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
 import { decodeEvent, type LedgerEvent } from '#ledger/events.js';
 import { freeMonthKey } from '#ledger/allowance-keys.js';
 import { START } from '#event-store/event-store.js';
@@ -16,26 +15,10 @@ import { freshDatabase, query } from '../support/postgres.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { stripeEvent, stripeFixtures } from '../support/stripe-events.js';
 import { Writer } from '../support/writer.js';
+import { consume, grant } from '../support/account-commands.js';
 
-const told = { description: null, metadata: {} };
-const grant: AccountCommand = {
-  type: 'GrantCredits',
-  amount: 100,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: { amount: 990, currency: 'usd' },
-  paymentReference: 'pi_1',
-  ...told,
-};
-const consume: AccountCommand = {
-  type: 'ConsumeCredits',
-  amount: 7,
-  usage: null,
-  resource: { type: 'job', id: 'ü €' },
-  ...told,
-};
+const bought = grant(100, { costBasis: { amount: 990, currency: 'usd' }, paymentReference: 'pi_1' });
+const used = consume(7, { resource: { type: 'job', id: 'ü €' } });
 const shares = 3;
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -52,12 +35,12 @@ beforeAll(async () => {
   for (let n = 0; n < 60; n += 1) {
     const customer = ['plain', 'with.dots.', 'Odd:id@'][n % 3]! + String(n);
     const account = customer + (n % 2 === 0 || customer.includes('.') ? '.tokens' : '');
-    await writer.account(account, grant);
-    for (let k = 0; k < n % 9; k += 1) await writer.account(account, consume);
+    await writer.account(account, bought);
+    for (let k = 0; k < n % 9; k += 1) await writer.account(account, used);
     await writer.startFreePlan(customer, 'free');
     await writer.handlers.account.execute({
       stream: `account-${customer}.credits`,
-      command: { ...grant, source: 'subscription' },
+      command: { ...bought, source: 'subscription' },
       actor: 'scheduler',
       key: freeMonthKey('free', '2026-11'),
       origin: 'cli',

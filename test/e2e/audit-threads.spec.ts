@@ -5,11 +5,11 @@ import { openEventStore } from '#event-store/event-store.module.js';
 import { runCli } from '../support/cli-process.js';
 import { LedgerWriter } from '../support/ledger-writer.js';
 import { freshDatabase, query } from '../support/postgres.js';
+import { consume, grant } from '../support/account-commands.js';
 
 const accounts = 100;
 const each = 520;
 const withinMs = 180_000;
-const told = { description: null, metadata: {} };
 
 /** A log that is long enough to be audited on threads; the position of its last event. */
 async function writeLongLog(url: string): Promise<number> {
@@ -18,10 +18,8 @@ async function writeLongLog(url: string): Promise<number> {
   const at = '2026-01-01T00:00:00.000Z';
   for (let n = 0; n < accounts; n += 1) {
     const stream = `account-c${String(n)}`;
-    const terms = { priority: 50, effectiveAt: null, expiresAt: null, costBasis: null, paymentReference: null };
-    writer.decide(stream, { type: 'GrantCredits', amount: 10_000, source: 'purchase', ...terms, ...told }, at);
-    for (let k = 0; k < each; k += 1)
-      writer.decide(stream, { type: 'ConsumeCredits', amount: 1, usage: null, resource: null, ...told }, at);
+    writer.decide(stream, grant(10_000), at);
+    for (let k = 0; k < each; k += 1) writer.decide(stream, consume(1), at);
     await writer.flush();
   }
   const head = await store.head();

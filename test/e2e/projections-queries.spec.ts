@@ -1,75 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { eventId } from '#event-store/encode-event.js';
 import { StoreUnavailable } from '#event-store/event-store.js';
-import {
-  createApiKey,
-  findApiKey,
-  hashOfSecret,
-  listApiKeys,
-  revokeApiKey,
-  touchApiKey,
-} from '#read-store/api-keys.js';
 import { asCustomer } from '#read-store/as-customer.js';
-import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
-import { decodeCursor } from '#read-store/cursor.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import { putContact } from '#read-store/customer-contacts.js';
 import { openReadDatabase } from '#read-store/read-database.js';
 import { balanceOf, BalanceReader } from '../../projections/balance-queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balance-lists.js';
-import { creditEventsOf, creditProductsOf, plansOf } from '../../projections/catalogue.js';
 import { claimsOf } from '../../projections/claims.js';
 import { CommandKeyIndex } from '../../projections/command-keys.js';
-import { customerById, searchCustomers } from '../../projections/customers.js';
+import { customerById } from '../../projections/customers.js';
 import { historyOf } from '../../projections/history.js';
-import { parkedEvents } from '../../projections/parked-events.js';
 import { projections } from '../../projections/registry.js';
 import type { AnyCommand } from '../support/ledger-writer.js';
 import { ProjectionWorld } from '../support/projection-world.js';
+import { consume, grant, hold } from '../support/account-commands.js';
+import { allOf } from '../support/all-of.js';
 
 jest.setTimeout(60_000);
 
 const start = '2026-11-01T00:00:00.000Z';
 const at = (second: number): string => instantOf(msOf(start) + second * 1000);
 const now = (second: number): number => msOf(at(second));
-const told = { description: null, metadata: {} };
-const grant = (amount: number, more: object = {}) => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-  ...more,
-});
-const consume = (amount: number, more: object = {}) => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-  ...more,
-});
 const acme = { customerId: 'acme', unit: 'credits' };
 
 let world: ProjectionWorld;
 const run = (stream: string, command: AnyCommand, second: number) => world.writer.run(stream, command, at(second));
 const caughtUp = async (): Promise<void> => world.reached(await world.store.head());
-
-/** All entries of a list, by its cursors. */
-async function allOf<Item>(list: (cursor: Cursor | null) => Promise<Page<Item>>): Promise<Item[]> {
-  const items: Item[] = [];
-  for (let cursor: Cursor | null = null; ;) {
-    const page = await list(cursor);
-    items.push(...page.data);
-    if (page.nextCursor === null) return items;
-    cursor = decodeCursor(page.nextCursor, ['text']) as Cursor;
-  }
-}
 
 beforeAll(async () => {
   world = await ProjectionWorld.open();
@@ -91,7 +48,7 @@ describe('an account', () => {
       consume(10, { resource: { type: 'lead', id: 'l-1' }, usage: { creditEvent: 'lead', quantity: 2 } }),
       3,
     )) as readonly unknown[] as readonly { consumptionId: string }[];
-    await run('account-acme', { type: 'HoldCredits', amount: 30, expiresInSeconds: 500, ...told }, 4);
+    await run('account-acme', hold(30, 500), 4);
     await run(
       'account-acme',
       { type: 'ReverseConsumption', consumptionId: bought!.consumptionId, amount: 4, reason: 'bad lead' },
@@ -323,141 +280,6 @@ describe('a customer reads', () => {
   });
 });
 
-describe('customers', () => {
-  it('are found by id, name and e-mail, newest first', async () => {
-    for (const [index, id] of ['cust_a', 'cust_b', 'CUST_C', 'x%y'].entries())
-      await run(`customer-${id}`, { type: 'RegisterCustomer', customerId: id }, 20 + index);
-    await putContact(world.db, 'cust_a', { name: 'Zoë Corp', email: 'zoe@example.org', metadata: { tier: 1 } }, start);
-    await caughtUp();
-    const ids = async (text: string | null) =>
-      (await allOf((cursor) => searchCustomers(world.db, text, 2, cursor))).map(({ id }) => id);
-    expect(await ids('cust_')).toEqual(['CUST_C', 'cust_b', 'cust_a']);
-    expect(await ids('zoë')).toEqual(['cust_a']);
-    expect(await ids('EXAMPLE.org')).toEqual(['cust_a']);
-    expect(await ids('%')).toEqual(['x%y']);
-    expect(await ids(null)).toEqual(['x%y', 'CUST_C', 'cust_b', 'cust_a', 'quiet', 'rich', 'other', 'acme']);
-    expect(await customerById(world.db, 'cust_a')).toEqual({
-      id: 'cust_a',
-      name: 'Zoë Corp',
-      email: 'zoe@example.org',
-      metadata: { tier: 1 },
-      stripeCustomerId: null,
-      createdAt: at(20),
-      erasedAt: null,
-    });
-    expect(await customerById(world.db, 'nobody')).toBeNull();
-  });
-
-  it('keep their contact when only a part changes, and lose all of it on request', async () => {
-    await putContact(world.db, 'person', { name: 'N', email: 'e@x', metadata: { a: 1 } }, start);
-    expect(await putContact(world.db, 'person', { email: null }, start)).toEqual({
-      name: 'N',
-      email: null,
-      metadata: { a: 1 },
-    });
-    await eraseContact(world.db, 'person');
-    expect(await contactOf(world.db, 'person')).toBeNull();
-  });
-
-  it('keep their newest Stripe customer, and show that they were erased', async () => {
-    await run('customer-linked', { type: 'LinkStripeCustomer', customerId: 'linked', stripeCustomerId: 'cus_1' }, 30);
-    await run('customer-linked', { type: 'LinkStripeCustomer', customerId: 'linked', stripeCustomerId: 'cus_2' }, 31);
-    await run('customer-linked', { type: 'EraseCustomer', customerId: 'linked' }, 32);
-    await caughtUp();
-    expect(await customerById(world.db, 'linked')).toMatchObject({
-      stripeCustomerId: 'cus_2',
-      createdAt: at(30),
-      erasedAt: at(32),
-    });
-  });
-});
-
-describe('the catalogue', () => {
-  it('shows what is on sale, and what was on request', async () => {
-    const plan = {
-      id: 'pro',
-      name: 'Pro',
-      description: null,
-      monthly: null,
-      yearly: null,
-      creditsPerMonth: 10,
-      free: false,
-      trialDays: null,
-      features: [],
-      limits: {},
-    };
-    const pack = {
-      id: 'pack',
-      name: 'Pack',
-      credits: 50,
-      price: { amount: 500, currency: 'usd' },
-      stripePriceId: null,
-      expiresAfterDays: null,
-    };
-    const call = { id: 'call', name: 'Call', description: null, category: null, price: { kind: 'flat', cost: 1 } };
-    const apply = (catalog: object, second: number) => run('catalog', { type: 'ApplyCatalog', catalog }, second);
-    await apply({ plans: [plan], creditProducts: [pack], creditEvents: [call] }, 40);
-    await apply({ plans: [{ ...plan, name: 'Pro 2' }], creditProducts: [], creditEvents: [call] }, 41);
-    await caughtUp();
-    expect(await plansOf(world.db)).toEqual([expect.objectContaining({ id: 'pro', name: 'Pro 2', active: true })]);
-    expect(await creditProductsOf(world.db)).toEqual([]);
-    expect(await creditProductsOf(world.db, true)).toEqual([expect.objectContaining({ id: 'pack', active: false })]);
-    expect(await asCustomer(world.db, 'acme', (reader) => creditEventsOf(reader))).toEqual([{ ...call, active: true }]);
-  });
-});
-
-describe('parked Stripe events', () => {
-  it('are listed until they are translated', async () => {
-    const received = (id: string) => ({
-      type: 'ReceiveStripeEvent',
-      stripeEventId: id,
-      stripeType: 'invoice.paid',
-      created: start,
-      livemode: false,
-      apiVersion: null,
-      payload: {},
-    });
-    const reason = { code: 'unknown_customer', subject: 'cus_9', detail: 'no customer is linked' };
-    for (const [index, id] of ['evt_1', 'evt_2', 'evt_3'].entries()) {
-      await run(`stripeEvent-${id}`, received(id), 50 + index);
-      await run(`stripeEvent-${id}`, { type: 'ParkStripeEvent', reason }, 50 + index);
-    }
-    await caughtUp();
-    await run('stripeEvent-evt_1', { type: 'RequestRetry' }, 60);
-    await run('stripeEvent-evt_2', { type: 'RequestRetry' }, 60);
-    await run('stripeEvent-evt_2', { type: 'RecordTranslation', effects: [] }, 61);
-    await caughtUp();
-    const all = await allOf((cursor) => parkedEvents(world.db, 1, cursor));
-    expect(all).toEqual([
-      { id: 'evt_3', type: 'invoice.paid', reason, parkedAt: at(52), retryRequestedAt: null },
-      { id: 'evt_1', type: 'invoice.paid', reason, parkedAt: at(50), retryRequestedAt: at(60) },
-    ]);
-  });
-});
-
-describe('API keys', () => {
-  it('are found by the hash of their secret until they are revoked', async () => {
-    const { key, secret } = await createApiKey(
-      world.db,
-      { name: 'ci', scopes: ['credits:read'], at: start },
-      randomBytes,
-    );
-    expect(secret).toMatch(/^scrip_[A-Za-z0-9_-]{43}$/);
-    expect(key).toMatchObject({ name: 'ci', scopes: ['credits:read'], createdAt: start, revokedAt: null });
-    expect(secret.startsWith(key.prefix)).toBe(true);
-    expect(await findApiKey(world.db, hashOfSecret(secret))).toEqual(key);
-    expect(await findApiKey(world.db, hashOfSecret(`${secret}x`))).toBeNull();
-    await touchApiKey(world.db, key.id, at(5));
-    expect(await revokeApiKey(world.db, key.id, at(6))).toMatchObject({ revokedAt: at(6) });
-    expect(await revokeApiKey(world.db, key.id, at(7))).toMatchObject({ revokedAt: at(6), lastUsedAt: at(5) });
-    expect(await revokeApiKey(world.db, 'key_none', at(7))).toBeNull();
-    expect(await findApiKey(world.db, hashOfSecret(secret))).toBeNull();
-    expect((await listApiKeys(world.db)).map(({ id }) => id)).toContain(key.id);
-    const stored = await world.db.query({ text: 'select * from scrip_read.api_keys' });
-    expect(JSON.stringify(stored)).not.toContain(secret);
-  });
-});
-
 describe('a grant', () => {
   const sumOf = (entry: GrantEntry): number =>
     entry.remaining + entry.consumed + entry.expired + entry.revoked + entry.repaidDebt;
@@ -479,7 +301,7 @@ describe('a grant', () => {
   it('is expired from its expiry on, even while a hold pins all that is left of it', async () => {
     const pinned = { customerId: 'pinned', unit: 'credits' };
     await run('account-pinned', grant(5, { expiresAt: at(100) }), 0);
-    await run('account-pinned', { type: 'HoldCredits', amount: 5, expiresInSeconds: 500, ...told }, 1);
+    await run('account-pinned', hold(5, 500), 1);
     await caughtUp();
     const by = async (status: GrantStatus, second: number): Promise<readonly GrantEntry[]> =>
       (await grantsOf(world.db, { ...pinned, status }, 10, null, now(second))).data;

@@ -16,29 +16,9 @@ import { resolve, steps } from '../property/ledger-commands.js';
 import { booksAt, runModel } from '../property/ledger-model.js';
 import { emptyBooks } from '../property/model-books.js';
 import { ProjectionWorld } from '../support/projection-world.js';
+import { consume, grant } from '../support/account-commands.js';
 
-const told = { description: null, metadata: {} };
 const at = (second: number): string => instantOf(Date.parse('2026-11-01T00:00:00.000Z') + second * 1000);
-const grant = (amount: number, more: object = {}) => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-  ...more,
-});
-const consume = (amount: number, more: object = {}) => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-  ...more,
-});
 
 jest.setTimeout(60_000);
 

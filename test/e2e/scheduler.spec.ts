@@ -10,6 +10,7 @@ import { freshDatabase, query } from '../support/postgres.js';
 import { startWorkerProcess } from '../support/processes.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { Writer } from '../support/writer.js';
+import { grant, hold } from '../support/account-commands.js';
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let writer: Writer;
@@ -22,26 +23,10 @@ beforeAll(async () => {
   await migrateScrip(database.url);
   writer = await Writer.open(database.url);
   await writer.applyCatalog();
-  const grant = {
-    type: 'GrantCredits',
-    amount: 20,
-    source: 'promotion',
-    priority: 50,
-    costBasis: null,
-    paymentReference: null,
-    description: null,
-    metadata: {},
-  } as const;
-  await writer.account('expiring', { ...grant, effectiveAt: null, expiresAt: soon() });
-  await writer.account('later', { ...grant, effectiveAt: soon(), expiresAt: null });
-  await writer.account('holding', { ...grant, effectiveAt: null, expiresAt: null });
-  await writer.account('holding', {
-    type: 'HoldCredits',
-    amount: 5,
-    expiresInSeconds: 1,
-    description: null,
-    metadata: {},
-  });
+  await writer.account('expiring', grant(20, { source: 'promotion', expiresAt: soon() }));
+  await writer.account('later', grant(20, { source: 'promotion', effectiveAt: soon() }));
+  await writer.account('holding', grant(20, { source: 'promotion' }));
+  await writer.account('holding', hold(5, 1));
   await Promise.all(customers.map((customer) => writer.startFreePlan(customer, 'free')));
   workers = await Promise.all([startWorkerProcess(database.url), startWorkerProcess(database.url)]);
 }, 60_000);

@@ -7,6 +7,7 @@ import { accountDecider, conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { LogAudit } from '../../apps/cli/log-audit.js';
+import { consume, grant } from '../support/account-commands.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const stream = 'account-acme';
@@ -14,25 +15,7 @@ const noon = '2026-10-01T12:00:00.000Z';
 const hourBack = '2026-10-01T11:00:00.000Z';
 const hourAhead = '2026-10-01T13:00:00.000Z';
 
-const told = { description: null, metadata: {} };
-const consume = (amount: number): AccountCommand => ({
-  type: 'ConsumeCredits',
-  amount,
-  usage: null,
-  resource: null,
-  ...told,
-});
-const grantUntil = (amount: number, expiresAt: string | null): AccountCommand => ({
-  type: 'GrantCredits',
-  amount,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-});
+const grantUntil = (amount: number, expiresAt: string | null): AccountCommand => grant(amount, { expiresAt });
 
 describe('processes whose clocks disagree', () => {
   let log: InMemoryLog;
