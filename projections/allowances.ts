@@ -11,7 +11,7 @@ import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-st
 import type { Reader } from '#read-store/read-database.js';
 import { document, TableWriter } from '#read-store/tables.js';
 import type { RowOf, Table } from '#read-store/tables.js';
-import { dispatch, ownerOf } from './ledger-projection.js';
+import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
 import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
 
 /**
@@ -127,28 +127,10 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
     rows.set(row.id, row.kind === 'free' ? afterFreeMonth(row, granted) : afterDrip(row, granted));
   },
   AccountOpened: 'ignored',
-  CreditsActivated: 'ignored',
   CreditsConsumed: 'ignored',
   ConsumptionReversed: 'ignored',
-  CreditsHeld: 'ignored',
-  HoldExtended: 'ignored',
-  HoldCaptured: 'ignored',
-  HoldReleased: 'ignored',
-  CreditsExpired: 'ignored',
-  CreditsRevoked: 'ignored',
-  CreditsReinstated: 'ignored',
-  DebtIncurred: 'ignored',
-  DebtRepaid: 'ignored',
-  DebtForgiven: 'ignored',
-  PaymentClaimed: 'ignored',
-  UnspentClaimed: 'ignored',
-  BurnOrderChanged: 'ignored',
-  OverdraftLimitChanged: 'ignored',
-  DebtPolicyChanged: 'ignored',
-  LowBalanceThresholdChanged: 'ignored',
-  AccountFrozen: 'ignored',
-  AccountUnfrozen: 'ignored',
-  AccountClosed: 'ignored',
+  ...lotsIgnored,
+  ...settingsIgnored,
 };
 
 type Period = PaidPeriod & { readonly subscriptionId: string; readonly customerId: string; readonly invoiceId: string };

@@ -10,7 +10,7 @@ import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document, TableWriter } from '#read-store/tables.js';
 import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch, ownerOf } from './ledger-projection.js';
+import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
 import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
 
 /** One row per consumption that named what was bought with it. */
@@ -74,26 +74,8 @@ const handlers: Handlers<Fold, AccountEvent> = {
   },
   AccountOpened: 'ignored',
   CreditsGranted: 'ignored',
-  CreditsActivated: 'ignored',
-  CreditsHeld: 'ignored',
-  HoldExtended: 'ignored',
-  HoldCaptured: 'ignored',
-  HoldReleased: 'ignored',
-  CreditsExpired: 'ignored',
-  CreditsRevoked: 'ignored',
-  CreditsReinstated: 'ignored',
-  DebtIncurred: 'ignored',
-  DebtRepaid: 'ignored',
-  DebtForgiven: 'ignored',
-  PaymentClaimed: 'ignored',
-  UnspentClaimed: 'ignored',
-  BurnOrderChanged: 'ignored',
-  OverdraftLimitChanged: 'ignored',
-  DebtPolicyChanged: 'ignored',
-  LowBalanceThresholdChanged: 'ignored',
-  AccountFrozen: 'ignored',
-  AccountUnfrozen: 'ignored',
-  AccountClosed: 'ignored',
+  ...lotsIgnored,
+  ...settingsIgnored,
 };
 
 class ClaimsWriter implements ProjectionWriter<LedgerEvent> {

@@ -10,7 +10,7 @@ import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
 import { TableWriter } from '#read-store/tables.js';
 import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch, ownerOf } from './ledger-projection.js';
+import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
 import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
 
 /** One row per customer, from whatever was heard of first: its registration or its first account. */
@@ -62,28 +62,10 @@ const handlers: Handlers<CustomersFold, CustomerEvent | AccountEvent> = {
   },
   CustomerContactChanged: 'ignored',
   CreditsGranted: 'ignored',
-  CreditsActivated: 'ignored',
   CreditsConsumed: 'ignored',
-  CreditsHeld: 'ignored',
-  HoldExtended: 'ignored',
-  HoldCaptured: 'ignored',
-  HoldReleased: 'ignored',
-  CreditsExpired: 'ignored',
-  CreditsRevoked: 'ignored',
-  CreditsReinstated: 'ignored',
   ConsumptionReversed: 'ignored',
-  DebtIncurred: 'ignored',
-  DebtRepaid: 'ignored',
-  DebtForgiven: 'ignored',
-  PaymentClaimed: 'ignored',
-  UnspentClaimed: 'ignored',
-  BurnOrderChanged: 'ignored',
-  OverdraftLimitChanged: 'ignored',
-  DebtPolicyChanged: 'ignored',
-  LowBalanceThresholdChanged: 'ignored',
-  AccountFrozen: 'ignored',
-  AccountUnfrozen: 'ignored',
-  AccountClosed: 'ignored',
+  ...lotsIgnored,
+  ...settingsIgnored,
 };
 
 class CustomersWriter implements ProjectionWriter<LedgerEvent> {

@@ -1,5 +1,4 @@
 import type { Money } from '#kernel/amount.js';
-import type { Instant } from '#kernel/instant.js';
 import { snapshotIn } from '#ledger/invoice.js';
 import type { InvoiceEvent, InvoiceSnapshot } from '#ledger/invoice.js';
 import { pageOf } from '#read-store/cursor.js';
@@ -54,24 +53,26 @@ export const invoicesProjection = latestProjection({
 
 export type Invoice = {
   readonly id: string;
-  readonly number: string | null;
-  readonly status: InvoiceSnapshot['status'];
-  readonly subscriptionId: string | null;
-  readonly billingReason: string | null;
   readonly total: Money;
   readonly subtotal: Money;
   readonly amountDue: Money;
   readonly amountPaid: Money;
   readonly amountRemaining: Money;
-  readonly attemptCount: number;
-  readonly nextPaymentAttempt: Instant | null;
-  readonly hostedInvoiceUrl: string | null;
-  readonly invoicePdf: string | null;
-  readonly periodStart: Instant | null;
-  readonly periodEnd: Instant | null;
-  readonly createdAt: Instant;
-  readonly paidAt: Instant | null;
-};
+} & Pick<
+  InvoiceSnapshot,
+  | 'number'
+  | 'status'
+  | 'subscriptionId'
+  | 'billingReason'
+  | 'attemptCount'
+  | 'nextPaymentAttempt'
+  | 'hostedInvoiceUrl'
+  | 'invoicePdf'
+  | 'periodStart'
+  | 'periodEnd'
+  | 'createdAt'
+  | 'paidAt'
+>;
 export const invoicesCursor: CursorShape = ['text', 'text'];
 
 type Stored = StoredRow<typeof invoices>;
@@ -91,12 +92,10 @@ export async function invoicesOf(
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit + 1);
-  if (cursor !== null) {
-    const [createdAt, id] = [String(cursor[0]), String(cursor[1])];
-    query = query.where((is) =>
-      is.or([is('created_at', '<', createdAt), is.and([is('created_at', '=', createdAt), is('id', '<', id)])]),
+  if (cursor !== null)
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('created_at', 'id'), '<', tuple(String(cursor[0]), String(cursor[1]))),
     );
-  }
   return pageOf(await reader.rows(query), limit, invoiceOf, ({ created_at, id }) => [created_at, id]);
 }
 

@@ -13,6 +13,35 @@ export type Handlers<Fold, Event extends LedgerEvent> = {
     'ignored' | ((fold: Fold, event: Extract<Event, { readonly type: Type }>, projected: Projected) => void);
 };
 
+/**
+ * Account events that several projections pass over, in groups: those that move lots of credits without a consumption, and those
+ * that change how an account is kept. A new event type belongs to neither, so that each projection has to say what it does with it.
+ */
+export const lotsIgnored = {
+  CreditsActivated: 'ignored',
+  CreditsHeld: 'ignored',
+  HoldExtended: 'ignored',
+  HoldCaptured: 'ignored',
+  HoldReleased: 'ignored',
+  CreditsExpired: 'ignored',
+  CreditsRevoked: 'ignored',
+  CreditsReinstated: 'ignored',
+  DebtIncurred: 'ignored',
+  DebtRepaid: 'ignored',
+  DebtForgiven: 'ignored',
+  PaymentClaimed: 'ignored',
+  UnspentClaimed: 'ignored',
+} as const;
+export const settingsIgnored = {
+  BurnOrderChanged: 'ignored',
+  OverdraftLimitChanged: 'ignored',
+  DebtPolicyChanged: 'ignored',
+  LowBalanceThresholdChanged: 'ignored',
+  AccountFrozen: 'ignored',
+  AccountUnfrozen: 'ignored',
+  AccountClosed: 'ignored',
+} as const;
+
 /** Gives the event to its handler. A type that the projection does not know is a bug or a foreign event: it must not pass. */
 export function dispatch<Fold, Event extends LedgerEvent>(
   handlers: Handlers<Fold, Event>,

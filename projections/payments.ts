@@ -104,12 +104,10 @@ export async function paymentsOf(
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit + 1);
-  if (cursor !== null) {
-    const [createdAt, id] = [String(cursor[0]), String(cursor[1])];
-    query = query.where((is) =>
-      is.or([is('created_at', '<', createdAt), is.and([is('created_at', '=', createdAt), is('id', '<', id)])]),
+  if (cursor !== null)
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('created_at', 'id'), '<', tuple(String(cursor[0]), String(cursor[1]))),
     );
-  }
   const rows = await reader.rows(query);
   const parts = await partsOf(
     reader,
