@@ -30,6 +30,7 @@ import {
   resumeCollection,
 } from './resources/subscription-life.js';
 import { subscriptionRoutes } from './resources/subscriptions.js';
+import { setupIntentRoutes } from './resources/setup-intents.js';
 import { testClockRoutes } from './resources/test-clocks.js';
 
 function runTask(tx: Tx, task: Task): void {
@@ -86,6 +87,7 @@ export const program: Program = {
     ...catalogueRoutes,
     ...paymentMethodRoutes,
     ...paymentIntentRoutes,
+    ...setupIntentRoutes,
     ...refundRoutes,
     ...disputeRoutes,
     ...balanceRoutes,

@@ -1,4 +1,5 @@
 import type { Charge, Invoice, PaymentIntent } from '../../apps/stripe-sandbox/core/model.js';
+import { sells } from '../../apps/stripe-sandbox/resources/checkout-content.js';
 import { shareOf, textOf } from './calendar.js';
 import type { Life } from './life.js';
 import { linesOf } from './invoice-books.js';
@@ -71,7 +72,8 @@ function salesOf(life: Life, market: Market): Sales {
   const sales: Sales = { grants: [], payments: [], money: [] };
   const sale = { source: 'purchase', optional: false } as const;
   for (const session of life.stripe.all('checkout.session')) {
-    if (session.mode !== 'payment' || session.payment_status !== 'paid' || session.payment_intent === null) continue;
+    if (!sells(session) || session.mode !== 'payment') continue;
+    if (session.payment_status !== 'paid' || session.payment_intent === null) continue;
     const pack = market.packs.find(({ id }) => id === session.metadata['credit_product']);
     const count = Number(session.metadata['quantity'] ?? 1);
     const amount = pack === undefined ? Number(session.metadata['credits']) : pack.credits * count;

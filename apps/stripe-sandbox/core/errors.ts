@@ -10,6 +10,7 @@ export type ErrorBody = {
   readonly doc_url?: string;
   readonly payment_intent?: Stripe.PaymentIntent;
   readonly payment_method?: Stripe.PaymentMethod;
+  readonly setup_intent?: Stripe.SetupIntent;
 };
 
 /** A refusal in Stripe's own format. Nothing was changed, unless `keepsChanges`: a declined card leaves its failed charge. */

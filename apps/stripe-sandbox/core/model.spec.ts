@@ -10,6 +10,7 @@ type Published = {
   price: Stripe.Price;
   payment_method: Stripe.PaymentMethod;
   payment_intent: Stripe.PaymentIntent;
+  setup_intent: Stripe.SetupIntent;
   charge: Stripe.Charge;
   balance_transaction: Stripe.BalanceTransaction;
   refund: Stripe.Refund;
@@ -58,6 +59,7 @@ const asPublished: { [K in Kind]: Fits<Tables[K], Published[K]> } = {
   price: true,
   payment_method: true,
   payment_intent: true,
+  setup_intent: true,
   charge: true,
   balance_transaction: true,
   refund: true,

@@ -62,6 +62,14 @@ export type PaymentIntent = Stripe.PaymentIntent & {
   readonly client_secret: string;
   readonly sandbox: { readonly invoice: string | null; readonly session: string | null; readonly offSession: boolean };
 };
+export type SetupIntent = Stripe.SetupIntent & {
+  readonly client_secret: string;
+  readonly customer: string | null;
+  readonly latest_attempt: null;
+  readonly metadata: Record<string, string>;
+  readonly payment_method: string | null;
+  readonly sandbox: { readonly session: string | null };
+};
 export type Charge = Stripe.Charge & {
   readonly customer: string | null;
   readonly payment_intent: string;
@@ -189,8 +197,7 @@ export type CheckoutSession = With<
     readonly subscription: string | null;
     readonly invoice: string | null;
     readonly payment_intent: string | null;
-    readonly currency: string;
-    readonly amount_total: number;
+    readonly setup_intent: string | null;
     readonly metadata: Record<string, string>;
     readonly sandbox: {
       readonly lines: readonly SessionLine[];
@@ -210,6 +217,8 @@ export type CheckoutSession = With<
     };
   }
 >;
+/** A session that sells something: one in `setup` mode has no amount. */
+export type SellingSession = CheckoutSession & { readonly currency: string; readonly amount_total: number };
 export type PortalSession = Stripe.BillingPortal.Session;
 export type PortalConfiguration = Stripe.BillingPortal.Configuration;
 export type Meter = Stripe.Billing.Meter;
@@ -230,6 +239,7 @@ export type Tables = {
   price: Price;
   payment_method: PaymentMethod;
   payment_intent: PaymentIntent;
+  setup_intent: SetupIntent;
   charge: Charge;
   balance_transaction: BalanceTransaction;
   refund: Refund;
@@ -260,6 +270,7 @@ export const prefixes: Readonly<Record<Kind, string>> = {
   price: 'price',
   payment_method: 'pm',
   payment_intent: 'pi',
+  setup_intent: 'seti',
   charge: 'ch',
   balance_transaction: 'txn',
   refund: 're',

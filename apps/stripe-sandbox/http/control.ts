@@ -11,6 +11,7 @@ import { newEndpoint, rollSecret } from '../resources/events.js';
 import { accountFromEntry, cardFromEntry, methodOf } from '../resources/payment-methods.js';
 import { authenticate, settle } from '../resources/payments.js';
 import { settleRefund } from '../resources/refunds.js';
+import { authenticateSetup } from '../resources/setup-intents.js';
 import type { Body } from './json-body.js';
 import type { Runtime } from './runtime.js';
 
@@ -146,6 +147,11 @@ const handlers: Readonly<Record<string, Handler>> = {
     sandbox.step((tx) => {
       settle(tx, id, body.flag('succeeds') ?? true);
       return shown(tx.need('payment_intent', id));
+    }),
+  'POST /setup_intents/:id/authenticate': ({ sandbox }, body, id) =>
+    sandbox.step((tx) => {
+      authenticateSetup(tx, id, body.flag('passes') ?? true);
+      return shown(tx.need('setup_intent', id));
     }),
   'POST /refunds/:id/settle': ({ sandbox }, body, id) =>
     sandbox.step((tx) => {

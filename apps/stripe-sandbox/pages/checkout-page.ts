@@ -1,9 +1,9 @@
 import { ApiError } from '../core/errors.js';
-import type { CheckoutSession, PaymentMethod, SessionLine } from '../core/model.js';
+import type { CheckoutSession, PaymentMethod, SellingSession, SessionLine } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import type { Tx } from '../core/tx.js';
 import { asksAuthentication, completeSession } from '../resources/checkout-completion.js';
-import { startsTrial } from '../resources/checkout-sessions.js';
+import { sells, startsTrial } from '../resources/checkout-content.js';
 import { accountFromEntry, cardFromEntry } from '../resources/payment-methods.js';
 import { challenge } from './challenge.js';
 import { aboveForm, cardFields, cardHelp, cardIn, ibanField, refusalOf, type Refusal } from './card-form.js';
@@ -20,7 +20,7 @@ const sum = (label: string, amount: string, strong = false): Markup =>
     <td class="money">${amount}</td>
   </tr>`;
 
-function trialText(session: CheckoutSession): string | null {
+function trialText(session: SellingSession): string | null {
   if (!startsTrial(session)) return null;
   const { trialDays, trialEnd } = session.sandbox.subscriptionData;
   const length = trialDays === null ? `until ${day(trialEnd ?? 0)}` : `for ${trialDays} days`;
@@ -31,6 +31,16 @@ function trialText(session: CheckoutSession): string | null {
   return `Free ${length}, then ${money(after, session.currency)}${every === undefined ? '' : everyText(every.price)}.`;
 }
 
+const backLink = ({ cancel_url: url }: CheckoutSession, text: string): Markup | null =>
+  url === null ? null : html`<p><a href="${url}">${text}</a></p>`;
+
+const setupSummary = (session: CheckoutSession): Markup =>
+  html`<section aria-label="Order">
+    <h1>Save a payment method</h1>
+    <p>Nothing is paid now. What you save here may be charged later, as you have agreed with the shop.</p>
+    ${backLink(session, '← Back without saving')}
+  </section>`;
+
 /** What one of several costs. */
 const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
   quantity === 1 || price.unit_amount === null
@@ -39,6 +49,7 @@ const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
 
 /** What is bought and what it costs. */
 function summary(session: CheckoutSession): Markup {
+  if (!sells(session)) return setupSummary(session);
   const lines = session.sandbox.lines.map(
     (line) =>
       html`<tr>
@@ -61,7 +72,7 @@ function summary(session: CheckoutSession): Markup {
       ${lines} ${tax > 0 ? sum('Tax', money(tax, session.currency)) : null}
       ${sum('Due today', money(session.amount_total, session.currency), true)}
     </table>
-    ${session.cancel_url === null ? null : html`<p><a href="${session.cancel_url}">← Back without paying</a></p>`}
+    ${backLink(session, '← Back without paying')}
   </section>`;
 }
 
@@ -86,11 +97,17 @@ function methodFields(session: CheckoutSession, form: URLSearchParams, refusal: 
     ${cardFields(form, refusal, false)} ${ibanField(form, refusal)}`;
 }
 
+/** What the button at the end says that it does. */
+function deedOf(session: CheckoutSession): string {
+  if (!sells(session)) return 'Save';
+  if (session.mode === 'subscription') return startsTrial(session) ? 'Start trial' : 'Subscribe';
+  return session.amount_total > 0 ? `Pay ${money(session.amount_total, session.currency)}` : 'Complete the order';
+}
+
 function payForm(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Markup {
-  const needsMethod = session.amount_total > 0 || session.payment_method_collection === 'always';
+  const isFree = sells(session) && session.amount_total === 0;
+  const needsMethod = !isFree || session.payment_method_collection === 'always';
   const email = session.customer_email ?? form.get('email') ?? '';
-  const verb = session.mode === 'subscription' ? (startsTrial(session) ? 'Start trial' : 'Subscribe') : 'Pay';
-  const amount = session.amount_total > 0 ? money(session.amount_total, session.currency) : '';
   return html`<form method="post" class="card" aria-label="Payment">
     ${aboveForm(refusal)}
     <h2>${needsMethod ? 'Payment details' : 'Your details'}</h2>
@@ -106,7 +123,7 @@ function payForm(session: CheckoutSession, form: URLSearchParams, refusal: Refus
       Name <span class="soft">(optional)</span>
       <input name="name" autocomplete="name" maxlength="200" value="${form.get('name')}" />
     </label>
-    <button type="submit">${verb} ${session.mode === 'subscription' ? '' : amount}</button>
+    <button type="submit">${deedOf(session)}</button>
     ${needsMethod ? cardHelp : null}
   </form>`;
 }
@@ -147,7 +164,7 @@ function pay(tx: Tx, session: CheckoutSession, form: URLSearchParams): Paid {
 
 function askToAuthenticate(session: CheckoutSession, method: PaymentMethod, form: URLSearchParams): Page {
   const fields = [...form].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`);
-  return challenge(session.amount_total, session.currency, method.card?.last4 ?? null, fields);
+  return challenge(session.amount_total ?? 0, session.currency ?? '', method.card?.last4 ?? null, fields);
 }
 
 const closed = {

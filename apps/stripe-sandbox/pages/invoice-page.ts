@@ -1,9 +1,10 @@
-import type { Invoice } from '../core/model.js';
+import type { Invoice, SetupIntent } from '../core/model.js';
 import { formatMoney } from '../core/money.js';
 import type { Sandbox } from '../core/sandbox.js';
 import { collect } from '../resources/invoice-payment.js';
 import { cardFromEntry } from '../resources/payment-methods.js';
 import { authenticate } from '../resources/payments.js';
+import { authenticateSetup } from '../resources/setup-intents.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
 import { challenge } from './challenge.js';
 import type { Markup, Page, Tone } from './html.js';
@@ -136,6 +137,8 @@ export function invoicePage(sandbox: Sandbox, id: string, asPdf: boolean, method
 
 /** Where a payment that wants 3D Secure sends the customer. */
 export function authenticatePage(sandbox: Sandbox, id: string, method: string, form: URLSearchParams): Page {
+  const setup = sandbox.world.tables.setup_intent.get(id);
+  if (setup !== undefined) return authenticateSetupPage(sandbox, setup, method, form);
   const intent = sandbox.world.tables.payment_intent.get(id);
   if (intent === undefined) return notice('There is no such payment', 'Check the address.', 404);
   if (intent.status === 'requires_action' && method === 'POST') {
@@ -150,6 +153,20 @@ export function authenticatePage(sandbox: Sandbox, id: string, method: string, f
   }
   const card = intent.payment_method === null ? null : sandbox.world.tables.payment_method.get(intent.payment_method);
   return challenge(intent.amount, intent.currency, card?.card?.last4 ?? null);
+}
+
+function authenticateSetupPage(sandbox: Sandbox, intent: SetupIntent, method: string, form: URLSearchParams): Page {
+  const { id, status } = intent;
+  if (status === 'requires_action' && method === 'POST') {
+    sandbox.step((tx) => {
+      authenticateSetup(tx, id, form.get('authenticated') === 'yes');
+    });
+    return redirect(`/authenticate/${id}`);
+  }
+  if (status === 'succeeded') return notice('Your card is saved', 'You may close this page.');
+  if (status !== 'requires_action') return notice('Your card was not saved', 'Go back and use another card.');
+  const card = intent.payment_method === null ? null : sandbox.world.tables.payment_method.get(intent.payment_method);
+  return challenge(0, '', card?.card?.last4 ?? null);
 }
 
 const outcomes: Readonly<Record<string, string>> = {

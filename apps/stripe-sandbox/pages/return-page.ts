@@ -1,4 +1,5 @@
 import type { World } from '../core/world.js';
+import { sells } from '../resources/checkout-content.js';
 import type { Markup, Page } from './html.js';
 import { badge, html, money, notice, pageOf, words } from './html.js';
 
@@ -33,8 +34,8 @@ function deliveries(world: World, objects: ReadonlySet<string>): Markup {
 export function returnPage(world: World, sessionId: string | null): Page {
   const session = sessionId === null ? undefined : world.tables['checkout.session'].get(sessionId);
   if (session?.status !== 'complete') return notice('You are back', shop);
-  const { id, payment_intent: intent, subscription, invoice } = session;
-  const objects = new Set([id, intent, subscription, invoice].filter((one) => one !== null));
+  const { id, payment_intent: intent, setup_intent: setup, subscription, invoice } = session;
+  const objects = new Set([id, intent, setup, subscription, invoice].filter((one) => one !== null));
   const title = session.payment_status === 'unpaid' ? 'Thank you. The payment is under way' : 'Thank you';
   return pageOf(
     'Thank you',
@@ -42,7 +43,7 @@ export function returnPage(world: World, sessionId: string | null): Page {
       <h1>${title}</h1>
       <p>
         ${session.sandbox.lines.map((line) => html`${line.description}${line.quantity === 1 ? '' : ` × ${line.quantity}`}. `)}
-        ${session.amount_total > 0 ? `${money(session.amount_total, session.currency)} in test money.` : 'Nothing is due today.'}
+        ${sells(session) && session.amount_total > 0 ? `${money(session.amount_total, session.currency)} in test money.` : 'Nothing is due today.'}
       </p>
       ${deliveries(world, objects)}
       <p>What was bought is in the ledger as soon as its webhooks are delivered. <a href="/">All events</a></p>

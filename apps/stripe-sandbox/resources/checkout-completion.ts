@@ -7,17 +7,19 @@ import type {
   InvoicePayment,
   PaymentIntent,
   PaymentMethod,
+  SellingSession,
   SessionLine,
 } from '../core/model.js';
 import { DAY } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import { startsTrial } from './checkout-sessions.js';
+import { sells, startsTrial } from './checkout-content.js';
 import { newCustomer } from './customers.js';
 import { createDraft, draftInvoice } from './invoice-building.js';
 import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import { attach } from './payment-methods.js';
 import { newIntent } from './payment-objects.js';
 import { attempt } from './payments.js';
+import { setUp } from './setup-intents.js';
 import { plainSubscription, startSubscription, subscriptionOrder } from './subscription-create.js';
 
 export type Buyer = { readonly email: string | null; readonly name: string | null };
@@ -104,7 +106,7 @@ const declined = (message: string, code: string, declineCode: string): ApiError 
   new ApiError(402, { type: 'card_error', code, decline_code: declineCode, message }, true);
 
 /** A paid one-off session that asked for an invoice gets one, already paid by its payment. */
-function invoiceFor(tx: Tx, session: CheckoutSession, intent: PaymentIntent, customer: Customer): Invoice {
+function invoiceFor(tx: Tx, session: SellingSession, intent: PaymentIntent, customer: Customer): Invoice {
   const data = session.invoice_creation?.invoice_data;
   const draft = draftInvoice(tx, {
     customer,
@@ -161,7 +163,7 @@ function invoiceFor(tx: Tx, session: CheckoutSession, intent: PaymentIntent, cus
   return paid;
 }
 
-const oneOffItem = (tx: Tx, session: CheckoutSession, customer: Customer, line: SessionLine, invoice: string | null) =>
+const oneOffItem = (tx: Tx, session: SellingSession, customer: Customer, line: SessionLine, invoice: string | null) =>
   newInvoiceItem(tx, {
     customer: customer.id,
     amount: line.amount_subtotal,
@@ -173,7 +175,7 @@ const oneOffItem = (tx: Tx, session: CheckoutSession, customer: Customer, line: 
     invoice,
   });
 
-function payOnce(tx: Tx, session: CheckoutSession, method: PaymentMethod | null, given: Buyer): CheckoutSession {
+function payOnce(tx: Tx, session: SellingSession, method: PaymentMethod | null, given: Buyer): CheckoutSession {
   const buyer = buyerOf(tx, session, given);
   const keeps = session.sandbox.paymentData.setupFutureUsage !== null;
   const invoices = session.invoice_creation?.enabled === true;
@@ -219,7 +221,7 @@ function trialEndOf(tx: Tx, session: CheckoutSession): number | null {
   return trialEnd ?? (trialDays === null ? null : tx.now + trialDays * DAY);
 }
 
-function subscribe(tx: Tx, session: CheckoutSession, method: PaymentMethod | null, given: Buyer): CheckoutSession {
+function subscribe(tx: Tx, session: SellingSession, method: PaymentMethod | null, given: Buyer): CheckoutSession {
   const buyer = buyerOf(tx, session, given);
   const found = customerFor(tx, session, buyer, true);
   if (found === null) throw invalid('A customer is required.', 'customer');
@@ -266,6 +268,13 @@ function subscribe(tx: Tx, session: CheckoutSession, method: PaymentMethod | nul
   return done;
 }
 
+function saveMethod(tx: Tx, session: CheckoutSession, method: PaymentMethod | null, given: Buyer): CheckoutSession {
+  if (method === null || session.setup_intent === null)
+    throw invalid('A payment method is required.', 'payment_method');
+  setUp(tx, tx.need('setup_intent', session.setup_intent), method, true);
+  return completed(tx, session, buyerOf(tx, session, given), {});
+}
+
 /** Attaches a method whose customer is present and has authenticated, so that this payment asks nothing more. */
 function attachForPayment(tx: Tx, method: PaymentMethod, customer: string): PaymentMethod {
   const { authentication: _passed, refusesAttach: _later, ...behaviour } = method.sandbox.behaviour;
@@ -284,6 +293,7 @@ export function completeSession(tx: Tx, id: string, method: PaymentMethod | null
     throw invalid('This Checkout Session has expired or is already complete.', 'session', 'checkout_session_not_open');
   }
   if (method !== null && tx.get('payment_method', method.id) === null) tx.put('payment_method', method.id, method);
+  if (!sells(session)) return saveMethod(tx, session, method, buyer);
   return session.mode === 'subscription' ? subscribe(tx, session, method, buyer) : payOnce(tx, session, method, buyer);
 }
 

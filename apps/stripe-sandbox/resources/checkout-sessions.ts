@@ -1,17 +1,17 @@
 import type Stripe from 'stripe';
 import { invalid } from '../core/errors.js';
 import { page } from '../core/lists.js';
-import type { CheckoutSession, SessionLine, TaxRate } from '../core/model.js';
-import { checkChargeable, share } from '../core/money.js';
+import type { CheckoutSession } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY, HOUR, MINUTE } from '../core/period.js';
 import type { Route } from '../core/route.js';
 import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
-import { priceOf } from './catalogue.js';
+import type { Mode } from './checkout-content.js';
+import { contentOf, withoutContent } from './checkout-content.js';
 import { customerOf } from './customers.js';
 import { cancelIntent } from './payments.js';
-import { priceAmount } from './tiers.js';
+import { cancelSetup, newSetupIntent } from './setup-intents.js';
 
 /** Parameters that change only looks, or ask for what the sandbox always does. */
 const looks = [
@@ -32,99 +32,6 @@ const looks = [
   'tax_id_collection',
   'wallet_options',
 ] as const;
-
-const missingMethod = ['cancel', 'create_invoice', 'pause'] as const;
-
-type Data = CheckoutSession['sandbox'];
-
-function linesOf(
-  tx: Tx,
-  params: Params,
-  mode: 'payment' | 'subscription',
-): { lines: readonly SessionLine[]; taxRates: readonly string[] } {
-  const taxRates = new Set<string>();
-  const lines = (params.children('line_items') ?? []).map((line): SessionLine => {
-    line.accept('adjustable_quantity', 'dynamic_tax_rates');
-    const price = priceOf(tx, line);
-    if (mode === 'payment' && price.recurring !== null) {
-      throw invalid(
-        'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.',
-        line.name('price'),
-      );
-    }
-    const quantity = line.integer('quantity') ?? 1;
-    if (quantity < 1 || quantity > 999_999) throw invalid('Invalid positive integer', line.name('quantity'));
-    for (const rate of line.texts('tax_rates') ?? [])
-      taxRates.add(tx.need('tax_rate', rate, line.name('tax_rates')).id);
-    const amount = priceAmount(price, quantity);
-    return {
-      id: tx.idWith('li'),
-      object: 'item',
-      amount_discount: 0,
-      amount_subtotal: amount,
-      amount_tax: 0,
-      amount_total: amount,
-      currency: price.currency,
-      description: tx.get('product', price.product)?.name ?? null,
-      metadata: line.metadata(),
-      price,
-      quantity,
-    };
-  });
-  if (lines.length === 0) throw invalid('Missing required param: line_items.', 'line_items', 'parameter_missing');
-  if (lines.length > 100) throw invalid('A maximum of 100 line items is allowed.', 'line_items');
-  if (mode === 'subscription' && !lines.some((line) => line.price.recurring !== null)) {
-    throw invalid(
-      'You must provide at least one recurring price in `subscription` mode when using prices.',
-      'line_items',
-    );
-  }
-  const currency = lines[0]?.currency;
-  if (lines.some((line) => line.currency !== currency))
-    throw invalid('All line items must have the same currency.', 'line_items');
-  return { lines, taxRates: [...taxRates] };
-}
-
-function taxOn(rates: readonly TaxRate[], amount: number): { added: number; all: number } {
-  let [added, all] = [0, 0];
-  for (const rate of rates) {
-    const basis = Math.round(rate.percentage * 10_000);
-    const tax = rate.inclusive ? share(amount, basis, 1_000_000 + basis) : share(amount, basis, 1_000_000);
-    all += tax;
-    if (!rate.inclusive) added += tax;
-  }
-  return { added, all };
-}
-
-function dataOf(params: Params, lines: readonly SessionLine[], taxRates: readonly string[]): Data {
-  const payment = params.child('payment_intent_data');
-  payment?.accept('receipt_email', 'statement_descriptor', 'statement_descriptor_suffix', 'shipping', 'capture_method');
-  const subscription = params.child('subscription_data');
-  subscription?.accept('invoice_settings', 'billing_mode', 'proration_behavior');
-  const days = subscription?.integer('trial_period_days') ?? null;
-  return {
-    lines,
-    taxRates: [...taxRates, ...(subscription?.texts('default_tax_rates') ?? [])],
-    paymentData: {
-      metadata: payment?.metadata() ?? {},
-      description: payment?.emptyable('description') ?? null,
-      setupFutureUsage: payment?.oneOf('setup_future_usage', ['off_session', 'on_session']) ?? null,
-    },
-    subscriptionData: {
-      metadata: subscription?.metadata() ?? {},
-      description: subscription?.emptyable('description') ?? null,
-      trialDays: days,
-      trialEnd: subscription?.integer('trial_end') ?? null,
-      missingPaymentMethod:
-        subscription?.child('trial_settings')?.child('end_behavior')?.oneOf('missing_payment_method', missingMethod) ??
-        null,
-    },
-  };
-}
-
-/** True when the session starts with a trial, so that nothing is due now. */
-export const startsTrial = (session: { readonly sandbox: Data }): boolean =>
-  session.sandbox.subscriptionData.trialDays !== null || session.sandbox.subscriptionData.trialEnd !== null;
 
 function expiryOf(tx: Tx, params: Params): number {
   const at = params.integer('expires_at') ?? tx.now + DAY;
@@ -168,17 +75,6 @@ function invoiceCreationOf(params: Params): Stripe.Checkout.Session.InvoiceCreat
   };
 }
 
-type Sums = { readonly subtotal: number; readonly tax: number; readonly total: number };
-
-function sumsOf(tx: Tx, data: Data): Sums {
-  if (startsTrial({ sandbox: data })) return { subtotal: 0, tax: 0, total: 0 };
-  const rates = data.taxRates.map((id) => tx.need('tax_rate', id, 'line_items'));
-  const subtotal = data.lines.reduce((sum, line) => sum + line.amount_subtotal, 0);
-  const taxes = data.lines.map((line) => taxOn(rates, line.amount_subtotal));
-  const added = taxes.reduce((sum, tax) => sum + tax.added, 0);
-  return { subtotal, tax: taxes.reduce((sum, tax) => sum + tax.all, 0), total: subtotal + added };
-}
-
 type Head = Pick<
   CheckoutSession,
   | 'cancel_url'
@@ -194,7 +90,7 @@ type Head = Pick<
   | 'payment_method_collection'
 >;
 
-function headOf(tx: Tx, params: Params, mode: 'payment' | 'subscription'): Head {
+function headOf(tx: Tx, params: Params, mode: Mode): Head {
   const customer = params.text('customer');
   const email = params.text('customer_email');
   if (customer !== undefined) customerOf(tx, customer, 'customer');
@@ -210,7 +106,7 @@ function headOf(tx: Tx, params: Params, mode: 'payment' | 'subscription'): Head 
     client_reference_id: params.text('client_reference_id') ?? null,
     customer: customer ?? null,
     customer_creation:
-      customer === undefined
+      customer === undefined && mode !== 'setup'
         ? (params.oneOf('customer_creation', ['always', 'if_required']) ??
           (mode === 'subscription' ? 'always' : 'if_required'))
         : null,
@@ -219,7 +115,7 @@ function headOf(tx: Tx, params: Params, mode: 'payment' | 'subscription'): Head 
     metadata: params.metadata(),
     payment_method_collection:
       params.oneOf('payment_method_collection', ['always', 'if_required']) ??
-      (mode === 'subscription' ? 'always' : 'if_required'),
+      (mode === 'payment' ? 'if_required' : 'always'),
     payment_method_types: [...(types ?? ['card', 'sepa_debit'])],
     success_url: success,
   };
@@ -238,18 +134,26 @@ const unused = {
   shipping_options: [],
 } satisfies Partial<CheckoutSession>;
 
+/** A session in `setup` mode has its setup intent from the start. */
+function setupFor(tx: Tx, params: Params, head: Head, session: string): string {
+  const data = params.child('setup_intent_data');
+  data?.accept('on_behalf_of');
+  return newSetupIntent(tx, {
+    customer: head.customer,
+    description: data?.emptyable('description') ?? null,
+    metadata: data?.metadata() ?? {},
+    payment_method_types: head.payment_method_types,
+    session,
+  }).id;
+}
+
 function create(tx: Tx, params: Params): CheckoutSession {
-  const mode = params.oneOf('mode', ['payment', 'subscription']) ?? params.required('mode');
-  const isSubscription = mode === 'subscription';
+  const mode = params.oneOf('mode', ['payment', 'setup', 'subscription']) ?? (params.required('mode') as Mode);
   params.accept(...looks);
   params.oneOf('ui_mode', ['hosted_page', 'hosted']);
   const automaticTax = params.child('automatic_tax')?.flag('enabled') ?? false;
-  const { lines, taxRates } = linesOf(tx, params, isSubscription ? 'subscription' : 'payment');
-  const data = dataOf(params, lines, taxRates);
-  const sums = sumsOf(tx, data);
-  const currency = lines[0]?.currency ?? 'usd';
-  if (sums.total > 0) checkChargeable(sums.total, currency, 'line_items');
-  const head = headOf(tx, params, isSubscription ? 'subscription' : 'payment');
+  const content = mode === 'setup' ? withoutContent(params) : contentOf(tx, params, mode);
+  const head = headOf(tx, params, mode);
   const id = tx.newId('checkout.session');
   const session: CheckoutSession = {
     id,
@@ -257,8 +161,6 @@ function create(tx: Tx, params: Params): CheckoutSession {
     adaptive_pricing: { enabled: false },
     after_expiration: null,
     allow_promotion_codes: null,
-    amount_subtotal: sums.subtotal,
-    amount_total: sums.total,
     automatic_tax: {
       enabled: automaticTax,
       liability: null,
@@ -267,7 +169,6 @@ function create(tx: Tx, params: Params): CheckoutSession {
     },
     billing_address_collection: null,
     created: tx.now,
-    currency,
     currency_conversion: null,
     custom_fields: [],
     custom_text: { after_submit: null, shipping_address: null, submit: null, terms_of_service_acceptance: null },
@@ -276,7 +177,7 @@ function create(tx: Tx, params: Params): CheckoutSession {
     discounts: [],
     integration_identifier: null,
     invoice: null,
-    invoice_creation: isSubscription ? null : invoiceCreationOf(params),
+    invoice_creation: mode === 'payment' ? invoiceCreationOf(params) : null,
     livemode: false,
     ...unused,
     mode,
@@ -285,20 +186,18 @@ function create(tx: Tx, params: Params): CheckoutSession {
     payment_link: null,
     payment_method_configuration_details: null,
     payment_method_options: {},
-    payment_status: sums.total === 0 ? 'no_payment_required' : 'unpaid',
     permissions: null,
     recovered_from: null,
     saved_payment_method_options: null,
-    setup_intent: null,
+    setup_intent: mode === 'setup' ? setupFor(tx, params, head, id) : null,
     status: 'open',
     submit_type: null,
     subscription: null,
-    total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: sums.tax },
     ui_mode: 'hosted_page',
     url: `${tx.site}/c/pay/${id}`,
     wallet_options: null,
     ...head,
-    sandbox: data,
+    ...content,
   };
   tx.schedule(session.expires_at, { task: 'expire_session', id });
   return tx.create('checkout.session', session, null);
@@ -309,6 +208,7 @@ export function expireSession(tx: Tx, id: string): CheckoutSession | null {
   const session = tx.get('checkout.session', id);
   if (session?.status !== 'open') return null;
   if (session.payment_intent !== null) cancelIntent(tx, session.payment_intent, 'automatic');
+  if (session.setup_intent !== null) cancelSetup(tx, session.setup_intent, 'abandoned');
   const expired: CheckoutSession = { ...session, status: 'expired', url: null };
   tx.put('checkout.session', id, expired);
   tx.emit('checkout.session.expired', expired);
