@@ -3,6 +3,24 @@ import type { Money } from '#kernel/amount.js';
 import { instantOf, msOf } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 
+/** A period that was paid for, as agreed when it was paid: later changes of the catalogue do not touch it. */
+export type PaidPeriod = {
+  readonly planId: string;
+  readonly interval: 'month' | 'year';
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  /** Stripe's subscription item, which with `periodStart` names the allotment. */
+  readonly itemId: string;
+  /** Credits for each month of the period, all seats together. */
+  readonly creditsPerMonth: number;
+  /** What the whole period cost without tax; null when it cost nothing. */
+  readonly cost: Money | null;
+  /** How much of a month's unspent credits goes on into the next; left out for nothing. */
+  readonly rolloverCap?: number;
+  /** Since when it is paid for; left out for since it starts. */
+  readonly agreedAt?: Instant;
+};
+
 const MAX_MONTHS = 120; // Stripe's longest interval is three years
 
 /**

@@ -1,6 +1,6 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { PaymentState } from './payment.js';
+import type { PaymentState } from './payment-state.js';
 import type { Claim } from './payment-claims.js';
 import { allClaims, ownClaims } from './payment-settlement.js';
 

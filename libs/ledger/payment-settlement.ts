@@ -1,4 +1,4 @@
-import type { PaymentState } from './payment.js';
+import type { PaymentState } from './payment-state.js';
 import { claimsOf, inCurrency, sortedClaims } from './payment-claims.js';
 import type { Claim } from './payment-claims.js';
 

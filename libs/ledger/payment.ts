@@ -1,44 +1,16 @@
 import { assertNever } from '#kernel/assert.js';
-import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import type { Json } from '#kernel/json.js';
-import { NO_MONEY_BACK, withChargeRefunds, withCreditNote, withDispute, withRefund } from './payment-claims.js';
+import { withChargeRefunds, withCreditNote, withDispute, withRefund } from './payment-claims.js';
 import type { ChargeRefunds, Claim, CreditNoteFact, DisputeFact, MoneyBack, RefundFact } from './payment-claims.js';
 import { paymentRecordOf } from './payment-record.js';
 import type { PaymentRecord } from './payment-record.js';
 import { currencyOf, mismatchedIn, settlementOf } from './payment-settlement.js';
 import type { Settlement } from './payment-settlement.js';
-
-/** Money that came in. `paymentId` is the payment intent's id, else the session's or the invoice's. */
-export type PaymentFacts = {
-  readonly paymentId: string;
-  readonly customerId: string;
-  readonly kind: 'top_up' | 'subscription' | 'upgrade' | 'downgrade';
-  readonly money: Money;
-  readonly paidAt: Instant;
-  readonly paymentIntentId: string | null;
-  readonly invoiceId: string | null;
-  readonly sessionId: string | null;
-};
-
-/** How far an attempt to pay has come. */
-export type Attempt = {
-  readonly status: 'processing' | 'failed' | 'canceled' | 'succeeded';
-  readonly customerId: string | null;
-  readonly money: Money;
-  readonly failureReason: string | null;
-  readonly at: Instant;
-};
-
-/** What was paid with. */
-export type Method = {
-  readonly chargeId: string;
-  readonly type: string;
-  readonly brand: string | null;
-  readonly last4: string | null;
-};
+import { initialPayment } from './payment-state.js';
+import type { Attempt, Method, PaymentFacts, PaymentState } from './payment-state.js';
 
 /** The Stripe event that tells of money that goes back: it waits for a person if that is of another currency than the payment. */
 type Teller = { readonly toldBy: string };
@@ -98,40 +70,7 @@ export type PaymentEvent =
       readonly claims: readonly Claim[];
     });
 
-type Unmatched = { readonly toldBy: string; readonly currency: string };
 const MAX_UNMATCHED = 50;
-
-type Linked = { readonly from: string; readonly version: number; readonly claims: readonly Claim[] };
-
-export type PaymentState = {
-  /** The revision of the newest event; -1 before the first. */
-  readonly version: number;
-  readonly paymentId: string;
-  readonly payment: PaymentFacts | null;
-  readonly attempt: Attempt | null;
-  readonly method: Method | null;
-  /** The invoice that this payment's money paid, where that one's payment is recorded under its own id. */
-  readonly invoiceId: string | null;
-  /** Of the money that paid the invoice, as the link tells it. */
-  readonly linkedCurrency: string | null;
-  readonly moneyBack: MoneyBack;
-  /** What told of money that goes back in a currency that is not known to be the payment's; the newest of them. */
-  readonly unmatched: readonly Unmatched[];
-  readonly linked: readonly Linked[];
-};
-
-const initial: PaymentState = {
-  version: -1,
-  paymentId: '',
-  payment: null,
-  attempt: null,
-  method: null,
-  invoiceId: null,
-  linkedCurrency: null,
-  moneyBack: NO_MONEY_BACK,
-  unmatched: [],
-  linked: [],
-};
 
 const attemptRank = { processing: 0, failed: 1, canceled: 2, succeeded: 3 } as const;
 
@@ -292,7 +231,7 @@ function decide(state: PaymentState, command: PaymentCommand, at: Instant, revis
   const after = evolve(state, fact, revision);
   const settlement = settlementOf(after);
   const mismatched = mismatchedIn(after);
-  const plain = state === initial && fact.type === 'PaymentSucceeded';
+  const plain = state === initialPayment && fact.type === 'PaymentSucceeded';
   return [
     {
       ...fact,
@@ -306,7 +245,7 @@ function decide(state: PaymentState, command: PaymentCommand, at: Instant, revis
 /** The rules of a payment: a set of facts that only grows, so that any order of telling ends in the same state. */
 export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState, never> = {
   category: 'payment',
-  initial: () => initial,
+  initial: () => initialPayment,
   decide: (state, command, moment) => decide(state, command, moment.at, moment.revision),
   evolve,
   fork: (state) => state,
@@ -315,4 +254,4 @@ export const paymentDecider: Decider<PaymentCommand, PaymentEvent, PaymentState,
 
 /** The record that an event leaves, for read models: an event without one is the first and says it all. */
 export const recordAfter = (event: PaymentEvent): PaymentRecord =>
-  event.record ?? paymentRecordOf(evolve(initial, event, 0));
+  event.record ?? paymentRecordOf(evolve(initialPayment, event, 0));

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import { periodName } from './allowance-keys.js';
-import type { PaidPeriod } from './subscription.js';
+import type { PaidPeriod } from './paid-month.js';
 
 /** From `since` on the money for so many credits of each month has gone back. */
 export type FewerCredits = {

@@ -1,9 +1,9 @@
 import { assertNever } from '#kernel/assert.js';
-import type { Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import { reducedPeriods } from './period-reduction.js';
+import type { PaidPeriod } from './paid-month.js';
 import type { PeriodReduction, ReducedPeriod } from './period-reduction.js';
 import { newestOf, observationOf, withObservation } from './subscription-order.js';
 import type { Observation, SubscriptionStep } from './subscription-order.js';
@@ -11,24 +11,6 @@ import { changesBetween } from './subscription-standing.js';
 import type { SubscriptionChange, SubscriptionSnapshot, SubscriptionStanding } from './subscription-standing.js';
 
 type Of = { readonly subscriptionId: string; readonly customerId: string };
-
-/** A period that was paid for, as agreed when it was paid: later changes of the catalogue do not touch it. */
-export type PaidPeriod = {
-  readonly planId: string;
-  readonly interval: 'month' | 'year';
-  readonly periodStart: Instant;
-  readonly periodEnd: Instant;
-  /** Stripe's subscription item, which with `periodStart` names the allotment. */
-  readonly itemId: string;
-  /** Credits for each month of the period, all seats together. */
-  readonly creditsPerMonth: number;
-  /** What the whole period cost without tax; null when it cost nothing. */
-  readonly cost: Money | null;
-  /** How much of a month's unspent credits goes on into the next; left out for nothing. */
-  readonly rolloverCap?: number;
-  /** Since when it is paid for; left out for since it starts. */
-  readonly agreedAt?: Instant;
-};
 
 export type SubscriptionCommand =
   | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })

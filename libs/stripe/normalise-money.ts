@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { ChargeRefunds, CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
-import type { Attempt, Method } from '#ledger/payment.js';
+import type { Attempt, Method } from '#ledger/payment-state.js';
 import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
 import type { Fields } from './json-fields.js';
 import { metadataAt, unreadable } from './normalise.js';

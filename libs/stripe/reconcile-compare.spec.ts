@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { invoiceDecider } from '#ledger/invoice.js';
-import type { Attempt, PaymentState } from '#ledger/payment.js';
+import type { Attempt, PaymentState } from '#ledger/payment-state.js';
 import { paymentDecider } from '#ledger/payment.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { subscriptionDecider } from '#ledger/subscription.js';

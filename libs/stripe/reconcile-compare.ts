@@ -6,7 +6,7 @@ import type { InvoiceState as KnownInvoice } from '#ledger/invoice.js';
 import { claimsOf } from '#ledger/payment-claims.js';
 import type { CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
 import { currencyOf } from '#ledger/payment-settlement.js';
-import type { Attempt, PaymentState } from '#ledger/payment.js';
+import type { Attempt, PaymentState } from '#ledger/payment-state.js';
 import type { StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { InvoiceState } from './normalise-invoice-state.js';

@@ -5,7 +5,7 @@ import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import type { CatalogState } from '#ledger/catalog.js';
 import type { InvoiceState } from '#ledger/invoice.js';
-import type { PaymentState } from '#ledger/payment.js';
+import type { PaymentState } from '#ledger/payment-state.js';
 import type { ReceivedStripeEvent, StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';

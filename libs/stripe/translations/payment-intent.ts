@@ -1,5 +1,5 @@
 import { paymentStream } from '#kernel/stream-name.js';
-import type { Attempt } from '#ledger/payment.js';
+import type { Attempt } from '#ledger/payment-state.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoicePayment, normalisePaymentIntent } from '../normalise-money.js';
 import type { PaymentIntent } from '../normalise-money.js';
