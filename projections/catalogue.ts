@@ -2,6 +2,8 @@ import { assert } from '#kernel/assert.js';
 import { catalogDecider, emptyCatalog } from '#ledger/catalog.js';
 import type { CatalogEvent, CreditEvent, CreditProduct, Plan } from '#ledger/catalog.js';
 import type { LedgerEvent } from '#ledger/events.js';
+import { pageOf } from '#read-store/cursor.js';
+import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import { queryBuilder } from '#read-store/read-database.js';
 import type { Reader } from '#read-store/read-database.js';
@@ -18,7 +20,7 @@ const catalogue = {
   columns: { kind: 'text', id: 'text', active: 'boolean', item: 'text' },
 } as const satisfies Table;
 type Row = RowOf<typeof catalogue>;
-type Kind = 'plan' | 'credit_product' | 'credit_event';
+export type CatalogueKind = 'plan' | 'credit_product' | 'credit_event';
 
 const keyOf = (kind: string, id: string): string => `${kind} ${id}`;
 
@@ -26,11 +28,11 @@ const keyOf = (kind: string, id: string): string => `${kind} ${id}`;
 class CatalogueFold {
   readonly rows = new Map<string, Row>();
 
-  publish(kind: Kind, item: { readonly id: string }): void {
+  publish(kind: CatalogueKind, item: { readonly id: string }): void {
     this.rows.set(keyOf(kind, item.id), { kind, id: item.id, active: true, item: document(item) });
   }
 
-  withdraw(kind: Kind, id: string): void {
+  withdraw(kind: CatalogueKind, id: string): void {
     const row = this.rows.get(keyOf(kind, id));
     assert(row !== undefined, `${kind} ${id} is withdrawn but was never published`);
     row.active = false;
@@ -46,7 +48,7 @@ const handlers: Handlers<CatalogueFold, CatalogEvent> = {
   CreditEventDisabled: (fold, { creditEventId }) => fold.withdraw('credit_event', creditEventId),
 };
 
-const kinds: readonly Kind[] = ['plan', 'credit_product', 'credit_event'];
+const kinds: readonly CatalogueKind[] = ['plan', 'credit_product', 'credit_event'];
 
 class CatalogueWriter implements ProjectionWriter<LedgerEvent> {
   readonly #table: TableWriter<typeof catalogue>;
@@ -97,29 +99,40 @@ export const catalogueProjection: LedgerProjection = {
   oracle: { keyOf: () => '', fold: () => new CatalogueOracle() },
 };
 
-const build = queryBuilder<{ catalogue: StoredRow<typeof catalogue> }>();
+export const catalogueCursor: CursorShape = ['text'];
 
-/** What is on sale; with `alsoWithdrawn` also what was, `active: false`. */
-async function listOf<Item>(
-  reader: Reader,
-  kind: Kind,
-  alsoWithdrawn: boolean,
-): Promise<readonly (Item & { readonly active: boolean })[]> {
-  const all = build.selectFrom('catalogue').select(['item', 'active']).where('kind', '=', kind).orderBy('id');
-  const rows = await reader.rows(alsoWithdrawn ? all : all.where('active', '=', true));
-  return rows.map(({ item, active }) => ({ ...(JSON.parse(item) as Item), active }));
+type Stored = StoredRow<typeof catalogue>;
+const build = queryBuilder<{ catalogue: Stored }>();
+
+type Listed = { readonly active: boolean };
+export type ListedPlan = Plan & Listed;
+export type ListedItem = (Plan | CreditProduct | CreditEvent) & Listed;
+
+const itemOf = ({ item, active }: Pick<Stored, 'item' | 'active'>): ListedItem => ({
+  ...(JSON.parse(item) as Plan | CreditProduct | CreditEvent),
+  active,
+});
+
+/** All plans there are or were, by id; those that are not on sale any more with `active: false`. */
+export async function plansOf(reader: Reader): Promise<readonly ListedPlan[]> {
+  const rows = await reader.rows(build.selectFrom('catalogue').selectAll().where('kind', '=', 'plan').orderBy('id'));
+  return rows.map((row) => itemOf(row) as ListedPlan);
 }
 
-export type ListedPlan = Plan & { readonly active: boolean };
-export type ListedCreditProduct = CreditProduct & { readonly active: boolean };
-export type ListedCreditEvent = CreditEvent & { readonly active: boolean };
-
-/** The plans, by id. */
-export const plansOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedPlan[]> =>
-  listOf<Plan>(reader, 'plan', alsoWithdrawn);
-/** The credit packs, by id. */
-export const creditProductsOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedCreditProduct[]> =>
-  listOf<CreditProduct>(reader, 'credit_product', alsoWithdrawn);
-/** The priced credit events, by id. */
-export const creditEventsOf = (reader: Reader, alsoWithdrawn = false): Promise<readonly ListedCreditEvent[]> =>
-  listOf<CreditEvent>(reader, 'credit_event', alsoWithdrawn);
+/** What of one kind is on sale, by id. `cursor`: decoded, of one field. */
+export async function onSaleOf(
+  reader: Reader,
+  kind: CatalogueKind,
+  limit: number,
+  cursor: Cursor | null,
+): Promise<Page<ListedItem>> {
+  let query = build
+    .selectFrom('catalogue')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('active', '=', true)
+    .orderBy('id')
+    .limit(limit + 1);
+  if (cursor !== null) query = query.where('id', '>', String(cursor[0]));
+  return pageOf(await reader.rows(query), limit, itemOf, ({ id }) => [id]);
+}

@@ -56,6 +56,7 @@ import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.qu
 import { openApiDocument, serveDocs } from './openapi/openapi.js';
 import { OperationsController } from './operations/operations.controller.js';
 import { FreshReads } from './reads/freshness.js';
+import { LogReads } from './reads/log-reads.js';
 import { KeepStripeEventHandler, RetryStripeEventHandler } from './webhooks/stripe-event.commands.js';
 import { StripeWebhookController } from './webhooks/stripe-webhook.controller.js';
 
@@ -105,6 +106,7 @@ const services = [
   BillingService,
   CustomerRecords,
   FreshReads,
+  LogReads,
   PriceList,
   ProjectionControl,
   StripeOutbox,

@@ -130,6 +130,19 @@ describe('queries over HTTP', () => {
     expect((await api.get('/v1/customers/unheard-of/balance')).body.code).toBe('customer_not_found');
   });
 
+  it('waits for a position that is still to come, and says when it does not come in time', async () => {
+    const { body } = await command('ahead', 'grants', { amount: 100, source: 'purchase' });
+    for (const query of ['position=9999999999', `at=${inDays(0)}&minPosition=9999999999`]) {
+      const answer = await api.get(`/v1/customers/ahead/balance?${query}&waitMs=50`);
+      expect([answer.status, answer.body.code]).toEqual([503, 'projection_behind']);
+    }
+    const next = String(BigInt(body.position) + 1n);
+    const waiting = api.get(`/v1/customers/ahead/balance?position=${next}&waitMs=10000`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await command('ahead', 'consumptions', { amount: 40 });
+    expect((await waiting).body).toMatchObject({ available: 60, asOf: { position: next.padStart(19, '0') } });
+  });
+
   it('lists history by cursor and by offset, the same both ways, newest first', async () => {
     await command('listed', 'grants', { amount: 1000, source: 'purchase' });
     let position = '';
@@ -249,6 +262,12 @@ describe('queries over HTTP', () => {
     expect(await read('/v1/plans?minPosition=1')).toEqual(['free', 'starter']);
     expect(await read('/v1/credit-products')).toEqual(['credits_1000']);
     expect(await read('/v1/credit-events')).toEqual(['api_call']);
+    const first = (await api.get('/v1/plans?limit=1')).body as Body & { nextCursor: string };
+    expect([first.data.map(({ id }) => id), first['hasMore']]).toEqual([['free'], true]);
+    const rest = (await api.get(`/v1/plans?limit=1&cursor=${first.nextCursor}`)).body;
+    expect(rest).toMatchObject({ data: [{ id: 'starter' }], hasMore: false, nextCursor: null });
+    expect((await api.get('/v1/credit-products?limit=0')).body.code).toBe('invalid_request');
+    expect((await api.get('/v1/credit-events?cursor=zzz')).body.code).toBe('invalid_request');
     expect((await api.get('/v1/billing/config', { token: null })).body).toEqual({
       billingEnabled: true,
       publishableKey: null,

@@ -11,7 +11,8 @@ import {
 } from '#read-store/api-keys.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
-import { creditEventsOf, creditProductsOf, plansOf } from '../../projections/catalogue.js';
+import { onSaleOf, plansOf } from '../../projections/catalogue.js';
+import type { CatalogueKind } from '../../projections/catalogue.js';
 import { customerById, searchCustomers } from '../../projections/customers.js';
 import { parkedEvents } from '../../projections/parked-events.js';
 import type { AnyCommand } from '../support/ledger-writer.js';
@@ -109,10 +110,16 @@ describe('the catalogue', () => {
     await apply({ plans: [plan], creditProducts: [pack], creditEvents: [call] }, 40);
     await apply({ plans: [{ ...plan, name: 'Pro 2' }], creditProducts: [], creditEvents: [call] }, 41);
     await caughtUp();
+    const onSale = (kind: CatalogueKind) =>
+      allOf((cursor) => asCustomer(world.db, 'acme', (reader) => onSaleOf(reader, kind, 2, cursor)));
     expect(await plansOf(world.db)).toEqual([expect.objectContaining({ id: 'pro', name: 'Pro 2', active: true })]);
-    expect(await creditProductsOf(world.db)).toEqual([]);
-    expect(await creditProductsOf(world.db, true)).toEqual([expect.objectContaining({ id: 'pack', active: false })]);
-    expect(await asCustomer(world.db, 'acme', (reader) => creditEventsOf(reader))).toEqual([{ ...call, active: true }]);
+    expect(await onSale('credit_product')).toEqual([]);
+    expect(await onSale('credit_event')).toEqual([{ ...call, active: true }]);
+    const others = ['b', 'd', 'a', 'c', 'e'].map((id) => ({ ...call, id }));
+    await apply({ plans: [], creditProducts: [], creditEvents: others }, 42);
+    await caughtUp();
+    expect(await plansOf(world.db)).toEqual([expect.objectContaining({ id: 'pro', active: false })]);
+    expect((await onSale('credit_event')).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 });
 

@@ -8,7 +8,9 @@ export class BalanceQuery extends FreshnessQuery {
   @Time({ description: 'The balance as it was at this instant.', optional: 'absent' })
   at?: string;
 
-  @LogPosition('The balance as it was after the event at this position.')
+  @LogPosition(
+    'The balance as it was after the event at this position; one that is still to come is waited for, as `minPosition` is.',
+  )
   position?: string;
 }
 

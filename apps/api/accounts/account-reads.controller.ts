@@ -35,9 +35,10 @@ export class AccountReadsController {
   ): Promise<void> {
     const unit = query.unit ?? DEFAULT_UNIT;
     const moment = pastMoment(query);
+    const asked = readRequest(query, request.caller);
     const balance = await (moment === null
-      ? this.queries.execute(new GetBalance(customerId, unit, readRequest(query, request.caller)))
-      : this.queries.execute(new GetBalanceAt(customerId, unit, moment)));
+      ? this.queries.execute(new GetBalance(customerId, unit, asked))
+      : this.queries.execute(new GetBalanceAt(customerId, unit, moment, asked)));
     if (balance === null) throw new Problem('customer_not_found');
     sendJson(reply, balance);
   }

@@ -1,4 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { START } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { msOf } from '#kernel/instant.js';
 import {
@@ -24,6 +25,7 @@ import type { Cursor, Page } from '#read-store/cursor.js';
 import { customersProjection } from '#projections/customers.js';
 import { Problem } from '../http/problems.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
+import { LogReads } from '../reads/log-reads.js';
 import { BalanceHistory, type PastMoment } from './balance-history.js';
 
 /** The balance now; null for a customer never heard of. */
@@ -59,6 +61,7 @@ export class GetBalanceAt extends Query<AccountBalance | null> {
     readonly customerId: string,
     readonly unit: string,
     readonly moment: PastMoment,
+    readonly request: ReadRequest,
   ) {
     super();
   }
@@ -66,9 +69,16 @@ export class GetBalanceAt extends Query<AccountBalance | null> {
 
 @QueryHandler(GetBalanceAt)
 export class GetBalanceAtHandler implements IQueryHandler<GetBalanceAt> {
-  constructor(private readonly history: BalanceHistory) {}
+  constructor(
+    private readonly history: BalanceHistory,
+    private readonly log: LogReads,
+  ) {}
 
-  execute({ customerId, unit, moment }: GetBalanceAt): Promise<AccountBalance | null> {
+  async execute({ customerId, unit, moment, request }: GetBalanceAt): Promise<AccountBalance | null> {
+    const { minPosition, waitMs } = request;
+    const named = 'position' in moment ? moment.position : START;
+    const last = minPosition !== null && minPosition > named ? minPosition : named;
+    if (last !== START) await this.log.reached(last, waitMs);
     return this.history.balanceAt(customerId, unit, moment);
   }
 }

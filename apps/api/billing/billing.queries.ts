@@ -41,7 +41,7 @@ export class GetSubscriptionHandler implements IQueryHandler<GetSubscription> {
     const { gracePeriodDays } = this.context.config.stripe;
     return this.reads.read(request, subscriptionsProjection.name, async (reader, now) => {
       const found = await subscriptionOf(reader, customerId, now, gracePeriodDays);
-      return found === null ? null : withPlan(found, await plansOf(reader, true));
+      return found === null ? null : withPlan(found, await plansOf(reader));
     });
   }
 }
@@ -156,7 +156,7 @@ async function statusOf(
   const balance = await balanceOf(reader, customerId, DEFAULT_UNIT, msOf(now));
   const subscription = await subscriptionOf(reader, customerId, now, graceDays);
   if (balance === null && subscription === null) return null;
-  const plans = await plansOf(reader, true);
+  const plans = await plansOf(reader);
   const plan = plans.find(({ id }) => id === subscription?.planId) ?? null;
   const inForce = subscription?.entitled === true ? plan : freePlan(plans);
   const seats = inForce === plan ? (subscription?.quantity ?? 1) : 1;

@@ -2,13 +2,15 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { catalogueCursor, type CatalogueKind } from '#projections/catalogue.js';
 import { ApiContext } from '../api-context.js';
 import { Public } from '../http/route.js';
 import { sendJson } from '../http/send.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
-import { FreshnessQuery } from '../reads/queries.dto.js';
+import { ListQuery } from '../reads/queries.dto.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
-import { ListCatalogue, type CatalogueKind } from './catalogue.queries.js';
+import { ListCatalogue } from './catalogue.queries.js';
 
 /** What is on sale. No login. */
 @ApiTags('Catalogue')
@@ -21,23 +23,23 @@ export class CatalogueController {
 
   @Get('plans')
   @Public()
-  @QueryRoute({ summary: 'Plans' })
-  plans(@Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('plans', query, reply);
+  @QueryRoute({ summary: 'Plans, by id' })
+  plans(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
+    return this.#list('plan', query, reply);
   }
 
   @Get('credit-products')
   @Public()
-  @QueryRoute({ summary: 'Packs of credits' })
-  creditProducts(@Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('creditProducts', query, reply);
+  @QueryRoute({ summary: 'Packs of credits, by id' })
+  creditProducts(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
+    return this.#list('credit_product', query, reply);
   }
 
   @Get('credit-events')
   @Public()
-  @QueryRoute({ summary: 'Credit events and what they cost' })
-  creditEvents(@Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('creditEvents', query, reply);
+  @QueryRoute({ summary: 'Credit events and what they cost, by id' })
+  creditEvents(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
+    return this.#list('credit_event', query, reply);
   }
 
   @Get('billing/config')
@@ -51,8 +53,9 @@ export class CatalogueController {
     sendJson(reply, { billingEnabled, publishableKey, livemode });
   }
 
-  async #list(kind: CatalogueKind, query: FreshnessQuery, reply: FastifyReply): Promise<void> {
-    const { result, asOf } = await this.queries.execute(new ListCatalogue(kind, readRequest(query, null)));
-    sendJson(reply, { data: result, hasMore: false, nextCursor: null, asOf });
+  async #list(kind: CatalogueKind, query: ListQuery, reply: FastifyReply): Promise<void> {
+    const { limit, cursor } = pageWanted(query, catalogueCursor);
+    const found = await this.queries.execute(new ListCatalogue(kind, limit, cursor, readRequest(query, null)));
+    sendJson(reply, pageBody(found));
   }
 }

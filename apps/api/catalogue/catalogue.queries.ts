@@ -1,19 +1,14 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { catalogueProjection, creditEventsOf, creditProductsOf, plansOf } from '#projections/catalogue.js';
-import type { Reader } from '#read-store/read-database.js';
-import { FreshReads, type AsOf, type ReadRequest } from '../reads/freshness.js';
+import { catalogueProjection, onSaleOf, type CatalogueKind, type ListedItem } from '#projections/catalogue.js';
+import type { Cursor, Page } from '#read-store/cursor.js';
+import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 
-const lists = {
-  plans: (reader: Reader) => plansOf(reader),
-  creditProducts: (reader: Reader) => creditProductsOf(reader),
-  creditEvents: (reader: Reader) => creditEventsOf(reader),
-} as const;
-export type CatalogueKind = keyof typeof lists;
-
-/** All that is on sale of one kind. */
-export class ListCatalogue extends Query<{ readonly result: readonly object[]; readonly asOf: AsOf }> {
+/** What is on sale of one kind. */
+export class ListCatalogue extends Query<Fresh<Page<ListedItem>>> {
   constructor(
     readonly kind: CatalogueKind,
+    readonly limit: number,
+    readonly cursor: Cursor | null,
     readonly request: ReadRequest,
   ) {
     super();
@@ -24,7 +19,7 @@ export class ListCatalogue extends Query<{ readonly result: readonly object[]; r
 export class ListCatalogueHandler implements IQueryHandler<ListCatalogue> {
   constructor(private readonly reads: FreshReads) {}
 
-  execute({ kind, request }: ListCatalogue): Promise<{ readonly result: readonly object[]; readonly asOf: AsOf }> {
-    return this.reads.read<readonly object[]>(request, catalogueProjection.name, lists[kind]);
+  execute({ kind, limit, cursor, request }: ListCatalogue): Promise<Fresh<Page<ListedItem>>> {
+    return this.reads.read(request, catalogueProjection.name, (reader) => onSaleOf(reader, kind, limit, cursor));
   }
 }

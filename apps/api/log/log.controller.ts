@@ -4,20 +4,19 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { eventLine } from '#event-store/event-line.js';
-import { EventStore, START } from '#event-store/event-store.js';
+import { START } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { QueryRoute } from '../openapi/api-docs.js';
-import type { ReadRequest } from '../reads/freshness.js';
+import { LogReads } from '../reads/log-reads.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
 import type { EventFilter } from './event-filter.js';
 import { EventsQuery } from './log.dto.js';
 import { FindEvent, ReadLog, StreamLog } from './log.queries.js';
 
-const pollMs = 20;
 const maxStreamed = Number.MAX_SAFE_INTEGER;
 
 /** The log itself, oldest first, as it was written. */
@@ -26,7 +25,7 @@ const maxStreamed = Number.MAX_SAFE_INTEGER;
 export class LogController {
   constructor(
     private readonly queries: QueryBus,
-    private readonly store: EventStore,
+    private readonly log: LogReads,
     private readonly clock: Clock,
   ) {}
 
@@ -36,7 +35,8 @@ export class LogController {
   @ApiProduces('application/json', 'application/x-ndjson')
   async list(@Req() request: ApiRequest, @Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
     const after = query.after === undefined ? START : positionFrom(query.after);
-    await this.#reached(readRequest(query, request.caller));
+    const { minPosition, waitMs } = readRequest(query, request.caller);
+    if (minPosition !== null) await this.log.reached(minPosition, waitMs);
     const filter = filterOf(query);
     if (request.headers.accept?.includes('application/x-ndjson') === true) {
       const chunks = await this.queries.execute(
@@ -51,15 +51,6 @@ export class LogController {
     const asOf = JSON.stringify({ position: page.head, time: instantOf(this.clock.now()) });
     const body = `{"data":[${page.lines.join(',')}],"hasMore":${String(page.hasMore)},"nextAfter":"${page.nextAfter}","asOf":${asOf}}`;
     void reply.header('content-type', 'application/json; charset=utf-8').send(body);
-  }
-
-  /** Whatever was answered with a position is in the log; only a place that is still to come is waited for. */
-  async #reached({ minPosition, waitMs }: ReadRequest): Promise<void> {
-    if (minPosition === null) return;
-    for (const until = this.clock.now() + waitMs; (await this.store.head()) < minPosition;) {
-      if (this.clock.now() >= until) throw new Problem('projection_behind');
-      await this.clock.sleep(pollMs);
-    }
   }
 
   @Get(':eventId')
