@@ -65,7 +65,7 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
   const { stream, loaded, requests, now, known } = given;
   // Time never goes back within a stream, whatever the clock does.
   const at = now < loaded.recordedAt ? loaded.recordedAt : now;
-  const leaders = new Map<string, number>();
+  const leaders = requests.length > 1 ? new Map<string, number>() : null;
   const verdicts: Verdict<Event, Refusal>[] = [];
   const encoded: EncodedEvent[] = [];
   let draft = decider.fork(loaded.state);
@@ -104,14 +104,14 @@ export function planBatch<Command, Event extends TypedEvent, State, Refusal exte
     const ids = idsOf(request, at, loaded.revision + 1 + encoded.length);
     const firstId = ids(0);
     // A command that records nothing leaves its key free: the next one with it is decided by itself.
-    const leader = leaders.get(firstId);
+    const leader = leaders?.get(firstId);
     const knownAt = known.found.get(firstId) ?? loaded.keys.get(firstId)?.revision;
     if (leader !== undefined) verdicts.push({ kind: 'follows', leader });
     else if (knownAt !== undefined) verdicts.push({ kind: 'known', revision: knownAt });
     else {
       try {
         const verdict = decide(request, ids);
-        if (verdict.kind === 'events') leaders.set(firstId, index);
+        if (verdict.kind === 'events') leaders?.set(firstId, index);
         verdicts.push(verdict);
       } catch (error) {
         known.failed.set(index, error);

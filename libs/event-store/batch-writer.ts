@@ -75,6 +75,8 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   readonly #loader: StreamLoader<Command, Event, State, Refusal>;
   readonly #questions: BatchQuestions<Command, Event, State, Refusal>;
   readonly #cache: LruCache<StreamName, LoadedStream<State>>;
+  /** What most batches are planned with. */
+  readonly #nothingKnown: Known<Event> = { found: new Map(), failed: new Map(), past: new Map(), missing: new Set() };
   #lastNow = { ms: Number.NaN, instant: '' };
 
   constructor(decider: Decider<Command, Event, State, Refusal>, parts: WriterParts<Event>) {
@@ -111,9 +113,15 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   ): Begun<Event, State, Refusal> | null {
     const loaded = this.#cache.get(stream);
     if (loaded === undefined || (!this.#store.knowsEveryId && loaded.keysFrom.revision > 0)) return null;
-    const known = { found: new Map<string, number>(), failed: new Map(), past: new Map(), missing: new Set<number>() };
+    const known = this.#nothingKnown;
     const plan = this.#plan(stream, loaded, batch, known);
-    if (plan === null || !plan.verdicts.every(({ kind }) => kind === 'events' || kind === 'follows')) return null;
+    if (plan === null) {
+      // What planning noted is found again where it can be looked up.
+      known.failed.clear();
+      known.missing.clear();
+      return null;
+    }
+    if (!plan.verdicts.every(({ kind }) => kind === 'events' || kind === 'follows')) return null;
     const append = this.#store.append({ stream, expectedRevision: loaded.revision, events: plan.encoded });
     return { loaded, plan, append };
   }

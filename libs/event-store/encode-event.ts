@@ -43,15 +43,17 @@ export function encodeEvent(
   prevHash: string,
   event: { id: string; type: string; schemaVersion: number; data: object; metadata: EventMetadata },
 ): EncodedEvent {
-  const bare = {
+  const encoded = {
     id: event.id,
     type: event.type,
     schemaVersion: event.schemaVersion,
     data: JSON.stringify(event.data),
     metadata: JSON.stringify(event.metadata),
     prevHash,
+    hash: '',
   };
-  return { ...bare, hash: chainHash(stream, revision, bare) };
+  encoded.hash = chainHash(stream, revision, encoded);
+  return encoded;
 }
 
 /**

@@ -23,8 +23,12 @@ export type IdPrefix = 'gr' | 'con' | 'hold' | 'rev' | 'adj' | 'debt' | 'rvk' | 
  * @param commandId the UUID of the command: its last 40 bits make ids of different accounts differ.
  */
 export function makeId(prefix: IdPrefix, at: Instant, revision: number, commandId: string): string {
-  return `${prefix}_${encode(msOf(at), 10)}${encode(revision, 8)}${encode(parseInt(commandId.slice(-10), 16), 8)}`;
+  // Many ids are made within one millisecond.
+  if (at !== lastTime.at) lastTime = { at, text: encode(msOf(at), 10) };
+  return `${prefix}_${lastTime.text}${encode(revision, 8)}${encode(parseInt(commandId.slice(-10), 16), 8)}`;
 }
+
+let lastTime = { at: '', text: '' };
 
 /** The revision that `makeId` put into an id; null when `id` is not of that form. */
 export function revisionInId(prefix: IdPrefix, id: string): number | null {

@@ -42,10 +42,11 @@ export class AccountService {
   }
 
   /** The answer of a command that always records something when it is accepted. */
-  async answerOf(order: AccountOrder, bodyOf: AccountAnswer): Promise<Answer> {
-    const outcome = await this.outcomeOf(order);
-    if (outcome.kind === 'unchanged') throw new Error(`${order.command.type} was accepted and recorded nothing`);
-    return this.answerTo(outcome, order, bodyOf);
+  answerOf(order: AccountOrder, bodyOf: AccountAnswer): Promise<Answer> {
+    return this.outcomeOf(order).then((outcome) => {
+      if (outcome.kind === 'unchanged') throw new Error(`${order.command.type} was accepted and recorded nothing`);
+      return this.answerTo(outcome, order, bodyOf);
+    });
   }
 
   answerTo(

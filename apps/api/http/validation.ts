@@ -52,13 +52,24 @@ export class Checker {
     }
     for (const field of this.#fields) {
       const value = object[field.name];
-      if (!field.conditions.every((condition) => condition(object, value))) continue;
-      const broken = field.rules.find((rule) => rule.validator.validate(value, rule.arguments) !== true);
-      if (broken !== undefined) found.push({ field: path + field.name, message: messageOf(broken) });
+      if (!applies(field.conditions, object, value)) continue;
+      const broken = brokenRule(field.rules, value);
+      if (broken !== null) found.push({ field: path + field.name, message: messageOf(broken) });
       else if (field.nested !== null)
         field.nested.#check(value as Record<string, unknown>, `${path}${field.name}.`, found);
     }
   }
+}
+
+// Loops, for these run for every field of every command: closures would be most of what a check leaves to be collected.
+function applies(conditions: readonly Condition[], object: object, value: unknown): boolean {
+  for (const condition of conditions) if (!condition(object, value)) return false;
+  return true;
+}
+
+function brokenRule(rules: readonly Rule[], value: unknown): Rule | null {
+  for (const rule of rules) if (rule.validator.validate(value, rule.arguments) !== true) return rule;
+  return null;
 }
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
