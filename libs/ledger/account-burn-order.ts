@@ -1,6 +1,7 @@
 import { assert, assertNever } from '#kernel/assert.js';
 import type { Amount } from '#kernel/amount.js';
-import type { BurnOrder, BurnOrderName, HeldSlice } from './account-events.js';
+import type { BurnOrder, BurnOrderName, HeldSlice, Slice } from './account-events.js';
+import { costOf } from './account-cost.js';
 import type { AccountState, Grant } from './account-state.js';
 
 /** The version of the rules below, recorded with every choice they make. */
@@ -42,14 +43,26 @@ export function compareForBurn(name: BurnOrderName): (a: Grant, b: Grant) => num
   }
 }
 
-/** `amount` of the spendable credits, taken grant by grant in burn order. There must be enough. */
-export function chooseSlices(state: AccountState, amount: Amount): { grant: Grant; slice: HeldSlice }[] {
-  const chosen: { grant: Grant; slice: HeldSlice }[] = [];
+/** Slices of `amount` spendable credits to reserve, taken grant by grant in burn order. There must be enough. */
+export const slicesToHold = (state: AccountState, amount: Amount): HeldSlice[] =>
+  choose(state, amount).map(({ grant, taken }) => ({ grantId: grant.id, source: grant.source, amount: taken }));
+
+/** The same to use up: each with the cost that it takes along. */
+export const slicesToSpend = (state: AccountState, amount: Amount): Slice[] =>
+  choose(state, amount).map(({ grant, taken }) => ({
+    grantId: grant.id,
+    source: grant.source,
+    amount: taken,
+    cost: costOf(grant, taken),
+  }));
+
+function choose(state: AccountState, amount: Amount): { grant: Grant; taken: Amount }[] {
+  const chosen: { grant: Grant; taken: Amount }[] = [];
   let missing = amount;
   for (const grant of state.spendable) {
     if (missing === 0) break;
     const taken = Math.min(missing, grant.free);
-    chosen.push({ grant, slice: { grantId: grant.id, source: grant.source, amount: taken } });
+    chosen.push({ grant, taken });
     missing -= taken;
   }
   assert(missing === 0, 'slices were asked for beyond what is available');

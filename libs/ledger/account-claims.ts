@@ -3,7 +3,8 @@ import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { revokeCredits, undoRevocation } from './account-clawback.js';
 import { burnOrderOf } from './account-burn-order.js';
 import { repayOwed } from './account-debt.js';
-import type { AccountEventOf } from './account-events.js';
+import { total, type AccountEventOf } from './account-events.js';
+import { holdReleased } from './account-lots.js';
 import { openAccount } from './account-opening.js';
 import { NO_TIMEOUT, type AccountState, type Grant, type Hold, type PaymentClaims } from './account-state.js';
 import { letTimePass } from './account-time.js';
@@ -102,17 +103,7 @@ const reservedFor = (recording: Recording, paymentReference: string): readonly H
   );
 
 function releaseReserved(recording: Recording, paymentReference: string): void {
-  for (const hold of reservedFor(recording, paymentReference)) {
-    recording.record({
-      type: 'HoldReleased',
-      holdId: hold.id,
-      amount: hold.remaining,
-      allocations: hold.allocations,
-      reason: 'released',
-      heldAmount: hold.amount,
-      expiresAt: hold.expiresAt,
-    });
-  }
+  for (const hold of reservedFor(recording, paymentReference)) recording.record(holdReleased(hold, 'released'));
 }
 
 /** Reserves what is left of the grants; what is spent is asked back only when the money is really gone. */
@@ -126,7 +117,7 @@ function reserve(recording: Recording, changes: readonly Change[]): void {
   recording.record({
     type: 'CreditsHeld',
     holdId: recording.newId('hold'),
-    amount: allocations.reduce((sum, { amount }) => sum + amount, 0),
+    amount: total(allocations),
     allocations,
     expiresAt: NO_TIMEOUT,
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),

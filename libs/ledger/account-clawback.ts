@@ -1,9 +1,10 @@
 import { assert } from '#kernel/assert.js';
 import { MAX_AMOUNT, proportion } from '#kernel/amount.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import { costOf, moneyOf } from './account-cost.js';
 import type { AccountEventOf, RevocationCause } from './account-events.js';
 import { forgiveDebt } from './account-debt.js';
-import { changeGrant, costOf, grantOf, move, moneyOf, noteClawback, sameCause } from './account-lots.js';
+import { changeGrant, grantOf, move, noteClawback, sameCause } from './account-lots.js';
 import type { Recording } from './account-recording.js';
 import type { AccountState, Debt, Grant, Revocation } from './account-state.js';
 import { letTimePass } from './account-time.js';

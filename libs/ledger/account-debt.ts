@@ -1,9 +1,9 @@
 import { assert, assertNever } from '#kernel/assert.js';
 import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountEventOf, Slice } from './account-events.js';
-import { proportion } from '#kernel/amount.js';
-import { compareDebts, costOf, grantOf, move, moneyOf, noteClawback } from './account-lots.js';
+import { costOf, moneyOf, partOfCost } from './account-cost.js';
+import { total, type AccountEventOf, type Slice } from './account-events.js';
+import { compareDebts, grantOf, move, noteClawback } from './account-lots.js';
 import type { AccountState, Debt, Grant } from './account-state.js';
 import type { Recording } from './account-recording.js';
 import { insertSorted, removeSorted } from './sorted.js';
@@ -25,7 +25,7 @@ function repayFrom(recording: Recording, grant: Grant, at: Instant): void {
     const amount = Math.min(debt.outstanding, payer.free);
     const cost = costOf(payer, amount);
     recording.record({ type: 'DebtRepaid', debtId: debt.id, grantId: payer.id, amount, cost }, at);
-    payer = { ...payer, free: payer.free - amount, costLeft: payer.costLeft - (cost?.amount ?? 0) };
+    payer = { ...payer, free: payer.free - amount, costLeft: payer.costLeft - moneyOf({ cost }) };
   }
 }
 
@@ -51,14 +51,6 @@ export function forgiveDebt(
   const undone = amount - left;
   if (undone > 0) recording.record({ type: 'DebtForgiven', debtId: debt.id, amount: forgiven, restored, cause });
   return undone;
-}
-
-/** The recorded cost of `part` of a slice of which `before` was restored earlier; all parts together restore the whole cost. */
-export function partOfCost(slice: Slice, before: Amount, part: Amount): Slice['cost'] {
-  if (slice.cost === null) return null;
-  const upTo = (restored: Amount): number =>
-    slice.cost === null ? 0 : proportion(slice.cost.amount, restored, slice.amount);
-  return { amount: upTo(before + part) - upTo(before), currency: slice.cost.currency };
 }
 
 function putDebt(state: AccountState, debt: Debt): void {
@@ -105,8 +97,7 @@ export function evolveDebts(state: AccountState, event: DebtEvent, revision: num
         repayments: event.restored.reduce(withoutNewest, debt.repayments),
       });
       const { grantId } = debt.cause;
-      if (grantId !== null)
-        noteClawback(state, grantId, -(event.amount + event.restored.reduce((sum, slice) => sum + slice.amount, 0)));
+      if (grantId !== null) noteClawback(state, grantId, -(event.amount + total(event.restored)));
       return state;
     }
     default:

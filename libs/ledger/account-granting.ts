@@ -4,10 +4,10 @@ import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import type { AccountEventOf, Source } from './account-events.js';
-import { chooseSlices } from './account-burn-order.js';
+import { slicesToSpend } from './account-burn-order.js';
 import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
-import { changeGrant, costOf, grantOf, move, putGrant } from './account-lots.js';
+import { changeGrant, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
 import { noteRollover, rollOverExpired } from './account-rollover.js';
 import type { AccountState } from './account-state.js';
@@ -89,10 +89,7 @@ export function adjustCredits(recording: Recording, command: Adjust): AccountRef
     type: 'CreditsRevoked',
     revocationId: recording.newId('rvk'),
     amount,
-    allocations: chooseSlices(recording.state, amount).map(({ grant, slice }) => ({
-      ...slice,
-      cost: costOf(grant, slice.amount),
-    })),
+    allocations: slicesToSpend(recording.state, amount),
     scheduled: 0,
     writtenOff: 0,
     grantId: null,

@@ -1,11 +1,12 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
-import { plusMs, type Instant } from '#kernel/instant.js';
+import { later, plusMs } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
-import { burnOrderOf, chooseSlices } from './account-burn-order.js';
+import { burnOrderOf, slicesToHold } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
+import { costOf } from './account-cost.js';
 import type { AccountEventOf, HeldSlice, Slice } from './account-events.js';
-import { compareDue, costOf, grantOf, move, timeoutOf } from './account-lots.js';
+import { compareDue, grantOf, holdReleased, move, timeoutOf } from './account-lots.js';
 import type { Recording } from './account-recording.js';
 import { NO_TIMEOUT, type AccountState, type Hold } from './account-state.js';
 import { letTimePass } from './account-time.js';
@@ -22,7 +23,7 @@ export function holdCredits(recording: Recording, command: Command<'HoldCredits'
     type: 'CreditsHeld',
     holdId: recording.newId('hold'),
     amount: command.amount,
-    allocations: chooseSlices(recording.state, command.amount).map(({ slice }) => slice),
+    allocations: slicesToHold(recording.state, command.amount),
     expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),
     description: command.description,
@@ -58,8 +59,6 @@ export function extendHold(recording: Recording, command: Command<'ExtendHold'>)
   });
   return null;
 }
-
-const later = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
 /**
  * Turns held credits into a consumption, slice by slice in the order they were chosen, also after their grant expired: a
@@ -112,15 +111,7 @@ export function releaseHold(recording: Recording, command: Command<'ReleaseHold'
 }
 
 function release(recording: Recording, hold: Hold, reason: 'released' | 'captured'): void {
-  recording.record({
-    type: 'HoldReleased',
-    holdId: hold.id,
-    amount: hold.remaining,
-    allocations: hold.allocations,
-    reason,
-    heldAmount: hold.amount,
-    expiresAt: hold.expiresAt,
-  });
+  recording.record(holdReleased(hold, reason));
   letTimePass(recording);
 }
 

@@ -1,36 +1,43 @@
 import { assert } from '#kernel/assert.js';
-import { proportion, type Amount, type Money } from '#kernel/amount.js';
+import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
+import type { AccountFact } from './account-events.js';
 import { compareForBurn } from './account-burn-order.js';
+import { moneyOf } from './account-cost.js';
 import type { AccountState, Debt, Due, Grant, Hold } from './account-state.js';
 import { insertSorted, removeSorted } from './sorted.js';
 
 /** True from the instant of expiry on, recorded or not. */
 export const hasExpired = (grant: Grant, at: Instant): boolean => grant.expiresAt !== null && grant.expiresAt <= at;
 
-/**
- * The share of the grant's cost basis that `amount` of its unspent credits takes along: round-half-up(R·x/r) of the R minor
- * units and r credits that are left; the last credit takes the rest. Null for a grant that cost nothing.
- */
-export function costOf(grant: Grant, amount: Amount): Money | null {
-  if (grant.costBasis === null) return null;
-  const left = grant.free + grant.held;
-  return { amount: left === 0 ? 0 : proportion(grant.costLeft, amount, left), currency: grant.costBasis.currency };
-}
-
+/** By time; at one instant by `order`, then by id, so that no two are equal. */
 export const compareDue = (a: Due, b: Due): number => {
   if (a.at !== b.at) return a.at < b.at ? -1 : 1;
   if (a.order !== b.order) return a.order - b.order;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 };
+/** By age. */
 export const compareDebts = (a: Debt, b: Debt): number => a.revision - b.revision;
 
+/** What time will do with a grant next; null when nothing. */
 export const dueOf = (grant: Grant): Due | null => {
   if (grant.free === 0) return null;
   if (grant.scheduled) return { at: grant.effectiveAt, order: 0, kind: 'activate', id: grant.id };
   return grant.expiresAt === null ? null : { at: grant.expiresAt, order: 2, kind: 'expire', id: grant.id };
 };
+/** When time closes a hold. */
 export const timeoutOf = (hold: Hold): Due => ({ at: hold.expiresAt, order: 1, kind: 'timeout', id: hold.id });
+
+/** The end of a hold, giving back all that it still holds. */
+export const holdReleased = (hold: Hold, reason: 'released' | 'captured' | 'expired'): AccountFact => ({
+  type: 'HoldReleased',
+  holdId: hold.id,
+  amount: hold.remaining,
+  allocations: hold.allocations,
+  reason,
+  heldAmount: hold.amount,
+  expiresAt: hold.expiresAt,
+});
 
 /** The grant that must exist: an event named it. */
 export function grantOf(state: AccountState, id: string): Grant {
@@ -95,14 +102,12 @@ type Counters = Partial<
   >
 >;
 
+/** Replaces a grant's record by one with other counters. */
 export const changeGrant = (state: AccountState, grant: Grant, change: Counters): void => {
   putGrant(state, grant, { ...grant, ...change });
 };
 
 type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
-/** The minor units of a slice's cost; 0 for one that cost nothing. */
-export const moneyOf = (slice: { readonly cost: Money | null }): number => slice.cost?.amount ?? 0;
-
 /** Moves credits of a grant from one counter to another; their cost leaves the grant when they are used up, and comes back. */
 export function move(
   state: AccountState,

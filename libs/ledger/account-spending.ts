@@ -1,10 +1,11 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
-import { burnOrderOf, chooseSlices } from './account-burn-order.js';
+import { burnOrderOf, slicesToSpend } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import { forgiveDebt, partOfCost } from './account-debt.js';
+import { partOfCost } from './account-cost.js';
+import { forgiveDebt } from './account-debt.js';
 import type { AccountEvent, AccountEventOf, Slice } from './account-events.js';
-import { costOf, move } from './account-lots.js';
+import { move } from './account-lots.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
 import type { AccountState, Debt } from './account-state.js';
@@ -28,10 +29,7 @@ export function consumeCredits(recording: Recording, command: Consume): AccountR
     type: 'CreditsConsumed',
     consumptionId,
     amount,
-    allocations: chooseSlices(recording.state, amount - missing).map(({ grant, slice }) => ({
-      ...slice,
-      cost: costOf(grant, slice.amount),
-    })),
+    allocations: slicesToSpend(recording.state, amount - missing),
     debt: missing,
     burnOrder: burnOrderOf(settings.burnOrder),
     usage: command.usage,

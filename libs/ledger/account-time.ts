@@ -1,7 +1,8 @@
 import { assert } from '#kernel/assert.js';
-import type { Instant } from '#kernel/instant.js';
+import { later, type Instant } from '#kernel/instant.js';
+import { costOf } from './account-cost.js';
 import { repayOwed } from './account-debt.js';
-import { costOf, grantOf } from './account-lots.js';
+import { grantOf, holdReleased } from './account-lots.js';
 import type { Recording } from './account-recording.js';
 import { rollOver } from './account-rollover.js';
 import type { AccountState, Due } from './account-state.js';
@@ -18,8 +19,7 @@ export function letTimePass(recording: Recording): void {
   for (;;) {
     const due = recording.state.timeline[0];
     if (due === undefined || due.at > recording.moment.at) return;
-    const { lastAt } = recording.state;
-    const at = due.at < lastAt ? lastAt : due.at;
+    const at = later(due.at, recording.state.lastAt);
     recordDue(recording, due, at);
     const next = recording.state.timeline[0];
     // What came free at an instant and did not expire at the same one pays what is owed.
@@ -32,18 +32,7 @@ function recordDue(recording: Recording, due: Due, at: Instant): void {
   if (due.kind === 'timeout') {
     const hold = state.holds.get(due.id);
     assert(hold !== undefined, `hold ${due.id} is due but not open`);
-    recording.record(
-      {
-        type: 'HoldReleased',
-        holdId: hold.id,
-        amount: hold.remaining,
-        allocations: hold.allocations,
-        reason: 'expired',
-        heldAmount: hold.amount,
-        expiresAt: hold.expiresAt,
-      },
-      at,
-    );
+    recording.record(holdReleased(hold, 'expired'), at);
     return;
   }
   const grant = grantOf(state, due.id);

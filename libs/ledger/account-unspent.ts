@@ -1,7 +1,8 @@
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { undoRevocation } from './account-clawback.js';
+import { costOf } from './account-cost.js';
 import type { Slice } from './account-events.js';
-import { costOf, grantOf } from './account-lots.js';
+import { grantOf } from './account-lots.js';
 import { compareForBurn } from './account-burn-order.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';

@@ -146,8 +146,8 @@ function beyondRefund({ amount, refundId }: CreditNoteFact, refunds: readonly Cl
 }
 
 /**
- * What the facts claim of the payment, beside what is claimed of it by `others`' facts. A charge's sum of refunds claims only what no refund that is known explains: its
- * refunds may be told one by one, or never.
+ * What the facts claim of the payment, beside what is claimed of it by `others`' facts. A charge's sum of refunds claims only what
+ * no refund that is known explains: its refunds may be told one by one, or never.
  */
 export function claimsOf(
   { refunds, disputes, creditNotes, chargeRefunds }: MoneyBack,
