@@ -25,9 +25,10 @@ export abstract class InboxState {
   abstract checkpoint(): Promise<Position>;
   /** Our customers of those of the Stripe customers that have a link. */
   abstract customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** At most `limit` parked Stripe events after `after` (an id) that wait for one of the customers, in order of their ids. */
-  abstract waitingForCustomers(
-    stripeCustomerIds: readonly string[],
+  /** At most `limit` Stripe events after `after` (an id) that are parked for this reason and one of the subjects, in order of their ids. */
+  abstract waitingForSubjects(
+    code: ParkReason['code'],
+    subjects: readonly string[],
     after: string,
     limit: number,
   ): Promise<readonly string[]>;

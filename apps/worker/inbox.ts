@@ -23,6 +23,7 @@ import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
 import { refusalOf } from './ledger-handlers.js';
 import type { LedgerHandlers } from './ledger-handlers.js';
+import { isSale, sell } from './selling.js';
 
 const CONCURRENCY = 64;
 const PAGE = 500;
@@ -70,9 +71,13 @@ export class Inbox {
     if (seen.due.size > 0) await this.#attemptAll(seen.due, seen.links);
     if (seen.links.size > 0) {
       const ids = [...seen.links.keys()];
-      await this.#retry((after) => this.#state.waitingForCustomers(ids, after, PAGE), seen);
+      await this.#retry((after) => this.#state.waitingForSubjects('unknown_customer', ids, after, PAGE), seen);
     }
     if (seen.catalogChanged) await this.#retry((after) => this.#state.waitingFor('unknown_price', after, PAGE), seen);
+    if (seen.linked.size > 0) {
+      const ids = [...seen.linked];
+      await this.#retry((after) => this.#state.waitingForSubjects('sale_in_doubt', ids, after, PAGE), seen);
+    }
     await this.#state.commit({ from: checkpoint, to: last.position, links: seen.links, parked: seen.parked });
     this.#unsaved = 0;
     return last.position;
@@ -121,16 +126,19 @@ export class Inbox {
     const translation = translate(event, lookups);
     if (translation.kind === 'park')
       return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason }, null);
-    // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same.
-    const answers = await Promise.all(
-      translation.commands.map(async (fact) => ({ fact, refusal: await this.#execute(event, fact) })),
+    // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same, but
+    // only under the id that its sale is known by.
+    const sale = translation.commands.find(isSale);
+    const sold = sale === undefined ? null : await sell(this.#handlers, sale, requestBy(event));
+    const rest = translation.commands.filter(
+      (fact) => fact !== sale && (sold === null || !isPaymentBeside(fact, sold.reference)),
     );
+    const answers = await Promise.all(rest.map(async (fact) => ({ fact, refusal: await this.#execute(event, fact) })));
     const refused = answers.find(({ refusal }) => refusal !== null);
-    if (refused !== undefined) {
-      const reason = reasonOf(refused.fact, refused.refusal ?? '');
-      return this.#record(event, { type: 'ParkStripeEvent', reason }, null);
-    }
-    const effects = translation.commands.map(({ command, stream }) => `${command.type} ${stream}`);
+    const reason = refused === undefined ? (sold?.reason ?? null) : reasonOf(refused.fact, refused.refusal ?? '');
+    if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason }, null);
+    const recorded = sale !== undefined && sold?.granted === true ? [sale, ...rest] : rest;
+    const effects = recorded.map(({ command, stream }) => `${command.type} ${stream}`);
     return this.#record(event, { type: 'RecordTranslation', effects }, 'translated');
   }
 
@@ -214,6 +222,10 @@ export class Inbox {
   }
 }
 
+/** A payment of a sale that is kept under another id, or under none that is known yet. */
+const isPaymentBeside = ({ to, command }: FactCommand, reference: string | null): boolean =>
+  to === 'payment' && command.type === 'RecordPayment' && command.paymentId !== reference;
+
 /** Why a fact was not taken, as the person reads it who looks at what waits. */
 const reasonOf = ({ stream }: FactCommand, refusal: string): ParkReason =>
   refusal === 'currency_mismatch' ? mismatchOn(stream) : { code: 'account_refused', subject: stream, detail: refusal };
@@ -245,18 +257,23 @@ type Seen = {
   readonly due: Due;
   readonly links: Map<string, string>;
   readonly parked: Map<string, ParkReason | null>;
+  /** Payments and invoices that a link names. */
+  readonly linked: Set<string>;
   catalogChanged: boolean;
 };
 
-const tellsSomething = ({ due, links, parked, catalogChanged }: Seen): boolean =>
-  due.size > 0 || links.size > 0 || parked.size > 0 || catalogChanged;
+const tellsSomething = ({ due, links, parked, linked, catalogChanged }: Seen): boolean =>
+  due.size > 0 || links.size > 0 || parked.size > 0 || linked.size > 0 || catalogChanged;
+
+/** Events outside of Stripe's own that tell the inbox something. */
+const telling: ReadonlySet<string> = new Set(['StripeCustomerLinked', 'PaymentLinked']);
 
 function scan(batch: readonly RecordedEvent[]): Seen {
-  const seen: Seen = { due: new Map(), links: new Map(), parked: new Map(), catalogChanged: false };
+  const seen: Seen = { due: new Map(), links: new Map(), parked: new Map(), linked: new Set(), catalogChanged: false };
   for (const recorded of batch) {
     const category = categoryOf(recorded.stream);
     if (category === 'catalog') seen.catalogChanged = true;
-    if (category !== 'stripeEvent' && recorded.type !== 'StripeCustomerLinked') continue;
+    if (category !== 'stripeEvent' && !telling.has(recorded.type)) continue;
     const event = decodeEvent(recorded);
     if (isUndecodable(event)) throw new InboxHalted(`position ${recorded.position}: ${event.undecodable}`);
     note(seen, event);
@@ -264,10 +281,13 @@ function scan(batch: readonly RecordedEvent[]): Seen {
   return seen;
 }
 
-function note({ due, links, parked }: Seen, event: LedgerEvent): void {
+function note({ due, links, parked, linked }: Seen, event: LedgerEvent): void {
   switch (event.type) {
     case 'StripeCustomerLinked':
       if (!links.has(event.stripeCustomerId)) links.set(event.stripeCustomerId, event.customerId);
+      return;
+    case 'PaymentLinked':
+      linked.add(event.paymentId).add(event.invoiceId);
       return;
     case 'StripeEventReceived':
       due.set(event.stripeEventId, event);

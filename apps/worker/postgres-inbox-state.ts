@@ -27,18 +27,19 @@ export class PostgresInboxState extends InboxState {
     return customersOfStripe(this.#db, stripeCustomerIds);
   }
 
-  override waitingForCustomers(
-    stripeCustomerIds: readonly string[],
+  override waitingForSubjects(
+    code: ParkReason['code'],
+    subjects: readonly string[],
     after: string,
     limit: number,
   ): Promise<readonly string[]> {
     return this.#waiting(
       {
-        name: 'inbox-waiting-for-customers',
+        name: 'inbox-waiting-for-subjects',
         text: `select stripe_event_id from scrip_read.inbox_parked
-          where code = 'unknown_customer' and subject = any($1) and stripe_event_id > $2 order by stripe_event_id limit $3`,
+          where code = $1 and subject = any($2) and stripe_event_id > $3 order by stripe_event_id limit $4`,
       },
-      [stripeCustomerIds, after, limit],
+      [code, subjects, after, limit],
     );
   }
 

@@ -2,6 +2,7 @@ import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Claim } from './payment-claims.js';
+import type { Sale } from './account-sales.js';
 import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Source, Usage } from './account-events.js';
 
 type Told = { readonly description: string | null; readonly metadata: Json };
@@ -21,6 +22,9 @@ export type AccountCommand =
       readonly paymentReference: string | null;
       /** Also grants again what expires unused of the subscription's period that ends at `endedAt`, at most `cap`. */
       readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
+      /** Grants only if this sale has not granted yet, whatever told of it. `apart`: ids of sales that it is known not to be. */
+      readonly sale?: Sale;
+      readonly apart?: readonly string[];
     })
   | (Told & {
       readonly type: 'ConsumeCredits';
@@ -90,7 +94,15 @@ export type AccountCommand =
   | { readonly type: 'UnfreezeAccount'; readonly reason: string }
   | { readonly type: 'CloseAccount'; readonly reason: string };
 
+/** Why a sale that Stripe tells of grants nothing; callers' commands are never refused so. */
+export type SoldRefusal =
+  /** `paymentReference`: under which payment its grant stands. */
+  | { readonly rejected: 'sold_already'; readonly paymentReference: string }
+  /** `other`: the id of the intent or invoice that may be of the same money. */
+  | { readonly rejected: 'sale_in_doubt'; readonly other: string };
+
 export type AccountRefusal =
+  | SoldRefusal
   | { readonly rejected: 'insufficient_credits'; readonly available: Amount; readonly required: Amount }
   | {
       readonly rejected:

@@ -2,6 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
+import type { Sale } from './account-sales.js';
 import type { Claim } from './payment-claims.js';
 
 export const sources = [
@@ -72,6 +73,8 @@ type Facts = {
     readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
     /** Set on a grant of what went on of the period that ended then. */
     readonly rolledOverFrom?: Instant;
+    /** Set on what was bought at Stripe; left out in old events. */
+    readonly sale?: Sale;
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };

@@ -9,6 +9,7 @@ import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
 import { changeGrant, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
+import { refusalOfSale, saleOf, type Sale } from './account-sales.js';
 import { noteRollover, rollOverExpired } from './account-rollover.js';
 import type { AccountState } from './account-state.js';
 
@@ -25,12 +26,16 @@ type NewGrant = {
   description: string | null;
   metadata: Json;
   rollover?: { readonly cap: Amount; readonly endedAt: Instant };
+  sale?: Sale;
 };
 
 /** Lots of credits enter the account. The first one opens it; a grant that is effective repays debt first. */
 export function grantCredits(recording: Recording, command: Grant): AccountRefusal | null {
   const { at } = recording.moment;
   const effectiveAt = command.effectiveAt ?? at;
+  const { sale, apart = [] } = command;
+  const sold = sale === undefined ? null : refusalOfSale(recording.state, sale, apart);
+  if (sold !== null) return sold;
   if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
   if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
   const refusal = recordGrant(recording, { ...command, effectiveAt }, null);
@@ -54,6 +59,7 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     paymentReference: grant.paymentReference,
     adjustmentId: adjusts === null ? null : recording.newId('adj'),
     ...(grant.rollover === undefined ? {} : { rollover: grant.rollover }),
+    ...(grant.sale === undefined ? {} : { sale: grant.sale }),
     description: grant.description,
     metadata: grant.metadata,
   });
@@ -116,6 +122,7 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
         effectiveAt: event.effectiveAt,
         expiresAt: event.expiresAt,
         paymentReference: event.paymentReference,
+        sale: saleOf(event),
         costBasis: event.costBasis,
         costLeft: event.costBasis?.amount ?? 0,
         scheduled: event.effectiveAt > event.at,

@@ -35,7 +35,7 @@ type Kept = {
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 3;
+export const SNAPSHOT_VERSION = 4;
 
 export function encodeAccount(state: AccountState): Json {
   const { opened, settings, balance, lastAt, granted } = state;

@@ -14,6 +14,7 @@ import {
   type Slice,
   type Source,
 } from './account-events.js';
+import type { Sale } from './account-sales.js';
 import type { Claim } from './payment-claims.js';
 
 /**
@@ -29,6 +30,8 @@ export type Grant = {
   readonly effectiveAt: Instant;
   readonly expiresAt: Instant | null;
   readonly paymentReference: string | null;
+  /** What was bought at Stripe; null for all else. */
+  readonly sale: Sale | null;
   readonly costBasis: Money | null;
   /** Minor units of the cost basis not yet used up by consumption, expiry or revocation. */
   readonly costLeft: number;

@@ -30,8 +30,8 @@ export function allClaims(state: PaymentState): readonly Claim[] {
   return sortedClaims([...ownClaims(state, others), ...others]);
 }
 
-const isClaimed = ({ moneyBack, linked }: PaymentState): boolean =>
-  linked.length > 0 || Object.values(moneyBack).some((facts) => facts.length > 0);
+const hasOwnFacts = ({ moneyBack }: PaymentState): boolean =>
+  Object.values(moneyBack).some((facts) => facts.length > 0);
 
 /**
  * What has to be done about the claims of a payment; null while nothing was ever claimed or nobody is known who could. Claims
@@ -40,12 +40,12 @@ const isClaimed = ({ moneyBack, linked }: PaymentState): boolean =>
  */
 export function settlementOf(state: PaymentState): Settlement | null {
   const { version, paymentId, payment, invoiceId } = state;
-  if (!isClaimed(state)) return null;
   if (payment !== null) {
+    if (state.linked.length === 0 && !hasOwnFacts(state)) return null;
     const { customerId, money } = payment;
     const claims = allClaims(state);
     return { to: 'account', customerId, paymentReference: paymentId, paid: money.amount, version, claims };
   }
-  if (invoiceId === null) return null;
+  if (invoiceId === null || !hasOwnFacts(state)) return null;
   return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: ownClaims(state) };
 }

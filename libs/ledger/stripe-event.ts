@@ -15,6 +15,8 @@ export type ParkReason = {
     | 'unsupported_currency'
     /** Money that goes back in another currency than its payment's; which may be heard of after it was translated. */
     | 'currency_mismatch'
+    /** Credits may have been granted for the same money already; `subject` is the invoice whose link to its payment settles it. */
+    | 'sale_in_doubt'
     /** An invoice has more lines than its webhook; the worker fetches them. */
     | 'lines_incomplete'
     /** It could not. */

@@ -158,8 +158,15 @@ export type PaymentIntent = {
   readonly stripeCustomerId: string | null;
   readonly metadata: Metadata;
   readonly invoiceId: string | null;
+  readonly sessionId: string | null;
   readonly attempt: Omit<Attempt, 'customerId'>;
 };
+
+/** What an intent is for: Stripe writes there the id of the invoice or session that made it, since 2025; others may write anything. */
+function orderOf(intent: Fields | null, prefix: 'in_' | 'cs_'): string | null {
+  const order = idAt(objectAt(intent, 'payment_details'), 'order_reference');
+  return order?.startsWith(prefix) === true ? order : null;
+}
 
 /** @param status what the event says of the intent: its own status does not tell a failed attempt from none. */
 export function normalisePaymentIntent(
@@ -180,7 +187,8 @@ export function normalisePaymentIntent(
       id,
       stripeCustomerId: idAt(intent, 'customer'),
       metadata: metadataAt(intent, 'metadata'),
-      invoiceId: idAt(intent, 'invoice'),
+      invoiceId: idAt(intent, 'invoice') ?? orderOf(intent, 'in_'),
+      sessionId: orderOf(intent, 'cs_'),
       attempt: {
         status,
         money: { amount, currency },

@@ -50,6 +50,8 @@ export type Invoice = {
   readonly periodEnd: Instant | null;
   readonly hostedInvoiceUrl: string | null;
   readonly paymentIntentId: string | null;
+  /** True where the money did not come by Stripe. */
+  readonly paidElsewhere: boolean;
   readonly metadata: Metadata;
   /** The subscription's metadata as it was when the invoice was made. */
   readonly subscriptionMetadata: Metadata;
@@ -159,6 +161,8 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
       periodEnd: timeAt(invoice, 'period_end'),
       hostedInvoiceUrl: textAt(invoice, 'hosted_invoice_url'),
       paymentIntentId: paymentIntentOf(invoice),
+      paidElsewhere:
+        at(invoice, 'paid_out_of_band') === true || (integerAt(invoice, 'amount_paid_off_stripe') ?? 0) >= amountPaid,
       metadata: metadataAt(invoice, 'metadata'),
       subscriptionMetadata: metadataAt(subscription ?? objectAt(invoice, 'subscription_details'), 'metadata'),
       lines,

@@ -92,6 +92,7 @@ describe('a payment intent', () => {
     stripeCustomerId: 'cus_1',
     metadata: customer === undefined ? {} : { customer_id: customer },
     invoiceId: null,
+    sessionId: null,
     attempt: { status, money: { amount: 500, currency: 'usd' }, failureReason: null, at },
   });
   const tried = (status: Attempt['status']): PaymentState => ({

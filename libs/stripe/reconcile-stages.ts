@@ -169,7 +169,11 @@ const saleStages = (source: Source): readonly Stage[] => [
       const read = normaliseSession(object);
       const id = 'ok' in read ? compare.paymentOfSession(read.ok) : null;
       if (!('ok' in read) || id === null) return null;
-      const difference = compare.compareSession(read.ok, await source.ledger.payment(id));
+      const own = await source.ledger.payment(id);
+      // Its invoice may have told of the sale first: then the payment is kept under that one's id.
+      const isPart = own.payment === null && own.invoiceId !== null;
+      const state = isPart ? await source.ledger.payment(own.invoiceId) : own;
+      const difference = compare.compareSession(read.ok, state);
       return { difference, telling: { type: 'checkout.session.completed', at: created } };
     },
   ),

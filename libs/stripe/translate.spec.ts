@@ -180,7 +180,8 @@ describe('a paid invoice of a subscription', () => {
         paid: { amount: 2320, currency: 'usd' },
       }),
       expect.objectContaining({ stream: 'payment-in_1', type: 'RecordPayment', paymentIntentId: null }),
-      expect.objectContaining({ stream: 'payment-pi_sub_1', type: 'LinkInvoice', invoiceId: 'in_1' }),
+      expect.objectContaining({ stream: 'payment-pi_sub_1', type: 'LinkInvoice', invoiceId: 'in_1', currency: 'usd' }),
+      expect.objectContaining({ stream: 'payment-in_1', type: 'LinkInvoice', invoiceId: 'pi_sub_1' }),
     ]);
     expect(commandsOf('invoice.paid.acacia')).toEqual(now);
   });
@@ -220,7 +221,12 @@ describe('a paid invoice of a subscription', () => {
     ],
   ] as const)('%s grants nothing but is recorded', (_what, change, shape) => {
     const commands = commandsOf(shape, line(change, shape));
-    expect(commands.map(({ type }) => type)).toEqual(['RecordInvoicePaid', 'RecordPayment', 'LinkInvoice']);
+    expect(commands.map(({ type }) => type)).toEqual([
+      'RecordInvoicePaid',
+      'RecordPayment',
+      'LinkInvoice',
+      'LinkInvoice',
+    ]);
   });
 
   test('paid by a coupon or a balance it still grants', () => {
@@ -243,12 +249,14 @@ describe('a paid invoice of a subscription', () => {
     expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual([
       'RecordInvoicePaid',
       'LinkInvoice',
+      'LinkInvoice',
     ]);
     const sale = { parent: null, metadata: { credits: '5', top_up: 'true' } };
     expect(commandsOf('invoice.paid.endive', sale)).toMatchObject([
       { type: 'GrantCredits', amount: 5, key: 'invoice:in_1' },
       { type: 'RecordInvoicePaid' },
       { type: 'RecordPayment', kind: 'top_up' },
+      { type: 'LinkInvoice' },
       { type: 'LinkInvoice' },
     ]);
   });

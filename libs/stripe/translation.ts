@@ -57,20 +57,28 @@ export const tellingKey = ({ stripeEventId }: ReceivedStripeEvent): string => `e
 export const customerOf = (lookups: Lookups, stripeCustomerId: string | null): string | null =>
   stripeCustomerId === null ? null : (lookups.customerOfStripe.get(stripeCustomerId) ?? null);
 
-/** Tells a payment which invoice its money paid, if it is known; and of which currency that was, where it says so. */
+/**
+ * Tells an invoice's money and the invoice of each other, if both are known, and of which currency that was, where it says so: refunds
+ * name only the money, credit notes only the invoice, and either may be the one that bought something.
+ */
 export function linkInvoice(
-  paymentId: string,
+  paymentId: string | null,
   invoiceId: string | null,
   currency: string | undefined,
 ): readonly FactCommand[] {
-  if (invoiceId === null) return [];
-  const command = {
-    type: 'LinkInvoice',
-    paymentId,
-    invoiceId,
-    ...(currency === undefined ? {} : { currency }),
-  } as const;
-  return [{ to: 'payment', stream: paymentStream(paymentId), key: `invoice:${invoiceId}`, command }];
+  if (paymentId === null || invoiceId === null) return [];
+  const pairs = [[paymentId, invoiceId] as const, [invoiceId, paymentId] as const];
+  return pairs.map(([from, to]) => ({
+    to: 'payment',
+    stream: paymentStream(from),
+    key: `invoice:${to}`,
+    command: {
+      type: 'LinkInvoice',
+      paymentId: from,
+      invoiceId: to,
+      ...(currency === undefined ? {} : { currency }),
+    },
+  }));
 }
 
 /** The first customer id among what the caller put into Stripe's objects; null when there is none that could be one. */

@@ -18,16 +18,13 @@ export class InMemoryInboxState extends InboxState {
     return Promise.resolve(new Map([...this.links].filter(([id]) => stripeCustomerIds.includes(id))));
   }
 
-  override waitingForCustomers(
-    stripeCustomerIds: readonly string[],
+  override waitingForSubjects(
+    wanted: ParkReason['code'],
+    subjects: readonly string[],
     after: string,
     limit: number,
   ): Promise<readonly string[]> {
-    return this.#waiting(
-      after,
-      limit,
-      ({ code, subject }) => code === 'unknown_customer' && stripeCustomerIds.includes(subject ?? ''),
-    );
+    return this.#waiting(after, limit, ({ code, subject }) => code === wanted && subjects.includes(subject ?? ''));
   }
 
   override waitingFor(wanted: ParkReason['code'], after: string, limit: number): Promise<readonly string[]> {

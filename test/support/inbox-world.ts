@@ -74,7 +74,8 @@ export class InboxWorld {
     const account = (await this.handlers.account.load('account-acme')).state;
     const { violations } = conservationOf(account);
     if (violations.length > 0) throw new Error(violations.join('\n'));
-    const grants = [...account.grants.values()].map(({ id: _id, revision: _revision, ...grant }) => ({
+    // By which of its names a sale is known depends on what told of it first.
+    const grants = [...account.grants.values()].map(({ id: _id, revision: _revision, sale: _sale, ...grant }) => ({
       ...grant,
       revocations: grant.revocations.map((each) => JSON.stringify(each)).sort(),
     }));

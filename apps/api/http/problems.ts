@@ -1,4 +1,4 @@
-import type { AccountRefusal } from '#ledger/account-commands.js';
+import type { AccountRefusal, SoldRefusal } from '#ledger/account-commands.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
 import type { StripeEventRefusal } from '#ledger/stripe-event.js';
@@ -7,7 +7,9 @@ import type { SaleRefusal } from '#stripe/outbound-checkout.js';
 /** `detail` says what the caller can do; it is fixed text, so nothing of a request or an exception gets into an answer. */
 export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
 
-type RefusalCode = (AccountRefusal | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal)['rejected'];
+type RefusalCode = (
+  Exclude<AccountRefusal, SoldRefusal> | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal
+)['rejected'];
 
 /**
  * Every problem that the API answers with: the one place where a code gets its status. `docs/errors.md` is made from it.

@@ -1,5 +1,7 @@
+import { assert } from '#kernel/assert.js';
+import { isRefused } from '#kernel/decider.js';
 import type { Decider } from '#kernel/decider.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
+import type { AccountCommand, AccountRefusal, SoldRefusal } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { accountDecider } from '#ledger/account.js';
@@ -9,13 +11,19 @@ type RequestRefusal = PricingRefusal | { readonly rejected: 'currency_unsupporte
 /** What cannot become a command of the ledger. It still goes the way of every command, so that a repeated key is found. */
 type RefusedRequest = { readonly type: 'RefuseRequest'; readonly refusal: RequestRefusal };
 export type ApiAccountCommand = AccountCommand | RefusedRequest;
-export type ApiAccountRefusal = AccountRefusal | RequestRefusal;
+export type ApiAccountRefusal = Exclude<AccountRefusal, SoldRefusal> | RequestRefusal;
 
 /** The account's rules, and the refusal of what the request itself makes impossible. */
 export const apiAccountDecider: Decider<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> = {
   ...accountDecider,
-  decide: (state, command, moment) =>
-    command.type === 'RefuseRequest' ? command.refusal : accountDecider.decide(state, command, moment),
+  decide: (state, command, moment) => {
+    if (command.type === 'RefuseRequest') return command.refusal;
+    const decision = accountDecider.decide(state, command, moment);
+    if (!isRefused<AccountEvent, AccountRefusal>(decision)) return decision;
+    const { rejected } = decision;
+    assert(rejected !== 'sold_already' && rejected !== 'sale_in_doubt', 'callers do not tell of sales at Stripe');
+    return decision;
+  },
   needs: (state, command) =>
     command.type === 'RefuseRequest' ? null : (accountDecider.needs?.(state, command) ?? null),
 };

@@ -7,7 +7,7 @@ import { normaliseSession, subjectOf } from '../normalise.js';
 import type { Session } from '../normalise.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Translate, Translation } from '../translation.js';
-import { grantOfSale, intentKey } from './sale.js';
+import { grantOfSale } from './sale.js';
 
 /**
  * `checkout.session.completed` and `.async_payment_succeeded`: one fact, whichever comes first. Grants the credits of a paid
@@ -33,28 +33,27 @@ export const translateSession: Translate = (event, lookups) => {
   }
   const paid = moneyOf(session);
   if ('kind' in paid) return paid;
-  const { net } = paid;
+  const { net, total } = paid;
   // The page may have been made days before it was paid for.
   const paidAt = session.chargedAt ?? event.created;
+  const { id, metadata, paymentIntentId: intent, invoiceId: invoice } = session;
   const grant = grantOfSale(
     {
-      id: session.id,
-      key: saleKey(session),
+      id,
       customerId,
-      metadata: session.metadata,
+      metadata,
       soldAt: paidAt,
       cost: net.amount === 0 ? null : net,
-      paymentReference: session.paymentIntentId ?? session.id,
-      told: { checkoutSession: session.id },
+      sale: { session: id, intent, invoice, paid: total.amount === 0 ? null : total },
+      by: intent === null ? 'session' : 'intent',
     },
     lookups,
   );
   if ('kind' in grant) return grant;
   return commands(
     grant,
-    ...paymentOf(session, customerId, paid.total, paidAt),
-    // A credit note names the session's invoice only, which bought nothing by itself.
-    ...(session.invoiceId === null ? [] : linkInvoice(session.invoiceId, session.paymentIntentId, net.currency)),
+    ...paymentOf(session, customerId, total, paidAt),
+    ...linkInvoice(intent, invoice, net.currency),
     ...links,
   );
 };
@@ -89,10 +88,6 @@ export const translateSessionFailed = translateUnpaid('failed');
 export const translateSessionExpired = translateUnpaid('canceled');
 
 const keyOf = (session: Session): string => `session:${session.id}`;
-
-/** The money that was paid names the sale, for its intent may tell of the same sale. */
-const saleKey = (session: Session): string =>
-  session.paymentIntentId === null ? keyOf(session) : intentKey(session.paymentIntentId);
 
 function linkTo(session: Session, customerId: string | null): readonly FactCommand[] {
   const { stripeCustomerId } = session;

@@ -55,27 +55,19 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     ...bought.commands,
     recordInvoice(invoice, customerId, details),
     ...recordPayment(invoice, customerId),
-    ...(invoice.paymentIntentId === null ? [] : linkInvoice(invoice.paymentIntentId, invoice.id, invoice.currency)),
+    ...linkInvoice(invoice.paymentIntentId, invoice.id, invoice.currency),
   );
 };
 
 function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
   // A paid Checkout session that made an invoice has granted already: only an invoice that says so itself is a sale of credits.
   if (invoice.metadata['top_up'] !== 'true') return commands();
+  const { id, metadata, paidAt: soldAt, currency, amountPaid, paymentIntentId: intent, paidElsewhere } = invoice;
   const net = invoice.lines.reduce((sum, line) => sum + netOf(line), 0);
-  const grant = grantOfSale(
-    {
-      id: invoice.id,
-      key: invoiceKey(invoice.id),
-      customerId,
-      metadata: invoice.metadata,
-      soldAt: invoice.paidAt,
-      cost: costOf(net, invoice.currency),
-      paymentReference: invoice.id,
-      told: { invoice: invoice.id },
-    },
-    lookups,
-  );
+  const paid = paidElsewhere ? null : costOf(amountPaid, currency);
+  const sale = { session: null, intent, invoice: id, paid };
+  const cost = costOf(net, currency);
+  const grant = grantOfSale({ id, customerId, metadata, soldAt, cost, sale, by: 'invoice' }, lookups);
   return 'kind' in grant ? grant : commands(grant);
 }
 

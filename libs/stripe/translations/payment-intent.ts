@@ -6,7 +6,7 @@ import type { PaymentIntent } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
 import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
 import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
-import { grantOfSale, intentKey, invoiceKey } from './sale.js';
+import { grantOfSale } from './sale.js';
 
 /**
  * `payment_intent.*`: how far an attempt to pay has come. Grants nothing: sessions and invoices do, which an intent does not know;
@@ -52,27 +52,21 @@ export const translatePaymentCanceled = translateAttempt('canceled');
 export const translatePaymentProcessing = translateAttempt('processing');
 
 /** An intent that names its invoice told of the invoice's sale, under whose id that one's money is kept. */
-function saleOf(
-  { id, invoiceId, metadata, attempt }: PaymentIntent,
-  customerId: string,
-  lookups: Lookups,
-): Translation {
+function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Translation {
+  const { id, invoiceId, sessionId, metadata, attempt } = intent;
   if (metadata['top_up'] !== 'true') return commands();
   const { money, at: paidAt } = attempt;
-  const paymentId = invoiceId ?? id;
-  const key = invoiceId === null ? intentKey(id) : invoiceKey(invoiceId);
-  const cost = money.amount === 0 ? null : money;
-  const told = { paymentIntent: id };
-  const grant = grantOfSale(
-    { id, key, customerId, metadata, soldAt: paidAt, cost, paymentReference: paymentId, told },
-    lookups,
-  );
+  const paid = money.amount === 0 ? null : money;
+  const by = invoiceId === null ? 'intent' : 'invoice';
+  const sale = { session: sessionId, intent: id, invoice: invoiceId, paid };
+  const grant = grantOfSale({ id, customerId, metadata, soldAt: paidAt, cost: paid, sale, by }, lookups);
   if ('kind' in grant) return grant;
-  const ids = { paymentIntentId: invoiceId === null ? id : null, invoiceId, sessionId: null };
+  const paymentId = invoiceId ?? id;
+  const ids = { paymentIntentId: invoiceId === null ? id : null, invoiceId, sessionId };
   const payment: FactCommand = {
     to: 'payment',
     stream: paymentStream(paymentId),
-    key,
+    key: grant.key,
     command: { type: 'RecordPayment', paymentId, customerId, kind: 'top_up', money, paidAt, ...ids },
   };
   return commands(grant, payment);
@@ -83,5 +77,5 @@ export const translateInvoicePayment: Translate = (event) => {
   const read = normaliseInvoicePayment(subjectOf(event.payload));
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { paymentId, invoiceId, currency } = read.ok;
-  return paymentId === null ? commands() : commands(...linkInvoice(paymentId, invoiceId, currency));
+  return commands(...linkInvoice(paymentId, invoiceId, currency));
 };

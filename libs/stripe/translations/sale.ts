@@ -2,6 +2,7 @@ import type { Money } from '#kernel/amount.js';
 import { earlier, plusMs } from '#kernel/instant.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
+import type { Sale } from '#ledger/account-sales.js';
 import { park, soldCredits } from '../translation.js';
 import type { FactCommand, Lookups, Translation } from '../translation.js';
 import type { Metadata } from '../normalise.js';
@@ -9,45 +10,44 @@ import type { Metadata } from '../normalise.js';
 const DAY_MS = 86_400_000;
 
 /** Credits that were bought, by whatever way the money came: session, invoice or payment intent. */
-export type Sale = {
-  /** What Stripe calls the object that is the sale. */
+export type Sold = {
+  /** What Stripe calls the object that tells of the sale. */
   readonly id: string;
-  readonly key: string;
   readonly customerId: string;
   /** Names the pack or the number of credits. */
   readonly metadata: Metadata;
   readonly soldAt: Instant;
   /** Without tax; null when it cost nothing. */
   readonly cost: Money | null;
-  readonly paymentReference: string;
-  /** Kept with the grant. */
-  readonly told: { readonly [name: string]: string };
+  readonly sale: Sale;
+  /** Which of the sale's ids its payment is kept under. */
+  readonly by: 'session' | 'intent' | 'invoice';
 };
 
-/** The key of what a payment intent's money bought, whatever tells of it. */
-export const intentKey = (paymentIntentId: string): string => `intent:${paymentIntentId}`;
+const names = { session: 'checkoutSession', intent: 'paymentIntent', invoice: 'invoice' } as const;
 
 /** The key of what an invoice's money bought. */
 export const invoiceKey = (invoiceId: string): string => `invoice:${invoiceId}`;
 
 /** The grant of a sale: one rule for every way a pack is bought. Parks where the metadata does not say what was bought. */
 export function grantOfSale(
-  sale: Sale,
+  sold: Sold,
   { catalog, now }: Lookups,
 ): FactCommand | Extract<Translation, { kind: 'park' }> {
-  const sold = soldCredits(sale.metadata, catalog);
-  if (sold.kind === 'park') return sold.translation;
-  if (sold.kind === 'unsold')
-    return park('unknown_price', sale.id, 'the metadata names neither credit_product nor credits');
-  const { customerId, key, soldAt, cost, paymentReference, told } = sale;
-  const days = sold.expiresAfterDays;
+  const bought = soldCredits(sold.metadata, catalog);
+  if (bought.kind === 'park') return bought.translation;
+  if (bought.kind === 'unsold')
+    return park('unknown_price', sold.id, 'the metadata names neither credit_product nor credits');
+  const { customerId, sale, by, soldAt, cost } = sold;
+  const paymentReference = sale[by] ?? sold.id;
+  const days = bought.expiresAfterDays;
   return {
     to: 'account',
     stream: accountStream(customerId, DEFAULT_UNIT),
-    key,
+    key: `${by}:${paymentReference}`,
     command: {
       type: 'GrantCredits',
-      amount: sold.amount,
+      amount: bought.amount,
       source: 'purchase',
       priority: 50,
       effectiveAt: earlier(soldAt, now),
@@ -55,7 +55,8 @@ export function grantOfSale(
       costBasis: cost,
       paymentReference,
       description: null,
-      metadata: told,
+      metadata: { [names[by]]: paymentReference },
+      sale,
     },
   };
 }

@@ -1,0 +1,66 @@
+import type { Money } from '#kernel/amount.js';
+import type { Json } from '#kernel/json.js';
+import type { SoldRefusal } from './account-commands.js';
+import type { AccountEventOf } from './account-events.js';
+import type { AccountState } from './account-state.js';
+
+/**
+ * A sale of credits as one of Stripe's objects tells it: the ids of the Checkout session, the payment intent and the invoice that are
+ * known to tell of it too, and what was paid, with tax. Null for what is not known; `paid` also where no intent can have paid it.
+ */
+export type Sale = {
+  readonly session: string | null;
+  readonly intent: string | null;
+  readonly invoice: string | null;
+  readonly paid: Money | null;
+};
+
+/**
+ * Why a sale grants nothing: it has granted before; or it may have, because the account has a sale of as much money whose invoice
+ * or intent is not known and may be this one's. Null where it is a sale of its own. `apart`: ids of sales that are known to be others.
+ */
+export function refusalOfSale(state: AccountState, sale: Sale, apart: readonly string[]): SoldRefusal | null {
+  let doubt: SoldRefusal | null = null;
+  for (const { sale: known, paymentReference } of state.grants.values()) {
+    if (known === null || paymentReference === null) continue;
+    if (isSame(known, sale)) return { rejected: 'sold_already', paymentReference };
+    const other = known.intent ?? known.invoice ?? '';
+    if (mayBeSame(known, sale) && !apart.includes(other)) doubt ??= { rejected: 'sale_in_doubt', other };
+  }
+  return doubt;
+}
+
+const isSame = (a: Sale, b: Sale): boolean =>
+  (a.session !== null && a.session === b.session) ||
+  (a.intent !== null && a.intent === b.intent) ||
+  (a.invoice !== null && a.invoice === b.invoice);
+
+/** Of an invoice that does not say what paid it and an intent that does not say what it paid: one payment has one amount. */
+function mayBeSame(a: Sale, b: Sale): boolean {
+  const unknown = (a.intent === null && b.invoice === null) || (b.intent === null && a.invoice === null);
+  const named = (a.invoice ?? b.invoice) !== null && (a.intent ?? b.intent) !== null;
+  const sameMoney = a.paid !== null && a.paid.amount === b.paid?.amount && a.paid.currency === b.paid.currency;
+  return unknown && named && sameMoney;
+}
+
+/** The sale that a grant is of; null for one that is of none. */
+export function saleOf(event: AccountEventOf<'CreditsGranted'>): Sale | null {
+  return event.sale ?? saleBefore(event);
+}
+
+/** Grants of before sales were noted name theirs by the metadata that only a sale was given, and by the payment. */
+function saleBefore({
+  source,
+  description,
+  metadata,
+  paymentReference: reference,
+}: AccountEventOf<'CreditsGranted'>): Sale | null {
+  if (source !== 'purchase' || description !== null || reference === null) return null;
+  const [[name, id] = [], another] = Object.entries(metadata as { readonly [name: string]: Json });
+  if (another !== undefined || typeof id !== 'string') return null;
+  const sale = { session: null, intent: null, invoice: null, paid: null };
+  const other = reference === id ? null : reference;
+  if (name === 'checkoutSession') return { ...sale, session: id, intent: other };
+  if (name === 'paymentIntent') return { ...sale, intent: id, invoice: other };
+  return name === 'invoice' && other === null ? { ...sale, invoice: id } : null;
+}
