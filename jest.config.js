@@ -29,6 +29,8 @@ const server = {
 };
 
 export default {
+  // Against what hangs only. How long a test takes is the machine's affair: what a test promises of time it asserts.
+  testTimeout: 180_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   projects: [
     {

@@ -124,7 +124,7 @@ describe('the dependency rule', () => {
     const { summary } = await cruise(copy);
     await uproot(badImports);
     violations = new Set(summary.violations.map(({ from, rule }) => `${from}: ${rule.name}`));
-  }, 60_000);
+  });
 
   it.each(badImports)('refuses %s: %s', (file, _imports, rule) => {
     expect(violations).toContain(`${file}: ${rule}`);
@@ -136,7 +136,7 @@ describe('the dependency rule', () => {
     const aliased = edges.filter(({ module }) => module.startsWith('#'));
     expect(aliased.length).toBeGreaterThan(500);
     expect(aliased.filter(({ resolved }) => !/^(libs|projections)\/.*\.ts$/.test(resolved))).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('the fence around kernel and ledger', () => {
@@ -147,7 +147,7 @@ describe('the fence around kernel and ledger', () => {
     errors = (await run(copy, 'typescript-native/bin/tsc', '-p', 'tsconfig.pure.json', '--pretty', 'false')).split(
       '\n',
     );
-  }, 60_000);
+  });
 
   it.each(platform)('refuses %s: %s', (file, _code, name) => {
     expect(errors.filter((line) => line.startsWith(file) && line.includes(name))).not.toEqual([]);
@@ -167,7 +167,7 @@ describe('lint', () => {
     messages = new Map(
       report.map(({ filePath, messages: found }) => [filePath, found.map(({ message }) => message).join('\n')]),
     );
-  }, 60_000);
+  });
 
   it.each(impurities)('refuses %s: %s', (file, _code, message) => {
     expect(messages.get(join(copy, file))).toMatch(message);

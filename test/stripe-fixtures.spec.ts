@@ -58,18 +58,14 @@ async function complaintsOf(list: readonly Fixture[]): Promise<string> {
 test('every recorded event of the version that the stripe package knows is of its types', async () => {
   expect(fixtures.length).toBeGreaterThan(40);
   expect(await complaintsOf(fixtures)).toBe('');
-}, 60_000);
+});
 
 test.each([
   ['a value that Stripe does not know', '"charge_automatically"', '"by_hand"', 'by_hand'],
   ['a field that Stripe does not have', '"status": "paid"', '"status": "paid", "paid": true', 'paid'],
   ['text for a number', '"amount_paid": 2320', '"amount_paid": "2320"', 'string'],
-])(
-  '%s would be found',
-  async (_what, from, to, found) => {
-    const fixture = fixtures.find(({ file }) => file.startsWith('invoice.paid.'))!;
-    expect(fixture.text).toContain(from);
-    expect(await complaintsOf([{ ...fixture, text: fixture.text.replace(from, to) }])).toContain(found);
-  },
-  60_000,
-);
+])('%s would be found', async (_what, from, to, found) => {
+  const fixture = fixtures.find(({ file }) => file.startsWith('invoice.paid.'))!;
+  expect(fixture.text).toContain(from);
+  expect(await complaintsOf([{ ...fixture, text: fixture.text.replace(from, to) }])).toContain(found);
+});

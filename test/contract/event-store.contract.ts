@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals';
 import type { EventStore } from '#event-store/event-store.js';
 import { appendContract } from './appends.contract.js';
 import { readContract } from './reads.contract.js';
@@ -22,7 +22,6 @@ export type Contract = {
 
 /** The promises of the port `EventStore`, for any adapter. `createLog` is called once. */
 export function eventStoreContract(name: string, createLog: () => Promise<ContractLog>): void {
-  jest.setTimeout(30_000); // a machine that is busy with other things takes its time
   describe(`event store contract: ${name}`, () => {
     let log: ContractLog | undefined;
     let store: EventStore | undefined;

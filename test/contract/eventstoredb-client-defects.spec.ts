@@ -56,29 +56,29 @@ describe('B1: a server that never answers', () => {
       `console.log(await Promise.race([append(a, { deadline: 300 }), sleep(3000).then(() => 'still waiting')]));`,
     );
     expect(output).toContain('still waiting');
-  }, 20_000);
+  });
 
   test('the adapter answers by its deadline', async () => {
     double.appendFaults.push({ kind: 'hang', stored: false });
     const began = performance.now();
     expect(await outcomeOf(store.append(appendOf('account-1')))).toBe('OutcomeUnknown');
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
 
 describe('B2, B3: one of two connections breaks while an append of the other is under way', () => {
   test('the client fails the healthy one, and ends the process when its answer comes', async () => {
-    other.appendFaults.push({ kind: 'answer_late', ms: 800 });
+    other.appendFaults.push({ kind: 'answer_late', ms: 3_000 });
     double.appendFaults.push({ kind: 'end_call', code: 14, stored: false });
     const { output, code } = await bareClient(`
       await b.readAll({ maxCount: 1 });
       const healthy = append(b); await sleep(300);
-      await append(a); console.log('healthy: ' + (await healthy)); await sleep(2000); console.log('alive');`);
+      await append(a); console.log('healthy: ' + (await healthy)); await sleep(4000); console.log('alive');`);
     expect(output).toContain('healthy: failed unavailable');
     expect(output).not.toContain('alive');
     expect(code).not.toBe(0);
     expect(other.log.all).toHaveLength(1);
-  }, 20_000);
+  });
 
   test('the adapters do not touch each other', async () => {
     const healthy = new EventStoreDbEventStore(other.url, new SystemClock(), { ...limits, appendDeadlineMs: 2_000 });
@@ -111,7 +111,7 @@ describe('B4: the revision of a conflict', () => {
       console.log(await append(quiet));`);
     expect(output).toContain('ok false 1');
     expect(await store.append(appendOf('s-1', 1, null, 'other'))).toEqual({ kind: 'conflict', actualRevision: 41 });
-  }, 20_000);
+  });
 });
 
 describe('B5: a subscription that the server ends with OK', () => {
@@ -127,7 +127,7 @@ describe('B5: a subscription that the server ends with OK', () => {
       await sleep(1500); console.log('events: ' + events);`);
     expect(output).toContain('events: 2');
     expect(output).not.toContain('error');
-  }, 20_000);
+  });
 
   test('the adapter goes on', async () => {
     const stop = new AbortController();

@@ -64,5 +64,5 @@ if (url === undefined) {
 
     await store.close();
     process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
-  }, 120_000);
+  });
 }

@@ -56,10 +56,10 @@ beforeAll(async () => {
     stopping.signal,
   );
   const head = await writer.store.head();
-  for (const { name } of projections) await waitForPosition(db, name, head, 30_000);
+  for (const { name } of projections) await waitForPosition(db, name, head, 60_000);
   stopping.abort();
   await running;
-}, 120_000);
+});
 
 afterAll(async () => {
   await db.close();

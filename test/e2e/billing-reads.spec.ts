@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeCursor } from '#read-store/cursor.js';
 import type { Cursor } from '#read-store/cursor.js';
 import { asCustomer } from '#read-store/as-customer.js';
@@ -11,9 +11,6 @@ import { byTest, InboxWorld } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { stripeEvent } from '../support/stripe-events.js';
 import type { StripeFixture } from '../support/stripe-events.js';
-
-jest.setTimeout(60_000);
-
 let world: ProjectionWorld;
 let inbox: InboxWorld;
 let told = 0;

@@ -1,12 +1,9 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiClient } from '../support/api-client.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { query } from '../support/postgres.js';
 import { RunningScrip } from '../support/running-scrip.js';
-
-jest.setTimeout(60_000);
-
 const canary = 'canary.person@example.com';
 const tooLarge = JSON.stringify({ amount: 1, source: 'purchase', description: 'x'.repeat(1_048_576) });
 

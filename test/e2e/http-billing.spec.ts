@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import Stripe from 'stripe';
 import type { ApiAnswer, ApiClient } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
 import { stripeEvent } from '../support/stripe-events.js';
 import type { StripeEventBody } from '../support/stripe-events.js';
-
-jest.setTimeout(60_000);
-
 let scrip: RunningScrip;
 let api: ApiClient;
 

@@ -2,15 +2,12 @@ import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiAnswer, ApiClient, Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { query } from '../support/postgres.js';
 import { jwtSecret, RunningScrip, webhookSecret } from '../support/running-scrip.js';
 import { stripeEvent } from '../support/stripe-events.js';
-
-jest.setTimeout(60_000);
-
 const token = (claims: Record<string, unknown>, secret = jwtSecret): Promise<string> =>
   new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiAnswer, ApiClient } from '../support/api-client.js';
 import { catalog } from '../support/catalog.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { query } from '../support/postgres.js';
 import { RunningScrip } from '../support/running-scrip.js';
-
-jest.setTimeout(120_000);
-
 describe('commands over HTTP', () => {
   let scrip: RunningScrip;
   let api: ApiClient;

@@ -1,14 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiClient, type ApiAnswer, type Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { NodeProcess } from '../support/node-process.js';
 import { catalog } from '../support/catalog.js';
 import { SandboxProcess } from '../support/sandbox-process.js';
 import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
-
-jest.setTimeout(60_000);
-
 type Operation = {
   readonly summary?: string;
   readonly security?: unknown;

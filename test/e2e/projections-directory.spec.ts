@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { instantOf, msOf } from '#kernel/instant.js';
 import {
@@ -18,9 +18,6 @@ import { parkedEvents } from '../../projections/parked-events.js';
 import type { AnyCommand } from '../support/ledger-writer.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { allOf } from '../support/all-of.js';
-
-jest.setTimeout(60_000);
-
 const start = '2026-11-01T00:00:00.000Z';
 const at = (second: number): string => instantOf(msOf(start) + second * 1000);
 

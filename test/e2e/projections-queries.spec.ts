@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { eventId } from '#event-store/encode-event.js';
 import { StoreUnavailable } from '#event-store/event-store.js';
@@ -16,9 +16,6 @@ import type { AnyCommand } from '../support/ledger-writer.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { consume, grant, hold } from '../support/account-commands.js';
 import { allOf } from '../support/all-of.js';
-
-jest.setTimeout(60_000);
-
 const start = '2026-11-01T00:00:00.000Z';
 const at = (second: number): string => instantOf(msOf(start) + second * 1000);
 const now = (second: number): number => msOf(at(second));

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { accountAt } from '#ledger/account-at.js';
@@ -19,9 +19,6 @@ import { ProjectionWorld } from '../support/projection-world.js';
 import { consume, grant } from '../support/account-commands.js';
 
 const at = (second: number): string => instantOf(Date.parse('2026-11-01T00:00:00.000Z') + second * 1000);
-
-jest.setTimeout(60_000);
-
 let world: ProjectionWorld;
 beforeEach(async () => {
   world = await ProjectionWorld.open();

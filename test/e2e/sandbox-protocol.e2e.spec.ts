@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
 import { DAY, HOUR, SandboxWorld } from '../support/running-sandbox.js';
 
 let world: SandboxWorld;
@@ -131,9 +132,12 @@ describe('idempotency', () => {
   });
 
   it('answers 409 while the same key is in flight', async () => {
-    await world.control('POST', '/faults', { requests: [{ fault: 'slow', milliseconds: 300 }] });
+    await world.control('POST', '/faults', { requests: [{ fault: 'slow', milliseconds: 1_000 }] });
     const slow = world.stripe.customers.create({}, { idempotencyKey: 'key-4' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually(
+      () => world.control<{ requests: unknown[] }>('GET', '/faults'),
+      ({ requests }) => requests.length === 0, // the slow one has come in
+    );
     await expect(world.stripe.customers.create({}, { idempotencyKey: 'key-4' })).rejects.toMatchObject({
       statusCode: 409,
     });

@@ -12,7 +12,6 @@ import { migrateScrip } from '../support/scrip-database.js';
 import { Writer } from '../support/writer.js';
 
 const run = promisify(execFile);
-const withinMs = 90_000;
 const hasCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip;
 
 describe('scrip up', () => {
@@ -22,12 +21,12 @@ describe('scrip up', () => {
   beforeAll(async () => {
     at = await place();
     up = await Installation.start(at.variables);
-  }, withinMs);
+  });
 
   afterAll(async () => {
     await up.stop();
     await at.remove();
-  }, withinMs);
+  });
 
   const grant = async (key: string): Promise<number> =>
     (await up.call('POST', '/customers/acme/grants', { amount: 10, source: 'promotion' }, key)).status;
@@ -62,158 +61,118 @@ describe('scrip up', () => {
       expect((await stat(join(at.dataDir, file))).mode & 0o777).toBe(0o600);
   });
 
-  it(
-    'refuses a second one in the same directory',
-    async () => {
-      const { code, stderr } = await scrip(['up'], { ...at.variables, PORT: '0' });
-      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(at.dataDir) });
-      expect(stderr).toContain('SCRIP_DATA_DIR');
-      expect(await grant('after-refusal')).toBe(201);
-    },
-    withinMs,
-  );
+  it('refuses a second one in the same directory', async () => {
+    const { code, stderr } = await scrip(['up'], { ...at.variables, PORT: '0' });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(at.dataDir) });
+    expect(stderr).toContain('SCRIP_DATA_DIR');
+    expect(await grant('after-refusal')).toBe(201);
+  });
 
-  it(
-    'starts the api again after a crash, and says so',
-    async () => {
-      const before = up.text.length;
-      process.kill((await up.running()).children['api']!, 'SIGKILL');
-      await up.says('api ended (SIGKILL)', before);
-      await up.says('api runs again', before);
-      expect(await grant('after-api-crash')).toBe(201);
-    },
-    withinMs,
-  );
+  it('starts the api again after a crash, and says so', async () => {
+    const before = up.text.length;
+    process.kill((await up.running()).children['api']!, 'SIGKILL');
+    await up.says('api ended (SIGKILL)', before);
+    await up.says('api runs again', before);
+    expect(await grant('after-api-crash')).toBe(201);
+  });
 
-  it(
-    'goes on without the sandbox, whose customers are there again after its crash',
-    async () => {
-      const buy = () => up.call('POST', '/customers/acme/checkout-sessions', pack, 'x');
-      expect((await buy()).status).toBe(201);
-      const before = up.text.length;
-      process.kill((await up.running()).children['stripe-sandbox']!, 'SIGKILL');
-      expect(await grant('without-sandbox')).toBe(201);
-      await up.says('stripe-sandbox runs again', before);
-      expect((await buy()).status).toBe(201);
-    },
-    withinMs,
-  );
+  it('goes on without the sandbox, whose customers are there again after its crash', async () => {
+    const buy = () => up.call('POST', '/customers/acme/checkout-sessions', pack, 'x');
+    expect((await buy()).status).toBe(201);
+    const before = up.text.length;
+    process.kill((await up.running()).children['stripe-sandbox']!, 'SIGKILL');
+    expect(await grant('without-sandbox')).toBe(201);
+    await up.says('stripe-sandbox runs again', before);
+    expect((await buy()).status).toBe(201);
+  });
 
-  it(
-    'starts PostgreSQL again after a crash',
-    async () => {
-      const before = up.text.length;
-      const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
-      process.kill(Number(stdout), 'SIGKILL');
-      await up.says('PostgreSQL ended', before);
-      let status = 0;
-      for (let tries = 0; status !== 201 && tries < 200; tries += 1, await pause(100))
-        status = await grant('after-database-crash');
-      expect(status).toBe(201);
-    },
-    withinMs,
-  );
+  it('starts PostgreSQL again after a crash', async () => {
+    const before = up.text.length;
+    const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
+    process.kill(Number(stdout), 'SIGKILL');
+    await up.says('PostgreSQL ended', before);
+    let status = 0;
+    for (let tries = 0; status !== 201 && tries < 200; tries += 1, await pause(100))
+      status = await grant('after-database-crash');
+    expect(status).toBe(201);
+  });
 
-  it(
-    'repairs what a killed one left behind, and keeps key and data',
-    async () => {
-      const before = { ...(await up.running()), ...(await up.secrets()) };
-      await up.stop('SIGKILL');
-      expect(isAlive(before.children['api']!)).toBe(true);
-      up = await Installation.start(at.variables);
-      expect(isAlive(before.children['api']!)).toBe(false);
-      expect(isAlive(before.children['worker']!)).toBe(false);
-      expect(isAlive(before.children['stripe-sandbox']!)).toBe(false);
-      expect((await up.call('POST', '/customers/acme/checkout-sessions', pack, 'x')).status).toBe(201);
-      expect((await up.secrets()).adminApiKey).toBe(before.adminApiKey);
-      for (let tries = 0; (await granted()) !== 1040 && tries < 100; tries += 1) await pause(100);
-      expect(await granted()).toBe(1040);
-    },
-    withinMs,
-  );
+  it('repairs what a killed one left behind, and keeps key and data', async () => {
+    const before = { ...(await up.running()), ...(await up.secrets()) };
+    await up.stop('SIGKILL');
+    expect(isAlive(before.children['api']!)).toBe(true);
+    up = await Installation.start(at.variables);
+    expect(isAlive(before.children['api']!)).toBe(false);
+    expect(isAlive(before.children['worker']!)).toBe(false);
+    expect(isAlive(before.children['stripe-sandbox']!)).toBe(false);
+    expect((await up.call('POST', '/customers/acme/checkout-sessions', pack, 'x')).status).toBe(201);
+    expect((await up.secrets()).adminApiKey).toBe(before.adminApiKey);
+    for (let tries = 0; (await granted()) !== 1040 && tries < 100; tries += 1) await pause(100);
+    expect(await granted()).toBe(1040);
+  });
 
-  it(
-    'says which variable to set when its port is taken',
-    async () => {
-      const other = await place();
-      const taken = createServer().listen(Number(other.variables['PORT']), '127.0.0.1');
-      const { code, stderr } = await scrip(['up'], other.variables);
-      taken.close();
-      await other.remove();
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/port \d+ .* set PORT/) });
-    },
-    withinMs,
-  );
+  it('says which variable to set when its port is taken', async () => {
+    const other = await place();
+    const taken = createServer().listen(Number(other.variables['PORT']), '127.0.0.1');
+    const { code, stderr } = await scrip(['up'], other.variables);
+    taken.close();
+    await other.remove();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/port \d+ .* set PORT/) });
+  });
 
-  it(
-    'has the commands find its sandbox',
-    async () => {
-      const { code, stdout } = await scrip(['catalog', 'push-stripe', '--json'], at.variables);
-      const { pushed, changes } = JSON.parse(stdout) as { pushed: { result: string }[]; changes: object[] };
-      expect([code, new Set(pushed.map(({ result }) => result)), changes]).toEqual([0, new Set(['found']), []]);
-    },
-    withinMs,
-  );
+  it('has the commands find its sandbox', async () => {
+    const { code, stdout } = await scrip(['catalog', 'push-stripe', '--json'], at.variables);
+    const { pushed, changes } = JSON.parse(stdout) as { pushed: { result: string }[]; changes: object[] };
+    expect([code, new Set(pushed.map(({ result }) => result)), changes]).toEqual([0, new Set(['found']), []]);
+  });
 
-  it(
-    'stops everything on SIGTERM',
-    async () => {
-      const { children } = await up.running();
-      const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
-      const { code } = await up.stop('SIGTERM');
-      expect(code).toBe(0);
-      for (const pid of [...Object.values(children), Number(stdout)]) expect(isAlive(pid)).toBe(false);
-      await expect(stat(join(at.dataDir, 'running.json'))).rejects.toThrow('ENOENT');
-    },
-    withinMs,
-  );
+  it('stops everything on SIGTERM', async () => {
+    const { children } = await up.running();
+    const { stdout } = await run('bash', ['-c', `head -1 ${at.dataDir}/postgres/cluster/postmaster.pid`]);
+    const { code } = await up.stop('SIGTERM');
+    expect(code).toBe(0);
+    for (const pid of [...Object.values(children), Number(stdout)]) expect(isAlive(pid)).toBe(false);
+    await expect(stat(join(at.dataDir, 'running.json'))).rejects.toThrow('ENOENT');
+  });
 });
 
 describe('scrip up with a Stripe of its own, or none', () => {
   it.each([
     ['a key', { STRIPE_SECRET_KEY: 'sk_test_of_stripe', STRIPE_API_BASE: 'http://127.0.0.1:9' }],
     ['billing switched off', { STRIPE_BILLING_ENABLED: 'false' }],
-  ])(
-    'starts no sandbox: %s',
-    async (_, variables) => {
-      const at = await place();
-      const up = await Installation.start({ ...at.variables, ...variables });
-      const { children } = await up.running();
-      await up.stop();
-      await at.remove();
-      expect(Object.keys(children).sort()).toEqual(['api', 'worker']);
-      expect(up.text).not.toContain('sandbox');
-    },
-    withinMs,
-  );
+  ])('starts no sandbox: %s', async (_, variables) => {
+    const at = await place();
+    const up = await Installation.start({ ...at.variables, ...variables });
+    const { children } = await up.running();
+    await up.stop();
+    await at.remove();
+    expect(Object.keys(children).sort()).toEqual(['api', 'worker']);
+    expect(up.text).not.toContain('sandbox');
+  });
 });
 
 describe('scrip up on a log whose catalogue is sold at Stripe', () => {
-  it(
-    'leaves its prices as they are without a key, and says what to do',
-    async () => {
-      const [at, database] = await Promise.all([place(), freshDatabase()]);
-      await migrateScrip(database.url);
-      const writer = await Writer.open(database.url);
-      await writer.applyCatalog();
-      const before = await writer.store.head();
-      const variables = { ...at.variables, DATABASE_URL: database.url };
-      const up = await Installation.start(variables);
-      try {
-        expect(up.text).toMatch(/Nothing is on sale: .*price_starter_month.* set its STRIPE_SECRET_KEY/);
-        expect(up.text).not.toContain('checkout-sessions');
-        const { code, stderr } = await scrip(['catalog', 'push-stripe'], variables);
-        expect([code, stderr]).toEqual([1, expect.stringContaining('STRIPE_SECRET_KEY')]);
-        const { state } = await writer.handlers.catalog.load('catalog');
-        expect(onSale(state)).toEqual(catalog);
-        const since = await writer.store.readAll(before, 100);
-        expect(since.filter(({ stream }) => stream === 'catalog')).toEqual([]);
-      } finally {
-        await up.stop();
-        await writer.store.close();
-        await Promise.all([at.remove(), database.drop()]);
-      }
-    },
-    withinMs,
-  );
+  it('leaves its prices as they are without a key, and says what to do', async () => {
+    const [at, database] = await Promise.all([place(), freshDatabase()]);
+    await migrateScrip(database.url);
+    const writer = await Writer.open(database.url);
+    await writer.applyCatalog();
+    const before = await writer.store.head();
+    const variables = { ...at.variables, DATABASE_URL: database.url };
+    const up = await Installation.start(variables);
+    try {
+      expect(up.text).toMatch(/Nothing is on sale: .*price_starter_month.* set its STRIPE_SECRET_KEY/);
+      expect(up.text).not.toContain('checkout-sessions');
+      const { code, stderr } = await scrip(['catalog', 'push-stripe'], variables);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('STRIPE_SECRET_KEY')]);
+      const { state } = await writer.handlers.catalog.load('catalog');
+      expect(onSale(state)).toEqual(catalog);
+      const since = await writer.store.readAll(before, 100);
+      expect(since.filter(({ stream }) => stream === 'catalog')).toEqual([]);
+    } finally {
+      await up.stop();
+      await writer.store.close();
+      await Promise.all([at.remove(), database.drop()]);
+    }
+  });
 });

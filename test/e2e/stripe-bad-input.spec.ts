@@ -19,9 +19,9 @@ beforeAll(async () => {
     scrip.startApi({ STRIPE_SECRET_KEY: 'sk_test_never_called', STRIPE_API_BASE: 'http://127.0.0.1:9' }),
     scrip.startWorker(),
   ]);
-}, 60_000);
+});
 
-afterAll(() => scrip.stop(), 60_000);
+afterAll(() => scrip.stop());
 
 const path = '/v1/webhooks/stripe';
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -134,7 +134,7 @@ describe('a signature', () => {
     await post(body, signed(body));
     expect((await post(body, signed(body, now() - 7))).body).toEqual({ received: true, duplicate: true });
     await becomes('again', 10);
-  }, 30_000);
+  });
 });
 
 describe('a large body', () => {
@@ -149,7 +149,7 @@ describe('a large body', () => {
     expect((await post(body, signed(body))).status).toBe(200);
     expect(await isKnown(id)).toBe(true);
     await becomes('large', 10);
-  }, 30_000);
+  });
 
   test('beyond is refused, and nothing is recorded', async () => {
     const { id, body } = withPadding(5 * 1_048_576 + 1);
@@ -187,14 +187,14 @@ describe('money that is not ours', () => {
       detail: 'the event is of live mode, this installation of test mode',
     });
     expect((await api.get('/v1/customers/livemode/balance')).status).toBe(404);
-  }, 30_000);
+  });
 
   test('of a connected account is kept and told, and moves nothing', async () => {
     const { id, body } = sale('connected', { account: 'acct_1' });
     expect((await post(body, signed(body))).status).toBe(200);
     expect(await parkedAs(id)).toMatchObject({ code: 'connected_account' });
     expect((await api.get('/v1/customers/connected/balance')).status).toBe(404);
-  }, 30_000);
+  });
 });
 
 describe('a customer that is linked twice', () => {
@@ -209,7 +209,7 @@ describe('a customer that is linked twice', () => {
       await post(body, signed(body));
     }
     await becomes('twice', 40);
-  }, 30_000);
+  });
 
   test('keeps a Stripe customer that another one claims later; what names the other goes there', async () => {
     const mine = sale('mine', {}, { customer: 'cus_shared' });
@@ -222,26 +222,22 @@ describe('a customer that is linked twice', () => {
     await post(unnamed.body, signed(unnamed.body));
     await becomes('mine', 20);
     expect(await available('theirs')).toBe(10);
-  }, 30_000);
+  });
 });
 
 test.each([
   ['an hour ahead', 3600],
   ['a day ahead', 86_400],
   ['a year behind', -365 * 86_400],
-])(
-  'an event of a clock %s brings its credits now',
-  async (what, offset) => {
-    const customer = `skew${what.length}`;
-    const created = now() + offset;
-    const { body } = sale(customer, { created }, { created });
-    expect((await post(body, signed(body))).status).toBe(200);
-    await becomes(customer, 10);
-    const spent = await api.post(`/v1/customers/${customer}/consumptions`, { amount: 10 }, 'all');
-    expect(spent.status).toBe(201);
-  },
-  30_000,
-);
+])('an event of a clock %s brings its credits now', async (what, offset) => {
+  const customer = `skew${what.length}`;
+  const created = now() + offset;
+  const { body } = sale(customer, { created }, { created });
+  expect((await post(body, signed(body))).status).toBe(200);
+  await becomes(customer, 10);
+  const spent = await api.post(`/v1/customers/${customer}/consumptions`, { amount: 10 }, 'all');
+  expect(spent.status).toBe(201);
+});
 
 test('nothing of all this has stopped anything: every other event is worked off', async () => {
   const waiting = await eventually(

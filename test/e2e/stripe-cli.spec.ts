@@ -19,11 +19,11 @@ beforeAll(async () => {
     SandboxProcess.start(),
     mkdtemp(join(tmpdir(), 'scrip-stripe-cli-')),
   ]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([scrip.stop(), sandbox.process.stop(), rm(dir, { recursive: true })]);
-}, 60_000);
+});
 
 const run = (...args: string[]): Promise<CliAnswer> =>
   runCli(args, {
@@ -73,7 +73,7 @@ describe('scrip catalog push-stripe', () => {
     ]);
     const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
     expect(data.map(({ unit_amount: amount, recurring }) => [amount, recurring?.interval])).toEqual([[2000, 'month']]);
-  }, 60_000);
+  });
 
   test('follows a changed price with a new one under the same name', async () => {
     await scrip.writer.applyCatalog(dearer(2500));
@@ -85,7 +85,7 @@ describe('scrip catalog push-stripe', () => {
     expect(new Set(results(again))).toEqual(new Set(['found']));
     const { data } = await sandbox.stripe.prices.list({ lookup_keys: ['scrip_plan_starter_month'] });
     expect(data.map(({ unit_amount: amount }) => amount)).toEqual([2500]);
-  }, 60_000);
+  });
 
   test('finishes after an answer was lost', async () => {
     await scrip.writer.applyCatalog({
@@ -97,10 +97,10 @@ describe('scrip catalog push-stripe', () => {
     const answer = await run('catalog', 'push-stripe', '--json');
     expect([answer.code, results(answer)]).toEqual([0, ['made', 'made']]);
     await sandbox.control('DELETE', '/faults');
-  }, 60_000);
+  });
 
   test('says what is missing without a key', async () => {
     const answer = await runCli(['catalog', 'push-stripe'], { DATABASE_URL: scrip.database.url });
     expect([answer.code, answer.stderr]).toEqual([2, expect.stringContaining('STRIPE_SECRET_KEY')]);
-  }, 60_000);
+  });
 });

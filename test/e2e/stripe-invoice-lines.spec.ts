@@ -18,11 +18,11 @@ beforeAll(async () => {
   await scrip.writer.applyCatalog(priced);
   ({ client: api } = await scrip.startApi());
   await sandbox.control('POST', '/webhook_endpoints', { url: `${api.url}/v1/webhooks/stripe`, secret: webhookSecret });
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all([scrip.stop(), sandbox.process.stop()]);
-}, 60_000);
+});
 
 /** A subscription whose first invoice has `items` lines besides the plan's. */
 async function subscribe(customerId: string, items: number): Promise<void> {
@@ -68,4 +68,4 @@ test('an invoice with more lines than its webhook waits without a key, and is gr
       where type = 'StripeInvoiceLinesFetched'`,
   );
   expect(fetched).toEqual([{ events: 3, invoices: 2 }]);
-}, 120_000);
+});

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { conservationOf } from '#ledger/account.js';
 import { ledgerCodec } from '#ledger/events.js';
@@ -8,9 +8,6 @@ import { projectionsFor } from '../../projections/registry.js';
 import { query } from '../support/postgres.js';
 import { ScripInTime } from '../support/scrip-in-time.js';
 import { stripeEvent, stripeFixtures } from '../support/stripe-events.js';
-
-jest.setTimeout(120_000);
-
 const PAYLOADS = 400;
 const OCTOBER = 1_790_812_860;
 let scrip: ScripInTime;

@@ -80,11 +80,11 @@ beforeAll(async () => {
       'invoice.paid',
     ],
   });
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all([scrip.stop(), sandbox.process.stop()]);
-}, 60_000);
+});
 
 describe('the Stripe customer', () => {
   test('is one, for twenty requests at once to two processes', async () => {
@@ -95,7 +95,7 @@ describe('the Stripe customer', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
     expect((await customersOf('crowd')).length).toBe(1);
-  }, 60_000);
+  });
 
   test('is one, although Stripe made it and the answer was lost for good', async () => {
     await sandbox.fault('lose_answer', 20, '/v1/customers');
@@ -111,7 +111,7 @@ describe('the Stripe customer', () => {
     expect(again.status).toBe(201);
     expect((await customersOf('lost')).length).toBe(1);
     expect(await intentTypes('customer.lost')).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
-  }, 60_000);
+  });
 });
 
 test('a process that dies between what Stripe did and our record of it leaves one customer, for twenty that come back', async () => {
@@ -143,7 +143,7 @@ test('a process that dies between what Stripe did and our record of it leaves on
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
   expect((await customersOf('orphan')).length).toBe(1);
   expect(await intentTypes('customer.orphan')).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
-}, 60_000);
+});
 
 test('name and address reach Stripe by an errand of their own, and are nowhere in the log', async () => {
   await api.call('PUT', '/v1/customers/named', { body: JSON.stringify({ name: 'Jo Doe', email: 'jo@doe.example' }) });
@@ -156,7 +156,7 @@ test('name and address reach Stripe by an errand of their own, and are nowhere i
     `select 1 from scrip_log.events where data ilike '%doe%' or metadata ilike '%doe%'`,
   );
   expect(found).toEqual([]);
-}, 30_000);
+});
 
 describe('a checkout session', () => {
   test('for a pack is paid on its page and becomes credits', async () => {
@@ -176,7 +176,7 @@ describe('a checkout session', () => {
       (available) => available === 2000,
     );
     expect(balance).toBe(2000);
-  }, 60_000);
+  });
 
   test('for a free number costs the rate of the smallest pack', async () => {
     const answer = await post('free-number/checkout-sessions', { mode: 'credits', credits: 250, successUrl });
@@ -235,7 +235,7 @@ describe('a checkout session', () => {
     expect((await post('eager/checkout-sessions', pack)).status).toBe(201);
     const kept = await query(scrip.database.url, 'select subject from scrip_read.billing_requests');
     expect(kept).toEqual([{ subject: 'checkout eager' }]);
-  }, 30_000);
+  });
 });
 
 test('a payment intent is made once for its key, in a currency that Stripe takes', async () => {
@@ -273,7 +273,7 @@ test('a pause of Stripe is waited for: 429 and 500 do not reach the caller', asy
   await sandbox.fault('server_error', 1, '/v1/payment_intents');
   expect((await post('patient/payment-intents', { amount: 500, currency: 'usd' }, 'p-2')).status).toBe(201);
   await sandbox.control('DELETE', '/faults');
-}, 30_000);
+});
 
 describe('a subscription', () => {
   beforeAll(async () => {
@@ -288,7 +288,7 @@ describe('a subscription', () => {
       (available) => available === 500,
     );
     expect((await post('member/checkout-sessions', plan())).body.code).toBe('already_subscribed');
-  }, 30_000);
+  });
 
   test('is not put beside a free plan', async () => {
     await eventually(
@@ -356,4 +356,4 @@ test('nothing is called while billing is switched off or without a key', async (
     expect([route, answer.status, answer.body.code]).toEqual([route, 404, 'billing_disabled']);
   }
   expect((await customersOf('nobody')).length).toBe(0);
-}, 30_000);
+});

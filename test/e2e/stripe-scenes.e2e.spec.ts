@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#read-store/compare.js';
@@ -15,9 +15,6 @@ import { flowTable } from '../support/flow-table.js';
 import { beginningScenes } from '../support/stripe-scenes.js';
 import type { Ending } from '../support/stripe-scenes.js';
 import { changingScenes } from '../support/stripe-scenes-of-change.js';
-
-jest.setTimeout(120_000);
-
 const scenes = [...beginningScenes, ...changingScenes].map((scene, index) => ({ ...scene, index }));
 /** The events of the ledger that a flow's scenes recorded, by flow. */
 const recorded = new Map<string, Set<string>>();
@@ -114,7 +111,7 @@ describe.each(scenes)('$flow: $name', ({ flow, act, ends, index }) => {
         Object.entries({ subscription: '', ...wanted }).every(
           ([part, value]) => JSON.stringify(found[part as keyof Ending]) === JSON.stringify(value),
         );
-      const found = await eventually(() => shown(customer), isEnded, 8_000).catch(() => shown(customer));
+      const found = await eventually(() => shown(customer), isEnded, 30_000).catch(() => shown(customer));
       expect(found).toMatchObject(wanted);
       await note(flow, String(last?.['position'] ?? '0'));
     } finally {

@@ -14,9 +14,9 @@ beforeAll(async () => {
   scrip = await RunningScrip.prepare();
   const [{ client }] = await Promise.all([scrip.startApi(), scrip.startWorker()]);
   api = client;
-}, 60_000);
+});
 
-afterAll(() => scrip.stop(), 60_000);
+afterAll(() => scrip.stop());
 
 function send(body: StripeEventBody | string, secret = webhookSecret): Promise<ApiAnswer> {
   const payload = typeof body === 'string' ? body : JSON.stringify(body);
@@ -59,7 +59,7 @@ describe('a webhook', () => {
       (events) => events.at(-1)?.['type'] === 'StripeEventTranslated',
     );
     expect(await available('acme')).toBe(2000);
-  }, 30_000);
+  });
 
   test('leaves nothing of a person in the log', async () => {
     const rows = await query(scrip.database.url, `select data, metadata from scrip_log.events`);
@@ -102,5 +102,5 @@ describe('a webhook', () => {
     );
     await becomes('subscriber', 500);
     await eventually(parked, (list) => !JSON.stringify(list).includes('cus_unheard'));
-  }, 30_000);
+  });
 });

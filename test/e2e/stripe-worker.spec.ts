@@ -16,13 +16,13 @@ beforeAll(async () => {
   await migrateScrip(database.url);
   writer = await Writer.open(database.url);
   await writer.applyCatalog();
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
   await writer.store.close();
   await database.drop();
-}, 60_000);
+});
 
 const startWorker = async (): Promise<NodeProcess> => {
   const worker = await startWorkerProcess(database.url);
@@ -81,7 +81,7 @@ describe('a worker', () => {
     expect(await countOf('StripeCustomerLinked')).toBe(100);
     const { state } = await writer.handlers.account.load('account-customer-7');
     expect(state.balance.available).toBe(150);
-  }, 120_000);
+  });
 
   test('parks what it does not know and goes on by itself once it is known', async () => {
     await writer.receive(stripeEvent('invoice.paid.endive', {}, { customer: 'cus_late', lines: linesOfThisMonth() }));
@@ -104,7 +104,7 @@ describe('a worker', () => {
       () => query(database.url, `select 1 from scrip_read.inbox_parked`),
       (parked) => parked.length === 0,
     );
-  }, 60_000);
+  });
 
   test('stops cleanly, and starts again where it was', async () => {
     const running = workers.filter((worker) => worker.running);
@@ -118,5 +118,5 @@ describe('a worker', () => {
       () => countOf('StripeEventTranslated'),
       (translated) => translated === before + 1,
     );
-  }, 60_000);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { encodeEvent, eventId } from '#event-store/encode-event.js';
 import { openEventStore } from '#event-store/event-store.module.js';
@@ -6,9 +6,6 @@ import { eventually } from '../support/eventually.js';
 import { stripeEvent } from '../support/stripe-events.js';
 import { World } from '../support/world.js';
 import { Writer } from '../support/writer.js';
-
-jest.setTimeout(90_000);
-
 describe('unusual content in the log', () => {
   let world: World;
 

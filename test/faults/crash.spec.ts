@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ConnectionHog } from '../support/connection-hog.js';
 import { eventually } from '../support/eventually.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { World } from '../support/world.js';
-
-jest.setTimeout(120_000);
-
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 const callers = 16;
 
@@ -115,7 +112,7 @@ describe('Scrip under load, when a part of it dies', () => {
       expect(performance.now() - begin).toBeLessThan(5_000);
       expect((await fetch(`${world.api.url}/readyz`)).status).toBe(503);
       await hog.letGo();
-      await eventually(ask, ({ status }) => status === 201, 30_000);
+      await eventually(ask, ({ status }) => status === 201);
       await eventually(
         () => fetch(`${world.api.url}/readyz`),
         ({ status }) => status === 200,

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { World } from '../support/world.js';
-
-jest.setTimeout(120_000);
 
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 /** The longest that a request may be under way, whatever the network does: the server's own deadlines and a margin. */

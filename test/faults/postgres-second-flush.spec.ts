@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
 import { PostgresEventStore } from '#event-store/adapters/postgres.js';
@@ -13,9 +13,6 @@ import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, query } from '../support/postgres.js';
 import { newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-
-jest.setTimeout(60_000);
-
 /** So many events wait for no company: a flush of their own goes out beside the one under way. */
 const enoughForASecond = 64;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
@@ -14,9 +14,6 @@ import {
 import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, freshDatabase, query } from '../support/postgres.js';
 import { collect, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
-
-jest.setTimeout(60_000); // a machine that is busy with other things takes its time
-
 const lockTheLog = 'select pg_advisory_xact_lock(1396920656, 1)';
 const killWriters = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and application_name = 'scrip-log-writer'`;

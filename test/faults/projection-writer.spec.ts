@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerCodec } from '#ledger/events.js';
 import { CheckpointedWriter } from '#read-store/checkpointed-writer.js';
 import { EventSharing } from '#read-store/projection.js';
@@ -7,9 +7,6 @@ import type { Reader } from '#read-store/read-database.js';
 import { historyProjection } from '../../projections/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
 import { ProjectionWorld } from '../support/projection-world.js';
-
-jest.setTimeout(60_000);
-
 describe('a projection', () => {
   let world: ProjectionWorld;
   beforeEach(async () => {

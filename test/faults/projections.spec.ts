@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
 import { openEventStore } from '#event-store/event-store.module.js';
@@ -9,9 +9,6 @@ import type { NodeProcess } from '../support/node-process.js';
 import { eventually } from '../support/eventually.js';
 import { stripeEvent } from '../support/stripe-events.js';
 import { webhookSecret, World } from '../support/world.js';
-
-jest.setTimeout(90_000);
-
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 
 describe('what follows the log', () => {

@@ -55,5 +55,4 @@ test.each([0, 0.6])(
       await scrip.close();
     }
   },
-  120_000,
 );

@@ -121,19 +121,15 @@ async function booksAfter(events: readonly StripeEventBody[], plans: readonly Pl
   return books;
 }
 
-test.each([11, 12])(
-  'a year of random lives (seed %i) ends in the same books in any order',
-  async (seed) => {
-    const { events, plans } = lives(seed, 10);
-    expect(events.length).toBeGreaterThan(500);
-    const books = await booksAfter(events, plans);
-    expect([...books.keys()].filter((stream) => stream.startsWith('account-')).length).toBeGreaterThan(3);
-    const random = randomFrom(seed);
-    const shuffled = events
-      .map((event) => ({ event, place: random(1_000_000) }))
-      .sort((a, b) => a.place - b.place)
-      .map(({ event }) => event);
-    expect(await booksAfter([...shuffled, ...shuffled.slice(0, 100)], plans)).toEqual(books);
-  },
-  60_000,
-);
+test.each([11, 12])('a year of random lives (seed %i) ends in the same books in any order', async (seed) => {
+  const { events, plans } = lives(seed, 10);
+  expect(events.length).toBeGreaterThan(500);
+  const books = await booksAfter(events, plans);
+  expect([...books.keys()].filter((stream) => stream.startsWith('account-')).length).toBeGreaterThan(3);
+  const random = randomFrom(seed);
+  const shuffled = events
+    .map((event) => ({ event, place: random(1_000_000) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ event }) => event);
+  expect(await booksAfter([...shuffled, ...shuffled.slice(0, 100)], plans)).toEqual(books);
+});

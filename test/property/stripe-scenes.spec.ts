@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type Stripe from 'stripe';
 import { objectIn } from '#stripe/json-fields.js';
@@ -21,9 +21,6 @@ import type { StripeEventBody } from '../support/stripe-events.js';
 import type { Scene } from '../support/stripe-scenes.js';
 import { beginningScenes } from '../support/stripe-scenes.js';
 import { changingScenes } from '../support/stripe-scenes-of-change.js';
-
-jest.setTimeout(120_000);
-
 const versions = [
   '2026-10-28.endive',
   '2026-03-25.dahlia',

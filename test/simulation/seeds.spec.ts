@@ -23,10 +23,10 @@ test(`${String(SEEDS)} worlds full of faults keep every promise, and every rare 
   for (const output of outputs) expect(output).toMatch(/all promises kept/);
   const missed = outputs.flatMap((output) => [...output.matchAll(/^ +0 {2}(.+)$/gm)].map((match) => match[1]));
   expect(missed).toEqual([]);
-}, 400_000);
+}, 900_000);
 
 test('a seed replays exactly', async () => {
   const [first, second] = [await play(planOf(17)), await play(planOf(17))];
   expect([...second.probes.counts]).toEqual([...first.probes.counts]);
   expect(second.events).toBe(first.events);
-}, 30_000);
+});

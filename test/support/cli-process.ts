@@ -17,7 +17,7 @@ export function startCli(
   const child = execFile(
     process.execPath,
     [...source, 'apps/cli/main.ts', ...args],
-    { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 },
+    { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 150_000, maxBuffer: 16 * 1024 * 1024 },
     (_error, stdout, stderr) => {
       ended({ code: child.exitCode, stdout, stderr });
     },

@@ -2,7 +2,7 @@
 export async function eventually<Answer>(
   ask: () => Promise<Answer>,
   holds: (answer: Answer) => boolean,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<Answer> {
   const until = Date.now() + withinMs;
   for (;;) {

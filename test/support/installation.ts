@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 
 export const root = resolve(import.meta.dirname, '../..');
 const main = join(root, 'dist/apps/cli/main.js');
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 type Variables = Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const readyWithinMs = 30_000;
+const readyWithinMs = 120_000;
 
 export type NodeProcessOptions = {
   /** What node runs: flags, file, arguments; relative to the repository's root. */

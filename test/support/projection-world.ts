@@ -71,7 +71,7 @@ export class ProjectionWorld {
 
   /** Waits until the named projections, or all, have applied the log up to `position`. */
   async reached(position: Position, names: readonly string[] = all.map(({ name }) => name)): Promise<void> {
-    const outcomes = await Promise.all(names.map((name) => waitForPosition(this.db, name, position, 20_000)));
+    const outcomes = await Promise.all(names.map((name) => waitForPosition(this.db, name, position, 60_000)));
     const behind = names.filter((_, index) => outcomes[index] === 'behind');
     if (behind.length > 0) throw new Error(`behind ${position}: ${behind.join(', ')}`);
   }

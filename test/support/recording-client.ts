@@ -108,7 +108,7 @@ export class RecordingClient {
   }
 
   /** Tries everything of unknown outcome again, with its own key, until it is settled. Rejects after `withinMs`. */
-  async settle(withinMs = 30_000): Promise<void> {
+  async settle(withinMs = 60_000): Promise<void> {
     const until = performance.now() + withinMs;
     for (;;) {
       const open = this.asked.filter(({ answer }) => answer === null);

@@ -157,7 +157,7 @@ export class World {
   }
 
   /** Waits until every projection has caught up, then compares all of them with an independent fold of the log. */
-  async projectionViolations(withinMs = 30_000): Promise<readonly string[]> {
+  async projectionViolations(withinMs = 60_000): Promise<readonly string[]> {
     await this.caughtUp(withinMs);
     return this.#withReadModels(async (store, db) => {
       const decode = (stored: RecordedEvent) => decodeEvent(stored);
@@ -170,7 +170,7 @@ export class World {
     return this.#withReadModels((store, db) => projectionStatus(db, store, Date.now()));
   }
 
-  async caughtUp(withinMs = 30_000): Promise<void> {
+  async caughtUp(withinMs = 60_000): Promise<void> {
     const until = performance.now() + withinMs;
     for (;;) {
       const states = await this.projections();

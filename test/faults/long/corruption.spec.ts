@@ -2,12 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmod, chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { World } from '../../support/world.js';
-
-jest.setTimeout(120_000);
-
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 
 describe('a network that changes bits, with TLS to PostgreSQL', () => {
