@@ -5,8 +5,10 @@ import { balanceRoutes } from './resources/balance.js';
 import { catalogueRoutes } from './resources/catalogue.js';
 import { sessionSettled } from './resources/checkout-completion.js';
 import { checkoutRoutes, expireSession } from './resources/checkout-sessions.js';
+import { couponRoutes, endRedemption } from './resources/coupons.js';
 import { creditNoteRoutes } from './resources/credit-notes.js';
 import { customerRoutes } from './resources/customers.js';
+import { endDiscount } from './resources/discounts.js';
 import { disputeByCard, disputeRoutes } from './resources/disputes.js';
 import { eventRoutes } from './resources/events.js';
 import { finalizeDue, paymentSettled, retryDue } from './resources/invoice-payment.js';
@@ -72,6 +74,10 @@ function runTask(tx: Tx, task: Task): void {
       return; // the state machine's own work
     case 'announce_schedule_end':
       return announceScheduleEnd(tx, task.id);
+    case 'end_discount':
+      return endDiscount(tx, task.id);
+    case 'end_redemption':
+      return endRedemption(tx, task.id);
     case 'expire_session':
       expireSession(tx, task.id);
       return;
@@ -85,6 +91,7 @@ export const program: Program = {
   routes: [
     ...customerRoutes,
     ...catalogueRoutes,
+    ...couponRoutes,
     ...paymentMethodRoutes,
     ...paymentIntentRoutes,
     ...setupIntentRoutes,
@@ -108,6 +115,14 @@ export const program: Program = {
       const secret = intent === null ? null : (tx.get('payment_intent', intent)?.client_secret ?? null);
       return secret === null ? null : { client_secret: secret, type: 'payment_intent' };
     },
+    'coupon.applies_to': (tx, id) => ({ products: tx.get('coupon', id)?.sandbox.products ?? [] }),
+    'coupon.currency_options': (tx, id) =>
+      Object.fromEntries(
+        Object.entries(tx.get('coupon', id)?.sandbox.amounts ?? {}).map(([currency, amount]) => [
+          currency,
+          { amount_off: amount },
+        ]),
+      ),
     'price.tiers': (tx, id) => tx.get('price', id)?.sandbox.tiers ?? [],
     'charge.refunds': (tx, id) => listOf(`/v1/charges/${id}/refunds`, [...tx.ownedBy('refund', id)].reverse()),
     'checkout.session.line_items': (tx, id) =>

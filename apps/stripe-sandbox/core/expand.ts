@@ -15,7 +15,7 @@ export function kindOfId(id: string): Kind | null {
 
 function lookUp(tx: Tx, id: string): unknown {
   const kind = kindOfId(id);
-  return kind === null ? null : tx.get(kind, id);
+  return (kind === null ? null : tx.get(kind, id)) ?? tx.get('coupon', id); // a coupon's id is whoever makes it's to choose
 }
 
 function expandPath(tx: Tx, value: unknown, path: readonly string[], whole: string, included: Included): unknown {
@@ -29,7 +29,8 @@ function expandPath(tx: Tx, value: unknown, path: readonly string[], whole: stri
     throw invalid(`This property cannot be expanded (${whole}).`, 'expand[0]');
   }
   const found = include !== undefined && present === undefined ? include(tx, String(value['id'])) : present;
-  const opened = typeof found === 'string' ? (lookUp(tx, found) ?? found) : found;
+  const open = (one: unknown): unknown => (typeof one === 'string' ? (lookUp(tx, one) ?? one) : one);
+  const opened = Array.isArray(found) ? found.map(open) : open(found);
   return { ...value, [field]: expandPath(tx, opened, rest, whole, included) };
 }
 

@@ -6,6 +6,9 @@ import { kinds } from './model.js';
 /** What the `stripe` package says that each kind is. */
 type Published = {
   customer: Stripe.Customer;
+  coupon: Stripe.Coupon;
+  promotion_code: Stripe.PromotionCode;
+  discount: Stripe.Discount;
   product: Stripe.Product;
   price: Stripe.Price;
   payment_method: Stripe.PaymentMethod;
@@ -55,6 +58,9 @@ type Misfit<Ours, Theirs, Key> = OnWire<Ours> extends OnWire<Theirs> ? never : K
 /** The compiler writes the names of what does not fit in place of `true`. */
 const asPublished: { [K in Kind]: Fits<Tables[K], Published[K]> } = {
   customer: true,
+  coupon: true,
+  promotion_code: true,
+  discount: true,
   product: true,
   price: true,
   payment_method: true,

@@ -23,10 +23,27 @@ export type Customer = Stripe.Customer & {
   readonly balance: number;
   readonly currency: string | null;
   readonly default_source: null;
+  readonly discount: Discount | null;
   readonly invoice_prefix: string;
   readonly next_invoice_sequence: number;
   readonly invoice_settings: { readonly default_payment_method: string | null };
   readonly sandbox: { readonly deleted: boolean };
+};
+export type Coupon = Stripe.Coupon & {
+  /** Shown only when a request expands `applies_to` and `currency_options`: its products, its amounts in other currencies. */
+  readonly sandbox: { readonly products: readonly string[]; readonly amounts: Readonly<Record<string, number>> };
+};
+export type PromotionCode = Stripe.PromotionCode & {
+  readonly customer: string | null;
+  readonly promotion: { readonly coupon: string; readonly type: 'coupon' };
+  readonly sandbox: { readonly coupon: Coupon };
+};
+export type Discount = Stripe.Discount & {
+  readonly customer: string | null;
+  readonly promotion_code: string | null;
+  readonly source: { readonly coupon: string; readonly type: 'coupon' };
+  /** The coupon as it was redeemed. */
+  readonly sandbox: { readonly coupon: Coupon };
 };
 export type Product = Stripe.Product & {
   readonly default_price: string | null;
@@ -106,7 +123,12 @@ export type Subscription = With<
     readonly latest_invoice: string | null;
     readonly default_payment_method: string | null;
     readonly schedule: string | null;
+    readonly discounts: string[];
     readonly sandbox: {
+      /** Those of `discounts`. */
+      readonly discounts?: readonly Discount[];
+      /** What was off when the present period was billed, which is off what is given back of it. */
+      readonly billedWith?: readonly Discount[];
       /** The boundary whose renewal invoice already exists, so that a retry of the work makes no second one. */
       readonly renewedAt: number | null;
       /** The invoice whose payment applies `pending_update`. */
@@ -152,6 +174,8 @@ export type Invoice = With<
       readonly paymentIntent: string | null;
       readonly charge: string | null;
       readonly outOfBand: boolean;
+      /** Those of `discounts`. */
+      readonly discounts?: readonly Discount[];
     };
   }
 >;
@@ -163,7 +187,12 @@ export type InvoiceItem = With<
     readonly quantity_decimal: string;
     readonly metadata: Record<string, string>;
     readonly pricing: InvoiceLine['pricing'];
-    readonly sandbox: { readonly price: Price | null; readonly subscriptionItem: string | null };
+    readonly sandbox: {
+      readonly price: Price | null;
+      readonly subscriptionItem: string | null;
+      /** The lines that what is given back was paid by. */
+      readonly credited?: { readonly invoice: string; readonly invoice_line_items: string[] } | null;
+    };
   }
 >;
 export type InvoicePayment = Stripe.InvoicePayment & {
@@ -235,6 +264,9 @@ export type WebhookEndpoint = Stripe.WebhookEndpoint & {
 
 export type Tables = {
   customer: Customer;
+  coupon: Coupon;
+  promotion_code: PromotionCode;
+  discount: Discount;
   product: Product;
   price: Price;
   payment_method: PaymentMethod;
@@ -266,6 +298,9 @@ export type EventType = Stripe.Event['type'];
 /** The prefix of each kind's ids. */
 export const prefixes: Readonly<Record<Kind, string>> = {
   customer: 'cus',
+  coupon: 'coupon',
+  promotion_code: 'promo',
+  discount: 'di',
   product: 'prod',
   price: 'price',
   payment_method: 'pm',

@@ -41,8 +41,11 @@ export function checkChargeable(amount: number, currency: string, param = 'amoun
 }
 
 /** Three-decimal currencies end in 0, the Icelandic króna is a multiple of 100. */
+export const stepOf = (currency: string): number =>
+  threeDecimal.has(currency) ? 10 : hundreds.has(currency) ? 100 : 1;
+
 export function checkSteps(amount: number, currency: string, param: string): void {
-  const step = threeDecimal.has(currency) ? 10 : hundreds.has(currency) ? 100 : 1;
+  const step = stepOf(currency);
   if (amount % step !== 0) throw invalid(`Invalid amount: amounts in ${currency} must be a multiple of ${step}`, param);
 }
 

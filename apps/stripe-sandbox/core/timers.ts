@@ -17,13 +17,20 @@ export type Task =
   | { readonly task: 'resume_collection'; readonly id: string }
   | { readonly task: 'schedule_phase'; readonly id: string }
   | { readonly task: 'announce_schedule_end'; readonly id: string }
+  | { readonly task: 'end_discount'; readonly id: string }
+  | { readonly task: 'end_redemption'; readonly id: string }
   | { readonly task: 'expire_session'; readonly id: string }
   | { readonly task: 'advance_clock'; readonly id: string };
 
 export type Timer = { readonly at: number; readonly rank: number; readonly sequence: number; readonly task: Task };
 
-/** At one instant a schedule's phase changes before the renewal that bills it, and a cancellation wins over a renewal. */
-const ranks: Readonly<Partial<Record<Task['task'], number>>> = { schedule_phase: 1, cancel_subscription: 2, renew: 3 };
+/** At one instant a discount ends before what it is no longer off, a schedule's phase changes before the renewal that bills it, and a cancellation wins over a renewal. */
+const ranks: Readonly<Partial<Record<Task['task'], number>>> = {
+  end_discount: 0,
+  schedule_phase: 1,
+  cancel_subscription: 2,
+  renew: 3,
+};
 
 export const rankOf = (task: Task): number => ranks[task.task] ?? 5;
 

@@ -8,6 +8,11 @@ const listOf = (value: unknown): readonly Raw[] => {
   const data = record(value)['data'];
   return Array.isArray(data) ? data.map(record) : [];
 };
+/** What the sandbox keeps as a list under this name. */
+const listIn = (sandbox: Raw, name: string): readonly Raw[] => {
+  const found = sandbox[name];
+  return Array.isArray(found) ? found.map(record) : [];
+};
 const without = (object: Raw, ...keys: readonly string[]): Raw =>
   Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 
@@ -61,7 +66,7 @@ function subscriptionBeforeBasil(object: Raw): Raw {
     ...without(object, 'billing_mode', 'billing_schedules', 'status_details', 'customer_account', 'managed_payments'),
     current_period_start: items.length === 0 ? object['start_date'] : Math.max(...starts),
     current_period_end: items.length === 0 ? object['start_date'] : Math.min(...ends),
-    discount: null,
+    discount: listIn(record(object['sandbox']), 'discounts')[0] ?? null,
     plan: only?.['plan'] ?? null,
     quantity: only?.['quantity'] ?? null,
     items: {
@@ -88,7 +93,7 @@ function invoiceBeforeBasil(object: Raw): Raw {
     ),
     application_fee_amount: null,
     charge: sandbox['charge'] ?? null,
-    discount: null,
+    discount: listIn(sandbox, 'discounts')[0] ?? null,
     paid: object['status'] === 'paid',
     paid_out_of_band: sandbox['outOfBand'] === true,
     payment_intent: sandbox['paymentIntent'] ?? null,
@@ -183,7 +188,11 @@ const changes: readonly Change[] = [
   },
   {
     since: '2025-09-30',
-    shapes: { invoice: (object) => without(object, 'total_pretax_credit_amounts') },
+    shapes: {
+      invoice: (object) => without(object, 'total_pretax_credit_amounts'),
+      discount: (object) => ({ ...without(object, 'source'), coupon: record(object['sandbox'])['coupon'] }),
+      promotion_code: (object) => ({ ...without(object, 'promotion'), coupon: record(object['sandbox'])['coupon'] }),
+    },
   },
   {
     since: '2025-03-31',

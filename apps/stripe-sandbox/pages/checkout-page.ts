@@ -3,12 +3,12 @@ import type { CheckoutSession, PaymentMethod, SellingSession, SessionLine } from
 import type { Sandbox } from '../core/sandbox.js';
 import type { Tx } from '../core/tx.js';
 import { asksAuthentication, completeSession } from '../resources/checkout-completion.js';
-import { sells, startsTrial } from '../resources/checkout-content.js';
+import { enterCode, sells, startsTrial } from '../resources/checkout-content.js';
 import { accountFromEntry, cardFromEntry } from '../resources/payment-methods.js';
 import { challenge } from './challenge.js';
 import { aboveForm, cardFields, cardHelp, cardIn, ibanField, refusalOf, type Refusal } from './card-form.js';
-import type { Markup, Page } from './html.js';
-import { day, html, money, notice, pageOf, redirect } from './html.js';
+import type { Page } from './html.js';
+import { Markup, day, html, money, notice, pageOf, redirect } from './html.js';
 import { everyText } from './price-text.js';
 
 const successUrl = (session: CheckoutSession): string =>
@@ -19,6 +19,13 @@ const sum = (label: string, amount: string, strong = false): Markup =>
     <td>${label}</td>
     <td class="money">${amount}</td>
   </tr>`;
+
+/** ` (25% off)`, where one percentage says it. */
+function offText({ sandbox, total_details: details }: SellingSession): string {
+  const subtotal = sandbox.lines.reduce((total, line) => total + line.amount_subtotal, 0);
+  const percent = (100 * (details?.amount_discount ?? 0)) / subtotal;
+  return Number.isInteger(percent) ? ` (${percent}% off)` : '';
+}
 
 function trialText(session: SellingSession): string | null {
   if (!startsTrial(session)) return null;
@@ -41,6 +48,42 @@ const setupSummary = (session: CheckoutSession): Markup =>
     ${backLink(session, '← Back without saving')}
   </section>`;
 
+const isOfCode = (form: URLSearchParams): boolean => form.get('action') === 'code';
+
+/** Whether the order's discount came by a code that its buyer typed. */
+const hasCode = (session: SellingSession): boolean =>
+  session.allow_promotion_codes === true && (session.discounts ?? []).length > 0;
+
+/** A form of its own for a promotion code, where the shop takes some. */
+function codePart(session: SellingSession, form: URLSearchParams, refusal: Refusal | null): Markup | null {
+  if (session.allow_promotion_codes !== true) return null;
+  const wrong = isOfCode(form) ? refusal : null;
+  if (hasCode(session)) {
+    return html`<form method="post" class="row" aria-label="Promotion code">
+      <p>The promotion code is applied.</p>
+      <input type="hidden" name="code" value="" />
+      <button type="submit" name="action" value="code" class="plain">Remove the code</button>
+    </form>`;
+  }
+  return html`<details ${new Markup(wrong === null ? '' : 'open')}>
+    <summary>Add promotion code</summary>
+    <form method="post" aria-label="Promotion code">
+      <label for="code">Promotion code</label>
+      <input
+        id="code"
+        name="code"
+        autocomplete="off"
+        maxlength="500"
+        required
+        value="${isOfCode(form) ? form.get('code') : ''}"
+        ${new Markup(wrong === null ? '' : 'aria-invalid="true" aria-describedby="code-wrong" autofocus')}
+      />
+      ${wrong === null ? null : html`<p class="wrong" id="code-wrong" role="alert">${wrong.message}</p>`}
+      <button type="submit" name="action" value="code" class="plain">Apply</button>
+    </form>
+  </details>`;
+}
+
 /** What one of several costs. */
 const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
   quantity === 1 || price.unit_amount === null
@@ -48,7 +91,7 @@ const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
     : html`<div class="small soft">${money(price.unit_amount, currency)} each</div>`;
 
 /** What is bought and what it costs. */
-function summary(session: CheckoutSession): Markup {
+function summary(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Markup {
   if (!sells(session)) return setupSummary(session);
   const lines = session.sandbox.lines.map(
     (line) =>
@@ -61,6 +104,7 @@ function summary(session: CheckoutSession): Markup {
       </tr>`,
   );
   const tax = session.total_details?.amount_tax ?? 0;
+  const off = session.total_details?.amount_discount ?? 0;
   const trial = trialText(session);
   const title =
     session.sandbox.lines.length === 1 ? (session.sandbox.lines[0]?.description ?? 'Your order') : 'Your order';
@@ -69,10 +113,11 @@ function summary(session: CheckoutSession): Markup {
     <p class="total">${money(session.amount_total, session.currency)}</p>
     ${trial === null ? null : html`<p>${trial}</p>`}
     <table>
-      ${lines} ${tax > 0 ? sum('Tax', money(tax, session.currency)) : null}
+      ${lines} ${off > 0 ? sum(`Discount${offText(session)}`, `−${money(off, session.currency)}`) : null}
+      ${tax > 0 ? sum('Tax', money(tax, session.currency)) : null}
       ${sum('Due today', money(session.amount_total, session.currency), true)}
     </table>
-    ${backLink(session, '← Back without paying')}
+    ${codePart(session, form, refusal)} ${backLink(session, '← Back without paying')}
   </section>`;
 }
 
@@ -129,7 +174,9 @@ function payForm(session: CheckoutSession, form: URLSearchParams, refusal: Refus
 }
 
 function show(session: CheckoutSession, form: URLSearchParams, refusal: Refusal | null): Page {
-  const content = html`<div class="columns">${summary(session)} ${payForm(session, form, refusal)}</div>`;
+  const content = html`<div class="columns">
+    ${summary(session, form, refusal)} ${payForm(session, form, isOfCode(form) ? null : refusal)}
+  </div>`;
   return pageOf('Checkout', content, refusal === null ? 200 : 402, 'wide');
 }
 
@@ -191,6 +238,12 @@ export async function checkoutPage(
   }
   if (method !== 'POST') return show(session, form, null);
   try {
+    if (isOfCode(form)) {
+      sandbox.step((tx) => {
+        if (sells(session)) enterCode(tx, session, form.get('code') ?? '');
+      });
+      return redirect(`/c/pay/${id}`);
+    }
     const paid = sandbox.step((tx) => pay(tx, session, form));
     if (paid.asks !== null) return askToAuthenticate(session, paid.asks, form);
     await settled();

@@ -40,6 +40,7 @@ function show(invoice: Invoice, form: URLSearchParams, refusal: Refusal | null):
       <td>${label}</td>
       <td class="money">${money(amount, invoice.currency)}</td>
     </tr>`;
+  const off = (invoice.total_discount_amounts ?? []).reduce((total, { amount }) => total + amount, 0);
   const payable = invoice.status === 'open' && invoice.amount_remaining > 0;
   const paid = invoice.status === 'paid';
   return pageOf(
@@ -55,7 +56,8 @@ function show(invoice: Invoice, form: URLSearchParams, refusal: Refusal | null):
           ${invoice.customer_name ?? invoice.customer_email ?? invoice.customer}, ${day(invoice.created)}
         </p>
         <table>
-          ${rows} ${sum('Total', invoice.total, true)} ${paid ? null : sum('Left to pay', invoice.amount_remaining)}
+          ${rows} ${off === 0 ? null : sum('Discount', -off)} ${sum('Total', invoice.total, true)}
+          ${paid ? null : sum('Left to pay', invoice.amount_remaining)}
         </table>
         ${invoice.invoice_pdf == null ? null : html`<p><a href="${invoice.invoice_pdf}">Download as PDF</a></p>`}
       </section>

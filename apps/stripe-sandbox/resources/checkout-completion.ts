@@ -2,6 +2,7 @@ import { ApiError, invalid } from '../core/errors.js';
 import type {
   CheckoutSession,
   Customer,
+  Discount,
   EventType,
   Invoice,
   InvoicePayment,
@@ -12,8 +13,9 @@ import type {
 } from '../core/model.js';
 import { DAY } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import { sells, startsTrial } from './checkout-content.js';
+import { redemptionsOf, sells, startsTrial } from './checkout-content.js';
 import { newCustomer } from './customers.js';
+import { redeem } from './discounts.js';
 import { createDraft, draftInvoice } from './invoice-building.js';
 import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import { attach } from './payment-methods.js';
@@ -106,7 +108,13 @@ const declined = (message: string, code: string, declineCode: string): ApiError 
   new ApiError(402, { type: 'card_error', code, decline_code: declineCode, message }, true);
 
 /** A paid one-off session that asked for an invoice gets one, already paid by its payment. */
-function invoiceFor(tx: Tx, session: SellingSession, intent: PaymentIntent, customer: Customer): Invoice {
+function invoiceFor(
+  tx: Tx,
+  session: SellingSession,
+  intent: PaymentIntent,
+  of: { readonly customer: Customer; readonly discounts: readonly Discount[] },
+): Invoice {
+  const { customer, discounts } = of;
   const data = session.invoice_creation?.invoice_data;
   const draft = draftInvoice(tx, {
     customer,
@@ -115,6 +123,7 @@ function invoiceFor(tx: Tx, session: SellingSession, intent: PaymentIntent, cust
     subscription: null,
     description: data?.description ?? null,
     metadata: data?.metadata ?? {},
+    discounts,
   });
   const lines = session.sandbox.lines.map((line) =>
     itemLine(tx, draft.id, oneOffItem(tx, session, customer, line, draft.id)),
@@ -128,7 +137,8 @@ function invoiceFor(tx: Tx, session: SellingSession, intent: PaymentIntent, cust
     effective_at: tx.now,
     ending_balance: 0,
   };
-  tx.put('customer', customer.id, { ...customer, next_invoice_sequence: customer.next_invoice_sequence + 1 });
+  const now = tx.need('customer', customer.id);
+  tx.put('customer', now.id, { ...now, next_invoice_sequence: now.next_invoice_sequence + 1 });
   const finalized: Invoice = { ...open, status_transitions: { ...open.status_transitions, finalized_at: tx.now } };
   tx.emit('invoice.finalized', finalized);
   const paid: Invoice = {
@@ -180,7 +190,10 @@ function payOnce(tx: Tx, session: SellingSession, method: PaymentMethod | null, 
   const keeps = session.sandbox.paymentData.setupFutureUsage !== null;
   const invoices = session.invoice_creation?.enabled === true;
   const customer = customerFor(tx, session, buyer, keeps || invoices);
+  const redeemed = (): readonly Discount[] =>
+    redemptionsOf(tx, session).map((one) => redeem(tx, one, { customer: customer?.id ?? null, session: session.id }));
   if (session.amount_total === 0) {
+    redeemed();
     return completed(tx, session, buyer, { customer: customer?.id ?? null, payment_status: 'no_payment_required' });
   }
   if (method === null) throw invalid('A payment method is required.', 'payment_method');
@@ -205,7 +218,9 @@ function payOnce(tx: Tx, session: SellingSession, method: PaymentMethod | null, 
   }
   if (keeps && customer !== null) attach(tx, tx.need('payment_method', method.id), customer.id);
   const isPaid = outcome.status === 'succeeded';
-  const invoice = invoices && isPaid && customer !== null ? invoiceFor(tx, session, charged, customer) : null;
+  const discounts = redeemed();
+  const invoice =
+    invoices && isPaid && customer !== null ? invoiceFor(tx, session, charged, { customer, discounts }) : null;
   const done = completed(tx, session, buyer, {
     customer: customer?.id ?? null,
     invoice: invoice?.id ?? null,
@@ -247,6 +262,8 @@ function subscribe(tx: Tx, session: SellingSession, method: PaymentMethod | null
     payment: 'error_if_incomplete',
     toldUnpaid: session.customer !== null,
     taxRates: session.sandbox.taxRates,
+    discounts: redemptionsOf(tx, session),
+    session: session.id,
   });
   if (attached !== null && method?.sandbox.behaviour.authentication === 'always') {
     tx.put('payment_method', attached.id, { ...attached, sandbox: method.sandbox });

@@ -15,7 +15,6 @@ import { cancelSetup, newSetupIntent } from './setup-intents.js';
 
 /** Parameters that change only looks, or ask for what the sandbox always does. */
 const looks = [
-  'allow_promotion_codes',
   'billing_address_collection',
   'branding_settings',
   'consent_collection',
@@ -160,7 +159,6 @@ function create(tx: Tx, params: Params): CheckoutSession {
     object: 'checkout.session',
     adaptive_pricing: { enabled: false },
     after_expiration: null,
-    allow_promotion_codes: null,
     automatic_tax: {
       enabled: automaticTax,
       liability: null,
@@ -174,7 +172,6 @@ function create(tx: Tx, params: Params): CheckoutSession {
     custom_text: { after_submit: null, shipping_address: null, submit: null, terms_of_service_acceptance: null },
     customer_account: null,
     customer_details: null,
-    discounts: [],
     integration_identifier: null,
     invoice: null,
     invoice_creation: mode === 'payment' ? invoiceCreationOf(params) : null,

@@ -5,6 +5,7 @@ import type { Params } from '../core/params.js';
 import type { Route } from '../core/route.js';
 import { listing } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
+import { withCoupon } from './discounts.js';
 import { attach, methodOf } from './payment-methods.js';
 
 type Details = Pick<
@@ -147,14 +148,15 @@ function create(tx: Tx, params: Params): Customer {
   const clock = params.text('test_clock');
   if (clock !== undefined) tx.need('test_helpers.test_clock', clock, 'test_clock');
   const customer = newCustomer(tx, detailsFrom(params, nothing));
-  const complete = withMethods(tx, customer, params);
+  const complete = withCoupon(tx, withMethods(tx, customer, params), params.emptyable('coupon'));
   return complete === customer ? customer : tx.update('customer', complete, 'customer.updated');
 }
 
 function update(tx: Tx, id: string, params: Params): Customer {
   const customer = customerOf(tx, id, 'id');
   params.accept('tax');
-  const changed = withMethods(tx, { ...customer, ...detailsFrom(params, customer) }, params);
+  const detailed = withMethods(tx, { ...customer, ...detailsFrom(params, customer) }, params);
+  const changed = withCoupon(tx, detailed, params.emptyable('coupon'));
   return tx.update('customer', changed, 'customer.updated');
 }
 

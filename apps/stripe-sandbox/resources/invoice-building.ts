@@ -1,7 +1,8 @@
 import type Stripe from 'stripe';
-import type { Customer, Invoice, InvoiceItem, InvoiceLine, Subscription } from '../core/model.js';
+import type { Customer, Discount, Invoice, InvoiceItem, InvoiceLine, Subscription } from '../core/model.js';
 import { DAY } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
+import { discountOf, discounted, discountsAt, endDiscount, withDiscounts } from './discounts.js';
 import { itemLine, sumTaxes, withTaxes } from './invoice-lines.js';
 
 type Draft = {
@@ -17,6 +18,8 @@ type Draft = {
   readonly daysUntilDue?: number | null;
   readonly autoAdvance?: boolean;
   readonly defaultMethod?: string | null;
+  /** Those of the subscription or the customer unless given. */
+  readonly discounts?: readonly Discount[];
 };
 
 function parentOf(draft: Draft): Invoice['parent'] {
@@ -63,6 +66,7 @@ export function draftInvoice(tx: Tx, draft: Draft): Invoice {
   const id = tx.newId('invoice');
   const { customer } = draft;
   const period = draft.period ?? { start: tx.now, end: tx.now };
+  const discounts = draft.discounts ?? discountsAt(customer, draft.subscription, tx.now);
   return {
     id,
     object: 'invoice',
@@ -86,7 +90,7 @@ export function draftInvoice(tx: Tx, draft: Draft): Invoice {
     default_source: null,
     default_tax_rates: [],
     description: draft.description ?? null,
-    discounts: [],
+    discounts: discounts.map((discount) => discount.id),
     effective_at: null,
     ending_balance: null,
     footer: null,
@@ -125,17 +129,22 @@ export function draftInvoice(tx: Tx, draft: Draft): Invoice {
     total_pretax_credit_amounts: [],
     total_taxes: [],
     webhooks_delivered_at: null,
-    sandbox: { paymentIntent: null, charge: null, outOfBand: false },
+    sandbox: { paymentIntent: null, charge: null, outOfBand: false, discounts },
   };
 }
 
-/** The invoice with these lines and their sums. What a customer's balance will take off shows in `amount_due`. */
-export function withLines(invoice: Invoice, lines: readonly InvoiceLine[], balance: number): Invoice {
+/** The invoice with these lines, discounted and taxed, and their sums. What a customer's balance will take off shows in `amount_due`. */
+export function withLines(invoice: Invoice, given: readonly InvoiceLine[], balance: number): Invoice {
+  const discounts = invoice.sandbox.discounts ?? [];
+  const lines = discounted(given, discounts, invoice.currency).map((line) =>
+    withTaxes(line, invoice.default_tax_rates),
+  );
   const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
+  const off = lines.reduce((sum, line) => sum + discountOf(line), 0);
   const taxes = sumTaxes(lines);
   const added = taxes.reduce((sum, tax) => sum + (tax.tax_behavior === 'exclusive' ? tax.amount : 0), 0);
   const all = taxes.reduce((sum, tax) => sum + tax.amount, 0);
-  const total = subtotal + added;
+  const total = subtotal - off + added;
   const due = Math.max(0, total + balance);
   return {
     ...invoice,
@@ -144,12 +153,18 @@ export function withLines(invoice: Invoice, lines: readonly InvoiceLine[], balan
     lines: { ...invoice.lines, data: [...lines] },
     starting_balance: balance,
     subtotal,
-    subtotal_excluding_tax: total - all,
+    subtotal_excluding_tax: subtotal + added - all,
     total,
+    total_discount_amounts: discounts.map(({ id }) => ({ amount: takenBy(id, lines), discount: id })),
     total_excluding_tax: total - all,
     total_taxes: taxes,
   };
 }
+
+const takenBy = (discount: string, lines: readonly InvoiceLine[]): number =>
+  lines
+    .flatMap((line) => line.discount_amounts ?? [])
+    .reduce((sum, taken) => (taken.discount === discount ? sum + taken.amount : sum), 0);
 
 /** The customer's invoice items (of this subscription, or of none) that wait for an invoice in its currency. */
 export function pendingItems(tx: Tx, invoice: Invoice, subscription: string | null): readonly InvoiceItem[] {
@@ -178,13 +193,25 @@ export function createDraft(
   taxRates: readonly string[] = [],
 ): Invoice {
   const rates = taxRates.map((id) => tx.need('tax_rate', id, 'default_tax_rates'));
-  const taxed = rates.length === 0 ? lines : lines.map((line) => withTaxes(line, rates));
   const customer = tx.need('customer', draft.customer);
-  return tx.create(
-    'invoice',
-    { ...withLines(draft, taxed, customer.balance), default_tax_rates: rates },
-    'invoice.created',
-  );
+  const invoice = withLines({ ...draft, default_tax_rates: rates }, lines, customer.balance);
+  tx.create('invoice', invoice, 'invoice.created');
+  for (const { id, sandbox } of invoice.sandbox.discounts ?? []) {
+    if (sandbox.coupon.duration === 'once' && takenBy(id, invoice.lines.data) > 0) endDiscount(tx, id);
+  }
+  return invoice;
+}
+
+/** The subscription as this invoice leaves it: a discount that is good once is used up. */
+export function billedBy(tx: Tx, subscription: Subscription, invoice: Invoice): Subscription {
+  const used = (id: string): boolean => tx.get('subscription', subscription.id)?.discounts.includes(id) === false;
+  const left = (subscription.sandbox.discounts ?? []).filter(({ id }) => !used(id));
+  const billed = withDiscounts(subscription, left);
+  return {
+    ...billed,
+    latest_invoice: invoice.id,
+    sandbox: { ...billed.sandbox, billedWith: invoice.sandbox.discounts ?? [] },
+  };
 }
 
 /** Lets a draft wait for its hour. */

@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import type { InvoiceItem, InvoiceLine, Price, Subscription, SubscriptionItem, TaxRate } from '../core/model.js';
 import { share } from '../core/money.js';
 import type { Tx } from '../core/tx.js';
+import { discountOf } from './discounts.js';
 
 export type Span = { readonly start: number; readonly end: number };
 
@@ -17,6 +18,7 @@ type LineFacts = Pick<
 > & {
   readonly period: Span;
   readonly price: Price | null;
+  readonly discountable?: boolean;
   readonly pricing: InvoiceLine['pricing'];
 };
 
@@ -27,7 +29,7 @@ function newLine(tx: Tx, invoice: string, facts: LineFacts): InvoiceLine {
     object: 'line_item',
     ...rest,
     discount_amounts: [],
-    discountable: true,
+    discountable: facts.discountable ?? true,
     discounts: [],
     invoice,
     livemode: false,
@@ -88,6 +90,7 @@ export function itemLine(tx: Tx, invoice: string, item: InvoiceItem): InvoiceLin
     amount: item.amount,
     currency: item.currency,
     description: item.description,
+    discountable: item.discountable,
     metadata: item.metadata,
     parent: {
       type: 'invoice_item_details',
@@ -95,7 +98,7 @@ export function itemLine(tx: Tx, invoice: string, item: InvoiceItem): InvoiceLin
       invoice_item_details: {
         invoice_item: item.id,
         proration: item.proration,
-        proration_details: { credited_items: null },
+        proration_details: { credited_items: item.sandbox.credited ?? null },
         subscription,
       },
     },
@@ -120,6 +123,7 @@ export type NewItem = {
   readonly subscriptionItem?: string | null;
   readonly proration?: boolean;
   readonly invoice?: string | null;
+  readonly credited?: InvoiceItem['sandbox']['credited'];
 };
 
 /** A new invoice item with its event; it waits for the customer's next invoice unless it names one. */
@@ -157,7 +161,11 @@ export function newInvoiceItem(tx: Tx, given: NewItem): InvoiceItem {
     quantity_decimal: String(given.quantity),
     tax_rates: [],
     test_clock: tx.testClock,
-    sandbox: { price: given.price, subscriptionItem: given.subscriptionItem ?? null },
+    sandbox: {
+      price: given.price,
+      subscriptionItem: given.subscriptionItem ?? null,
+      credited: given.credited ?? null,
+    },
   };
   return tx.create('invoiceitem', item, 'invoiceitem.created');
 }
@@ -175,10 +183,10 @@ function taxOf(rate: TaxRate, amount: number): Stripe.InvoiceLineItem.Tax {
   };
 }
 
-/** The line with the taxes of these rates on it. */
+/** The line with the taxes of these rates on what its discounts leave. */
 export const withTaxes = (line: InvoiceLine, rates: readonly TaxRate[]): InvoiceLine => ({
   ...line,
-  taxes: rates.map((rate) => taxOf(rate, line.amount)),
+  taxes: rates.map((rate) => taxOf(rate, line.amount - discountOf(line))),
 });
 
 /** The taxes of all lines, one entry per rate. */

@@ -8,6 +8,8 @@ import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
+import type { Redemption } from './discounts.js';
+import { redeem, redemptionsIn } from './discounts.js';
 import { createDraft, draftInvoice, finalizeLater, takePendingItems, withLines } from './invoice-building.js';
 import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import {
@@ -116,12 +118,25 @@ function create(tx: Tx, params: Params): Invoice {
     defaultMethod: method === undefined ? null : methodOf(tx, method).id,
     ...(collection === undefined ? {} : { collection }),
   });
+  const wanted = redemptionsIn(tx, params, { customer: customer.id, currency: draft.currency });
+  const priced = discountedBy(tx, draft, wanted);
   const behavior =
     params.oneOf('pending_invoice_items_behavior', ['exclude', 'include']) ??
     (subscription === null ? 'exclude' : 'include');
-  const lines = behavior === 'include' ? takePendingItems(tx, draft, subscriptionId ?? null) : [];
-  const invoice = createDraft(tx, draft, lines, params.texts('default_tax_rates') ?? []);
+  const lines = behavior === 'include' ? takePendingItems(tx, priced, subscriptionId ?? null) : [];
+  const invoice = createDraft(tx, priced, lines, params.texts('default_tax_rates') ?? []);
   return autoAdvance ? finalizeLater(tx, invoice) : invoice;
+}
+
+/** The draft with the discounts that a request wants for it alone. */
+function discountedBy(tx: Tx, invoice: Invoice, wanted: readonly Redemption[] | undefined): Invoice {
+  if (wanted === undefined) return invoice;
+  const discounts = wanted.map((one) => redeem(tx, one, { customer: invoice.customer, invoice: invoice.id }));
+  return {
+    ...invoice,
+    discounts: discounts.map((discount) => discount.id),
+    sandbox: { ...invoice.sandbox, discounts },
+  };
 }
 
 const pendingCurrency = (tx: Tx, customer: string): string | undefined =>
@@ -137,7 +152,10 @@ function update(tx: Tx, id: string, params: Params): Invoice {
     description: description === undefined ? invoice.description : description,
     metadata: params.metadata(invoice.metadata),
   };
-  const updated = tx.update('invoice', changed, 'invoice.updated');
+  const wanted = redemptionsIn(tx, params, { customer: invoice.customer, currency: invoice.currency });
+  if (wanted !== undefined) draftOnly(invoice);
+  const priced = wanted === undefined ? changed : resum(tx, discountedBy(tx, changed, wanted), invoice.lines.data);
+  const updated = tx.update('invoice', priced, 'invoice.updated');
   return autoAdvance === true && invoice.status === 'draft' ? finalizeLater(tx, updated) : updated;
 }
 

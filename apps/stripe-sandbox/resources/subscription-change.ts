@@ -1,9 +1,10 @@
 import { ApiError } from '../core/errors.js';
-import type { EventType, Invoice, InvoiceItem, Subscription, SubscriptionItem } from '../core/model.js';
+import type { Discount, EventType, Invoice, InvoiceItem, Subscription, SubscriptionItem } from '../core/model.js';
 import { share } from '../core/money.js';
 import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
+import { discountsAt, takeOff } from './discounts.js';
+import { billedBy, createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import type { Span } from './invoice-lines.js';
 import { newInvoiceItem } from './invoice-lines.js';
 import type { PaidHow } from './invoice-payment.js';
@@ -42,7 +43,46 @@ const billed = (item: SubscriptionItem): number =>
 const differs = (a: SubscriptionItem, b: SubscriptionItem): boolean =>
   a.price.id !== b.price.id || a.quantity !== b.quantity;
 
-type Part = { readonly item: SubscriptionItem; readonly amount: number; readonly text: string; readonly period: Span };
+type Part = {
+  readonly item: SubscriptionItem;
+  readonly amount: number;
+  readonly text: string;
+  readonly period: Span;
+  readonly credited?: InvoiceItem['sandbox']['credited'];
+};
+
+/** What each item costs for a whole period under these discounts: a proration is of what is left, and takes no discount itself. */
+function netOf(subscription: Subscription, discounts: readonly Discount[]): ReadonlyMap<string, number> {
+  const items = subscription.items.data;
+  const parts = items.map((item) => ({ amount: billed(item), product: item.price.product, discountable: true }));
+  const taken = takeOff(parts, discounts, subscription.currency);
+  return new Map(
+    items.map((item, index) => [
+      item.id,
+      (taken[index] ?? []).reduce((left, { amount }) => left - amount, billed(item)),
+    ]),
+  );
+}
+
+/** What is off from now on, for whom a change is billed later. */
+const billedAnew = (tx: Tx, subscription: Subscription): Subscription => ({
+  ...subscription,
+  sandbox: { ...subscription.sandbox, billedWith: presentDiscounts(tx, subscription) },
+});
+
+const presentDiscounts = (tx: Tx, subscription: Subscription): readonly Discount[] =>
+  discountsAt(tx.need('customer', subscription.customer), subscription, tx.now);
+
+/** The lines that last charged for an item. */
+function creditedItems(tx: Tx, subscription: Subscription, item: SubscriptionItem): Part['credited'] {
+  const invoice = subscription.latest_invoice === null ? null : tx.get('invoice', subscription.latest_invoice);
+  const lines = (invoice?.lines.data ?? []).filter(
+    (line) => line.amount >= 0 && line.parent?.subscription_item_details?.subscription_item === item.id,
+  );
+  return invoice === null || lines.length === 0
+    ? null
+    : { invoice: invoice.id, invoice_line_items: lines.map(({ id }) => id) };
+}
 
 function prorate(tx: Tx, subscription: Subscription, part: Part): InvoiceItem {
   const { item, amount, period } = part;
@@ -59,6 +99,7 @@ function prorate(tx: Tx, subscription: Subscription, part: Part): InvoiceItem {
     subscription: subscription.id,
     subscriptionItem: item.id,
     proration: true,
+    credited: part.credited ?? null,
   });
 }
 
@@ -67,6 +108,8 @@ function makeProrations(tx: Tx, before: Subscription, after: Subscription, at: n
   const old = periodOf(before);
   const rest: Span = { start: at, end: old.end };
   const length = old.end - old.start;
+  const oldNet = netOf(before, before.sandbox.billedWith ?? []);
+  const newNet = netOf(after, presentDiscounts(tx, after));
   const newById = new Map(after.items.data.map((item) => [item.id, item]));
   const oldById = new Map(before.items.data.map((item) => [item.id, item]));
   for (const item of before.items.data) {
@@ -75,7 +118,8 @@ function makeProrations(tx: Tx, before: Subscription, after: Subscription, at: n
     if (stays || billed(item) === 0) continue;
     prorate(tx, before, {
       item,
-      amount: -share(billed(item), rest.end - rest.start, length),
+      amount: 0 - share(oldNet.get(item.id) ?? 0, rest.end - rest.start, length),
+      credited: creditedItems(tx, before, item),
       text: 'Unused time on',
       period: rest,
     });
@@ -86,7 +130,7 @@ function makeProrations(tx: Tx, before: Subscription, after: Subscription, at: n
     if ((previous !== undefined && !differs(previous, item)) || billed(item) === 0) continue;
     prorate(tx, after, {
       item,
-      amount: share(billed(item), rest.end - rest.start, length),
+      amount: share(newNet.get(item.id) ?? 0, rest.end - rest.start, length),
       text: 'Remaining time on',
       period: rest,
     });
@@ -185,9 +229,9 @@ export function changeItems(tx: Tx, before: Subscription, change: ItemChange): S
   tx.put('subscription', before.id, plan.after);
   if (plan.prorates)
     makeProrations(tx, before, plan.after, plan.newPeriod ? tx.now : change.prorationDate, !plan.newPeriod);
-  if (!plan.invoices) return plan.after;
+  if (!plan.invoices) return plan.prorates ? billedAnew(tx, plan.after) : plan.after;
   const open = finalize(tx, updateInvoice(tx, plan, change));
-  const after: Subscription = { ...plan.after, latest_invoice: open.id };
+  const after = billedBy(tx, plan.after, open);
   tx.put('subscription', before.id, after);
   if (change.payment === 'pending_if_incomplete') {
     tx.put('subscription', before.id, { ...after, sandbox: { ...after.sandbox, pendingInvoice: open.id } });

@@ -4,7 +4,9 @@ import type { Customer, EventType, Invoice, InvoiceLine, PaymentMethod, Subscrip
 import { share } from '../core/money.js';
 import { DAY, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import { createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
+import type { Redemption } from './discounts.js';
+import { redeem, withDiscounts } from './discounts.js';
+import { billedBy, createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
 import type { Span } from './invoice-lines.js';
 import { subscriptionLine } from './invoice-lines.js';
 import type { PaidHow } from './invoice-payment.js';
@@ -55,6 +57,8 @@ export type NewSubscription = {
   readonly offSession: boolean;
   readonly savesMethod: boolean;
   readonly taxRates: readonly string[];
+  readonly discounts: readonly Redemption[];
+  readonly session: string | null;
   readonly billingMode: 'classic' | 'flexible';
   /** Whether it is told of before it is paid: as incomplete first, then as active. */
   readonly toldUnpaid: boolean;
@@ -78,6 +82,8 @@ export const plainSubscription = {
   offSession: false,
   savesMethod: false,
   taxRates: [],
+  discounts: [],
+  session: null,
   billingMode: 'flexible',
 } as const satisfies Partial<NewSubscription>;
 
@@ -230,7 +236,13 @@ export function startSubscription(tx: Tx, given: NewSubscription): Subscription 
     throw invalid('You cannot combine currencies on a single customer.', 'currency');
   }
   if (given.customer.currency === null) tx.update('customer', { ...given.customer, currency }, 'customer.updated');
-  const base = blank(tx, given, currency);
+  const plain = blank(tx, given, currency);
+  const of = { customer: given.customer.id, subscription: plain.id };
+  const session = given.session === null ? {} : { session: given.session };
+  const base = withDiscounts(
+    plain,
+    given.discounts.map((one) => redeem(tx, one, { ...of, ...session })),
+  );
   const provisional = withItems(
     base,
     given.items.flatMap((item) =>
@@ -266,7 +278,7 @@ function withFirstInvoice(tx: Tx, subscription: Subscription, period: Span, give
     ...firstLines(tx, draft.id, subscription, period, given),
   ];
   const invoice = createDraft(tx, draft, lines, given.taxRates);
-  const billed: Subscription = { ...subscription, latest_invoice: invoice.id };
+  const billed = billedBy(tx, subscription, invoice);
   if (given.collection === 'send_invoice') {
     finalizeLater(tx, invoice);
     return begin(tx, { ...billed, status: subscription.status === 'trialing' ? 'trialing' : 'active' }, given);

@@ -4,6 +4,7 @@ import type { Span } from './invoice-lines.js';
 import { DAY, HOUR, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import {
+  billedBy,
   createDraft,
   draftInvoice,
   finalizeLater,
@@ -11,6 +12,7 @@ import {
   takePendingItems,
   withLines,
 } from './invoice-building.js';
+import { discountsAt } from './discounts.js';
 import { itemLine } from './invoice-lines.js';
 import { markUncollectible, subscriptionOf, voidInvoice } from './invoice-payment.js';
 import { commonCycle, inPeriod, periodLines, periodOf } from './subscription-items.js';
@@ -150,7 +152,7 @@ export function renew(tx: Tx, id: string): void {
   tx.put('subscription', id, moved);
   const drafting = subscription.status === 'unpaid' || subscription.pause_collection?.behavior === 'keep_as_draft';
   const invoice = cycleInvoice(tx, moved, old, !drafting);
-  const renewed: Subscription = { ...moved, latest_invoice: invoice.id };
+  const renewed = billedBy(tx, moved, invoice);
   tx.put('subscription', id, renewed);
   tx.emit('customer.subscription.updated', renewed, subscription);
   setTimers(tx, renewed);
@@ -181,13 +183,18 @@ export function upcomingInvoice(tx: Tx, subscription: Subscription): Invoice {
     reason: 'upcoming',
     subscription,
     period: old,
+    discounts: discountsAt(customer, subscription, old.end),
   });
   const items = pendingItems(tx, draft, subscription.id).map((item) => itemLine(tx, draft.id, item));
   const ends =
     subscription.cancel_at_period_end || (subscription.cancel_at !== null && subscription.cancel_at <= old.end);
   const next = ends ? [] : periodLines(tx, draft.id, subscription, nextPeriod(subscription, old.end), old);
   return {
-    ...withLines({ ...draft, created: old.end }, [...items, ...next], customer.balance),
+    ...withLines(
+      { ...draft, created: old.end, default_tax_rates: subscription.default_tax_rates ?? [] },
+      [...items, ...next],
+      customer.balance,
+    ),
     next_payment_attempt: old.end + tx.settings.draftSeconds,
   };
 }

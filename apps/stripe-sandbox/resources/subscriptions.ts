@@ -6,7 +6,8 @@ import type { Route } from '../core/route.js';
 import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
-import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
+import { redemptionsIn, replaceDiscounts } from './discounts.js';
+import { billedBy, createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import { collect, finalize } from './invoice-payment.js';
 import { attach, methodOf } from './payment-methods.js';
 import type { ItemChange } from './subscription-change.js';
@@ -89,6 +90,8 @@ function create(tx: Tx, params: Params): Subscription {
     offSession: params.flag('off_session') ?? false,
     savesMethod: savesMethod(params),
     taxRates: params.texts('default_tax_rates') ?? [],
+    discounts: redemptionsIn(tx, params, { customer: customer.id, currency: items[0]?.price?.currency ?? null }) ?? [],
+    session: null,
     toldUnpaid: false,
     billingMode: params.child('billing_mode')?.oneOf('type', ['classic', 'flexible']) ?? 'flexible',
   });
@@ -207,9 +210,11 @@ function update(tx: Tx, id: string, params: Params): Subscription {
     );
   }
   const simple = withTrialEnd(tx, withPauseCollection(tx, withSimpleFields(tx, before, params), params), params);
-  tx.put('subscription', id, simple);
+  const { customer, currency } = before;
+  const priced = replaceDiscounts(tx, simple, redemptionsIn(tx, params, { customer, currency }));
+  tx.put('subscription', id, priced);
   const change = itemChange(tx, params);
-  const changed = change === null ? simple : changeItems(tx, simple, change);
+  const changed = change === null ? priced : changeItems(tx, priced, change);
   const done = withCancellation(tx, changed, params);
   tx.put('subscription', id, before);
   if (done.sandbox !== before.sandbox || done !== before)
@@ -315,7 +320,7 @@ function resume(tx: Tx, id: string, params: Params): Subscription {
     [...takePendingItems(tx, draft, id), ...periodLines(tx, draft.id, moved, period, null)],
     moved.sandbox.taxRates,
   );
-  const waiting: Subscription = { ...moved, latest_invoice: invoice.id };
+  const waiting = billedBy(tx, moved, invoice);
   tx.put('subscription', id, waiting);
   const open = finalize(tx, invoice);
   if (open.status === 'open') collect(tx, open, null, false);
