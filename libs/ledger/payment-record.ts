@@ -12,7 +12,8 @@ export type PaymentRecord = {
   readonly id: string;
   /** Null while nothing names one. */
   readonly customerId: string | null;
-  readonly type: 'subscription_payment' | 'upgrade' | 'downgrade' | 'top_up' | null;
+  /** `one_time`: money that a caller asked for with a payment intent, and that buys nothing here. Null while it is not known. */
+  readonly type: 'subscription_payment' | 'upgrade' | 'downgrade' | 'top_up' | 'one_time' | null;
   readonly status: PaymentStatus;
   readonly money: Money | null;
   /** Minor units that went back, by refund, credit note or lost dispute. */
@@ -49,7 +50,7 @@ export function paymentRecordOf(state: PaymentState): PaymentRecord {
   return {
     id: paymentId,
     customerId: payment?.customerId ?? attempt?.customerId ?? null,
-    type: payment === null ? null : types[payment.kind],
+    type: payment === null ? (attempt?.kind ?? null) : types[payment.kind],
     status: statusOf(state, claims, money, refunded),
     money,
     refunded,

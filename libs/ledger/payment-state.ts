@@ -22,6 +22,8 @@ export type Attempt = {
   readonly money: Money;
   readonly failureReason: string | null;
   readonly at: Instant;
+  /** What it pays for, where the attempt itself says so: a payment that a caller had made, or credits. */
+  readonly kind?: 'one_time' | 'top_up';
 };
 
 /** What was paid with. */

@@ -81,7 +81,8 @@ function further(a: Attempt | null, b: Attempt): Attempt {
     (each) => `${String(attemptRank[each.status])} ${each.at} ${each.failureReason ?? ''}`,
   );
   const customerId = a.customerId ?? b.customerId;
-  return { ...((second ?? '') > (first ?? '') ? b : a), customerId };
+  const kind = a.kind ?? b.kind;
+  return { ...((second ?? '') > (first ?? '') ? b : a), customerId, ...(kind === undefined ? {} : { kind }) };
 }
 
 function laterMethod(a: Method | null, b: Method): Method {

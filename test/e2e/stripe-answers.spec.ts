@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Catalog } from '#ledger/catalog.js';
 import type { ApiAnswer, ApiClient } from '../support/api-client.js';
 import { catalog } from '../support/catalog.js';
-import { RunningScrip } from '../support/running-scrip.js';
+import { eventually } from '../support/eventually.js';
+import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
 import { SandboxProcess } from '../support/sandbox-process.js';
 
 let scrip: RunningScrip;
@@ -28,6 +29,7 @@ beforeAll(async () => {
   await scrip.writer.applyCatalog(shop);
   const env = { STRIPE_SECRET_KEY: 'sk_test_sandbox_key', STRIPE_API_BASE: sandbox.url };
   [{ client: api }] = await Promise.all([scrip.startApi(env), scrip.startWorker(env)]);
+  await sandbox.control('POST', '/webhook_endpoints', { url: `${api.url}/v1/webhooks/stripe`, secret: webhookSecret });
 });
 
 afterAll(async () => {
@@ -102,6 +104,17 @@ describe('a repeated key gets the first answer, marked, whatever has become of i
     await scrip.writer.applyCatalog(shop);
     expect([told(again), isReplayed(again)]).toEqual([told(first), true]);
   });
+});
+
+test('a payment of a payment intent is listed as what it is', async () => {
+  const { body } = await post('once/payment-intents', money, 'k');
+  const card = { payment_method: 'pm_card_visa', return_url: successUrl };
+  await sandbox.stripe.paymentIntents.confirm(body.id, card);
+  const listed = await eventually(
+    () => api.get('/v1/customers/once/payments'),
+    ({ body: list }) => list.data.length > 0,
+  );
+  expect(listed.body.data).toMatchObject([{ id: body.id, type: 'one_time', status: 'succeeded', amount: money }]);
 });
 
 test('every answer has a position that queries can wait for', async () => {

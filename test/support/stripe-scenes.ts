@@ -71,7 +71,7 @@ const topUps: readonly Scene[] = [
       const left = await shop.stripe.paymentIntents.create(sale);
       await shop.stripe.paymentIntents.cancel(left.id);
     },
-    ends: { credits: '250 0 0', payments: ['null 900 usd cancelled', 'top_up 900 usd succeeded visa 4242'] },
+    ends: { credits: '250 0 0', payments: ['top_up 900 usd cancelled', 'top_up 900 usd succeeded visa 4242'] },
   },
 ];
 

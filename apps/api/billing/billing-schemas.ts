@@ -37,7 +37,7 @@ const subscription = {
 };
 const payment = {
   id: text,
-  type: orNull(word('subscription_payment', 'upgrade', 'downgrade', 'top_up')),
+  type: orNull(word('subscription_payment', 'upgrade', 'downgrade', 'top_up', 'one_time')),
   status: word('pending', 'succeeded', 'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed'),
   amount: orNull(ref('Money')),
   refunded: orNull(ref('Money')),

@@ -41,7 +41,11 @@ const translateAttempt =
       to: 'payment',
       stream: paymentStream(intent.id),
       key: tellingKey(event),
-      command: { type: 'RecordAttempt', paymentId: intent.id, attempt: { ...intent.attempt, customerId } },
+      command: {
+        type: 'RecordAttempt',
+        paymentId: intent.id,
+        attempt: { ...intent.attempt, customerId, ...kindOf(intent) },
+      },
     };
     return commands(record, ...links, ...sale.commands);
   };
@@ -50,6 +54,12 @@ export const translatePaymentSucceeded = translateAttempt('succeeded');
 export const translatePaymentFailed = translateAttempt('failed');
 export const translatePaymentCanceled = translateAttempt('canceled');
 export const translatePaymentProcessing = translateAttempt('processing');
+
+/** Intents that we make name the request that they were made for; those of sessions and invoices do not know what they pay for. */
+function kindOf({ metadata }: PaymentIntent): Pick<Attempt, 'kind'> {
+  if (metadata['top_up'] === 'true') return { kind: 'top_up' };
+  return metadata['scrip_intent'] === undefined ? {} : { kind: 'one_time' };
+}
 
 /** An intent that names its invoice told of the invoice's sale, under whose id that one's money is kept. */
 function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Translation {
