@@ -27,6 +27,8 @@ export class TcpProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #faults: Record<Direction, Fault> = { up: {}, down: {} };
   #refusing = false;
+  #accepted = 0;
+  #corrupted = 0;
 
   private constructor(private readonly target: { host: string; port: number }) {
     this.#server = createServer((client) => {
@@ -42,6 +44,16 @@ export class TcpProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections so far. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Pieces so far in which a bit was turned over. */
+  get corrupted(): number {
+    return this.#corrupted;
   }
 
   /** The URL with the proxy in the place of its target. */
@@ -102,6 +114,7 @@ export class TcpProxy {
       client.resetAndDestroy();
       return;
     }
+    this.#accepted += 1;
     const upstream = connect({ ...this.target, allowHalfOpen: true });
     const pair = [client, upstream] as const;
     this.#pairs.add(pair);
@@ -144,7 +157,10 @@ export class TcpProxy {
       corruption = 0,
     } = this.#faults[direction];
     if (blackhole === true) return;
-    if (Math.random() < corruption) turnOneBit(chunk);
+    if (Math.random() < corruption) {
+      turnOneBit(chunk);
+      this.#corrupted += 1;
+    }
     if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs);
     for (let at = 0; at < chunk.length && to.writable; at += sliceBytes) {
       const piece = chunk.subarray(at, at + sliceBytes);
