@@ -1,7 +1,7 @@
 import type { CommandRequest } from '#event-store/command.js';
 import { paymentStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { Sale } from '#ledger/account-sales.js';
+import type { Sale } from '#ledger/account-events.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { FactCommand } from '#stripe/translation.js';
 import { TryAgainLater } from './ledger-handlers.js';

@@ -2,7 +2,6 @@ import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Sale } from './account-sales.js';
 import type { Claim } from './payment-claims.js';
 
 export const sources = [
@@ -15,6 +14,17 @@ export const sources = [
   'transfer',
 ] as const;
 export type Source = (typeof sources)[number];
+
+/**
+ * A sale of credits as one of Stripe's objects tells it: the ids of the Checkout session, the payment intent and the invoice that are
+ * known to tell of it too, and what was paid, with tax. Null for what is not known; `paid` also where no intent can have paid it.
+ */
+export type Sale = {
+  readonly session: string | null;
+  readonly intent: string | null;
+  readonly invoice: string | null;
+  readonly paid: Money | null;
+};
 
 export const burnOrders = ['purchased-first', 'expiring-first'] as const;
 export type BurnOrderName = (typeof burnOrders)[number];

@@ -3,13 +3,13 @@ import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { AccountEventOf, Source } from './account-events.js';
+import type { AccountEventOf, Sale, Source } from './account-events.js';
 import { slicesToSpend } from './account-burn-order.js';
 import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
 import { changeGrant, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import { refusalOfSale, saleOf, type Sale } from './account-sales.js';
+import { refusalOfSale, saleOf } from './account-sales.js';
 import { noteRollover, rollOverExpired } from './account-rollover.js';
 import type { AccountState } from './account-state.js';
 

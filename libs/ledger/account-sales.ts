@@ -1,19 +1,7 @@
-import type { Money } from '#kernel/amount.js';
 import type { Json } from '#kernel/json.js';
 import type { SoldRefusal } from './account-commands.js';
-import type { AccountEventOf } from './account-events.js';
+import type { AccountEventOf, Sale } from './account-events.js';
 import type { AccountState } from './account-state.js';
-
-/**
- * A sale of credits as one of Stripe's objects tells it: the ids of the Checkout session, the payment intent and the invoice that are
- * known to tell of it too, and what was paid, with tax. Null for what is not known; `paid` also where no intent can have paid it.
- */
-export type Sale = {
-  readonly session: string | null;
-  readonly intent: string | null;
-  readonly invoice: string | null;
-  readonly paid: Money | null;
-};
 
 /**
  * Why a sale grants nothing: it has granted before; or it may have, because the account has a sale of as much money whose invoice

@@ -10,11 +10,11 @@ import {
   type Balance,
   type HeldSlice,
   type RevocationCause,
+  type Sale,
   type Settings,
   type Slice,
   type Source,
 } from './account-events.js';
-import type { Sale } from './account-sales.js';
 import type { Claim } from './payment-claims.js';
 
 /**

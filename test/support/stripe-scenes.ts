@@ -24,8 +24,26 @@ export type Ending = {
 const euro = {
   line_items: [{ quantity: 1, price_data: { currency: 'eur', unit_amount: 3000, product_data: { name: 'Pack' } } }],
 };
+/** What sells 1,000 credits wherever it stands. */
+const sells = (shop: Shop) => ({ customer_id: shop.customerId, top_up: 'true', credits: '1000' });
 const goodIban = { iban: 'AT611904300234573201' };
 const badIban = { iban: 'AT861904300235473202' };
+
+/** Sells 1,000 credits by an invoice of 30.00 and has it paid; `metadata`: what is written at its payment intent before. */
+async function payInvoice(
+  shop: Shop,
+  metadata: Record<string, string>,
+): Promise<{ readonly invoice: string; readonly payment_intent: string }> {
+  const customer = await shop.customer();
+  const { id: invoice } = await shop.stripe.invoices.create({ customer, auto_advance: false, metadata: sells(shop) });
+  await shop.stripe.invoiceItems.create({ customer, invoice, amount: 3000, currency: 'usd' });
+  await shop.stripe.invoices.finalizeInvoice(invoice);
+  const [payment] = (await shop.stripe.invoicePayments.list({ invoice })).data;
+  const payment_intent = String(payment?.payment.payment_intent);
+  await shop.stripe.paymentIntents.update(payment_intent, { metadata });
+  await shop.stripe.invoices.pay(invoice);
+  return { invoice, payment_intent };
+}
 
 const topUps: readonly Scene[] = [
   {
@@ -42,9 +60,33 @@ const topUps: readonly Scene[] = [
   },
   {
     flow: 'top-up by Checkout',
+    name: 'by card, whose payment intent says the same',
+    act: (shop) => shop.topUp({}, { payment_intent_data: { metadata: sells(shop) } }),
+    ends: { credits: '1000 0 0', payments: ['top_up 3000 usd succeeded visa 4242'] },
+  },
+  {
+    flow: 'top-up by Checkout',
+    name: 'by card, whose payment intent says the same, refunded in part',
+    act: async (shop) => {
+      const payment_intent = await shop.topUp({}, { payment_intent_data: { metadata: sells(shop) } });
+      await shop.stripe.refunds.create({ payment_intent, amount: 1200 });
+    },
+    ends: { credits: '600 0 0', payments: ['top_up 3000 usd partially_refunded visa 4242'] },
+  },
+  {
+    flow: 'top-up by Checkout',
     name: 'by bank debit, which takes days',
     act: async (shop) => {
       await shop.topUp(goodIban, euro);
+      await shop.advance(DAY);
+    },
+    ends: { credits: '1000 0 0', payments: ['top_up 3000 eur succeeded sepa_debit 3201'] },
+  },
+  {
+    flow: 'top-up by Checkout',
+    name: 'by bank debit, whose payment intent says the same',
+    act: async (shop) => {
+      await shop.topUp(goodIban, { ...euro, payment_intent_data: { metadata: sells(shop) } });
       await shop.advance(DAY);
     },
     ends: { credits: '1000 0 0', payments: ['top_up 3000 eur succeeded sepa_debit 3201'] },
@@ -72,6 +114,26 @@ const topUps: readonly Scene[] = [
       await shop.stripe.paymentIntents.cancel(left.id);
     },
     ends: { credits: '250 0 0', payments: ['top_up 900 usd cancelled', 'top_up 900 usd succeeded visa 4242'] },
+  },
+  {
+    flow: 'payment intent of our own',
+    name: 'of an invoice that sells the same credits',
+    act: (shop) => payInvoice(shop, sells(shop)),
+    ends: { credits: '1000 0 0', payments: ['top_up 3000 usd succeeded visa 4242'], invoices: ['paid'] },
+  },
+  {
+    flow: 'credit note',
+    name: 'for an invoice that sells credits, and a refund of its money',
+    act: async (shop) => {
+      const { invoice, payment_intent } = await payInvoice(shop, {});
+      await shop.stripe.refunds.create({ payment_intent, amount: 300 });
+      await shop.stripe.creditNotes.create({ invoice, amount: 600, credit_amount: 600 });
+    },
+    ends: {
+      credits: '700 0 0',
+      payments: ['top_up 3000 usd partially_refunded visa 4242'],
+      invoices: ['paid'],
+    },
   },
 ];
 

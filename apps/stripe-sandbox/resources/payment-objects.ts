@@ -30,6 +30,7 @@ type NewIntent = {
 export function newIntent(tx: Tx, given: NewIntent): PaymentIntent {
   const id = tx.newId('payment_intent');
   const types = given.types ?? ['card', 'sepa_debit'];
+  const made = given.invoice ?? given.session ?? null;
   const intent: PaymentIntent = {
     id,
     object: 'payment_intent',
@@ -59,6 +60,7 @@ export function newIntent(tx: Tx, given: NewIntent): PaymentIntent {
     metadata: given.metadata ?? {},
     next_action: null,
     on_behalf_of: null,
+    ...(made === null ? {} : { payment_details: { customer_reference: null, order_reference: made } }),
     payment_method: given.method ?? null,
     payment_method_configuration_details: null,
     payment_method_options: {},
