@@ -5,6 +5,7 @@ import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_
 import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { START, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
+import { DeadlinePassed, within } from './deadline.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
 import { decodeEvent, streamIdentifier } from './eventstoredb-wire.js';
 
@@ -63,18 +64,15 @@ export class EventStoreDbReads {
   }
 
   async #collect(options: ReadReq.Options, deadlineMs: number): Promise<RecordedEvent[]> {
-    const deadline = new AbortController();
-    const late = this.clock.sleep(deadlineMs, deadline.signal).then(() => null);
     const starting = this.connection.start((stub, ...args) =>
       stub.read(new streams.ReadReq().setOptions(options), ...args),
     );
     try {
-      const call = await Promise.race([starting, late]);
-      const events = call && (await Promise.race([eventsOf(call), late]));
-      if (events) return events;
-      throw new StoreUnavailable('EventStoreDB did not answer a read in time');
+      return await within(this.clock, deadlineMs, starting.then(eventsOf));
+    } catch (error) {
+      if (error instanceof DeadlinePassed) throw new StoreUnavailable('EventStoreDB did not answer a read in time');
+      throw error;
     } finally {
-      deadline.abort();
       starting.then((call) => call.cancel()).catch(() => undefined);
     }
   }
