@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import { balanceChange } from '#ledger/account-events.js';
-import type { AccountEvent, AccountEventType, Resource } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventType, Balance, Resource } from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { pageOf } from '#read-store/cursor.js';
 import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
@@ -45,6 +45,7 @@ const history = {
     at: 'text',
     amount: 'bigint',
     balance_after: 'bigint',
+    debt_change: 'bigint',
     grant_id: 'text?',
     consumption_id: 'text?',
     hold_id: 'text?',
@@ -113,7 +114,8 @@ const movements: {
   }),
   DebtIncurred: ({ cause }) => ({ type: 'debt_incurred', grant_id: cause.grantId }),
   DebtRepaid: ({ grantId }) => ({ type: 'debt_repaid', grant_id: grantId }),
-  DebtForgiven: () => ({ type: 'reinstated' }),
+  DebtForgiven: ({ cause }) =>
+    cause.kind === 'reversal' ? { type: 'reversed', reversal_id: cause.id } : { type: 'reinstated' },
   PaymentClaimed: null,
   UnspentClaimed: null,
   BurnOrderChanged: null,
@@ -128,8 +130,10 @@ const movements: {
 const movementOf = (event: AccountEvent): Movement | null =>
   (movements[event.type] as ((event: AccountEvent) => Movement) | null)?.(event) ?? null;
 
-/** The row of a movement whose change of the available credits is `amount`. */
-function rowOf({ recorded, event, actor }: Projected, movement: Movement, amount: number): Row {
+type Change = Pick<Balance, 'available' | 'debt'>;
+
+/** The row of a movement that changes the balance by `change`. */
+function rowOf({ recorded, event, actor }: Projected, movement: Movement, change: Change): Row {
   const { at, balance } = event as AccountEvent;
   return {
     ...ownerOf(recorded),
@@ -137,8 +141,9 @@ function rowOf({ recorded, event, actor }: Projected, movement: Movement, amount
     event_id: recorded.id,
     type: movement.type,
     at,
-    amount,
+    amount: change.available,
     balance_after: balance.available,
+    debt_change: change.debt,
     grant_id: movement.grant_id ?? null,
     consumption_id: movement.consumption_id ?? null,
     hold_id: movement.hold_id ?? null,
@@ -154,7 +159,7 @@ function rowOf({ recorded, event, actor }: Projected, movement: Movement, amount
 
 const add = (rows: Row[], event: AccountEvent, projected: Projected): void => {
   const movement = movementOf(event);
-  if (movement !== null) rows.push(rowOf(projected, movement, balanceChange(event, event.at).available));
+  if (movement !== null) rows.push(rowOf(projected, movement, balanceChange(event, event.at)));
 };
 
 const handlers = Object.fromEntries(
@@ -177,17 +182,17 @@ class HistoryWriter implements ProjectionWriter<LedgerEvent> {
 
 /** Derives each amount from the balances before and after, not from what the event says it moved. */
 class HistoryOracle implements OracleFold<LedgerEvent> {
-  readonly #available = new Map<string, number>();
+  readonly #balances = new Map<string, Change>();
 
   add(projected: Projected): readonly ExpectedRow[] {
     const event = projected.event as AccountEvent;
     const { stream } = projected.recorded;
-    const before = this.#available.get(stream) ?? 0;
-    this.#available.set(stream, event.balance.available);
+    const { available, debt } = this.#balances.get(stream) ?? { available: 0, debt: 0 };
+    this.#balances.set(stream, event.balance);
     const movement = movementOf(event);
-    return movement === null
-      ? []
-      : [{ table: history.name, row: rowOf(projected, movement, event.balance.available - before) }];
+    if (movement === null) return [];
+    const change = { available: event.balance.available - available, debt: event.balance.debt - debt };
+    return [{ table: history.name, row: rowOf(projected, movement, change) }];
   }
 
   rest(): readonly ExpectedRow[] {
@@ -204,7 +209,7 @@ const oracle: Oracle<LedgerEvent> = {
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
-  version: 1,
+  version: 2,
   categories: ['account'],
   tables: [history],
   handlers,
@@ -220,6 +225,8 @@ export type HistoryEntry = {
   readonly amount: number;
   /** The available credits after it. */
   readonly balanceAfter: number;
+  /** The signed change of the credits that are owed. */
+  readonly debtChange: number;
   readonly grantId?: string;
   readonly consumptionId?: string;
   readonly holdId?: string;
@@ -276,7 +283,8 @@ export async function historyOf(
   return { ...data, total: Number(count?.total ?? 0) };
 }
 
-type Stored = StoredRow<typeof history>;
+/** Tables of version 1 are read until those of this version are built. */
+type Stored = Omit<StoredRow<typeof history>, 'debt_change'> & { readonly debt_change: string | undefined };
 
 function entryOf(row: Stored): HistoryEntry {
   return {
@@ -285,6 +293,7 @@ function entryOf(row: Stored): HistoryEntry {
     at: row.at,
     amount: Number(row.amount),
     balanceAfter: Number(row.balance_after),
+    debtChange: Number(row.debt_change ?? 0),
     ...(row.grant_id === null ? {} : { grantId: row.grant_id }),
     ...(row.consumption_id === null ? {} : { consumptionId: row.consumption_id }),
     ...(row.hold_id === null ? {} : { holdId: row.hold_id }),

@@ -127,6 +127,37 @@ describe('queries over HTTP', () => {
     expect((await api.get('/v1/customers/unheard-of/balance')).body.code).toBe('customer_not_found');
   });
 
+  it('shows of a reversal what goes back to grants and what of a debt is undone', async () => {
+    const told = async (customer: string, { position }: Body) => {
+      const { body } = await api.get(`/v1/customers/${customer}/history?minPosition=${position}`);
+      return body.data.map((entry) => [entry['type'], entry['amount'], entry['debtChange']]).reverse();
+    };
+    const overdrawn = async (customer: string): Promise<string> => {
+      await api.call('PATCH', `/v1/customers/${customer}/account`, { body: { overdraftLimit: 100 } });
+      await command(customer, 'grants', { amount: 30, source: 'purchase' });
+      return (await command(customer, 'consumptions', { amount: 50 })).body.id;
+    };
+    const owed = await overdrawn('owed');
+    const { body: undone } = await command('owed', `consumptions/${owed}/reversals`, {});
+    const start = [
+      ['granted', 30, 0],
+      ['consumed', -30, 0],
+      ['debt_incurred', 0, 20],
+    ];
+    expect(await told('owed', undone)).toEqual([...start, ['reversed', 30, 0], ['reversed', 0, -20]]);
+
+    const repaid = await overdrawn('repaid');
+    await command('repaid', 'grants', { amount: 100, source: 'purchase' });
+    const { body: back } = await command('repaid', `consumptions/${repaid}/reversals`, {});
+    const repayment = [
+      ['granted', 100, 0],
+      ['debt_repaid', -20, -20],
+    ];
+    expect(await told('repaid', back)).toEqual([...start, ...repayment, ['reversed', 30, 0], ['reversed', 20, 0]]);
+    const { body } = await api.get('/v1/customers/repaid/history?type=reversed');
+    expect(body.data.map((entry) => entry['reversalId'])).toEqual([back.id, back.id]);
+  });
+
   it('waits for a position that is still to come, and says when it does not come in time', async () => {
     const { body } = await command('ahead', 'grants', { amount: 100, source: 'purchase' });
     for (const query of ['position=9999999999', `at=${inDays(0)}&minPosition=9999999999`]) {

@@ -116,6 +116,7 @@ export const accountSchemas: AnswerSchemas = {
       at: time,
       amount: { ...whole, description: 'The signed change of `available`.' },
       balanceAfter: whole,
+      debtChange: { ...whole, description: 'The signed change of what is owed.' },
       'grantId?': text,
       'consumptionId?': text,
       'holdId?': text,
