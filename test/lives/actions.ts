@@ -1,27 +1,14 @@
-import type { Charge, Dispute, Invoice, Subscription } from '../../apps/stripe-sandbox/core/model.js';
+import type { Subscription } from '../../apps/stripe-sandbox/core/model.js';
 import type { Tx } from '../../apps/stripe-sandbox/core/tx.js';
 import { completeSession } from '../../apps/stripe-sandbox/resources/checkout-completion.js';
-import { moveDispute, openDispute } from '../../apps/stripe-sandbox/resources/disputes.js';
 import { accountFromEntry, methodOf } from '../../apps/stripe-sandbox/resources/payment-methods.js';
 import { portalCancel, portalChange, portalResume } from '../../apps/stripe-sandbox/resources/portal.js';
-import { settleRefund } from '../../apps/stripe-sandbox/resources/refunds.js';
-import type { SeededRandom } from '../simulation/random.js';
-import type { Currency, Market, Offer } from './market.js';
+import type { Action, Actor } from './actor.js';
+import type { Offer } from './market.js';
+import { creditNote, dispute, endRefund, moveOn, refund } from './money-back-actions.js';
 import type { StripeAccount } from './stripe-account.js';
 
 const DAY = 86_400;
-
-/** Who does what: a customer of Scrip at Stripe, and chance. */
-export type Actor = {
-  readonly stripe: StripeAccount;
-  readonly market: Market;
-  readonly random: SeededRandom;
-  readonly customerId: string;
-  readonly currency: Currency;
-};
-
-/** Something that happens in a life; answers what it was, null when it could not happen now. */
-export type Action = (actor: Actor) => string | null;
 
 const cards = ['visa', 'visa', 'visa', 'mastercard', 'createDispute', 'createDisputeInquiry', 'refundFail'] as const;
 const moreCards = ['pendingRefund', 'chargeCustomerFail', 'threeDSecure2Required'] as const;
@@ -65,6 +52,10 @@ const linked = ({ stripe, customerId, random }: Actor) => ({
   ...(random.chance(0.5) ? { client_reference_id: customerId } : {}),
 });
 
+/** A coupon, for some. */
+const discounted = ({ random, market }: Actor, chance: number) =>
+  random.chance(chance) ? { 'discounts[0][coupon]': random.pick(market.coupons) } : {};
+
 function buyPack(actor: Actor): string {
   const { stripe, market, random, currency } = actor;
   const pack = random.pick(market.packs.filter((one) => one.currency === currency));
@@ -81,6 +72,7 @@ function buyPack(actor: Actor): string {
     'line_items[0][price_data][product_data][name]': pack.id,
     'line_items[0][quantity]': quantity,
     ...(random.chance(0.2) ? { 'line_items[0][tax_rates][0]': random.pick(market.taxRates) } : {}),
+    ...discounted(actor, 0.15),
     ...sold,
     ...linked(actor),
     ...(random.chance(0.2) ? { 'invoice_creation[enabled]': true, customer: stripe.customer.id } : {}),
@@ -122,6 +114,7 @@ function subscribe(actor: Actor): string | null {
       'subscription_data[metadata][customer_id]': customerId,
       ...(trial > 0 ? { 'subscription_data[trial_period_days]': trial } : {}),
       ...(taxed ? { 'subscription_data[default_tax_rates][0]': taxRate } : {}),
+      ...discounted(actor, 0.25),
       ...linked(actor),
       customer: stripe.customer.id,
     });
@@ -134,6 +127,7 @@ function subscribe(actor: Actor): string | null {
     ...(trial > 0 ? { trial_period_days: trial } : {}),
     ...(trial > 0 ? { 'trial_settings[end_behavior][missing_payment_method]': random.pick(['pause', 'cancel']) } : {}),
     ...(taxed ? { 'default_tax_rates[0]': taxRate } : {}),
+    ...discounted(actor, 0.25),
     ...(random.chance(0.3) ? { 'metadata[customer_id]': customerId } : {}),
   });
   return `subscribes to ${what}: ${String(ok)}`;
@@ -155,6 +149,7 @@ function changePlan(actor: Actor): string | null {
     ...(changesPrice && random.chance(0.7) ? {} : { 'items[0][quantity]': quantity }),
     proration_behavior: proration,
     ...(random.chance(0.2) ? { payment_behavior: 'pending_if_incomplete' } : {}),
+    ...discounted(actor, 0.1),
   });
   return `changes to ${changesPrice ? `${offer.planId} ${offer.interval}` : `${String(quantity)} seats`}, ${proration}: ${String(ok)}`;
 }
@@ -241,6 +236,21 @@ function pauseOrResume({ stripe, random }: Actor): string | null {
   return `need not pay for now (${behavior}): ${String(ok)}`;
 }
 
+function changeDiscount({ stripe, random, market }: Actor): string | null {
+  const subscription = running(stripe);
+  if (subscription === null) return null;
+  const coupon = random.pick(market.coupons);
+  const none = random.chance(0.3);
+  const form = none ? { discounts: '' } : { 'discounts[0][coupon]': coupon };
+  return `${none ? 'gives up discounts' : `gets ${coupon}`}: ${String(stripe.post(`subscriptions/${subscription.id}`, form).ok)}`;
+}
+
+function changeCustomerCoupon({ stripe, random, market }: Actor): string {
+  const coupon = random.chance(0.4) ? '' : random.pick(market.coupons);
+  const { ok } = stripe.post(`customers/${stripe.customer.id}`, { coupon });
+  return `has ${coupon === '' ? 'no coupon' : coupon} of its own: ${String(ok)}`;
+}
+
 function endTrial({ stripe }: Actor): string | null {
   const subscription = running(stripe);
   if (subscription?.status !== 'trialing') return null;
@@ -265,74 +275,6 @@ function settleOpenInvoice(actor: Actor): string | null {
   return `pays ${invoice.id}: ${String(paysWith(actor, 'visa') && stripe.post(`${path}/pay`).ok)}`;
 }
 
-/** Some of an amount, all of it, or a single unit; in steps that every currency takes. */
-function someOf(random: SeededRandom, amount: number): number {
-  const part = random.pick([amount, Math.floor(amount / 3), random.between(1, Math.max(1, amount))]);
-  return Math.max(1, Math.min(amount, part));
-}
-
-const charges = (stripe: StripeAccount): readonly Charge[] =>
-  stripe.all('charge').filter(({ status }) => status === 'succeeded');
-
-function refund({ stripe, random }: Actor): string | null {
-  const known = charges(stripe);
-  if (known.length === 0) return null;
-  const charge = random.pick(known.slice(-3));
-  const amount = someOf(random, charge.amount - charge.amount_refunded);
-  const { ok } = stripe.post('refunds', { charge: charge.id, amount });
-  return `gets ${String(amount)} of ${charge.id} back: ${String(ok)}`;
-}
-
-function endRefund({ stripe, random }: Actor): string | null {
-  const known = stripe.all('refund').filter(({ status }) => status === 'pending' || status === 'succeeded');
-  if (known.length === 0) return null;
-  const { id, status } = random.pick(known);
-  if (status === 'pending' && random.chance(0.5))
-    return `cancels ${id}: ${String(stripe.post(`refunds/${id}/cancel`).ok)}`;
-  const succeeds = random.chance(0.5);
-  stripe.act((tx) => settleRefund(tx, id, succeeds));
-  return `${id} ${succeeds ? 'succeeds' : 'fails'}`;
-}
-
-function dispute({ stripe, random }: Actor): string | null {
-  const known = charges(stripe);
-  if (known.length === 0) return null;
-  const charge = random.pick(known.slice(-3));
-  const inquiry = random.chance(0.2);
-  const request = { charge: charge.id, amount: someOf(random, charge.amount), reason: 'general', inquiry };
-  stripe.act((tx) => openDispute(tx, { ...request, outcome: null }));
-  return `disputes ${String(request.amount)} of ${charge.id}${inquiry ? ' (inquiry)' : ''}`;
-}
-
-const next: Readonly<
-  Record<string, readonly ('won' | 'lost' | 'under_review' | 'warning_closed' | 'needs_response')[]>
-> = {
-  needs_response: ['won', 'lost', 'under_review'],
-  under_review: ['won', 'lost'],
-  warning_needs_response: ['warning_closed', 'needs_response'],
-  warning_under_review: ['warning_closed'],
-  lost: ['won'],
-};
-
-function moveOn({ stripe, random }: Actor): string | null {
-  const known = stripe.all('dispute').filter(({ status }) => status in next);
-  const one: Dispute | undefined = known.length === 0 ? undefined : random.pick(known);
-  if (one === undefined || (one.status === 'lost' && random.chance(0.8))) return null;
-  const status = random.pick(next[one.status] ?? []);
-  stripe.act((tx) => moveDispute(tx, one.id, status));
-  return `${one.id} is ${status}`;
-}
-
-function creditNote({ stripe, random }: Actor): string | null {
-  const known = stripe.all('invoice').filter(({ status, amount_paid: paid }) => status === 'paid' && paid > 0);
-  if (known.length === 0) return null;
-  const invoice: Invoice = random.pick(known.slice(-2));
-  const amount = someOf(random, invoice.amount_paid - invoice.post_payment_credit_notes_amount);
-  const way = random.pick(['refund_amount', 'credit_amount', 'out_of_band_amount'] as const);
-  const { ok } = stripe.post('credit_notes', { invoice: invoice.id, amount, [way]: amount });
-  return `is credited ${String(amount)} of ${invoice.id} by ${way}: ${String(ok)}`;
-}
-
 /** What can happen, and how often it does. */
 export const actions: readonly (readonly [number, Action])[] = [
   [14, buyPack],
@@ -346,6 +288,8 @@ export const actions: readonly (readonly [number, Action])[] = [
   [3, cancelNow],
   [4, pauseOrResume],
   [2, endTrial],
+  [3, changeDiscount],
+  [2, changeCustomerCoupon],
   [5, changeCard],
   [6, settleOpenInvoice],
   [6, refund],

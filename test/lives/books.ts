@@ -1,5 +1,6 @@
 import type { Charge, Invoice, PaymentIntent } from '../../apps/stripe-sandbox/core/model.js';
 import { sells } from '../../apps/stripe-sandbox/resources/checkout-content.js';
+import { discountOf } from '../../apps/stripe-sandbox/resources/discounts.js';
 import { shareOf, textOf } from './calendar.js';
 import type { Life } from './life.js';
 import { linesOf } from './invoice-books.js';
@@ -73,13 +74,19 @@ function salesOf(life: Life, market: Market): Sales {
   const sale = { source: 'purchase', optional: false } as const;
   for (const session of life.stripe.all('checkout.session')) {
     if (!sells(session) || session.mode !== 'payment') continue;
-    if (session.payment_status !== 'paid' || session.payment_intent === null) continue;
     const pack = market.packs.find(({ id }) => id === session.metadata['credit_product']);
     const count = Number(session.metadata['quantity'] ?? 1);
     const amount = pack === undefined ? Number(session.metadata['credits']) : pack.credits * count;
     const days = pack?.expiresAfterDays ?? null;
     const tax = session.total_details?.amount_tax ?? 0;
-    const { payment_intent: reference, currency, amount_total: total } = session;
+    const { payment_intent: intent, currency, amount_total: total } = session;
+    if (session.status === 'complete' && total === 0) {
+      // Whoever completes a session does it at once here.
+      const endsAt = days === null ? null : session.created + days * 86_400;
+      sales.grants.push({ ...sale, why: 'pack', reference: session.id, amount, cost: null, endsAt });
+    }
+    if (session.payment_status !== 'paid' || intent === null) continue;
+    const reference = intent;
     const endsAt = days === null ? null : cameIn(life, reference) + days * 86_400;
     sales.grants.push({ ...sale, why: 'pack', reference, amount, cost: total - tax, endsAt });
     sales.payments.push(paymentOf(life, { id: reference, currency, amount: total, type: 'top_up' }, session.invoice));
@@ -165,7 +172,7 @@ function cashFaults({ stripe }: Life): readonly string[] {
 
 /** An invoice's lines must add up to its total, and its total to what was paid and what the balance gave. */
 function invoiceFaults(invoice: Invoice): readonly string[] {
-  const lines = invoice.lines.data.reduce((sum, { amount }) => sum + amount, 0);
+  const lines = invoice.lines.data.reduce((sum, line) => sum + line.amount - discountOf(line), 0);
   const added = (invoice.total_taxes ?? []).reduce(
     (sum, { amount, tax_behavior: behavior }) => sum + (behavior === 'exclusive' ? amount : 0),
     0,

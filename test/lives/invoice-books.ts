@@ -43,7 +43,9 @@ export function linesOf(life: Life, market: Market, invoices: readonly Invoice[]
       given.add(key);
       period(found, invoice, group);
     }
-    for (const group of Map.groupBy(lines.filter(isChange), changeOf).values()) {
+    // A change that costs nothing and gives nothing back, by a full discount, changes no credits of the period.
+    const changes = lines.filter((one) => isChange(one) && one.line.amount !== 0);
+    for (const group of Map.groupBy(changes, changeOf).values()) {
       change(found, life, invoice, group);
     }
   }
@@ -66,10 +68,10 @@ function offerOf(line: InvoiceLine, market: Market): Offer {
   return offer;
 }
 
-/** A line's money without tax. */
-function netOf({ amount, taxes }: InvoiceLine): number {
+/** A line's money without tax and discounts. */
+function netOf({ amount, taxes, discount_amounts: off }: InvoiceLine): number {
   const included = (taxes ?? []).filter(({ tax_behavior: behavior }) => behavior === 'inclusive');
-  return included.reduce((sum, tax) => sum - tax.amount, amount);
+  return [...included, ...(off ?? [])].reduce((sum, taken) => sum - taken.amount, amount);
 }
 
 const sumOf = (group: readonly Line[]): number => group.reduce((sum, { line }) => sum + netOf(line), 0);

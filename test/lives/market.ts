@@ -70,6 +70,8 @@ export type Market = {
   readonly offers: readonly Offer[];
   readonly packs: readonly Pack[];
   readonly taxRates: readonly string[];
+  /** Some by percentage, some by amount, for once, for months and for ever; some more than what the smallest plan costs. */
+  readonly coupons: readonly string[];
   readonly catalog: Catalog;
 };
 
@@ -118,7 +120,19 @@ export function openMarket(time: number): Market {
   const taxRates = ['true', 'false'].map((inclusive) =>
     make('tax_rates', `display_name=VAT&percentage=19&inclusive=${inclusive}`),
   );
-  return { world, offers, packs, taxRates, catalog: catalogOf(offers, packs) };
+  const amounts = currencies
+    .map((currency) =>
+      currency === 'usd' ? '' : `&currency_options[${currency}][amount_off]=${String(15 * dollar[currency])}`,
+    )
+    .join('');
+  const coupons = [
+    'percent_off=25&duration=forever',
+    'percent_off=33.3&duration=once',
+    'percent_off=100&duration=once',
+    'percent_off=100&duration=repeating&duration_in_months=2',
+    `amount_off=1500&currency=usd&duration=repeating&duration_in_months=5${amounts}`,
+  ].map((form) => make('coupons', form));
+  return { world, offers, packs, taxRates, coupons, catalog: catalogOf(offers, packs) };
 }
 
 function catalogOf(offers: readonly Offer[], packs: readonly Pack[]): Catalog {

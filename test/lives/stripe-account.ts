@@ -19,7 +19,7 @@ export class StripeAccount {
 
   constructor(market: Market, options: { seed: number; start: number; apiVersion: string | null; types: string[] }) {
     const world = new World(options.seed, options.start, 'http://sandbox');
-    for (const kind of ['product', 'price', 'tax_rate'] as const) copyTable(market.world, world, kind);
+    for (const kind of ['product', 'price', 'tax_rate', 'coupon'] as const) copyTable(market.world, world, kind);
     this.#sandbox = new Sandbox(world, program);
     const endpoint = { url: 'http://scrip/v1/webhooks/stripe', events: options.types, version: options.apiVersion };
     this.#sandbox.step((tx) => newEndpoint(tx, endpoint));
