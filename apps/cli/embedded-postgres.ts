@@ -2,11 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePort } from './ports.js';
 import { PostgresPrograms } from './postgres-binaries.js';
 
 const run = promisify(execFile);
@@ -69,7 +69,7 @@ export class EmbeddedPostgres {
     await writeFile(join(dataDir, 'owner'), String(process.pid));
     const password = (await readFile(join(dataDir, 'password'), 'utf8')).trim();
     for (let attempt = 1; ; attempt += 1) {
-      const port = options.port ?? (await freePort());
+      const port = options.port ?? (await freePort('127.0.0.1'));
       try {
         const { pid, server, exited } = await startServer(programs, dataDir, port, password);
         const url = `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
@@ -222,16 +222,3 @@ const sizeOf = (path: string): Promise<number> =>
     ({ size }) => size,
     () => 0,
   );
-
-function freePort(): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => {
-        resolvePort(port);
-      });
-    });
-  });
-}

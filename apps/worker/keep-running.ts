@@ -1,4 +1,4 @@
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { Logger } from './logger.js';
 
 const BACKOFF_MIN_MS = 200;
@@ -27,7 +27,7 @@ export async function keepRunning(
       logger[level]({ consumer, error: { type: name, message } }, 'stopped at its checkpoint');
       const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures);
       failures += 1;
-      await clock.sleep(wait * (0.5 + clock.random() / 2), signal);
+      await sleepJittered(clock, wait, signal);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
@@ -243,7 +243,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
           if (!unknown) return { kind: error instanceof StoreOverloaded ? 'overloaded' : 'unavailable' };
         } else throw error;
         if (this.#clock.now() >= deadline) return { kind: 'outcome_unknown' };
-        await this.#clock.sleep(delay * (0.5 + this.#clock.random() / 2));
+        await sleepJittered(this.#clock, delay);
       }
     }
   }

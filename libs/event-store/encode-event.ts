@@ -26,7 +26,7 @@ export function chainHash(stream: StreamName, revision: number, event: Omit<Enco
   const between = `${Buffer.byteLength(metadata)}:`;
   const most = (head.length + data.length + between.length + metadata.length) * 3;
   // Written piece by piece: joined as texts they would be copied once more before they are bytes.
-  const preimage = most <= hashed.length ? hashed : Buffer.allocUnsafe(most);
+  const preimage = most <= hashScratch.length ? hashScratch : Buffer.allocUnsafe(most);
   let end = preimage.write(head, 0);
   end += preimage.write(data, end);
   end += preimage.write(between, end);
@@ -34,7 +34,8 @@ export function chainHash(stream: StreamName, revision: number, event: Omit<Enco
   return hash('sha256', preimage.subarray(0, end), 'hex');
 }
 
-const hashed = Buffer.allocUnsafe(64 * 1024);
+/** Room for what is hashed, so that the common case allocates nothing. */
+const hashScratch = Buffer.allocUnsafe(64 * 1024);
 
 /** Encodes an event once: JSON text of data and metadata, and the hash that chains it to `prevHash`. */
 export function encodeEvent(
@@ -63,7 +64,7 @@ export function encodeEvent(
 export function eventId(stream: StreamName, origin: string, key: string, index: number): string {
   const name = field(stream) + field(origin) + field(key) + String(index);
   const length = namespace.length + Buffer.byteLength(name);
-  const preimage = length <= scratch.length ? scratch : Buffer.concat([namespace, Buffer.alloc(length)]);
+  const preimage = length <= idScratch.length ? idScratch : Buffer.concat([namespace, Buffer.alloc(length)]);
   preimage.write(name, namespace.length);
   const hex = hash('sha1', preimage.subarray(0, length), 'hex');
   const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
@@ -80,4 +81,4 @@ export function eventId(stream: StreamName, origin: string, key: string, index: 
 const uuid = Buffer.from('xxxxxxxx-xxxx-5xxx-vxxx-xxxxxxxxxxxx');
 const namespace = Buffer.from('6f0b7c7e5d5a4c1f9a3e2b8d4c6e7f10', 'hex');
 /** The namespace with room for a name behind it, so that the common case copies nothing twice. */
-const scratch = Buffer.concat([namespace, Buffer.alloc(1024)]);
+const idScratch = Buffer.concat([namespace, Buffer.alloc(1024)]);

@@ -17,3 +17,10 @@ export abstract class Clock {
   /** A number in [0, 1) for jitter. Never used for ids or amounts. */
   abstract random(): number;
 }
+
+/**
+ * Waits `ms` milliseconds before another try, shortened at random by up to half, so that those who failed together do not all
+ * come back at once. Ends early when `signal` aborts.
+ */
+export const sleepJittered = (clock: Clock, ms: number, signal?: Cancellation): Promise<void> =>
+  clock.sleep(ms * (0.5 + clock.random() / 2), signal);

@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { Circuit } from './outbound-circuit.js';
 
 /** How a call to Stripe ended. Everything but a bug is a value. */
@@ -103,7 +103,7 @@ export class StripeClient {
       if (attempt === ATTEMPTS || this.#clock.now() - started > PATIENCE_MS)
         return { kind: 'unavailable', retryAfterSeconds: 5 };
       const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
-      await this.#clock.sleep(wait * (0.5 + this.#clock.random() / 2));
+      await sleepJittered(this.#clock, wait);
     }
   }
 

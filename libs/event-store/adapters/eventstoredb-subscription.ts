@@ -1,5 +1,5 @@
 import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { Position, RecordedEvent } from '../event-store.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
 import { eventOf, isSystem, subscriptionAfter, type ReadCall } from './eventstoredb-reads.js';
@@ -21,13 +21,15 @@ export class EventStoreDbSubscription {
   #inbox: Inbox | null = null;
   readonly #aborted: Promise<null>;
 
+  /** `signal` must be this subscription's own: listeners stay on it. */
   constructor(
-    private readonly connection: EventStoreDbConnection,
-    private readonly clock: Clock,
-    private readonly limits: Limits,
-    private readonly head: () => Promise<Position>,
+    private readonly parts: {
+      readonly connection: EventStoreDbConnection;
+      readonly clock: Clock;
+      readonly limits: Limits;
+      readonly head: () => Promise<Position>;
+    },
     after: Position,
-    /** Must be this subscription's own: listeners stay on it. */
     private readonly signal: AbortSignal,
   ) {
     this.#position = after;
@@ -46,7 +48,7 @@ export class EventStoreDbSubscription {
           yield batch;
         }
         if (delay === 0) delay = FIRST_DELAY_MS / 2;
-        else await this.clock.sleep(delay * (0.5 + this.clock.random() / 2), this.signal);
+        else await sleepJittered(this.parts.clock, delay, this.signal);
       }
     } finally {
       this.signal.removeEventListener('abort', stop);
@@ -66,7 +68,7 @@ export class EventStoreDbSubscription {
         this.#position = batch.at(-1)?.position ?? this.#position;
         if (batch.length > 0) yield batch;
         else if (inbox.over) return;
-        else if (await inbox.filled()) await this.clock.sleep(GATHER_MS, this.signal);
+        else if (await inbox.filled()) await this.parts.clock.sleep(GATHER_MS, this.signal);
         else if (await this.#missesEvents(inbox)) return;
       }
     } finally {
@@ -76,10 +78,10 @@ export class EventStoreDbSubscription {
 
   async #open(): Promise<Inbox | null> {
     const request = subscriptionAfter(this.#position);
-    const starting = this.connection
+    const starting = this.parts.connection
       .start((stub, ...args) => stub.read(request, ...args))
       .then(
-        (call) => new Inbox(call, this.clock, this.limits),
+        (call) => new Inbox(call, this.parts.clock, this.parts.limits),
         () => null,
       );
     const inbox = await Promise.race([starting, this.#aborted]);
@@ -89,7 +91,7 @@ export class EventStoreDbSubscription {
 
   /** Whether the log went on while the call stayed silent, and the call still says nothing. */
   async #missesEvents(inbox: Inbox): Promise<boolean> {
-    const head = await Promise.race([this.head().catch(() => null), this.#aborted]);
+    const head = await Promise.race([this.parts.head().catch(() => null), this.#aborted]);
     if (head !== null && head <= this.#position) return false;
     return !(await inbox.filled());
   }

@@ -133,14 +133,8 @@ export class EventStoreDbEventStore extends EventStore {
 
   override subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
-    return new EventStoreDbSubscription(
-      this.#connection,
-      this.clock,
-      this.#limits,
-      () => this.head(),
-      after,
-      ended,
-    ).batches();
+    const parts = { connection: this.#connection, clock: this.clock, limits: this.#limits, head: () => this.head() };
+    return new EventStoreDbSubscription(parts, after, ended).batches();
   }
 
   override async close(): Promise<void> {

@@ -30,7 +30,7 @@ function controlledLog(maxBytes: number) {
     });
   }, maxBytes);
   const get = async (after: number, limit: number): Promise<number> => {
-    const page = cache.get(after, limit, true);
+    const page = cache.get(after, limit, 'fresh');
     log.answer.splice(0).forEach((answer) => {
       answer();
     });
@@ -43,7 +43,7 @@ describe('PageCache', () => {
   test('reads a full page once, for those who ask together and for those who ask later', async () => {
     const { log, cache, get } = controlledLog(1_000_000);
     log.length = 10;
-    const together = Promise.all([cache.get(0, 10, false), cache.get(0, 10, true), cache.get(0, 10, false)]);
+    const together = Promise.all([cache.get(0, 10, 'shared'), cache.get(0, 10, 'fresh'), cache.get(0, 10, 'shared')]);
     log.answer.splice(0).forEach((answer) => {
       answer();
     });
@@ -55,10 +55,10 @@ describe('PageCache', () => {
   test('does not answer a fresh read with a page at the end of the log whose reading began before', async () => {
     const { log, cache } = controlledLog(1_000_000);
     log.length = 3;
-    const early = cache.get(0, 10, false);
+    const early = cache.get(0, 10, 'shared');
     log.length = 4;
-    const shared = cache.get(0, 10, false);
-    const fresh = cache.get(0, 10, true);
+    const shared = cache.get(0, 10, 'shared');
+    const fresh = cache.get(0, 10, 'fresh');
     log.answer.shift()?.();
     expect(await early).toHaveLength(3);
     expect(await shared).toHaveLength(3);
@@ -91,8 +91,8 @@ describe('PageCache', () => {
   test('forgets a failed read', async () => {
     let fail = true;
     const cache = new PageCache(() => (fail ? Promise.reject(new Error('away')) : Promise.resolve([event(1)])), 1_000);
-    await expect(cache.get(0, 1, false)).rejects.toThrow('away');
+    await expect(cache.get(0, 1, 'shared')).rejects.toThrow('away');
     fail = false;
-    expect(await cache.get(0, 1, false)).toHaveLength(1);
+    expect(await cache.get(0, 1, 'shared')).toHaveLength(1);
   });
 });

@@ -20,10 +20,10 @@ export class PageCache {
   ) {}
 
   /**
-   * The events after `after`, at most `limit`, empty only at the end of the log. With `fresh` it holds everything that was
-   * stored before the call; without, it may miss the newest for a moment.
+   * The events after `after`, at most `limit`, empty only at the end of the log. `fresh`: it holds everything that was stored
+   * before the call; `shared`: it may miss the newest for a moment.
    */
-  async get(after: number, limit: number, fresh: boolean): Promise<readonly RecordedEvent[]> {
+  async get(after: number, limit: number, wanted: 'fresh' | 'shared'): Promise<readonly RecordedEvent[]> {
     const key = `${after}:${limit}`;
     const known = this.#full.get(key);
     if (known !== undefined) {
@@ -34,7 +34,7 @@ export class PageCache {
     const shared = this.#reading.get(key);
     if (shared !== undefined) {
       const events = await shared;
-      if (!fresh || events.length === limit) return events;
+      if (wanted === 'shared' || events.length === limit) return events;
     }
     const reading = this.read(after, limit);
     this.#reading.set(key, reading);

@@ -27,21 +27,21 @@ export class PostgresSessions {
   /** For statements that need one connection for several steps. */
   readonly pool: pg.Pool;
 
+  /** @param named what the server calls the connections, and what they ask of it besides `sessionOptions`. */
   constructor(
     url: string,
     private readonly clock: Clock,
     private readonly limits: SessionLimits,
-    name: string,
-    moreOptions = '',
+    named: { readonly name: string; readonly options?: string },
   ) {
     this.pool = new pg.Pool({
       connectionString: url,
-      application_name: name,
+      application_name: named.name,
       max: limits.connections,
       connectionTimeoutMillis: limits.connectMs,
       keepAlive: true,
       allowExitOnIdle: true,
-      options: `${sessionOptions(limits.deadlineMs)} ${moreOptions}`,
+      options: `${sessionOptions(limits.deadlineMs)} ${named.options ?? ''}`,
     });
     const replaced = (): undefined => undefined; // the pool makes a new connection, and a query in work is rejected by itself
     this.pool.on('error', replaced);

@@ -23,7 +23,10 @@ export class PostgresSnapshotStore extends SnapshotStore {
 
   constructor(url: string, clock: Clock) {
     super();
-    this.#sessions = new PostgresSessions(url, clock, limits, 'scrip-snapshots', '-c synchronous_commit=off');
+    this.#sessions = new PostgresSessions(url, clock, limits, {
+      name: 'scrip-snapshots',
+      options: '-c synchronous_commit=off',
+    });
   }
 
   /** Makes or updates the schema. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { OutcomeUnknown, StoreOverloaded, StoreUnavailable, type AppendRequest } from '../event-store.js';
 import { DeadlinePassed, within } from './deadline.js';
 import { FlushEncoder } from './postgres-encoding.js';
@@ -184,19 +184,24 @@ export class PostgresWriter {
   async #flush(connection: Connection, batch: readonly Waiting[]): Promise<void> {
     try {
       if (batch.length === 0) return;
-      this.#underWay(batch, true);
+      this.#begun(batch);
       await this.#send(connection, batch);
     } finally {
       if (this.#open.has(connection)) this.#idle.push(connection);
     }
   }
 
-  /** Notes that appends begin or have ended to be written. */
-  #underWay(batch: readonly Waiting[], begins: boolean): void {
+  #begun(batch: readonly Waiting[]): void {
     for (const { request } of batch) {
-      this.#eventsUnderWay += begins ? request.events.length : -request.events.length;
-      if (begins) this.#streamsUnderWay.add(request.stream);
-      else this.#streamsUnderWay.delete(request.stream);
+      this.#eventsUnderWay += request.events.length;
+      this.#streamsUnderWay.add(request.stream);
+    }
+  }
+
+  #ended(batch: readonly Waiting[]): void {
+    for (const { request } of batch) {
+      this.#eventsUnderWay -= request.events.length;
+      this.#streamsUnderWay.delete(request.stream);
     }
   }
 
@@ -208,7 +213,7 @@ export class PostgresWriter {
     const query = client.query<[string, number[]]>({ name: 'append', text: appendText, values, rowMode: 'array' });
     const answer = await within(this.clock, this.limits.deadlineMs, query).catch((error: unknown) => ({ error }));
     // In one step with what follows: an append that is put back must stand before a later one of its stream is taken.
-    this.#underWay(batch, false);
+    this.#ended(batch);
     if ('rows' in answer) {
       const [head, rejected] = answer.rows[0] ?? ['0', []];
       this.#settle(batch, Number(head), new Set(rejected));
@@ -257,7 +262,7 @@ export class PostgresWriter {
   async #connect(): Promise<Connection> {
     if (this.#failures > 0) {
       const longest = Math.min(firstBackOffMs * 2 ** this.#failures, maxBackOffMs);
-      await this.clock.sleep(longest * (0.5 + this.clock.random() / 2));
+      await sleepJittered(this.clock, longest);
     }
     const client = new pg.Client({
       connectionString: this.url,

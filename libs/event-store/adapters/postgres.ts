@@ -1,5 +1,5 @@
 import { assert } from '#kernel/assert.js';
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import {
   EventStore,
@@ -71,7 +71,12 @@ export class PostgresEventStore extends EventStore {
     super();
     this.#limits = { ...defaultLimits, ...limits };
     const { readConnections: connections, readMs: deadlineMs, connectMs, pageBytes, cacheBytes } = this.#limits;
-    this.#sessions = new PostgresSessions(url, clock, { connections, deadlineMs, connectMs }, 'scrip-log-reader');
+    this.#sessions = new PostgresSessions(
+      url,
+      clock,
+      { connections, deadlineMs, connectMs },
+      { name: 'scrip-log-reader' },
+    );
     this.#reader = new PostgresReader(this.#sessions);
     this.#pages = new PageCache((after, limit) => this.#reader.page(after, limit, pageBytes), cacheBytes);
     this.#tail = new LogTail(clock, () => this.#reader.head());
@@ -102,7 +107,7 @@ export class PostgresEventStore extends EventStore {
   }
 
   override readAll(after: Position, limit: number): Promise<readonly RecordedEvent[]> {
-    return this.#pages.get(Number(after), limit, true);
+    return this.#pages.get(Number(after), limit, 'fresh');
   }
 
   override async *subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
@@ -113,11 +118,11 @@ export class PostgresEventStore extends EventStore {
       let page: readonly RecordedEvent[];
       try {
         // Up to the next multiple of a page, so that subscriptions which started apart come to share their pages.
-        page = await this.#pages.get(from, this.#limits.pageEvents - (from % this.#limits.pageEvents), false);
+        page = await this.#pages.get(from, this.#limits.pageEvents - (from % this.#limits.pageEvents), 'shared');
         backOff = firstBackOffMs;
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
-        await this.clock.sleep(backOff * (0.5 + this.clock.random() / 2), ended);
+        await sleepJittered(this.clock, backOff, ended);
         backOff = Math.min(backOff * 2, maxBackOffMs);
         continue;
       }
