@@ -61,7 +61,7 @@ export class PostgresInboxState extends InboxState {
 
   override async commit({ from, to, links, parked }: InboxChange): Promise<void> {
     // A crash of the server may lose this transaction as a whole; then the batch is worked off again, which changes nothing.
-    await this.#db.transaction('begin; set local synchronous_commit = off', async (transaction) => {
+    await this.#db.transaction(async (transaction) => {
       const moved = await transaction.query({
         name: 'inbox-move',
         text: 'update scrip_read.inbox_checkpoint set position = $2 where position = $1 returning position',
@@ -93,6 +93,6 @@ export class PostgresInboxState extends InboxState {
           waiting.map(({ reason }) => reason.subject),
         ],
       });
-    });
+    }, 'begin; set local synchronous_commit = off');
   }
 }

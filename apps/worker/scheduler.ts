@@ -28,8 +28,9 @@ const REMEMBERED_REFUSALS = 10_000;
 export type SchedulerReport = { readonly stream: string; readonly problem: string };
 
 /**
- * Does what time asks for: records expiries, activations and holds timed out, ends days of grace, grants monthly allowances. Any number of
- * workers may run it at once and after any downtime: an account records each change once, and each month of credits has its key.
+ * Does what time asks for: records expiries, activations and holds timed out, ends days of grace, grants monthly allowances. Any
+ * number of workers may run it at once and after any downtime: an account records each change once, and each month of credits has
+ * its key.
  */
 export class Scheduler {
   readonly #handlers: LedgerHandlers;

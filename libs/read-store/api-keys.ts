@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Instant } from '#kernel/instant.js';
 import { SCHEMA } from './read-database.js';
 import type { Reader } from './read-database.js';
@@ -39,7 +39,7 @@ const apiKey = (row: Row): ApiKey => ({
 });
 
 /** What is kept of a secret: its SHA-256 as 64 hexadecimal digits. Secrets are random, so no salt is needed. */
-export const hashOfSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+export const hashOfSecret = (secret: string): string => hash('sha256', secret, 'hex');
 
 /**
  * Makes a key and answers its secret, once: `scrip_` and 43 characters.
@@ -77,11 +77,11 @@ export async function revokeApiKey(reader: Reader, id: string, at: Instant): Pro
 }
 
 /** The key with this hash of its secret, unless it was revoked. */
-export async function findApiKey(reader: Reader, hash: string): Promise<ApiKey | null> {
+export async function findApiKey(reader: Reader, secretHash: string): Promise<ApiKey | null> {
   const [row] = await reader.query<Row>({
     name: 'find api key',
     text: `select ${columns} from ${SCHEMA}.api_keys where hash = $1 and revoked_at is null`,
-    values: [hash],
+    values: [secretHash],
   });
   return row === undefined ? null : apiKey(row);
 }

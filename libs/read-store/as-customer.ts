@@ -11,5 +11,5 @@ export function asCustomer<Result>(
   read: (reader: Reader) => Promise<Result>,
 ): Promise<Result> {
   const begin = `begin read only; set local role ${READER_ROLE}; set local scrip.customer_id = ${literal(customerId)}`;
-  return db.transaction(begin, read);
+  return db.transaction(read, begin);
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '#kernel/clock.js';
+import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { EventStore, Position } from '#event-store/event-store.js';
 import { joined } from './batches.js';
 import type { Convoy } from './convoy.js';
@@ -47,7 +47,16 @@ type Task<Event> = {
   readonly writer: CheckpointedWriter<Event>;
 };
 
-type Work<Event> = (running: Running<Event>, task: Task<Event>, signal: AbortSignal) => Promise<void>;
+/** What a runner is here for: a generation, in the role that it has for as long as the work makes sense. */
+type Assignment<Event> = {
+  readonly projection: Projection<Event>;
+  readonly generation: number;
+  readonly role: Generation['role'];
+  readonly work: (running: Running<Event>, task: Task<Event>, signal: AbortSignal) => Promise<void>;
+};
+
+/** A generation by its name and number. */
+type Numbered = { readonly name: string; readonly generation: number };
 
 /** Keeps the live generation up to date until it is replaced or `signal` aborts. A second process waits until the first is gone. */
 export const runLive = <Event>(
@@ -55,7 +64,7 @@ export const runLive = <Event>(
   projection: Projection<Event>,
   generation: number,
   signal: AbortSignal,
-): Promise<void> => keepTrying(running, projection, generation, 'live', follow, signal);
+): Promise<void> => keepTrying(running, { projection, generation, role: 'live', work: follow }, signal);
 
 /** Fills a building generation, compares it with an independent fold, and makes it the live one. */
 export const runBuilding = <Event>(
@@ -63,50 +72,47 @@ export const runBuilding = <Event>(
   projection: Projection<Event>,
   generation: number,
   signal: AbortSignal,
-): Promise<void> => keepTrying(running, projection, generation, 'building', build, signal);
+): Promise<void> => keepTrying(running, { projection, generation, role: 'building', work: build }, signal);
 
 async function keepTrying<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  generation: number,
-  role: Generation['role'],
-  work: Work<Event>,
+  assignment: Assignment<Event>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { projection, generation } = assignment;
   let failures = 0;
   const progressed = (): void => {
     failures = 0;
   };
   while (!signal.aborted) {
     try {
-      return await attempt(running, projection, generation, role, work, progressed, signal);
+      return await attempt(running, assignment, progressed, signal);
     } catch (error) {
       if (signal.aborted) return;
       failures = error instanceof Fenced ? 0 : failures + 1;
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
       running.report({ projection: projection.name, generation, kind: 'failing', position: null, reason });
       const pause = Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10));
-      await running.clock.sleep(pause * (0.5 + running.clock.random() / 2), signal);
+      await sleepJittered(running.clock, pause, signal);
     }
   }
 }
 
 async function attempt<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  number: number,
-  role: Generation['role'],
-  work: Work<Event>,
+  { projection, generation: number, role, work }: Assignment<Event>,
   progressed: () => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { clock } = running;
+  const own: Numbered = { name: projection.name, generation: number };
   const session = await running.db.session(`projection ${projection.name}`, SESSION_TIMEOUT_MS);
   try {
     await session.script('set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3');
-    if (!(await lock(session, projection.name, number, running.clock, signal))) return;
-    await setRunning(session, projection.name, number);
+    if (!(await lock(session, own, clock, signal))) return;
+    await setRunning(session, own);
     while (!signal.aborted) {
-      const generation = await generationOf(session, projection.name, number);
+      const generation = await generationOf(session, own);
       if (generation?.role !== role) return;
       const writer = new CheckpointedWriter(session, projection, number, generation.position);
       try {
@@ -121,8 +127,8 @@ async function attempt<Event>(
           position: error.position,
           reason: error.reason,
         });
-        await setHalted(session, projection.name, number, error);
-        await untilRunning(session, projection.name, number, running.clock, signal);
+        await setHalted(session, own, error);
+        await untilRunning(session, own, clock, signal);
       } finally {
         if (writer.position > generation.position) progressed();
       }
@@ -134,8 +140,7 @@ async function attempt<Event>(
 
 async function lock(
   session: Session,
-  name: string,
-  generation: number,
+  { name, generation }: Numbered,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -148,33 +153,27 @@ async function lock(
   return false;
 }
 
-const rowOf = (name: string, generation: number): string =>
+const rowOf = ({ name, generation }: Numbered): string =>
   `name = ${literal(name)} and generation = ${String(generation)}`;
 
-const generationOf = async (session: Session, name: string, number: number): Promise<Generation | undefined> =>
-  (await generationsOf(session)).find((each) => each.name === name && each.generation === number);
+const generationOf = async (session: Session, { name, generation }: Numbered): Promise<Generation | undefined> =>
+  (await generationsOf(session)).find((each) => each.name === name && each.generation === generation);
 
-async function setRunning(session: Session, name: string, generation: number): Promise<void> {
+async function setRunning(session: Session, own: Numbered): Promise<void> {
   await session.script(`update ${SCHEMA}.projection_checkpoints set state = 'running', halted_position = null, halted_reason = null
-    where ${rowOf(name, generation)} and state = 'halted'`);
+    where ${rowOf(own)} and state = 'halted'`);
 }
 
-async function setHalted(session: Session, name: string, generation: number, halted: Halted): Promise<void> {
+async function setHalted(session: Session, own: Numbered, halted: Halted): Promise<void> {
   await session.script(`update ${SCHEMA}.projection_checkpoints
     set state = 'halted', halted_position = ${halted.position}, halted_reason = ${literal(halted.reason.slice(0, 1000))}
-    where ${rowOf(name, generation)}`);
+    where ${rowOf(own)}`);
 }
 
-async function untilRunning(
-  session: Session,
-  name: string,
-  generation: number,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
+async function untilRunning(session: Session, own: Numbered, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(HALTED_POLL_MS, signal);
-    if ((await generationOf(session, name, generation))?.state !== 'halted') return;
+    if ((await generationOf(session, own))?.state !== 'halted') return;
   }
 }
 
@@ -201,12 +200,9 @@ async function follow<Event>(
   }
 }
 
-async function build<Event>(
-  running: Running<Event>,
-  { projection, session, generation, writer }: Task<Event>,
-  signal: AbortSignal,
-): Promise<void> {
-  await catchUp(running, projection, session, writer, signal);
+async function build<Event>(running: Running<Event>, task: Task<Event>, signal: AbortSignal): Promise<void> {
+  const { projection, generation, writer } = task;
+  await catchUp(running, task, signal);
   if (signal.aborted) return;
   const comparison = await compareGeneration(running, projection, generation.generation, { signal });
   if (signal.aborted) return;
@@ -219,9 +215,9 @@ async function build<Event>(
     );
   }
   while (!signal.aborted) {
-    await catchUp(running, projection, session, writer, signal);
+    await catchUp(running, task, signal);
     if (signal.aborted) return;
-    if (!(await takeOver(running, projection, session, writer, generation))) continue;
+    if (!(await takeOver(running, task))) continue;
     running.report({
       projection: projection.name,
       generation: generation.generation,
@@ -242,9 +238,7 @@ const liveOf = async (session: Session, name: string): Promise<Generation> => {
 /** Applies the log until the building generation has been where the live one is. */
 async function catchUp<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  session: Session,
-  writer: CheckpointedWriter<Event>,
+  { projection, session, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
   const goal = (await liveOf(session, projection.name)).position;
@@ -261,10 +255,7 @@ async function catchUp<Event>(
  */
 async function takeOver<Event>(
   running: Running<Event>,
-  projection: Projection<Event>,
-  session: Session,
-  writer: CheckpointedWriter<Event>,
-  building: Generation,
+  { projection, session, writer, generation: building }: Task<Event>,
 ): Promise<boolean> {
   return session.transaction(async () => {
     await session.script(

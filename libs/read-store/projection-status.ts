@@ -1,5 +1,6 @@
-import { metadataOf } from '#event-store/event-store.js';
+import { metadataText } from '#event-store/event-store.js';
 import type { EventStore, Position } from '#event-store/event-store.js';
+import { msOf } from '#kernel/instant.js';
 import { generationsOf } from './generations.js';
 import type { Generation } from './generations.js';
 import type { Reader } from './read-database.js';
@@ -42,5 +43,5 @@ export async function projectionStatus(
 async function lagOf(store: EventStore, position: Position, head: Position, now: number): Promise<number> {
   if (position >= head) return 0;
   const [next] = await store.readAll(position, 1);
-  return next === undefined ? 0 : Math.max(0, (now - Date.parse(metadataOf(next).recordedAt)) / 1000);
+  return next === undefined ? 0 : Math.max(0, (now - msOf(metadataText(next, 'recordedAt'))) / 1000);
 }

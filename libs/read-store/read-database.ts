@@ -205,8 +205,8 @@ export class ReadDatabase implements Reader {
     return new Session(client, this.clock);
   }
 
-  /** One transaction on a pooled connection. `begin` is sent as it is and must start the transaction. */
-  async transaction<Result>(begin: string, work: (reader: Reader) => Promise<Result>): Promise<Result> {
+  /** One transaction around `work` on a pooled connection; rolled back when it throws. `begin` may add settings after `begin;`. */
+  async transaction<Result>(work: (reader: Reader) => Promise<Result>, begin = 'begin'): Promise<Result> {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw asReadDatabaseError(error);
     });

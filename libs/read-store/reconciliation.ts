@@ -107,7 +107,7 @@ export async function keepPlace(
   { stage, after, checked }: Place,
   found: readonly FoundDifference[],
 ): Promise<void> {
-  await db.transaction('begin', async (transaction) => {
+  await db.transaction(async (transaction) => {
     await transaction.query({
       text: `update ${SCHEMA}.reconciliation_runs set stage = $2, after = $3, checked = $4 where id = $1`,
       values: [runId, stage, after, checked],

@@ -127,7 +127,7 @@ export class TableWriter<T extends Table> {
     if (keys.length === 0) return;
     await on.query({
       name: `remove ${this.#full}`,
-      text: `delete from ${this.#full} t ${this.#matching('using')}`,
+      text: `delete from ${this.#full} t ${this.#usingKeys}`,
       values: this.#keyValues(keys),
     });
   }
@@ -157,9 +157,9 @@ export class TableWriter<T extends Table> {
     );
   }
 
-  #matching(join: 'using'): string {
+  get #usingKeys(): string {
     const keys = this.#table.key;
-    return `${join} ${unnest(this.#table, keys)} as k(${keys.join(', ')}) where ${keys.map((key) => `t.${key} = k.${key}`).join(' and ')}`;
+    return `using ${unnest(this.#table, keys)} as k(${keys.join(', ')}) where ${keys.map((key) => `t.${key} = k.${key}`).join(' and ')}`;
   }
 
   #keyValues(keys: readonly Partial<RowOf<T>>[]): string[] {

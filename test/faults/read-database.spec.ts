@@ -25,12 +25,12 @@ describe('the read database', () => {
   const terminate = (pid: number) => query(url, 'select pg_terminate_backend($1, 5000)', [pid]);
 
   it('loses a connection between two statements of a transaction: the transaction fails, the process goes on', async () => {
-    const lost = db.transaction('begin read only', async (reader) => {
+    const lost = db.transaction(async (reader) => {
       await terminate(await pidOf(reader));
       // Nobody asks anything of the connection when the news of its end arrive.
       await clock.sleep(100);
       return reader.query({ text: 'select 1' });
-    });
+    }, 'begin read only');
     await expect(lost).rejects.toThrow(ReadDatabaseError);
     expect(await pidOf(db)).toBeGreaterThan(0);
   });

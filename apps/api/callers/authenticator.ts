@@ -1,10 +1,11 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from '#config/env.js';
 import { Clock } from '#kernel/clock.js';
 import { isCustomerId } from '#kernel/stream-name.js';
 import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
+import { hashOfSecret } from '#read-store/api-keys.js';
 import type { Authenticates, Caller } from '../http/caller.js';
 import { remoteKeySet } from './key-set.js';
 
@@ -18,7 +19,6 @@ const maxCached = 10_000;
 const operator: ReadonlySet<Scope> = new Set<Scope>(['admin', 'credits:read', 'ledger:read']);
 const nothing: ReadonlySet<Scope> = new Set();
 
-const sha256 = (text: string): string => hash('sha256', text, 'hex');
 const asScopes = (names: readonly string[]): ReadonlySet<Scope> =>
   new Set(apiKeyScopes.filter((scope) => names.includes(scope)));
 
@@ -41,7 +41,7 @@ export class Authenticator implements Authenticates {
     private readonly findApiKey: FindApiKey,
   ) {
     const { secret, jwksUrl } = config.jwt;
-    this.#adminHash = config.adminApiKey === null ? null : Buffer.from(sha256(config.adminApiKey));
+    this.#adminHash = config.adminApiKey === null ? null : Buffer.from(hashOfSecret(config.adminApiKey));
     this.#key =
       secret !== null ? new TextEncoder().encode(secret) : jwksUrl !== null ? remoteKeySet(new URL(jwksUrl)) : null;
     this.#algorithms = secret !== null ? ['HS256'] : ['RS256', 'ES256', 'EdDSA'];
@@ -54,7 +54,7 @@ export class Authenticator implements Authenticates {
   callerOf(authorization: string | undefined): Caller | null | Promise<Caller | null> {
     const token = authorization === undefined ? undefined : /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization)?.[1];
     if (token === undefined) return null;
-    const digest = sha256(token);
+    const digest = hashOfSecret(token);
     const cached = this.#cache.get(digest);
     if (cached !== undefined && cached.until > this.clock.now()) return cached.caller;
     return this.#find(token, digest);
