@@ -89,6 +89,14 @@ export const paymentsCursor: CursorShape = ['text', 'text'];
 type Stored = StoredRow<typeof payments>;
 const build = queryBuilder<{ payments: Stored }>();
 
+/** At most `limit` ids of payments after `after`, of all customers, in their order. */
+export async function paymentIds(reader: Reader, after: string, limit: number): Promise<readonly string[]> {
+  const rows = await reader.rows(
+    build.selectFrom('payments').select('id').where('id', '>', after).orderBy('id').limit(limit),
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** A customer's payments, newest first. `cursor`: decoded, of two fields. */
 export async function paymentsOf(
   reader: Reader,

@@ -8,6 +8,7 @@ import {
   subscriptionStream,
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import { paymentIds } from '#projections/payments.js';
 import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import * as runs from '#read-store/reconciliation.js';
@@ -41,7 +42,7 @@ async function run(call: Call): Promise<ExitCode> {
     const wanted = { startedBy: 'cli', repair: call.flag('repair'), since };
     const times = { now, resumableSince: plusMs(now, -DAY_MS) };
     const begun = await runs.beginRun(database, wanted, times);
-    const ledger = await ledgerOf(environment, database);
+    const ledger = await ledgerOf(environment, database, begun.run.id);
     const bar = new ProgressBar(output, environment.clock);
     const answer = await reconcile({
       client,
@@ -51,7 +52,7 @@ async function run(call: Call): Promise<ExitCode> {
       since,
       livemode: environment.config.stripe.livemode,
       from: begun.place,
-      keep: (place, found) => runs.keepPlace(database, begun.run.id, place, found),
+      keep: (place, found, listed) => runs.keepPlace(database, begun.run.id, place, found, listed),
       report: ({ stage, checked }, { name, count }) => {
         bar.show(stage, count, `${name}: ${checked.toLocaleString('en')} compared`);
       },
@@ -80,7 +81,7 @@ function sinceOf(call: Call, now: number): string | null {
 }
 
 /** What the log says, and the way to tell it more. */
-async function ledgerOf(environment: CliEnvironment, database: ReadDatabase): Promise<Ledger> {
+async function ledgerOf(environment: CliEnvironment, database: ReadDatabase, runId: string): Promise<Ledger> {
   const handlers = await environment.stripeLedger();
   const catalog = (await handlers.catalog.load(catalogStream)).state;
   const execute = (id: string, command: StripeEventCommand, key: string | null) =>
@@ -110,6 +111,8 @@ async function ledgerOf(environment: CliEnvironment, database: ReadDatabase): Pr
     subscription: async (id) => (await handlers.subscription.load(subscriptionStream(id))).state,
     catalog: () => Promise.resolve(catalog),
     isLinked: async (id) => (await customersOfStripe(database, [id])).size > 0,
+    payments: (after, limit) => paymentIds(database, after, limit),
+    unlisted: (ids) => runs.unlistedOf(database, runId, ids),
   };
 }
 
@@ -157,7 +160,7 @@ async function* differencesOf(database: ReadDatabase, runId: string): AsyncGener
 const lineOf = ({ type, id, stripe, ledger, repair }: runs.FoundDifference): string =>
   [
     `${type} ${id}${repair === 'none' ? '' : `: ${repair}`}`,
-    `  Stripe  ${JSON.stringify(stripe)}`,
+    `  Stripe  ${stripe === null ? 'nothing' : JSON.stringify(stripe)}`,
     `  ledger  ${ledger === null ? 'nothing' : JSON.stringify(ledger)}`,
   ].join('\n');
 

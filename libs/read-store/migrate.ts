@@ -123,6 +123,16 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
       );
       create index on ${SCHEMA}.billing_answers (customer_id);`,
   },
+  {
+    id: '008-reconciliation-listed',
+    // Lost with a crash of the server, it is only asked for again at Stripe.
+    sql: `
+      create unlogged table ${SCHEMA}.reconciliation_listed (
+        run_id bigint not null references ${SCHEMA}.reconciliation_runs on delete cascade,
+        object_id text collate "C" not null,
+        primary key (run_id, object_id)
+      );`,
+  },
 ];
 
 /**

@@ -28,6 +28,7 @@ type Place = { readonly stage: number; readonly after: string | null; readonly c
 export type FoundDifference = {
   readonly type: string;
   readonly id: string;
+  /** Null where Stripe does not have it. */
   readonly stripe: Json;
   readonly ledger: Json;
   readonly repair: string;
@@ -100,14 +101,22 @@ export async function beginRun(
 
 const placeOf = ({ stage, after, checked }: RunRow): Place => ({ stage, after, checked: Number(checked) });
 
-/** Keeps how far a run is and what it found on the way, both or neither. */
+/** Keeps how far a run is, what it found on the way and which ids Stripe's lists held, all or nothing. */
 export async function keepPlace(
   db: ReadDatabase,
   runId: string,
   { stage, after, checked }: Place,
   found: readonly FoundDifference[],
+  listed: readonly string[],
 ): Promise<void> {
   await db.transaction(async (transaction) => {
+    if (listed.length > 0) {
+      await transaction.query({
+        text: `insert into ${SCHEMA}.reconciliation_listed (run_id, object_id)
+          select $1, unnest($2::text[]) on conflict do nothing`,
+        values: [runId, listed],
+      });
+    }
     await transaction.query({
       text: `update ${SCHEMA}.reconciliation_runs set stage = $2, after = $3, checked = $4 where id = $1`,
       values: [runId, stage, after, checked],
@@ -129,11 +138,22 @@ export async function keepPlace(
   });
 }
 
+/** Those of the ids that Stripe's lists did not hold in this run. */
+export async function unlistedOf(reader: Reader, runId: string, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await reader.query<{ id: string }>({
+    text: `select id from unnest($2::text[]) as id where not exists (
+      select from ${SCHEMA}.reconciliation_listed where run_id = $1 and object_id = id)`,
+    values: [runId, ids],
+  });
+  return rows.map(({ id }) => id);
+}
+
 export async function finishRun(reader: Reader, runId: string, at: Instant): Promise<void> {
   await reader.query({
     text: `update ${SCHEMA}.reconciliation_runs set finished_at = $2 where id = $1`,
     values: [runId, at],
   });
+  await reader.query({ text: `delete from ${SCHEMA}.reconciliation_listed where run_id = $1`, values: [runId] });
 }
 
 const UNSETTLED_PAGE = 100;

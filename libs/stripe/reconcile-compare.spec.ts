@@ -202,7 +202,7 @@ describe('an invoice', () => {
     expect(compareInvoice(told(), known, true)).toBeNull();
     const difference = compareInvoice(told(change), known, true);
     expect(difference?.type).toBe('invoice_differs');
-    expect(difference?.stripe[member]).not.toEqual(difference?.ledger?.[member]);
+    expect(difference?.stripe?.[member]).not.toEqual(difference?.ledger?.[member]);
   });
 
   test('that is paid at Stripe and only seen as such here has not brought its credits', () => {
@@ -250,7 +250,7 @@ describe('a subscription', () => {
     expect(compareSubscription(told(), known, catalog)).toBeNull();
     const difference = compareSubscription(told(inItem, change), known, catalog);
     expect(difference?.type).toBe('subscription_differs');
-    expect(difference?.stripe[member]).not.toEqual(difference?.ledger?.[member]);
+    expect(difference?.stripe?.[member]).not.toEqual(difference?.ledger?.[member]);
   });
 
   test('that the ledger has not is missing', () => {

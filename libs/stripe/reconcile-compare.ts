@@ -29,11 +29,11 @@ type Kind =
   | 'subscription'
   | 'invoice';
 
-/** Where Stripe and the ledger do not say the same; `ledger` is null where it knows nothing of it. */
+/** Where Stripe and the ledger do not say the same; a side is null where it knows nothing of it. */
 export type Difference = {
-  readonly type: `${Kind}_${'missing' | 'differs' | 'parked'}`;
+  readonly type: `${Kind}_${'missing' | 'differs' | 'parked' | 'only_in_ledger'}`;
   readonly id: string;
-  readonly stripe: Side;
+  readonly stripe: Side | null;
   readonly ledger: Side | null;
 };
 

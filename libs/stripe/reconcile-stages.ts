@@ -27,13 +27,19 @@ import * as compare from './reconcile-compare.js';
 import type { Difference } from './reconcile-compare.js';
 import { namedCustomer } from './translation.js';
 
-/** A difference, the event that tells the ledger what Stripe says, and the same comparison with the ledger as it is by then. */
+/** A difference, the event that tells the ledger what Stripe says, if it says anything, and the same comparison with the ledger as it is by then. */
 export type Finding = {
   readonly difference: Difference;
-  readonly telling: ReceivedStripeEvent;
+  readonly telling: ReceivedStripeEvent | null;
   recheck(): Promise<Difference | null>;
 };
-export type Page = { readonly checked: number; readonly findings: readonly Finding[]; readonly next: string | null };
+export type Page = {
+  readonly checked: number;
+  readonly findings: readonly Finding[];
+  /** The ids of Stripe's objects that the page held. */
+  readonly listed: readonly string[];
+  readonly next: string | null;
+};
 
 /** One kind of thing at Stripe, gone through page by page, the newest first. */
 export type Stage = { readonly name: string; page(after: string | null): Promise<StripeAnswer<Page>> };
@@ -68,7 +74,7 @@ type Compared = { readonly difference: Difference | null; readonly telling: Tell
 /** Compares an object with the ledger; null where it is none of the ledger's. */
 type Comparison = (object: Fields, created: Instant) => Promise<Compared | null>;
 
-function stage<T extends { readonly id: string }>(
+function stage<T extends { readonly id: string; readonly object: string }>(
   name: string,
   list: (params: Params) => Promise<StripeAnswer<Stripe.ApiList<T>>>,
   look: (object: T) => Promise<Finding | null>,
@@ -82,7 +88,12 @@ function stage<T extends { readonly id: string }>(
       const findings = (await inSlices(data, look)).filter((finding) => finding !== null);
       return {
         kind: 'answered',
-        value: { checked: data.length, findings, next: hasMore ? (data.at(-1)?.id ?? null) : null },
+        value: {
+          checked: data.length,
+          findings,
+          listed: data.flatMap(({ id, object }) => (object === 'event' ? [] : [id])),
+          next: hasMore ? (data.at(-1)?.id ?? null) : null,
+        },
       };
     },
   };
@@ -116,7 +127,12 @@ function eventStage(source: Source): Stage {
 const datedBy = ({ since }: Source): Pick<Dated, 'created'> =>
   since === null ? {} : { created: { gte: Math.floor(Date.parse(since) / 1000) } };
 
-type Listed = { readonly id: string; readonly created: number; readonly livemode?: boolean };
+type Listed = {
+  readonly id: string;
+  readonly object: string;
+  readonly created: number;
+  readonly livemode?: boolean;
+};
 
 /** A stage of objects that are compared by `comparison` and told under an id that is the same for the same two sides. */
 function objectStage<T extends Listed>(
@@ -268,7 +284,7 @@ const moneyStages = (source: Source): readonly Stage[] => [
       const read = normaliseCharge(object, created);
       if (!('ok' in read) || object['status'] !== 'succeeded') return null;
       const difference = compare.compareCharge(read.ok, await source.ledger.payment(read.ok.paymentId));
-      const isRefund = difference !== null && difference.stripe['refunded'] !== difference.ledger?.['refunded'];
+      const isRefund = difference !== null && difference.stripe?.['refunded'] !== difference.ledger?.['refunded'];
       return { difference, telling: { type: isRefund ? 'charge.refunded' : 'charge.succeeded', at: created } };
     },
   ),

@@ -6,11 +6,13 @@ import type { StripeAnswer, StripeClient } from './client.js';
 import { inSlices } from './in-slices.js';
 import { mapAnswer } from './outbound.js';
 import type { Difference } from './reconcile-compare.js';
+import { ledgerStage } from './reconcile-ledger.js';
+import type { LedgerContents } from './reconcile-ledger.js';
 import { stagesOf } from './reconcile-stages.js';
 import type { Finding, KnownToLedger, Stage } from './reconcile-stages.js';
 
 /**
- * What became of a difference: `none` was asked for; the ledger says the same now (`repaired`); it was told and a worker has yet
+ * What became of a difference: `none` was asked for, or nothing could be told; the ledger says the same now (`repaired`); it was told and a worker has yet
  * to take it in (`waiting`); it was told and parked (`parked`); or telling it changed nothing (`failed`).
  */
 export type Repair = 'none' | 'repaired' | 'waiting' | 'parked' | 'failed';
@@ -20,10 +22,11 @@ export type Result = Difference & { readonly repair: Repair; readonly toldAs: st
 /** How far a run has come; kept, so that one that broke off is gone on with. */
 export type Progress = { readonly stage: number; readonly after: string | null; readonly checked: number };
 
-export type Ledger = KnownToLedger & {
-  /** Takes an event in as its webhook would be, or, when it is known and parked, asks for another try. May be repeated. */
-  tell(event: ReceivedStripeEvent): Promise<void>;
-};
+export type Ledger = KnownToLedger &
+  LedgerContents & {
+    /** Takes an event in as its webhook would be, or, when it is known and parked, asks for another try. May be repeated. */
+    tell(event: ReceivedStripeEvent): Promise<void>;
+  };
 
 export type Run = {
   readonly client: StripeClient;
@@ -33,8 +36,8 @@ export type Run = {
   readonly since: Instant | null;
   readonly livemode: boolean;
   readonly from: Progress;
-  /** Keeps how far the run is and what it found since the last time, both or neither. */
-  readonly keep: (progress: Progress, found: readonly Result[]) => Promise<void>;
+  /** Keeps how far the run is, what it found since the last time and what Stripe listed, all or nothing. */
+  readonly keep: (progress: Progress, found: readonly Result[], listed: readonly string[]) => Promise<void>;
   readonly report: (progress: Progress, stage: { readonly name: string; readonly count: number }) => void;
 };
 
@@ -53,13 +56,14 @@ export async function reconcile(run: Run): Promise<StripeAnswer<Progress>> {
   const asOf = await newestAt(run);
   if (asOf.kind !== 'answered') return asOf;
   const { client, ledger, since, livemode } = run;
-  const stages = stagesOf({ client, ledger, since, livemode, asOf: asOf.value });
+  const lists = stagesOf({ client, ledger, since, livemode, asOf: asOf.value });
+  const stages = [...lists, ledgerStage(ledger, client, since)];
   let progress = run.from;
   let worker: Worker = { answers: true };
   for (let stage = stages[progress.stage]; stage !== undefined; stage = stages[progress.stage]) {
     const answer = await pageOf(stage, progress.after);
     if (answer.kind !== 'answered') return answer;
-    const { checked, findings, next } = answer.value;
+    const { checked, findings, listed, next } = answer.value;
     // The newest come first: only among them can be what is still on its way.
     const standing = progress.after === null ? await standingOf(run, findings) : findings;
     const settled = await settle(run, standing, worker);
@@ -69,7 +73,7 @@ export async function reconcile(run: Run): Promise<StripeAnswer<Progress>> {
       after: next,
       checked: progress.checked + checked,
     };
-    await run.keep(progress, settled.results);
+    await run.keep(progress, settled.results, listed);
     run.report(progress, { name: stage.name, count: stages.length });
   }
   return { kind: 'answered', value: progress };
@@ -98,14 +102,16 @@ async function settle(
 ): Promise<{ readonly results: readonly Result[]; readonly worker: Worker }> {
   if (!run.repair)
     return { results: standing.map(({ difference }) => ({ ...difference, repair: 'none', toldAs: null })), worker };
-  await inSlices(standing, ({ telling }) => run.ledger.tell(telling));
+  await inSlices(standing, async ({ telling }) => {
+    if (telling !== null) await run.ledger.tell(telling);
+  });
   const until = run.clock.now() + (worker.answers ? SETTLE_MS : 0);
   const results: Result[] = [];
   let answers = worker.answers;
   for (const finding of standing) {
     const repair = await outcomeOf(run, finding, until);
     answers = answers && repair !== 'waiting';
-    results.push({ ...finding.difference, repair, toldAs: finding.telling.stripeEventId });
+    results.push({ ...finding.difference, repair, toldAs: finding.telling?.stripeEventId ?? null });
   }
   return { results, worker: { answers } };
 }
@@ -119,6 +125,7 @@ async function standingOf({ clock }: Run, found: readonly Finding[]): Promise<re
 }
 
 async function outcomeOf({ ledger, clock }: Run, finding: Finding, until: number): Promise<Repair> {
+  if (finding.telling === null) return 'none';
   const { stripeEventId } = finding.telling;
   for (;;) {
     const { status } = await ledger.stripeEvent(stripeEventId);

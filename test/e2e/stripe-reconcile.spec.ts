@@ -5,6 +5,7 @@ import { catalog } from '../support/catalog.js';
 import { runCli, startCli } from '../support/cli-process.js';
 import { eventually } from '../support/eventually.js';
 import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
+import { stripeEvent } from '../support/stripe-events.js';
 import { SandboxProcess } from '../support/sandbox-process.js';
 
 type Found = {
@@ -247,4 +248,36 @@ describe('what Stripe changed without telling', () => {
     expect((await cli('--since', 'yesterday')).code).toBe(2);
     expect((await cli('--since', '2099-01-01T00:00:00Z')).code).toBe(2);
   });
+});
+
+describe('what only the ledger has', () => {
+  const found = (report: Report) => report.found.map(({ type, id, stripe, repair }) => [type, id, stripe, repair]);
+  const onlyHere = [
+    ['payment_only_in_ledger', 'pi_1'],
+    ['refund_only_in_ledger', 're_1'],
+    ['dispute_only_in_ledger', 'du_1'],
+  ].map(([type, id]) => [type, id, null, 'none']);
+
+  test('is found, as what nobody can repair', async () => {
+    expect((await reconcile()).report.found).toEqual([]);
+    for (const name of [
+      'checkout.session.completed.endive',
+      'refund.updated.endive',
+      'charge.dispute.created.endive',
+    ] as const)
+      await scrip.writer.receive(stripeEvent(name));
+    await eventually(
+      async () => (await api.get('/v1/customers/acme/payments')).body.data.length,
+      (count) => count === 1,
+    );
+    for (const args of [[], ['--repair']]) {
+      const { code, report } = await reconcile(...args);
+      expect([code, report.differences, report.unrepaired]).toEqual([1, 3, 3]);
+      expect(found(report)).toEqual(onlyHere);
+    }
+    const { code, report } = await reconcile('--since', '2026-10-20T00:00:00Z');
+    expect([code, report.found]).toEqual([0, []]);
+    const text = await cli();
+    expect(text.stdout).toContain('payment_only_in_ledger pi_1\n  Stripe  nothing\n  ledger  {"amount":1190');
+  }, 120_000);
 });

@@ -18,7 +18,7 @@ const lives = Array.from({ length: 12 }, (_, seed) => live(seed + 1, market, { s
 async function repair(scrip: ScripInMemory, life: Life): Promise<void> {
   for await (const findings of findingsOf(life, await scrip.known())) {
     const told = findings.filter(({ difference }) => !difference.type.startsWith('event_'));
-    for (const { telling } of told) await scrip.tell(telling);
+    for (const { telling } of told) if (telling !== null) await scrip.tell(telling);
     await scrip.workOff();
   }
 }

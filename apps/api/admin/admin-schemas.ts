@@ -48,10 +48,11 @@ export const adminSchemas: AnswerSchemas = {
     ReconciliationDifference: object({
       type: {
         ...text,
-        description: 'What differs, and how: `refund_missing`, `subscription_differs`, `event_parked` …',
+        description:
+          'What differs, and how: `refund_missing`, `subscription_differs`, `event_parked`, `payment_only_in_ledger` …',
       },
       id: { ...text, description: "Stripe's id." },
-      stripe: { ...anything, description: "Stripe's side." },
+      stripe: { ...orNull(anything), description: "Stripe's side; null where it does not have it." },
       ledger: { ...orNull(anything), description: "The ledger's side; null where it knows nothing of it." },
       repair: word('none', 'repaired', 'waiting', 'parked', 'failed'),
       toldAs: { ...orNull(text), description: 'The Stripe event by which the ledger was told.' },
