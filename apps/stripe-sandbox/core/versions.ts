@@ -166,6 +166,21 @@ function creditNoteBeforeBasil(object: Raw): Raw {
   };
 }
 
+/** What was asked for while paying moved into `collected_information`; the rest came later than these versions. */
+const sessionBeforeBasil: Step = (object) => ({
+  ...without(
+    object,
+    'collected_information',
+    'customer_account',
+    'integration_identifier',
+    'origin_context',
+    'permissions',
+    'presentment_details',
+    'wallet_options',
+  ),
+  shipping_details: record(object['collected_information'])['shipping_details'] ?? null,
+});
+
 /** What each breaking release changed, newest first. A reader of an older version gets every newer change undone. */
 const changes: readonly Change[] = [
   {
@@ -197,6 +212,7 @@ const changes: readonly Change[] = [
   {
     since: '2025-03-31',
     shapes: {
+      'checkout.session': sessionBeforeBasil,
       subscription: subscriptionBeforeBasil,
       invoice: invoiceBeforeBasil,
       line_item: lineBeforeBasil,
