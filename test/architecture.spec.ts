@@ -44,12 +44,14 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ],
   ['projections/bad-missing.ts', "import './is-not-there.js';", 'everything-resolves'],
   ['apps/api/bad-app.ts', "import '../worker/bad-app.js';", 'api-imports-no-other-app'],
+  ['apps/api/http/bad-subject.ts', "import '../accounts/account-service.js';", 'api-shared-rooms-know-no-subject'],
   ['apps/worker/bad-app.ts', "import '../cli/embedded-postgres.js';", 'worker-imports-no-other-app'],
   ['apps/cli/bad-adapter.ts', "import '#event-store/adapters/in-memory.js';", 'adapters-only-in-modules'],
   ['apps/api/bad-test.ts', "import '../../test/support/postgres.js';", 'product-imports-no-test'],
   ['apps/api/bad-tool.ts', "import 'fast-check';", 'product-imports-no-development-tool'],
   ['libs/kernel/bad-orphan.ts', 'export const unused = 1;', 'no-orphans'],
   ['libs/kernel/bad-cycle.ts', "import './bad-cycle.js';", 'no-cycles'],
+  ['libs/kernel/bad-type-cycle.ts', "export type { A as B } from './bad-type-cycle.js';", 'no-cycles'],
 ];
 
 /** The platform, which the pure tsconfig must not know. */
