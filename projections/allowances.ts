@@ -3,16 +3,21 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { anniversary, monthsIn, type PaidPeriod } from '#ledger/paid-month.js';
-import { creditsOfMonth } from '#ledger/period-reduction.js';
-import type { FewerCredits } from '#ledger/period-reduction.js';
+import { creditsOfMonth, type FewerCredits } from '#ledger/period-reduction.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
 import { lapsesFrom, stoppedSince } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter } from '#read-store/tables.js';
-import type { RowOf, Table } from '#read-store/tables.js';
-import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import {
+  dispatch,
+  lotsIgnored,
+  ownerOf,
+  settingsIgnored,
+  type Handlers,
+  type LedgerProjection,
+  type Projected,
+} from './ledger-projection.js';
 
 /**
  * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when

@@ -7,8 +7,7 @@ import { resolve, steps } from '../test/property/ledger-commands.js';
 import { booksAt, runModel } from '../test/property/ledger-model.js';
 import { emptyBooks } from '../test/property/model-books.js';
 import { Subject } from '../test/property/ledger-subject.js';
-import { balanceAt } from './balance-at.js';
-import type { Lot, OpenHold } from './balance-at.js';
+import { balanceAt, type Lot, type OpenHold } from './balance-at.js';
 
 const lotsOf = (state: AccountState): Lot[] => [...state.grants.values()].filter(({ free, held }) => free + held > 0);
 const holdsOf = (state: AccountState): OpenHold[] => [...state.holds.values()];

@@ -1,5 +1,4 @@
-import type { Instant } from '#kernel/instant.js';
-import { plusMs } from '#kernel/instant.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
 import type { Source } from '#ledger/account-events.js';
 
 /** What is left of a grant as the read model keeps it. */

@@ -1,13 +1,10 @@
 import { sql } from 'kysely';
-import { instantOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import type { Money } from '#kernel/amount.js';
 import { accountStream } from '#kernel/stream-name.js';
 import type { HeldSlice, Source } from '#ledger/account-events.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { grants, holds } from './balances-tables.js';
 

@@ -1,15 +1,11 @@
-import { instantOf, monthAfter, monthOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, monthAfter, monthOf, type Instant } from '#kernel/instant.js';
 import { accountStream } from '#kernel/stream-name.js';
-import { START } from '#event-store/event-store.js';
-import type { Position } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/event-store.js';
 import type { Settings, Source } from '#ledger/account-events.js';
 import { toPosition } from '#read-store/generations.js';
-import { ReadDatabaseError, SCHEMA } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
+import { ReadDatabaseError, SCHEMA, type Reader } from '#read-store/read-database.js';
 import { arrayText } from '#read-store/tables.js';
-import { balanceAt } from './balance-at.js';
-import type { BalanceAt, Lot, OpenHold } from './balance-at.js';
+import { balanceAt, type BalanceAt, type Lot, type OpenHold } from './balance-at.js';
 
 export type AccountBalance = BalanceAt & {
   readonly customerId: string;

@@ -5,10 +5,8 @@ import type { RecordedEvent } from '#event-store/event-store.js';
 import type { ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document, TableWriter } from '#read-store/tables.js';
-import { accountBalances, grants, holds } from './balances-tables.js';
-import type { AccountRow, GrantRow, HoldRow } from './balances-tables.js';
-import { dispatch, ownerOf } from './ledger-projection.js';
-import type { Handlers, Projected } from './ledger-projection.js';
+import { accountBalances, grants, holds, type AccountRow, type GrantRow, type HoldRow } from './balances-tables.js';
+import { dispatch, ownerOf, type Handlers, type Projected } from './ledger-projection.js';
 import type { LedgerEvent } from '#ledger/events.js';
 
 type Account = {

@@ -1,16 +1,18 @@
 import { assert } from '#kernel/assert.js';
-import { catalogDecider, emptyCatalog } from '#ledger/catalog.js';
-import type { CatalogEvent, CreditEvent, CreditProduct, Plan } from '#ledger/catalog.js';
+import {
+  catalogDecider,
+  emptyCatalog,
+  type CatalogEvent,
+  type CreditEvent,
+  type CreditProduct,
+  type Plan,
+} from '#ledger/catalog.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** Everything that is or was on sale, as it was last published. */
 const catalogue = {

@@ -2,16 +2,20 @@ import type { Instant } from '#kernel/instant.js';
 import type { AccountEvent, AccountEventOf, Resource, Slice } from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { accountStream } from '#kernel/stream-name.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import {
+  dispatch,
+  lotsIgnored,
+  ownerOf,
+  settingsIgnored,
+  type Handlers,
+  type LedgerProjection,
+  type Projected,
+} from './ledger-projection.js';
 
 /** One row per consumption that named what was bought with it. */
 const claims = {

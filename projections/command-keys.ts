@@ -1,14 +1,10 @@
 import { KeyIndex } from '#event-store/key-index.js';
-import type { EventPlace, Position } from '#event-store/event-store.js';
-import { START, StoreUnavailable } from '#event-store/event-store.js';
-import { eventTypes } from '#ledger/events.js';
-import type { LedgerEvent } from '#ledger/events.js';
+import { START, StoreUnavailable, type EventPlace, type Position } from '#event-store/event-store.js';
+import { eventTypes, type LedgerEvent } from '#ledger/events.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { ReadDatabaseError, SCHEMA } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { arrayText, TableWriter } from '#read-store/tables.js';
-import type { RowOf, Table } from '#read-store/tables.js';
+import { ReadDatabaseError, SCHEMA, type Reader } from '#read-store/read-database.js';
+import { arrayText, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import type { LedgerProjection, Projected } from './ledger-projection.js';
 
 /** Where every event stands, by id: commands ask for their first event, and operators for any. */

@@ -3,15 +3,19 @@ import type { Json } from '#kernel/json.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { CustomerEvent } from '#ledger/customer.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch, lotsIgnored, ownerOf, settingsIgnored } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import {
+  dispatch,
+  lotsIgnored,
+  ownerOf,
+  settingsIgnored,
+  type Handlers,
+  type LedgerProjection,
+  type Projected,
+} from './ledger-projection.js';
 
 /** One row per customer, from whatever was heard of first: its registration or its first account. */
 const customers = {

@@ -1,6 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { accountBalances } from './balances-tables.js';
 

@@ -1,10 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { FewerCredits } from '#ledger/period-reduction.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
-import { fewerOf } from './allowances.js';
-import type { allowances } from './allowances.js';
+import { fewerOf, type allowances } from './allowances.js';
 
 /** A month of credits that is due; `index` of a paid period counts from 0. */
 export type DueAllowance = {

@@ -1,17 +1,18 @@
 import type { Instant } from '#kernel/instant.js';
-import { balanceChange } from '#ledger/account-events.js';
-import type { AccountEvent, AccountEventType, Balance, Resource } from '#ledger/account-events.js';
+import {
+  balanceChange,
+  type AccountEvent,
+  type AccountEventType,
+  type Balance,
+  type Resource,
+} from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch, ownerOf } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 export const historyTypes = [
   'granted',

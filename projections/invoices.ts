@@ -1,12 +1,8 @@
 import type { Money } from '#kernel/amount.js';
-import { snapshotIn } from '#ledger/invoice.js';
-import type { InvoiceEvent, InvoiceSnapshot } from '#ledger/invoice.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { snapshotIn, type InvoiceEvent, type InvoiceSnapshot } from '#ledger/invoice.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { document, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
 import { latestProjection } from './latest.js';
 import type { Projected } from './ledger-projection.js';
 

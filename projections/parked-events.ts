@@ -1,15 +1,11 @@
 import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ParkReason, StripeEventEvent } from '#ledger/stripe-event.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** Stripe events that wait for a person. */
 const parked = {

@@ -1,14 +1,10 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { recordAfter } from '#ledger/payment.js';
-import type { PaymentEvent } from '#ledger/payment.js';
+import { recordAfter, type PaymentEvent } from '#ledger/payment.js';
 import type { PaymentRecord, PaymentStatus } from '#ledger/payment-record.js';
-import { pageOf } from '#read-store/cursor.js';
-import type { Cursor, CursorShape, Page } from '#read-store/cursor.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { document, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
 import { latestProjection } from './latest.js';
 import type { Projected } from './ledger-projection.js';
 

@@ -2,12 +2,9 @@ import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeIntentEvent } from '#ledger/stripe-intent.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
-import { dispatch } from './ledger-projection.js';
-import type { Handlers, LedgerProjection, Projected } from './ledger-projection.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** What Stripe was, or is being, asked for and has not been heard to answer. */
 const pending = {

@@ -1,12 +1,13 @@
-import type { Instant } from '#kernel/instant.js';
-import { plusMs } from '#kernel/instant.js';
-import { hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
-import type { SubscriptionStanding, SubscriptionStatus } from '#ledger/subscription-standing.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
+import {
+  hasEnded,
+  lapsesFrom,
+  type SubscriptionStanding,
+  type SubscriptionStatus,
+} from '#ledger/subscription-standing.js';
 import type { SubscriptionEvent } from '#ledger/subscription.js';
-import { queryBuilder } from '#read-store/read-database.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document } from '#read-store/tables.js';
-import type { RowOf, StoredRow, Table } from '#read-store/tables.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import { document, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
 import { latestProjection } from './latest.js';
 import type { Projected } from './ledger-projection.js';
 

@@ -1,11 +1,7 @@
-import { plusMs } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
-import { dueAllowances } from '#projections/due-allowances.js';
-import type { DueAllowance } from '#projections/due-allowances.js';
-import { dueAccounts } from '#projections/due-accounts.js';
-import type { DueAccount } from '#projections/due-accounts.js';
-import { lapsedSubscriptions } from '#projections/subscriptions.js';
-import type { LapsedSubscription } from '#projections/subscriptions.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
+import { dueAllowances, type DueAllowance } from '#projections/due-allowances.js';
+import { dueAccounts, type DueAccount } from '#projections/due-accounts.js';
+import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions.js';
 import type { Reader } from '#read-store/read-database.js';
 
 /** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */

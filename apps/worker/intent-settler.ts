@@ -1,17 +1,19 @@
 import type { Clock } from '#kernel/clock.js';
-import { instantOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import { customerStream } from '#kernel/stream-name.js';
-import { stripeIntentStream } from '#ledger/stripe-intent.js';
-import type { StripeIntent, StripeIntentCommand, StripeIntentState } from '#ledger/stripe-intent.js';
+import {
+  stripeIntentStream,
+  type StripeIntent,
+  type StripeIntentCommand,
+  type StripeIntentState,
+} from '#ledger/stripe-intent.js';
 import type { PendingIntent } from '#projections/stripe-intents.js';
 import type { Contact } from '#read-store/customer-contacts.js';
 import type { StripeClient } from '#stripe/client.js';
 import { lookOf, type Known } from '#stripe/outbox-settling.js';
 import { settleErrand } from '#stripe/outbox.js';
 import { eachBounded } from './bounded.js';
-import { refusalOf } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 
 /** Longer than any call to Stripe, with all its repeats, is under way. */
 const LEFT_ALONE_MS = 5 * 60_000;

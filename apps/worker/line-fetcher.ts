@@ -4,8 +4,7 @@ import type { StripeAnswer, StripeClient } from '#stripe/client.js';
 import { linesOfInvoice } from '#stripe/outbound-invoice.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
-import { refusalOf } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 
 const PAGE = 100;
 const CONCURRENCY = 4;

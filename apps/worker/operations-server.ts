@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { WorkerMetrics } from './metrics.js';
 
 /** Serves `/livez` and `/metrics` until it is closed. Rejects when it cannot listen. */

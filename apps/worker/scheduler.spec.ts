@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
-import { StoreUnavailable } from '#event-store/event-store.js';
-import type { AppendRequest, AppendResult } from '#event-store/event-store.js';
+import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions.js';

@@ -1,12 +1,10 @@
 import type { CommandRequest } from '#event-store/command.js';
 import type { Clock } from '#kernel/clock.js';
-import { earlier, instantOf, monthAfter, monthOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { earlier, instantOf, monthAfter, monthOf, type Instant } from '#kernel/instant.js';
 import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
-import { freePlanOf } from '#ledger/catalog.js';
-import type { CatalogState } from '#ledger/catalog.js';
+import { freePlanOf, type CatalogState } from '#ledger/catalog.js';
 import { anniversary, costOfMonth, endOfMonth, monthsIn, partOf } from '#ledger/paid-month.js';
 import { creditsOfMonth } from '#ledger/period-reduction.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
@@ -15,8 +13,7 @@ import type { DueAllowance } from '#projections/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions.js';
 import type { Agenda } from './agenda.js';
 import { eachBounded } from './bounded.js';
-import { refusalOf, TryAgainLater } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { refusalOf, TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';
 
 const PAGE = 500;
 const CONCURRENCY = 32;

@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { byTest, deliver, InboxWorld, ledgerAfter } from '../../test/support/inbox-world.js';
-import type { Ledger, Step } from '../../test/support/inbox-world.js';
+import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
-import { stripeEvent } from '../../test/support/stripe-events.js';
-import type { StripeEventBody, StripeFixture } from '../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../test/support/stripe-events.js';
 import { consume } from '../../test/support/account-commands.js';
 
 let told = 0;

@@ -1,5 +1,4 @@
-import { Module } from '@nestjs/common';
-import type { DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Config } from '#config/env.js';
 import type { Logger as PinoLogger } from '#config/logger.js';
@@ -19,8 +18,7 @@ import { InboxConsumer } from './inbox.consumer.js';
 import { InboxState } from './inbox-state.js';
 import { Inbox } from './inbox.js';
 import { IntentSettler } from './intent-settler.js';
-import { drainHandlers, ledgerHandlers } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { drainHandlers, ledgerHandlers, type LedgerHandlers } from './ledger-handlers.js';
 import { LineFetcher } from './line-fetcher.js';
 import { Logger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';

@@ -1,5 +1,4 @@
-import type { Instant } from './instant.js';
-import { msOf } from './instant.js';
+import { msOf, type Instant } from './instant.js';
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'; // Crockford's base 32, lower case
 

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '#kernel/instant.js';
-import { SCHEMA } from './read-database.js';
-import type { Reader } from './read-database.js';
+import { SCHEMA, type Reader } from './read-database.js';
 
 /** An API key as it may be shown: the secret is known only to whoever made it. */
 export type ApiKey = {

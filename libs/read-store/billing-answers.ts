@@ -1,5 +1,4 @@
-import { SCHEMA } from './read-database.js';
-import type { Reader } from './read-database.js';
+import { SCHEMA, type Reader } from './read-database.js';
 
 type Kept = { readonly body: object; /** False where an earlier one was kept already. */ readonly first: boolean };
 

@@ -1,5 +1,4 @@
-import { SCHEMA } from './read-database.js';
-import type { Reader } from './read-database.js';
+import { SCHEMA, type Reader } from './read-database.js';
 
 const LIMIT = 5;
 const WINDOW_MS = 60_000;

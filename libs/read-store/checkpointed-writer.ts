@@ -1,10 +1,8 @@
 import { assert } from '#kernel/assert.js';
 import type { Position } from '#event-store/event-store.js';
 import { tableOf } from './generations.js';
-import { relevant } from './projection.js';
-import type { ProjectedEvent, Projection, ProjectionWriter } from './projection.js';
-import { literal, ReadDatabaseError, SCHEMA } from './read-database.js';
-import type { Session } from './read-database.js';
+import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
+import { literal, ReadDatabaseError, SCHEMA, type Session } from './read-database.js';
 
 /** Somebody else moved the checkpoint: this runner is not the one that works any more. */
 export class Fenced extends Error {

@@ -1,16 +1,10 @@
-import { pagesOf, START } from '#event-store/event-store.js';
-import type { EventStore, Position } from '#event-store/event-store.js';
-import { generationsOf, tableOf } from './generations.js';
-import type { Generation } from './generations.js';
-import { isFolded, ModelFold } from './model-fold.js';
-import type { Compared } from './model-fold.js';
-import { EventSharing } from './projection.js';
-import type { Decode, ProjectedEvent, Projection } from './projection.js';
+import { pagesOf, START, type EventStore, type Position } from '#event-store/event-store.js';
+import { generationsOf, tableOf, type Generation } from './generations.js';
+import { isFolded, ModelFold, type Compared } from './model-fold.js';
+import { EventSharing, type Decode, type ProjectedEvent, type Projection } from './projection.js';
 import type { ReadDatabase, Session } from './read-database.js';
-import { digestOf } from './row-digest.js';
-import type { TableDigest } from './row-digest.js';
-import { RowProbe } from './row-probe.js';
-import type { Difference } from './row-probe.js';
+import { digestOf, type TableDigest } from './row-digest.js';
+import { RowProbe, type Difference } from './row-probe.js';
 
 export type Comparison = {
   readonly projection: string;

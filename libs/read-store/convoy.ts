@@ -1,6 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import { START } from '#event-store/event-store.js';
-import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import { START, type Position, type RecordedEvent } from '#event-store/event-store.js';
 
 const PAGES_AHEAD_MAX = 6;
 const LARGE_PAGE = 500;

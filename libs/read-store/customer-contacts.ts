@@ -1,7 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { SCHEMA } from './read-database.js';
-import type { Reader } from './read-database.js';
+import { SCHEMA, type Reader } from './read-database.js';
 import { document, storable } from './tables.js';
 
 /** Who a customer is: the only personal data there is. Outside the log and outside all projections. */

@@ -4,11 +4,9 @@ import { joined } from './batches.js';
 import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './compare.js';
-import { generationsOf, switchTo } from './generations.js';
-import type { Generation } from './generations.js';
+import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
-import { literal, SCHEMA } from './read-database.js';
-import type { ReadDatabase, Session } from './read-database.js';
+import { literal, SCHEMA, type ReadDatabase, type Session } from './read-database.js';
 
 /** What happened to a projection that somebody should know. */
 export type ProjectionReport = {

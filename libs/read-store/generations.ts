@@ -1,10 +1,7 @@
-import type { Position } from '#event-store/event-store.js';
-import { START } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/event-store.js';
 import type { Projection } from './projection.js';
-import { literal, READER_ROLE, SCHEMA } from './read-database.js';
-import type { Reader, Session } from './read-database.js';
-import { tableDefinition } from './tables.js';
-import type { Table } from './tables.js';
+import { literal, READER_ROLE, SCHEMA, type Reader, type Session } from './read-database.js';
+import { tableDefinition, type Table } from './tables.js';
 
 /**
  * The tables of a projection exist in generations, `balances_g3`; the views without a number show the live one. A rebuild

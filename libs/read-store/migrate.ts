@@ -2,8 +2,7 @@ import { START } from '#event-store/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import { ensureProjections } from './generations.js';
 import type { Projection } from './projection.js';
-import { openReadDatabase, ReadDatabaseError, READER_ROLE, SCHEMA } from './read-database.js';
-import type { Session } from './read-database.js';
+import { openReadDatabase, ReadDatabaseError, READER_ROLE, SCHEMA, type Session } from './read-database.js';
 
 /**
  * The fixed tables, in order. Add at the end; never change one that was released. Projections make their own tables.

@@ -1,12 +1,16 @@
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore } from '#event-store/event-store.js';
 import { Convoy } from './convoy.js';
-import { dropRetired, ensureProjections, generationsOf, startBuilding, wantsBuilding } from './generations.js';
-import type { Generation } from './generations.js';
-import { runBuilding, runLive } from './generation-runner.js';
-import type { ProjectionReport, Running } from './generation-runner.js';
-import { EventSharing } from './projection.js';
-import type { Decode, Projection } from './projection.js';
+import {
+  dropRetired,
+  ensureProjections,
+  generationsOf,
+  startBuilding,
+  wantsBuilding,
+  type Generation,
+} from './generations.js';
+import { runBuilding, runLive, type ProjectionReport, type Running } from './generation-runner.js';
+import { EventSharing, type Decode, type Projection } from './projection.js';
 import type { ReadDatabase } from './read-database.js';
 
 export type ProjectionRunnerOptions<Event> = {

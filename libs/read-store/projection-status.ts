@@ -1,8 +1,6 @@
-import { metadataText } from '#event-store/event-store.js';
-import type { EventStore, Position } from '#event-store/event-store.js';
+import { metadataText, type EventStore, type Position } from '#event-store/event-store.js';
 import { msOf } from '#kernel/instant.js';
-import { generationsOf } from './generations.js';
-import type { Generation } from './generations.js';
+import { generationsOf, type Generation } from './generations.js';
 import type { Reader } from './read-database.js';
 
 export type ProjectionStatus = {

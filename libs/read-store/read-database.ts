@@ -1,5 +1,11 @@
-import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, DummyDriver, Kysely } from 'kysely';
-import type { Compilable } from 'kysely';
+import {
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  DummyDriver,
+  Kysely,
+  type Compilable,
+} from 'kysely';
 import pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
 

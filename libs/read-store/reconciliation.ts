@@ -1,9 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { pageOf } from './cursor.js';
-import type { Cursor, CursorShape, Page } from './cursor.js';
-import { SCHEMA } from './read-database.js';
-import type { ReadDatabase, Reader } from './read-database.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from './cursor.js';
+import { SCHEMA, type ReadDatabase, type Reader } from './read-database.js';
 import { document } from './tables.js';
 
 /** A comparison of Stripe with the ledger. */

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Reader } from './read-database.js';
-import { storable } from './tables.js';
-import type { Table, Value } from './tables.js';
+import { storable, type Table, type Value } from './tables.js';
 
 /** The number of rows of a table and a sum over them. Tables with equal digests hold the same rows, in whatever order. */
 export type TableDigest = { readonly rows: number; readonly sum: bigint };

@@ -1,8 +1,7 @@
 import { tableOf } from './generations.js';
 import type { ExpectedRow, Projection } from './projection.js';
 import type { Session } from './read-database.js';
-import { asText, rowsAsText } from './tables.js';
-import type { Table } from './tables.js';
+import { asText, rowsAsText, type Table } from './tables.js';
 
 /** One value that is not what the log says. `found` is null also where the row is missing. */
 export type Difference = {

@@ -1,7 +1,6 @@
 import type { RecordedEvent } from '#event-store/event-store.js';
 import { tableOf } from './generations.js';
-import { ModelFold } from './model-fold.js';
-import type { Compared } from './model-fold.js';
+import { ModelFold, type Compared } from './model-fold.js';
 import type { ProjectedEvent } from './projection.js';
 import type { TableDigest } from './row-digest.js';
 

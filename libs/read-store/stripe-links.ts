@@ -1,5 +1,4 @@
-import { SCHEMA } from './read-database.js';
-import type { Reader } from './read-database.js';
+import { SCHEMA, type Reader } from './read-database.js';
 
 /** Our customers of those of the Stripe customers that have a link. */
 export async function customersOfStripe(

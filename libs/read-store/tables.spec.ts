@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { arrayText, asText, tableDefinition } from './tables.js';
-import type { Table } from './tables.js';
+import { arrayText, asText, tableDefinition, type Table } from './tables.js';
 
 const table = {
   name: 'things',

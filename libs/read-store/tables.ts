@@ -1,5 +1,4 @@
-import { canonicalJson } from '#kernel/json.js';
-import type { Json } from '#kernel/json.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
 import type { Reader } from './read-database.js';
 
 /** The types that columns of read models have; `?` means it may be null. Instants and JSON documents are text. */

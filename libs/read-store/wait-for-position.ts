@@ -1,7 +1,6 @@
 import type { Position } from '#event-store/event-store.js';
 import { toPosition } from './generations.js';
-import { SCHEMA } from './read-database.js';
-import type { ReadDatabase } from './read-database.js';
+import { SCHEMA, type ReadDatabase } from './read-database.js';
 
 const POLL_MS = 12;
 
