@@ -1,10 +1,11 @@
 import type { Money } from '#kernel/amount.js';
 import { snapshotIn, type InvoiceEvent, type InvoiceSnapshot } from '#ledger/invoice.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type Page } from '#read-store/cursor.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import { document, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
 import { latestProjection } from './latest.js';
 import type { Projected } from './ledger-projection.js';
+import { newestFirst, newestFirstCursor, newestFirstKey } from './newest-first.js';
 
 /** One row per invoice. */
 const invoices = {
@@ -69,7 +70,7 @@ export type Invoice = {
   | 'createdAt'
   | 'paidAt'
 >;
-export const invoicesCursor: CursorShape = ['text', 'text'];
+export const invoicesCursor = newestFirstCursor;
 
 type Stored = StoredRow<typeof invoices>;
 const build = queryBuilder<{ invoices: Stored }>();
@@ -81,18 +82,8 @@ export async function invoicesOf(
   limit: number,
   cursor: Cursor | null,
 ): Promise<Page<Invoice>> {
-  let query = build
-    .selectFrom('invoices')
-    .selectAll()
-    .where('customer_id', '=', customerId)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1);
-  if (cursor !== null)
-    query = query.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple('created_at', 'id'), '<', tuple(String(cursor[0]), String(cursor[1]))),
-    );
-  return pageOf(await reader.rows(query), limit, invoiceOf, ({ created_at, id }) => [created_at, id]);
+  const of = build.selectFrom('invoices').selectAll().where('customer_id', '=', customerId);
+  return pageOf(await reader.rows(newestFirst(of, limit, cursor)), limit, invoiceOf, newestFirstKey);
 }
 
 function invoiceOf(row: Stored): Invoice {

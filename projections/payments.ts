@@ -2,11 +2,12 @@ import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { recordAfter, type PaymentEvent } from '#ledger/payment.js';
 import type { PaymentRecord, PaymentStatus } from '#ledger/payment-record.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type Page } from '#read-store/cursor.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import { document, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
 import { latestProjection } from './latest.js';
 import type { Projected } from './ledger-projection.js';
+import { newestFirst, newestFirstCursor, newestFirstKey } from './newest-first.js';
 
 /** One row per payment. `part_of`: its money is accounted for in the payment of that invoice. */
 const payments = {
@@ -80,7 +81,7 @@ export type Payment = {
   readonly paidAt: Instant | null;
   readonly refundedAt: Instant | null;
 };
-export const paymentsCursor: CursorShape = ['text', 'text'];
+export const paymentsCursor = newestFirstCursor;
 
 type Stored = StoredRow<typeof payments>;
 const build = queryBuilder<{ payments: Stored }>();
@@ -100,29 +101,17 @@ export async function paymentsOf(
   limit: number,
   cursor: Cursor | null,
 ): Promise<Page<Payment>> {
-  let query = build
+  const of = build
     .selectFrom('payments')
     .selectAll()
     .where('customer_id', '=', customerId)
-    .where('part_of', 'is', null)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1);
-  if (cursor !== null)
-    query = query.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple('created_at', 'id'), '<', tuple(String(cursor[0]), String(cursor[1]))),
-    );
-  const rows = await reader.rows(query);
+    .where('part_of', 'is', null);
+  const rows = await reader.rows(newestFirst(of, limit, cursor));
   const parts = await partsOf(
     reader,
     rows.map(({ id }) => id),
   );
-  return pageOf(
-    rows,
-    limit,
-    (row) => paymentOf(row, parts.get(row.id) ?? null),
-    ({ created_at, id }) => [created_at, id],
-  );
+  return pageOf(rows, limit, (row) => paymentOf(row, parts.get(row.id) ?? null), newestFirstKey);
 }
 
 /** What is known of the money that paid an invoice: its method and ids. */
