@@ -16,6 +16,7 @@ import { invoiceRoutes } from './resources/invoices.js';
 import { meterRoutes } from './resources/meters.js';
 import { paymentIntentRoutes } from './resources/payment-intents.js';
 import { paymentMethodRoutes } from './resources/payment-methods.js';
+import { paymentPageRoutes } from './resources/payment-pages.js';
 import { settle } from './resources/payments.js';
 import { portalRoutes } from './resources/portal-sessions.js';
 import { refundRoutes, settleRefund } from './resources/refunds.js';
@@ -99,6 +100,7 @@ export const program: Program = {
     ...disputeRoutes,
     ...balanceRoutes,
     ...checkoutRoutes,
+    ...paymentPageRoutes,
     ...subscriptionRoutes,
     ...scheduleRoutes,
     ...invoiceRoutes,

@@ -196,7 +196,7 @@ function pay(tx: Tx, id: string, params: Params): Invoice {
     throw new ApiError(
       402,
       {
-        type: 'invalid_request_error',
+        type: 'card_error',
         code: 'invoice_payment_intent_requires_action',
         message: 'This payment requires additional user action before it can be completed successfully.',
       },
