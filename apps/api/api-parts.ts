@@ -55,6 +55,9 @@ export type Parts = {
   readonly authenticator: Authenticator;
 };
 
+/** So that a reader hears within five seconds that the database does not answer. */
+const patience = { connectTimeoutMs: 2_000, queryTimeoutMs: 2_500 };
+
 /** Opens everything that the API stands on. Fails when the database cannot be reached. */
 export async function openParts(
   config: Config & { databaseUrl: string },
@@ -67,7 +70,7 @@ export async function openParts(
     clock,
   );
   const snapshots = await openSnapshotStore(databaseUrl, clock);
-  const database = openReadDatabase(databaseUrl, { clock });
+  const database = openReadDatabase(databaseUrl, { clock, ...patience });
   const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
   const shared = { store, snapshots, keys, clock };
   // Only accounts are written again and again; streams that are written once or twice need not stay in memory.

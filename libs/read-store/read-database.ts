@@ -158,6 +158,8 @@ export type ReadDatabaseOptions = {
   readonly poolSize?: number;
   /** After how many milliseconds a query is given up. Default 15,000. */
   readonly queryTimeoutMs?: number;
+  /** After how many milliseconds without a connection a query is given up. Default 5,000. */
+  readonly connectTimeoutMs?: number;
 };
 
 /** The read models' database, open. Every failure is a ReadDatabaseError. */
@@ -168,13 +170,17 @@ export class ReadDatabase implements Reader {
 
   constructor(url: string, options: ReadDatabaseOptions) {
     this.clock = options.clock;
-    this.#connection = { connectionString: url, connectionTimeoutMillis: 5000, keepAlive: true };
+    this.#connection = {
+      connectionString: url,
+      connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
+      keepAlive: true,
+    };
     const timeout = options.queryTimeoutMs ?? 15_000;
     this.#pool = new pg.Pool({
       ...this.#connection,
       max: options.poolSize ?? 8,
       statement_timeout: timeout,
-      query_timeout: timeout + 1000,
+      query_timeout: timeout + 500,
       application_name: 'scrip read',
     });
     // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a

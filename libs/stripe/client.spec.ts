@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { SystemClock } from '#config/system-clock.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { StripeClient } from './client.js';
 
@@ -115,6 +116,23 @@ describe('a call to Stripe', () => {
     replies = [customer];
     expect((await create()).kind).toBe('answered');
     expect((await create()).kind).toBe('answered');
+  });
+
+  test('is waited for only so long, all calls together, and what nobody waits for opens the circuit', async () => {
+    const cut: ((reason: Error) => void)[] = [];
+    const silent = (() => new Promise((_, reject) => cut.push(reject))) as typeof globalThis.fetch;
+    const options = { secretKey: 'sk_test_12345678', apiBase: null, livemode: false, clock: new SystemClock() };
+    const hanging = new StripeClient({ ...options, fetch: silent });
+    const retrieve = (by: StripeClient) => by.ask('customer', (stripe) => stripe.customers.retrieve('cus_1'));
+    const started = performance.now();
+    const hurried = hanging.within(100);
+    for (let calls = 0; calls < 3; calls += 1)
+      expect(await retrieve(hurried)).toEqual({ kind: 'unavailable', retryAfterSeconds: 5 });
+    expect([cut.length, performance.now() - started > 90]).toEqual([1, true]);
+    await Promise.all(Array.from({ length: 4 }, () => retrieve(hanging.within(10))));
+    expect(await retrieve(hanging)).toMatchObject({ kind: 'unavailable' });
+    expect(cut.length).toBe(5);
+    for (const reject of cut) reject(new TypeError('fetch failed'));
   });
 
   test('a refusal or a rate limit does not open the circuit', async () => {

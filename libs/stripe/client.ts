@@ -28,6 +28,7 @@ const TIMEOUT_MS = 15_000;
 /** No further attempt after this, so that a caller is not kept waiting for minutes. */
 const PATIENCE_MS = 20_000;
 const MAX_IN_FLIGHT = 40;
+const SILENT = { kind: 'unavailable', retryAfterSeconds: 5 } as const;
 
 /** The way to Stripe that the environment gives; null where Stripe must not be called. */
 export function stripeClientOf(
@@ -43,6 +44,20 @@ export function stripeClientOf(
   return new StripeClient({ secretKey, apiBase, livemode, clock, ...(fetch === undefined ? {} : { fetch }) });
 }
 
+/** What all views of one way to Stripe have in common. */
+type Shared = { readonly stripe: Stripe; readonly circuit: Circuit; inFlight: number };
+
+function open({ secretKey, apiBase, clock, fetch }: StripeClientOptions): Shared {
+  const stripe = new Stripe(secretKey, {
+    ...addressOf(apiBase),
+    ...(fetch === undefined ? {} : { httpClient: Stripe.createFetchHttpClient(fetch) }),
+    telemetry: false,
+    maxNetworkRetries: 0, // the library does not wait for 429; all waiting is ours
+    timeout: TIMEOUT_MS,
+  });
+  return { stripe, circuit: new Circuit(clock), inFlight: 0 };
+}
+
 type Named = { readonly object: string };
 type Failure = Exclude<StripeAnswer<never>, { kind: 'answered' }> | 'try again';
 
@@ -51,24 +66,20 @@ type Failure = Exclude<StripeAnswer<never>, { kind: 'answered' }> | 'try again';
  * 5xx and lost connections, and stops calling for a while when nothing comes back. Sends no telemetry.
  */
 export class StripeClient {
-  readonly #stripe: Stripe;
-  readonly #clock: Clock;
-  readonly #circuit: Circuit;
-  readonly #livemode: boolean;
-  #inFlight = 0;
+  readonly #options: StripeClientOptions;
+  readonly #shared: Shared;
+  readonly #until: number;
 
-  constructor(options: StripeClientOptions) {
-    const { secretKey, apiBase, clock, fetch } = options;
-    this.#clock = clock;
-    this.#circuit = new Circuit(clock);
-    this.#livemode = options.livemode;
-    this.#stripe = new Stripe(secretKey, {
-      ...addressOf(apiBase),
-      ...(fetch === undefined ? {} : { httpClient: Stripe.createFetchHttpClient(fetch) }),
-      telemetry: false,
-      maxNetworkRetries: 0, // the library does not wait for 429; all waiting is ours
-      timeout: TIMEOUT_MS,
-    });
+  /** @param until when whoever asks waits no longer, by the clock. */
+  constructor(options: StripeClientOptions, shared = open(options), until = Infinity) {
+    this.#options = options;
+    this.#shared = shared;
+    this.#until = until;
+  }
+
+  /** The same way to Stripe for one who waits so long for all calls together; what has not come then is `unavailable`. */
+  within(milliseconds: number): StripeClient {
+    return new StripeClient(this.#options, this.#shared, this.#options.clock.now() + milliseconds);
   }
 
   /**
@@ -81,12 +92,13 @@ export class StripeClient {
     request: (stripe: Stripe) => Promise<T>,
     fits: (value: NoInfer<T>) => boolean = () => true,
   ): Promise<StripeAnswer<T>> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: 'unavailable', retryAfterSeconds: 1 };
-    this.#inFlight += 1;
+    const { livemode } = this.#options;
+    if (this.#shared.inFlight >= MAX_IN_FLIGHT) return { kind: 'unavailable', retryAfterSeconds: 1 };
+    this.#shared.inFlight += 1;
     try {
-      return await this.#ask(request, (value) => isAnswer(value, object, this.#livemode) && fits(value as T));
+      return await this.#ask(request, (value) => isAnswer(value, object, livemode) && fits(value as T));
     } finally {
-      this.#inFlight -= 1;
+      this.#shared.inFlight -= 1;
     }
   }
 
@@ -94,16 +106,33 @@ export class StripeClient {
     request: (stripe: Stripe) => Promise<T>,
     isBelieved: (value: unknown) => boolean,
   ): Promise<StripeAnswer<T>> {
-    const started = this.#clock.now();
-    for (let attempt = 1; ; attempt += 1) {
-      const pause = this.#circuit.enter();
+    const { clock } = this.#options;
+    const lastBeginning = Math.min(clock.now() + PATIENCE_MS, this.#until);
+    for (let attempt = 1; clock.now() <= lastBeginning; attempt += 1) {
+      const pause = this.#shared.circuit.enter();
       if (pause > 0) return { kind: 'unavailable', retryAfterSeconds: Math.ceil(pause / 1000) };
-      const answer = await this.#once(request, isBelieved);
+      const answer = await this.#inTime(this.#once(request, isBelieved));
       if (answer !== 'try again') return answer;
-      if (attempt === ATTEMPTS || this.#clock.now() - started > PATIENCE_MS)
-        return { kind: 'unavailable', retryAfterSeconds: 5 };
       const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
-      await sleepJittered(this.#clock, wait);
+      if (attempt === ATTEMPTS || clock.now() + wait > lastBeginning) break;
+      await sleepJittered(clock, wait);
+    }
+    return SILENT;
+  }
+
+  /** What the call ends with, or that nothing has come when nobody waits any more; the call itself then goes on to its own end. */
+  async #inTime<Answer>(call: Promise<Answer>): Promise<Answer | typeof SILENT> {
+    const { clock } = this.#options;
+    if (this.#until === Infinity) return call;
+    const answered = new AbortController();
+    const late = clock.sleep(Math.max(0, this.#until - clock.now()), answered.signal).then(() => SILENT);
+    try {
+      const answer = await Promise.race([call, late]);
+      if (answer === SILENT) this.#shared.circuit.failed();
+      return answer;
+    } finally {
+      answered.abort();
+      call.catch(() => undefined); // a bug in a call that nobody waits for is met again by whoever repeats it
     }
   }
 
@@ -112,17 +141,17 @@ export class StripeClient {
     isBelieved: (value: unknown) => boolean,
   ): Promise<StripeAnswer<T> | 'try again'> {
     try {
-      const value: unknown = await request(this.#stripe);
+      const value: unknown = await request(this.#shared.stripe);
       if (!isBelieved(value)) {
         // A proxy in between answers with something of its own, which the library takes for a success.
-        this.#circuit.failed();
+        this.#shared.circuit.failed();
         return 'try again';
       }
-      this.#circuit.succeeded();
+      this.#shared.circuit.succeeded();
       return { kind: 'answered', value: value as T };
     } catch (error) {
       if (!(error instanceof Stripe.errors.StripeError)) {
-        this.#circuit.failed();
+        this.#shared.circuit.failed();
         throw error;
       }
       return this.#failure(error);
@@ -133,8 +162,8 @@ export class StripeClient {
     const { statusCode: status, code, param } = error;
     // An error that says it is a success is not Stripe's: a page or a proxy's own words.
     const silent = status === undefined || status >= 500 || status < 400;
-    if (silent) this.#circuit.failed();
-    else this.#circuit.succeeded();
+    if (silent) this.#shared.circuit.failed();
+    else this.#shared.circuit.succeeded();
     if (silent || status === 409 || status === 429) return 'try again';
     return { kind: 'refused', status, code: code ?? error.rawType ?? error.type, param: param ?? null };
   }

@@ -69,3 +69,23 @@ test('while Stripe is down for an hour buyers are told what to do, credits go on
   const { data } = await sandbox.stripe.customers.list({ limit: 100 });
   expect(data.filter(({ metadata }) => metadata['customer_id'] === 'late').length).toBe(1);
 });
+
+test('a Stripe that hangs is waited for ten seconds at most, then others hear at once what to do', async () => {
+  await sandbox.control('POST', '/faults', { requests: [{ fault: 'slow', times: 100, milliseconds: 14_000 }] });
+  const started = performance.now();
+  const waiting = Array.from({ length: 6 }, (_, n) => checkout(`hung-${String(n)}`, 'k'));
+  for (const { status, body, headers } of await Promise.all(waiting)) {
+    expect([status, body.code]).toEqual([503, 'stripe_unavailable']);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+  expect(performance.now() - started).toBeLessThan(11_000);
+  await sandbox.control('DELETE', '/faults');
+  const again = await eventually(
+    () => checkout('hung-0', 'k'),
+    ({ status }) => status !== 503,
+    60_000,
+  );
+  expect(again.status).toBe(201);
+  const { data } = await sandbox.stripe.customers.list({ limit: 100 });
+  expect(data.filter(({ metadata }) => metadata['customer_id'] === 'hung-0').length).toBe(1);
+});

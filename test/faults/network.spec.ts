@@ -94,6 +94,24 @@ describe('a bad network between Scrip and PostgreSQL', () => {
     clearTimeout(standing);
   });
 
+  it('tells readers within five seconds, again and again, that PostgreSQL is silent', async () => {
+    proxy.worsen({ blackhole: true });
+    const queries = ['balance', 'balance?at=2026-01-01T00:00:00Z', 'grants', 'history', 'status', 'payments'];
+    for (let round = 0; round < 2; round += 1)
+      await Promise.all(
+        queries.map(async (query) => {
+          const started = performance.now();
+          const { status, body } = await world.client.get(`/v1/customers/acme-0/${query}`);
+          const tookTooLong = performance.now() - started > 5_500;
+          expect([query, status, body['code'], tookTooLong]).toEqual([query, 503, 'store_unavailable', false]);
+        }),
+      );
+    proxy.heal();
+    const healed = performance.now();
+    while ((await world.client.get('/v1/customers/acme-0/balance')).status !== 200)
+      expect(performance.now() - healed).toBeLessThan(30_000);
+  });
+
   it('has kept every request within its deadline, and every answer and read model true', async () => {
     expect(world.client.unsettled.size).toBeGreaterThan(0); // the faults were felt
     expect(Math.max(...world.client.asked.map(({ slowest }) => slowest))).toBeLessThan(deadlineMs);

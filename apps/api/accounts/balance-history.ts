@@ -9,6 +9,7 @@ import { evolveAccount } from '#ledger/account-evolve.js';
 import { initialAccount, type AccountState } from '#ledger/account-state.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { balanceAnswer, type AccountBalance } from '#projections/balance-queries.js';
+import { soon } from '../reads/soon.js';
 
 /** The moment in the past that a balance is asked for. */
 export type PastMoment = { readonly at: Instant } | { readonly position: Position };
@@ -63,7 +64,7 @@ export class BalanceHistory {
     let lastAt: Instant | null = null;
     let position = START;
     for (let from = 0; ; from += pageSize) {
-      const page = await this.store.readStream(stream, from, pageSize);
+      const page = await soon(this.clock, this.store.readStream(stream, from, pageSize));
       for (const recorded of page) {
         if ('position' in moment && recorded.position > moment.position) return { state, usage, lastAt, position };
         const event = ledgerCodec.decode(recorded);
@@ -81,7 +82,7 @@ export class BalanceHistory {
 
   async #isKnown(stream: StreamName, customerId: string): Promise<boolean> {
     const first = await Promise.all(
-      [stream, customerStream(customerId)].map((name) => this.store.readStream(name, 0, 1)),
+      [stream, customerStream(customerId)].map((name) => soon(this.clock, this.store.readStream(name, 0, 1))),
     );
     return first.some((events) => events.length > 0);
   }

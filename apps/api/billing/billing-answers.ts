@@ -5,7 +5,7 @@ import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';
 import { newestPosition } from '../writes/newest-position.js';
-import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
+import { StripeOutbox, type CallersErrand, type ErrandIdentity } from './stripe-outbox.js';
 
 /** What a billing command is answered with. `replayed`: it was done before, and this is the first answer again. */
 export type BillingAnswer = { readonly body: object; readonly replayed: boolean };
@@ -21,7 +21,7 @@ export class BillingAnswers {
   ) {}
 
   /** The answer that the same request got before; null when it got none. Throws the problem `idempotency_key_reused`. */
-  async before(identity: Omit<CallersErrand<never>, 'making'>): Promise<BillingAnswer | null> {
+  async before(identity: ErrandIdentity): Promise<BillingAnswer | null> {
     if (identity.key === null || !(await this.outbox.wasIntended(identity))) return null;
     const body = await billingAnswer(this.database, identity.intent.intentId);
     return body === null ? null : { body, replayed: true };

@@ -14,6 +14,7 @@ import { freeSubscriptionId } from '#ledger/subscription.js';
 import { subscriptionOf } from '#projections/subscriptions.js';
 import { contactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
+import type { StripeClient } from '#stripe/client.js';
 import { contactMaking, customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
 import { priceOfPlan, saleOf, sessionParams, type Sale, type Wish } from '#stripe/outbound-checkout.js';
 import { unchargeable } from '#stripe/outbound-money.js';
@@ -32,7 +33,7 @@ import { newestPosition } from '../writes/newest-position.js';
 import { BillingAnswers, type BillingAnswer } from './billing-answers.js';
 import { BillingRate } from './billing-rate.js';
 import { StripeConnection } from './stripe-connection.js';
-import { recordedOrProblem, StripeOutbox, type CallersErrand } from './stripe-outbox.js';
+import { recordedOrProblem, StripeOutbox, type ErrandIdentity } from './stripe-outbox.js';
 
 /** Who asks for what customer. */
 export type Asking = {
@@ -42,8 +43,6 @@ export type Asking = {
   readonly actor: string;
   readonly requestId: string;
 };
-
-type Identity = Pick<CallersErrand<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
 /** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
 @Injectable()
@@ -75,19 +74,20 @@ export class BillingService {
     const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
     const before = await this.answers.before(identity);
     if (before !== null) return before;
-    this.connection.demand();
+    const client = this.connection.forRequest();
     const sale = saleOf(wish, await this.#catalog());
     if ('rejected' in sale) throw new Problem(sale.rejected);
     const settings = this.#settings(urls);
     const { customerId } = asking;
-    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     const { intentId } = identity.intent;
     const isNew = (await this.outbox.objectOf(intentId)) === null;
-    const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId) : sale;
+    const wanted =
+      sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId, client) : sale;
     if (isNew) await this.rate.take('checkout', customerId);
     const params = sessionParams(wanted, { customerId, stripeCustomerId, intentId }, settings);
     const making = sessionMaking(params, stripeCustomerId, intentId);
-    return this.answers.after({ ...identity, making }, customerId, ({ id, url, expires_at }) => ({
+    return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
       id,
       url,
       expiresAt: instantOf(expires_at * 1000),
@@ -105,10 +105,11 @@ export class BillingService {
     if (before !== null) return before;
     const reason = unchargeable({ amount, currency });
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
-    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const client = this.connection.forRequest();
+    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     const who = { customerId: asking.customerId, stripeCustomerId, intentId: identity.intent.intentId };
     const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
-    return this.answers.after({ ...identity, making }, asking.customerId, ({ id, client_secret, status }) => ({
+    return this.answers.after({ ...identity, making, client }, asking.customerId, ({ id, client_secret, status }) => ({
       id,
       clientSecret: client_secret,
       status,
@@ -117,13 +118,13 @@ export class BillingService {
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
   async portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
-    this.connection.demand();
+    const client = this.connection.forRequest();
     const address = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
-    const stripeCustomerId = await this.#stripeCustomer(asking);
+    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     await this.rate.take('portal', asking.customerId);
     const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
     const making = portalMaking(stripeCustomerId, address);
-    return this.answers.after({ ...identity, making }, asking.customerId, ({ url }) => ({ url }));
+    return this.answers.after({ ...identity, making, client }, asking.customerId, ({ url }) => ({ url }));
   }
 
   /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
@@ -176,8 +177,11 @@ export class BillingService {
   }
 
   /** One subscription a customer, and a trial only for who never had one. */
-  async #newSubscription(sale: Sale & { mode: 'subscription' }, stripeCustomerId: string): Promise<Sale> {
-    const { client } = this.connection;
+  async #newSubscription(
+    sale: Sale & { mode: 'subscription' },
+    stripeCustomerId: string,
+    client: StripeClient,
+  ): Promise<Sale> {
     if (this.outbox.valueOf(await liveSubscription(client, stripeCustomerId)) !== null)
       throw new Problem('already_subscribed');
     if (sale.trialDays === null) return sale;
@@ -187,10 +191,10 @@ export class BillingService {
 
   async #changeSubscription(
     { customerId }: Asking,
-    identity: Identity,
+    identity: ErrandIdentity,
     wish: SubscriptionWish,
   ): Promise<BillingAnswer> {
-    const { client } = this.connection;
+    const client = this.connection.forRequest();
     const { state } = await this.customers.load(customerStream(customerId));
     const stripeCustomerId = state.stripeCustomerIds.at(-1);
     if (stripeCustomerId === undefined) throw new Problem('subscription_not_found');
@@ -201,12 +205,11 @@ export class BillingService {
     const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
     const making = subscriptionMaking(subscriptionId, wish);
     const catalog = await this.#catalog();
-    return this.answers.after({ ...identity, intent, making }, customerId, (made) => bodyOf(made, catalog));
+    return this.answers.after({ ...identity, intent, making, client }, customerId, (made) => bodyOf(made, catalog));
   }
 
   /** The Stripe customer of a customer, made now if there is none: one, however many ask and whatever fails. */
-  async #stripeCustomer(asking: Asking): Promise<string> {
-    this.connection.demand();
+  async #stripeCustomer(asking: Asking, client: StripeClient): Promise<string> {
     const { customerId } = asking;
     const { state } = await this.customers.load(customerStream(customerId));
     if (state.erased) throw new Problem('customer_erased');
@@ -214,12 +217,12 @@ export class BillingService {
     if (known !== undefined) return known;
     const underWay = this.#making.get(customerId);
     if (underWay !== undefined) return underWay;
-    const making = this.#makeCustomer(asking).finally(() => this.#making.delete(customerId));
+    const making = this.#makeCustomer(asking, client).finally(() => this.#making.delete(customerId));
     this.#making.set(customerId, making);
     return making;
   }
 
-  async #makeCustomer(asking: Asking): Promise<string> {
+  async #makeCustomer(asking: Asking, client: StripeClient): Promise<string> {
     const { customerId, actor, requestId } = asking;
     const intentId = customerIntentId(customerId);
     const intent = { intentId, customerId, operation: 'create_customer', subject: {} } as const;
@@ -229,21 +232,26 @@ export class BillingService {
       key: null, // there is one such intent per customer
       actor,
       requestId,
+      client,
     });
     const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId: made.id } as const;
     recordedOrProblem(await this.commands.execute(new RunCustomerCommand(command, actor, requestId)));
-    await this.#tellContact(asking, made.id);
+    await this.#tellContact(asking, made.id, client);
     return made.id;
   }
 
   /** Name and address go to Stripe for receipts only: nothing waits on whether it took them. */
-  async #tellContact({ customerId, actor, requestId }: Asking, stripeCustomerId: string): Promise<void> {
+  async #tellContact(
+    { customerId, actor, requestId }: Asking,
+    stripeCustomerId: string,
+    client: StripeClient,
+  ): Promise<void> {
     const contact = await contactOf(this.database, customerId);
     if (contact === null || (contact.email === null && contact.name === null)) return;
     const intentId = contactIntentId(stripeCustomerId);
     const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
     const making = contactMaking(stripeCustomerId, contact);
-    await this.outbox.attempt({ intent, making, key: null, actor, requestId });
+    await this.outbox.attempt({ intent, making, key: null, actor, requestId, client });
   }
 
   async #register({ customerId, actor, requestId }: Asking): Promise<void> {
@@ -281,7 +289,7 @@ function identify(
   operation: StripeOperation,
   subject: { readonly [member: string]: Json },
   said: { readonly [member: string]: Json | undefined },
-): Identity {
+): ErrandIdentity {
   const { customerId, key, actor, requestId } = asking;
   const name = key === null ? randomUUID() : hash('sha256', `${customerId}\0${key}`, 'hex').slice(0, 40);
   const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as {

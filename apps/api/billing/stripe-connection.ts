@@ -3,6 +3,9 @@ import type { Clock } from '#kernel/clock.js';
 import { stripeClientOf, type StripeClient } from '#stripe/client.js';
 import { Problem } from '../http/problems.js';
 
+/** Leaves the log its time: the whole request is answered within 10 s. */
+const REQUEST_MS = 8_000;
+
 /** The way to Stripe, where there is one. */
 export class StripeConnection {
   readonly #client: StripeClient | null;
@@ -11,14 +14,12 @@ export class StripeConnection {
     this.#client = stripeClientOf(stripe, clock, fetch);
   }
 
-  /** Throws the problem `billing_disabled` where Stripe must not be called. */
-  get client(): StripeClient {
+  /**
+   * For the calls of one request, which together take no longer than a caller waits. Throws the problem `billing_disabled` where
+   * Stripe must not be called.
+   */
+  forRequest(): StripeClient {
     if (this.#client === null) throw new Problem('billing_disabled');
-    return this.#client;
-  }
-
-  /** The same refusal, for before anything else is looked at. */
-  demand(): void {
-    void this.client;
+    return this.#client.within(REQUEST_MS);
   }
 }

@@ -4,12 +4,12 @@ import { createLogger } from '#config/logger.js';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledger/stripe-intent.js';
+import { stripeClientOf } from '#stripe/client.js';
 import { customerMaking } from '#stripe/outbound.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { ApiContext } from '../api-context.js';
 import { Problem } from '../http/problems.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';
-import { StripeConnection } from './stripe-connection.js';
 import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
 
 /** Stripe's customers, with its memory of idempotency keys; `lost` answers never arrive. */
@@ -64,7 +64,7 @@ let store: InMemoryEventStore;
 
 const context = new ApiContext(loadConfig({ STRIPE_SECRET_KEY: 'sk_test_12345678' }), createLogger('test', 'silent'));
 /** An outbox as a process has it: another one is another process over the same log. */
-function outbox(): StripeOutbox {
+function outbox(): { run(errand: Errand): Promise<{ id: string }> } {
   const intents = new StripeIntentWriter(stripeIntentDecider, {
     store,
     snapshots: null,
@@ -72,10 +72,13 @@ function outbox(): StripeOutbox {
     clock,
     codec: ledgerCodec,
   });
-  return new StripeOutbox(new StripeConnection(context.config.stripe, clock, stripe.fetch), intents, clock, context);
+  const client = stripeClientOf(context.config.stripe, clock, stripe.fetch)!;
+  const box = new StripeOutbox(intents, clock, context);
+  return { run: (errand) => box.run({ ...errand, client }) };
 }
 const intentId = customerIntentId('acme');
-const errand: CallersErrand<{ id: string }> = {
+type Errand = Omit<CallersErrand<{ id: string }>, 'client'>;
+const errand: Errand = {
   intent: { intentId, customerId: 'acme', operation: 'create_customer', subject: {} },
   making: customerMaking('acme', intentId),
   key: null,

@@ -4,12 +4,11 @@ import { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
 import { stripeIntentStream } from '#ledger/stripe-intent.js';
 import type { StripeIntentCommand, StripeIntentState } from '#ledger/stripe-intent.js';
-import type { StripeAnswer } from '#stripe/client.js';
+import type { StripeAnswer, StripeClient } from '#stripe/client.js';
 import { runErrand, type Errand } from '#stripe/outbox.js';
 import { ApiContext } from '../api-context.js';
 import { Problem } from '../http/problems.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';
-import { StripeConnection } from './stripe-connection.js';
 
 /** Something to be asked of Stripe, and on whose behalf. */
 export type CallersErrand<T> = Errand<T> & {
@@ -17,13 +16,15 @@ export type CallersErrand<T> = Errand<T> & {
   readonly key: { readonly value: string; readonly fingerprint: string } | null;
   readonly actor: string;
   readonly requestId: string;
+  readonly client: StripeClient;
 };
+/** What tells an errand from others, before it is known how to run it. */
+export type ErrandIdentity = Pick<CallersErrand<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
 /** Runs callers' errands to Stripe through the log, so that none is lost and none is done twice. */
 @Injectable()
 export class StripeOutbox {
   constructor(
-    private readonly connection: StripeConnection,
     private readonly intents: StripeIntentWriter,
     private readonly clock: Clock,
     private readonly context: ApiContext,
@@ -36,16 +37,15 @@ export class StripeOutbox {
 
   /** The same, where the request goes on whatever Stripe says. Throws Problem only where the log fails. */
   attempt<T extends { readonly id: string }>(errand: CallersErrand<T>): Promise<StripeAnswer<T>> {
-    const { client } = this.connection;
     const log = {
       load: (intentId: string) => this.#state(intentId),
       record: (intentId: string, command: StripeIntentCommand) => this.#record(errand, intentId, command),
     };
-    return runErrand(errand, { client, log, clock: this.clock });
+    return runErrand(errand, { client: errand.client, log, clock: this.clock });
   }
 
   /** Whether the same was intended before. Throws the problem `idempotency_key_reused` where the key named something else. */
-  async wasIntended(errand: Omit<CallersErrand<never>, 'making'>): Promise<boolean> {
+  async wasIntended(errand: ErrandIdentity): Promise<boolean> {
     const { intent } = errand;
     if ((await this.#state(intent.intentId)).intent === null) return false;
     await this.#record(errand, intent.intentId, { type: 'IntendStripeCall', ...intent });
