@@ -254,6 +254,11 @@ describe('bad input', () => {
     expect(await exchange(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431/);
   });
 
+  it('tells one whose request never comes in whole that it may be sent again', async () => {
+    const text = await exchange('POST /v1/customers/c/grants HTTP/1.1\r\nHost: x\r\n');
+    expect(text).toMatch(/^HTTP\/1\.1 408[^]*application\/problem\+json[^]*Connection: close[^]*"request_timeout"/);
+  });
+
   it('refuses bad queries', async () => {
     for (const [path, field] of [
       ['/v1/customers/c/history?limit=0', 'limit'],

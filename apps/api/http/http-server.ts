@@ -13,13 +13,15 @@ import type {
 import { isCustomerId } from '#kernel/stream-name.js';
 import { hasScope, type ApiRequest, type Authenticates, type Caller } from './caller.js';
 import type { LoadLimit } from './load-limit.js';
-import { problemAnswer } from './outcomes.js';
+import { problemAnswer, type Answer } from './outcomes.js';
 import { Problem } from './problems.js';
 import type { RateLimit } from './rate-limit.js';
 import type { RouteDemands } from './route.js';
 import { located, send } from './send.js';
 
 const oneMiB = 1_048_576;
+/** A request that is not there whole by then is given up; so is a new connection that asks nothing, which may be a pool's. */
+const receiveWithinMs = 30_000;
 
 /** The HTTP server that Nest's routes are hung into: its bounds, and what happens before a route runs. */
 export function createAdapter(bootId: string): FastifyAdapter {
@@ -27,11 +29,16 @@ export function createAdapter(bootId: string): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: oneMiB,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
-    requestTimeout: 30_000,
+    requestTimeout: receiveWithinMs,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     // A request without a host gets its problem from us instead of Node's empty answer.
-    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requireHostHeader: false },
+    http: {
+      maxHeaderSize: 16_384,
+      headersTimeout: receiveWithinMs,
+      connectionsCheckingInterval: 5_000,
+      requireHostHeader: false,
+    },
     skipMiddie: true,
     requestIdHeader: false,
     logger: false,
@@ -73,22 +80,24 @@ function refuseExpectation(request: IncomingMessage, response: ServerResponse): 
   response.end(text);
 }
 
-/** Bytes that are not HTTP: there is no request yet, so the problem is written to the socket. */
+/** Bytes that are not HTTP, or no whole request in time: there is no request yet, so the problem is written to the socket. */
 function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const answer =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? problemAnswer('headers_too_large', 'unread')
-      : problemAnswer('invalid_request', 'unread', {
-          errors: [{ field: '', message: 'the request cannot be read' }],
-        });
+  const answer = unreadableAnswer(error.code);
   const body = JSON.stringify(answer.body);
   socket.end(
     `HTTP/1.1 ${String(answer.status)} ${STATUS_CODES[answer.status] ?? ''}\r\nContent-Type: application/problem+json\r\nContent-Length: ${String(Buffer.byteLength(body))}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+function unreadableAnswer(code: string | undefined): Answer {
+  if (code === 'HPE_HEADER_OVERFLOW') return problemAnswer('headers_too_large', 'unread');
+  // Not the caller's mistake for good, as a 400 would say: sent again, it may be served.
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problemAnswer('request_timeout', 'unread');
+  return problemAnswer('invalid_request', 'unread', { errors: [{ field: '', message: 'the request cannot be read' }] });
 }
 
 export type Gatekeepers = {

@@ -17,6 +17,7 @@ describe('the table of problems', () => {
       402: ['insufficient_credits'],
       403: ['forbidden'],
       404: ['customer_not_found', 'grant_not_found', 'hold_not_found', 'consumption_not_found'],
+      408: ['request_timeout'],
       409: ['hold_not_open', 'already_reversed', 'conflict', 'idempotency_key_reused'],
       413: ['payload_too_large'],
       422: [

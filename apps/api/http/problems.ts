@@ -95,6 +95,11 @@ export const problemKinds = {
     title: 'The route does not take this method',
     detail: 'Use one of the methods in the header Allow.',
   },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not come in whole in time',
+    detail: 'Nothing of it was looked at. Send it again, over a new connection, within 30 s.',
+  },
   hold_not_open: {
     status: 409,
     title: 'The hold is no longer open',

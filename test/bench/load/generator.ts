@@ -5,6 +5,8 @@ import { requestMaker } from './requests.js';
 
 const settleMs = 10_000;
 
+type OpenLoop = Extract<Job['loop'], { readonly kind: 'open' }>;
+
 /** Runs one job and reports; the process then waits for the next. Its own process, so that it never blocks what it measures. */
 class Generator {
   readonly #latencies = new Histogram();
@@ -36,7 +38,7 @@ class Generator {
       for (const connection of this.#idle.splice(0)) this.#next(connection);
       while (this.#pending > 0) await pause(5);
     } else {
-      await this.#openLoop(job.loop.rate, begin);
+      await this.#openLoop(job.loop, begin);
     }
     const end = performance.now();
     const used = process.cpuUsage(cpu);
@@ -68,13 +70,14 @@ class Generator {
   }
 
   /** Open loop: a request is due at a fixed instant; what has to wait for a free connection waits on the clock's account. */
-  async #openLoop(rate: number, begin: number): Promise<void> {
+  async #openLoop({ rate, giveUp = false }: OpenLoop, begin: number): Promise<void> {
     let due = 0;
     const at = (n: number): number => begin + (n * 1000) / rate;
+    const ended = (): boolean => this.#done(giveUp ? performance.now() : at(due));
     const sendDue = (): void => {
       const now = performance.now();
-      while (at(due) <= now && !this.#done(at(due))) {
-        const connection = this.#idle.pop();
+      while (at(due) <= now && !ended()) {
+        const connection = this.#idle.shift(); // in turn: none may be idle for so long that the server closes it
         if (connection === undefined) return;
         if (!connection.isOpen) continue;
         this.#send(connection, at(due), () => {
@@ -84,13 +87,13 @@ class Generator {
         due += 1;
       }
     };
-    while (!this.#done(at(due))) {
+    while (!ended()) {
       sendDue();
       if (this.#idle.length === 0 && this.#pending === 0) return; // the server is gone
       await pause(1);
     }
-    const giveUp = performance.now() + settleMs;
-    while (this.#pending > 0 && performance.now() < giveUp) await pause(5);
+    const settledBy = performance.now() + settleMs;
+    while (this.#pending > 0 && performance.now() < settledBy) await pause(5);
     this.#failures += this.#pending;
   }
 

@@ -32,8 +32,12 @@ export type Job = {
   readonly apiKey: string;
   readonly requests: Requests;
   readonly connections: number;
-  /** `closed`: each connection sends its next request when the last is answered. `open`: `rate` a second, come what may. */
-  readonly loop: { readonly kind: 'closed' } | { readonly kind: 'open'; readonly rate: number };
+  /**
+   * `closed`: each connection sends its next request when the last is answered. `open`: `rate` a second, come what may; with
+   * `giveUp`, what could not be sent by the end of the time is never sent.
+   */
+  readonly loop:
+    { readonly kind: 'closed' } | { readonly kind: 'open'; readonly rate: number; readonly giveUp?: boolean };
   readonly warmUpSeconds: number;
   readonly seconds: number;
   /** Stop after so many requests, if that comes first. */
