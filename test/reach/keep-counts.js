@@ -1,5 +1,5 @@
-// The first import of every program of an instrumented copy: keeps what the process has counted, so that nothing but the last
-// second is lost when it is killed.
+// The first import of every program of an instrumented copy: keeps what the process has counted, so that next to
+// nothing is lost when it is killed.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -14,5 +14,5 @@ function keep() {
   renameSync(`${name}.part`, `${name}.json`);
 }
 
-setInterval(keep, 1_000).unref();
+setInterval(keep, 100).unref();
 process.on('exit', keep);
