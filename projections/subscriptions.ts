@@ -163,7 +163,7 @@ function shown(row: Stored, now: Instant, graceDays: number): Subscription {
 }
 
 /** A missed payment is overlooked for the days of grace; what Stripe calls unpaid has had them. */
-export function isEntitled(status: SubscriptionStatus, graceUntil: Instant | null, now: Instant): boolean {
+function isEntitled(status: SubscriptionStatus, graceUntil: Instant | null, now: Instant): boolean {
   if (status === 'past_due') return graceUntil !== null && now < graceUntil;
   return status === 'active' || status === 'trialing';
 }

@@ -137,5 +137,3 @@ export class CliEnvironment {
     return database;
   }
 }
-
-export type StripeLedger = Awaited<ReturnType<CliEnvironment['stripeLedger']>>;

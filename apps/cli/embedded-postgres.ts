@@ -46,13 +46,19 @@ export class EmbeddedPostgres {
     readonly url: string,
     readonly dataDir: string,
     readonly port: number,
-    /** Process id of the server. */
-    readonly pid: number,
     private readonly programs: PostgresPrograms,
-    private readonly server: ChildProcess,
-    /** Resolves when the server process has ended, however. */
-    readonly exited: Promise<void>,
+    private readonly server: StartedServer,
   ) {}
+
+  /** Process id of the server. */
+  get pid(): number {
+    return this.server.pid;
+  }
+
+  /** Resolves when the server process has ended, however. */
+  get exited(): Promise<void> {
+    return this.server.exited;
+  }
 
   /**
    * Starts the server, making the cluster first when there is none, and resolves when it answers. Recovers by itself from
@@ -70,9 +76,9 @@ export class EmbeddedPostgres {
     for (let attempt = 1; ; attempt += 1) {
       const port = options.port ?? (await freePort('127.0.0.1'));
       try {
-        const { pid, server, exited } = await startServer(programs, dataDir, port, password);
+        const server = await startServer(programs, dataDir, port, password);
         const url = `postgres://${user}:${password}@127.0.0.1:${port}/${database}`;
-        return new EmbeddedPostgres(url, dataDir, port, pid, programs, server, exited);
+        return new EmbeddedPostgres(url, dataDir, port, programs, server);
       } catch (error) {
         // The port was taken in between, or the memory of a killed server is not given back yet.
         if (attempt === attempts) throw error;
@@ -83,7 +89,7 @@ export class EmbeddedPostgres {
 
   /** Ends the server: `fast` in order, `immediate` like a crash (the next start recovers). Harmless when it has ended. */
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
-    this.server.ref();
+    this.server.process.ref();
     if ((await serverPid(this.dataDir)) === this.pid) await stopServer(this.programs, this.dataDir, mode);
     await this.exited;
   }
@@ -110,7 +116,14 @@ async function makeCluster(programs: PostgresPrograms, dataDir: string): Promise
   await rename(unfinished, cluster);
 }
 
-async function startServer(programs: PostgresPrograms, dataDir: string, port: number, password: string) {
+type StartedServer = { readonly pid: number; readonly process: ChildProcess; readonly exited: Promise<void> };
+
+async function startServer(
+  programs: PostgresPrograms,
+  dataDir: string,
+  port: number,
+  password: string,
+): Promise<StartedServer> {
   const logFile = join(dataDir, 'postgres.log');
   if ((await sizeOf(logFile)) > maxLogBytes) await truncate(logFile);
   const log = await open(logFile, 'a');
@@ -135,7 +148,7 @@ async function startServer(programs: PostgresPrograms, dataDir: string, port: nu
   }
   const pid = await serverPid(dataDir);
   if (pid === null) throw new Error('PostgreSQL ended while it started');
-  return { pid, server, exited };
+  return { pid, process: server, exited };
 }
 
 function endOf(server: ChildProcess): Promise<void> {

@@ -292,9 +292,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
       if (item === undefined) break;
       if (verdict.kind === 'failed') item.reject(verdict.error);
       else if (verdict.kind === 'known')
-        item.resolve(
-          replay(this.#store, (event) => this.#loader.decode(event), stream, item.request, verdict.revision),
-        );
+        item.resolve(replay(this.#store, (event) => this.#loader.decode(event), item.request, verdict.revision));
       else item.resolve((outcomes[index] = outcomeOf(item, verdict)));
     }
     if (newest !== undefined) void this.#loader.saveSnapshot(stream, loaded);

@@ -1,5 +1,4 @@
 import type { Refused, TypedEvent } from '#kernel/decider.js';
-import type { StreamName } from '#kernel/stream-name.js';
 import { idsOf } from './batch-plan.js';
 import type { CommandOutcome, CommandRequest, Recorded } from './command.js';
 import { StoreUnavailable, type EncodedEvent, type EventStore, type RecordedEvent } from './event-store.js';
@@ -14,7 +13,6 @@ const PAGE = 8;
 export async function replay<Command, Event extends TypedEvent, State, Refusal extends Refused>(
   store: EventStore,
   decode: (stored: RecordedEvent) => Event,
-  stream: StreamName,
   request: CommandRequest<Command>,
   revision: number,
 ): Promise<CommandOutcome<Event, State, Refusal>> {
@@ -22,7 +20,7 @@ export async function replay<Command, Event extends TypedEvent, State, Refusal e
   const events: Recorded<Event>[] = [];
   try {
     for (let whole = true; whole;) {
-      const page = await store.readStream(stream, revision + events.length, PAGE);
+      const page = await store.readStream(request.stream, revision + events.length, PAGE);
       const own = page.filter((event, i) => event.id === ids(events.length + i));
       if (request.fingerprint !== null && own.some((event) => commandHashOf(event) !== request.fingerprint))
         return { kind: 'key_reused' };

@@ -1,7 +1,6 @@
 /** An RFC 3339 UTC time with milliseconds (`2026-11-21T08:00:00.000Z`). Instants of this one form sort as text. */
 export type Instant = string;
 
-const instantPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const latestMs = 253_402_300_799_999; // 9999-12-31T23:59:59.999Z: later years would not sort as text
 
 /** The instant at `ms` milliseconds since the epoch. */
@@ -9,9 +8,6 @@ export const instantOf = (ms: number): Instant => new Date(ms).toISOString();
 
 /** Milliseconds since the epoch. */
 export const msOf = (instant: Instant): number => Date.parse(instant);
-
-export const isInstant = (value: string): value is Instant =>
-  instantPattern.test(value) && !Number.isNaN(Date.parse(value));
 
 /** Any RFC 3339 time with an offset, as an Instant; null when it is not one or lies outside the years 0000 to 9999. */
 export function parseInstant(value: string): Instant | null {

@@ -1,14 +1,10 @@
 import { assert } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
-import type { Instant } from '#kernel/instant.js';
 import type { AccountFact } from './account-events.js';
 import { compareForBurn } from './account-burn-order.js';
 import { moneyOf } from './account-cost.js';
 import type { AccountState, Debt, Due, Grant, Hold } from './account-state.js';
 import { insertSorted, removeSorted } from './sorted.js';
-
-/** True from the instant of expiry on, recorded or not. */
-export const hasExpired = (grant: Grant, at: Instant): boolean => grant.expiresAt !== null && grant.expiresAt <= at;
 
 /** By time; at one instant by `order`, then by id, so that no two are equal. */
 export const compareDue = (a: Due, b: Due): number => {

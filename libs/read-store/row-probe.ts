@@ -18,7 +18,6 @@ const PROBE = 1000;
 /** Looks up expected rows by their keys, many at a time, and notes what differs. */
 export class RowProbe<Event> {
   readonly differences: Difference[] = [];
-  rows = 0;
   readonly #session: Session;
   readonly #projection: Projection<Event>;
   readonly #generation: number;
@@ -53,7 +52,8 @@ export class RowProbe<Event> {
   compareCounts(found: ReadonlyMap<string, number>): void {
     for (const [table, count] of found) {
       const expected = this.#expected.get(table) ?? 0;
-      if (count !== expected) this.#note(table, '*', 'count(*)', String(expected), String(count));
+      if (count !== expected)
+        this.#note({ table, key: '*', column: 'count(*)', expected: String(expected), found: String(count) });
     }
   }
 
@@ -76,16 +76,16 @@ export class RowProbe<Event> {
     found: { readonly [column: string]: string | null } | undefined,
   ): void {
     if (found === undefined) {
-      this.#note(table.name, key, '*', 'a row', null);
+      this.#note({ table: table.name, key, column: '*', expected: 'a row', found: null });
       return;
     }
     for (const column of Object.keys(table.columns)) {
-      const value = asText(table, column, expected[column] ?? null);
-      if (value !== (found[column] ?? null)) this.#note(table.name, key, column, value, found[column] ?? null);
+      const [wanted, value] = [asText(table, column, expected[column] ?? null), found[column] ?? null];
+      if (wanted !== value) this.#note({ table: table.name, key, column, expected: wanted, found: value });
     }
   }
 
-  #note(table: string, key: string, column: string, expected: string | null, found: string | null): void {
-    if (!this.full) this.differences.push({ projection: this.#projection.name, table, key, column, expected, found });
+  #note(difference: Omit<Difference, 'projection'>): void {
+    if (!this.full) this.differences.push({ projection: this.#projection.name, ...difference });
   }
 }

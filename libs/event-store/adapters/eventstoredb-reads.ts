@@ -91,7 +91,7 @@ function withoutSystemStreams(): ReadReq.Options.FilterOptions {
 }
 
 /** The options that read the log from `from`, whose own event comes again; the server's own streams are left out. */
-export function allFrom(from: Position, options: ReadReq.Options): ReadReq.Options {
+function allFrom(from: Position, options: ReadReq.Options): ReadReq.Options {
   const all = new Options.AllOptions();
   if (from === START) all.setStart(new shared.Empty());
   else
