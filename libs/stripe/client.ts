@@ -27,6 +27,8 @@ const LONGEST_WAIT_MS = 4_000;
 const TIMEOUT_MS = 15_000;
 /** No further attempt after this, so that a caller is not kept waiting for minutes. */
 const PATIENCE_MS = 20_000;
+/** With less time left no call is begun: nobody would hear its answer. */
+const LEAST_MS = 50;
 const MAX_IN_FLIGHT = 40;
 const SILENT = { kind: 'unavailable', retryAfterSeconds: 5 } as const;
 
@@ -107,7 +109,7 @@ export class StripeClient {
     isBelieved: (value: unknown) => boolean,
   ): Promise<StripeAnswer<T>> {
     const { clock } = this.#options;
-    const lastBeginning = Math.min(clock.now() + PATIENCE_MS, this.#until);
+    const lastBeginning = Math.min(clock.now() + PATIENCE_MS, this.#until - LEAST_MS);
     for (let attempt = 1; clock.now() <= lastBeginning; attempt += 1) {
       const pause = this.#shared.circuit.enter();
       if (pause > 0) return { kind: 'unavailable', retryAfterSeconds: Math.ceil(pause / 1000) };
