@@ -57,7 +57,7 @@ const freePlan = (plans: readonly ListedPlan[]): ListedPlan | null =>
   plans.find(({ free, active }) => free && active) ?? null;
 
 /** A page of what a customer has, and for whom. */
-type Listing = {
+export type Listing = {
   readonly customerId: string;
   readonly limit: number;
   readonly cursor: Cursor | null;
