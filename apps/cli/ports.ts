@@ -23,6 +23,7 @@ export async function demandFree(variable: string, host: string, port: number): 
   throw new ProgramFailed(`port ${String(port)} on ${host} ${why}: free it, or set ${variable} to another`);
 }
 
+/** Whether something could listen on the port now. */
 export const isFree = async (host: string, port: number): Promise<boolean> =>
   typeof (await probe(host, port)) === 'number';
 

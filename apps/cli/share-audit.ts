@@ -16,6 +16,7 @@ export type ShareTask = LogShareRequest & { readonly models: readonly ShareModel
 /** What it found. Folds of a share that has findings are of no use. */
 export type ShareReport = { readonly log: LogReport; readonly folded: ShareFolded };
 
+/** What is compared, as plain data for a thread. */
 export const modelsOf = (compared: readonly Compared<LedgerEvent>[]): readonly ShareModel[] =>
   compared.map((each) => ({ ...each, projection: each.projection.name }));
 

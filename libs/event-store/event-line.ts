@@ -3,6 +3,7 @@ import type { Position, RecordedEvent } from './event-store.js';
 /** Why a line is not an exported event. */
 export type BrokenLine = { readonly broken: string };
 
+/** True for what `parseEventLine` did not accept. */
 export const isBroken = (line: RecordedEvent | BrokenLine): line is BrokenLine => 'broken' in line;
 
 /**

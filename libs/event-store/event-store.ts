@@ -10,6 +10,7 @@ export type Position = string;
 /** The place before every event. */
 export const START: Position = '0'.repeat(19);
 
+/** The place that a number stands for, from 0 to 2^63−1. */
 export const positionOf = (value: bigint | number): Position => value.toString().padStart(19, '0');
 
 /** The revision of a stream that does not exist; the first event has revision 0. */

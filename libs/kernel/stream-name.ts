@@ -6,7 +6,9 @@ export const DEFAULT_UNIT = 'credits';
 const customerPattern = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$/;
 const unitPattern = /^[a-z][a-z0-9_]{0,31}$/;
 
+/** 1 to 128 letters, digits and `_.:@-`, the first a letter or digit: what may stand in a stream's name. */
 export const isCustomerId = (value: string): boolean => customerPattern.test(value);
+/** 1 to 32 lower-case letters, digits and `_`, the first a letter. No dot: it parts the unit from the customer. */
 export const isUnit = (value: string): boolean => unitPattern.test(value);
 
 /**
@@ -26,11 +28,17 @@ export function accountOf(stream: StreamName): { customerId: string; unit: strin
     : { customerId: rest.slice(0, dot), unit: rest.slice(dot + 1) };
 }
 
+/** What is known of a customer besides the accounts. */
 export const customerStream = (customerId: string): StreamName => `customer-${customerId}`;
+/** All that is on sale; there is one catalogue. */
 export const catalogStream: StreamName = 'catalog';
+/** What became of one event of Stripe's. */
 export const stripeEventStream = (stripeEventId: string): StreamName => `stripeEvent-${stripeEventId}`;
+/** By Stripe's id of the subscription, or that of a free plan. */
 export const subscriptionStream = (subscriptionId: string): StreamName => `subscription-${subscriptionId}`;
+/** By the payment intent's id, else the session's or the invoice's. */
 export const paymentStream = (paymentId: string): StreamName => `payment-${paymentId}`;
+/** By Stripe's id of the invoice. */
 export const invoiceStream = (invoiceId: string): StreamName => `invoice-${invoiceId}`;
 
 /** What stands before the first hyphen. */

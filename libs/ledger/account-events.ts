@@ -229,8 +229,10 @@ export type AccountEvent = { [Type in AccountEventType]: AccountEventOf<Type> }[
 /** An event before its balance is known. */
 export type AccountFact = { [Type in AccountEventType]: { readonly type: Type } & Facts[Type] }[AccountEventType];
 
+/** The balance of an account that has not been opened. */
 export const NOTHING: Balance = { available: 0, held: 0, debt: 0 };
 
+/** The sum of slices of one account: never beyond 2^53−1. */
 export const total = (slices: readonly { readonly amount: Amount }[]): Amount =>
   slices.reduce((sum, slice) => sum + slice.amount, 0);
 

@@ -42,6 +42,7 @@ export function grantOf(state: AccountState, id: string): Grant {
   return grant;
 }
 
+/** Whether a grant is among those that burn-down chooses from; one whose expiry is due is taken out before. */
 export const isSpendable = (grant: Grant): boolean => !grant.scheduled && grant.free > 0;
 
 /** Puts a grant in its places; `before` is the record that it replaces. */
@@ -120,6 +121,7 @@ export function move(
   });
 }
 
+/** Whether two revocations have the same cause. */
 export const sameCause = (a: { kind: string; id: string }, b: { kind: string; id: string }): boolean =>
   a.kind === b.kind && a.id === b.id;
 

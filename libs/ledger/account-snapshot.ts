@@ -37,6 +37,7 @@ type Kept = {
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
 export const SNAPSHOT_VERSION = 4;
 
+/** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
   const { opened, settings, balance, lastAt, granted } = state;
   const kept: Kept = {
@@ -56,6 +57,7 @@ export function encodeAccount(state: AccountState): Json {
   return kept as unknown as Json;
 }
 
+/** The account that `encodeAccount` of this version kept, with the orders that follow from it. */
 export function decodeAccount(json: Json, stream: StreamName): AccountState {
   const kept = json as unknown as Kept;
   const dues = [...kept.grants.map(dueOf), ...kept.holds.map(timeoutOf)];

@@ -145,6 +145,7 @@ export const defaultSettings: Settings = {
   lowBalanceThreshold: null,
 };
 
+/** An account before its first event. */
 export function initialAccount(stream: StreamName): AccountState {
   const account = accountOf(stream);
   assert(account !== null, `not an account's stream: ${stream}`);
@@ -168,6 +169,7 @@ export function initialAccount(stream: StreamName): AccountState {
   };
 }
 
+/** A state that can be evolved while the given one stays as it is. */
 export const forkAccount = (state: AccountState): AccountState => ({
   ...state,
   grants: state.grants.fork(),
@@ -179,6 +181,7 @@ export const forkAccount = (state: AccountState): AccountState => ({
   reversed: state.reversed.fork(),
 });
 
+/** Ends a fork: the state that it came from, as the fork has become. */
 export const mergeAccount = (fork: AccountState): AccountState => ({
   ...fork,
   grants: fork.grants.merge(),

@@ -117,6 +117,7 @@ export const schemaVersionOf = (type: LedgerEventType): number => upcasters[type
 /** Why stored bytes are not an event that this version of Scrip knows. */
 export type UndecodableEvent = { readonly undecodable: string };
 
+/** True for the reason why an event cannot be read. */
 export const isUndecodable = (decoded: LedgerEvent | UndecodableEvent): decoded is UndecodableEvent =>
   'undecodable' in decoded;
 

@@ -92,6 +92,7 @@ function merged<Fact>(
   return after === null ? list : list.with(index, after);
 }
 
+/** The refunds with one more told: its newest status counts. The same list when that is not new. */
 export const withRefund = (list: readonly RefundFact[], fact: RefundFact): readonly RefundFact[] =>
   merged(
     list,
@@ -100,6 +101,10 @@ export const withRefund = (list: readonly RefundFact[], fact: RefundFact): reado
     (before) => (refundRank[fact.status] > refundRank[before.status] ? fact : null),
   );
 
+/**
+ * The disputes with one more told: the furthest status, and the most that was disputed and given back. The same list when that is
+ * not new.
+ */
 export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): readonly DisputeFact[] =>
   merged(
     list,
@@ -114,6 +119,7 @@ export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): re
     },
   );
 
+/** The credit notes with one more told: void counts. The same list when that is not new. */
 export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNoteFact): readonly CreditNoteFact[] =>
   merged(
     list,
@@ -122,6 +128,7 @@ export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNote
     (before) => (noteRank[fact.status] > noteRank[before.status] ? fact : null),
   );
 
+/** The charges' sums with one more told: the greatest counts. The same list when that is not new. */
 export const withChargeRefunds = (list: readonly ChargeRefunds[], fact: ChargeRefunds): readonly ChargeRefunds[] =>
   merged(
     list,

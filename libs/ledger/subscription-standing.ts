@@ -39,8 +39,10 @@ export type SubscriptionSnapshot = {
 /** The newest snapshot, and since when it has been unpaid. */
 export type SubscriptionStanding = SubscriptionSnapshot & { readonly pastDueSince: Instant | null };
 
+/** Whether nothing comes of it any more. */
 export const hasEnded = (status: SubscriptionStatus): boolean =>
   status === 'canceled' || status === 'incomplete_expired';
+/** Whether a payment is missing while it goes on. */
 export const isUnpaid = (status: SubscriptionStatus): boolean => status === 'past_due' || status === 'unpaid';
 
 /** The names of the changes from one snapshot to the next. */

@@ -29,6 +29,7 @@ const isField = {
   bigint: (part: unknown): boolean => typeof part === 'string' && /^\d{1,19}$/.test(part) && BigInt(part) <= BIGINT_MAX,
 };
 
+/** True for what `decodeCursor` did not accept. */
 export const isInvalidCursor = (cursor: object): cursor is InvalidCursor => 'invalidCursor' in cursor;
 
 /** One page of a list. */

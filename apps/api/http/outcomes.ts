@@ -22,6 +22,7 @@ export const problemAnswer = (
   retryAfter: retryAfter(code),
 });
 
+/** An answer that is none of the problems; `replayed` where it was given before. */
 export const success = (status: number, body: object, replayed: boolean): Answer => ({
   status,
   replayed,

@@ -111,6 +111,7 @@ export function subscriptionAfter(after: Position): ReadReq {
 /** What the server itself writes into the streams of others, such as the mark of a deleted stream. */
 export const isSystem = (event: RecordedEvent): boolean => event.type.startsWith('$');
 
+/** The event in an answer; null for one that brings none, such as a checkpoint. */
 export function eventOf(answer: ReadResp): RecordedEvent | null {
   const stored = answer.getEvent()?.getEvent();
   return stored ? decodeEvent(stored) : null;

@@ -31,9 +31,11 @@ const storedMetadata = (event: EncodedEvent): string => {
 const prefix =
   /^\{"hash":"([0-9a-f]{64})","prevHash":"([0-9a-f]{64})","id":"([0-9a-f-]{36})","schemaVersion":(\d+)(,?)/;
 
+/** A stream's name as the protocol wants it. */
 export const streamIdentifier = (stream: StreamName): StreamIdentifier =>
   new shared.StreamIdentifier().setStreamName(Buffer.from(stream).toString('base64'));
 
+/** An id as the protocol wants it. */
 export const uuid = (text: string) => new shared.UUID().setString(text);
 
 /** The message that asks for `request`, and the bytes of its events. */

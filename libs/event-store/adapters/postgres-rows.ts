@@ -6,6 +6,7 @@ export const columns =
 
 export type Row = [string, number, number, string, string, string, string, string, string, string];
 
+/** The event of a row with these columns. */
 export const eventOf = (row: Row | [...Row, number]): RecordedEvent => ({
   id: row[3],
   type: row[5],
