@@ -35,7 +35,8 @@ function trialText(session: SellingSession): string | null {
     .filter(({ price }) => price.recurring !== null)
     .reduce((total, line) => total + line.amount_subtotal, 0);
   const every = session.sandbox.lines.find(({ price }) => price.recurring !== null);
-  return `Free ${length}, then ${money(after, session.currency)}${every === undefined ? '' : everyText(every.price)}.`;
+  const less = (session.discounts ?? []).length === 0 ? '' : ', less your discount';
+  return `Free ${length}, then ${money(after, session.currency)}${every === undefined ? '' : everyText(every.price)}${less}.`;
 }
 
 const backLink = ({ cancel_url: url }: CheckoutSession, text: string): Markup | null =>
