@@ -1,6 +1,6 @@
 import { assert } from './assert.js';
 
-/** Credits in the unit's smallest step: a safe integer ≥ 0. Made by `amount()` or by arithmetic on checked amounts. */
+/** Credits in the unit's smallest step: a safe integer ≥ 0, checked by `isAmount` where it comes in. */
 export type Amount = number;
 
 /** The greatest grant and the greatest total of an account, so that no sum of two amounts of one account overflows. */
@@ -12,12 +12,6 @@ export type Money = { readonly amount: number; readonly currency: string };
 /** Refuses what is not an integer from 0 to 2^53−1. */
 export function isAmount(value: unknown): value is Amount {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-/** The one constructor of amounts that come from stored data or outside: crashes on anything that is not one. */
-export function amount(value: number): Amount {
-  assert(isAmount(value), 'an amount is an integer from 0 to 2^53-1');
-  return value;
 }
 
 /**
