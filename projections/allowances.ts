@@ -2,7 +2,7 @@ import { monthAfter } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { anniversary, monthsIn, type PaidPeriod } from '#ledger/paid-month.js';
+import { monthsIn, startOfMonth, type PaidPeriod } from '#ledger/paid-month.js';
 import { creditsOfMonth, type FewerCredits } from '#ledger/period-reduction.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
 import { lapsesFrom, stoppedSince } from '#ledger/subscription-standing.js';
@@ -190,7 +190,7 @@ function waitingFor(row: Row, granted: number): Row {
   const { period_start: start, period_end: end, credits_per_month: credits } = row;
   if (start === null || end === null) return row;
   for (let index = granted; index < monthsIn(start, end); index += 1) {
-    const next_at = anniversary(start, index);
+    const next_at = startOfMonth(start, end, index);
     const left = creditsOfMonth(Number(credits), fewerOf(row.fewer), next_at);
     if (left > 0) return { ...row, months_granted: granted, next_at };
   }
@@ -259,7 +259,7 @@ const oracle: Oracle<LedgerEvent> = {
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 4,
+  version: 5,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,

@@ -5,7 +5,7 @@ import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream } from '
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
 import { freePlanOf, type CatalogState } from '#ledger/catalog.js';
-import { anniversary, costOfMonth, endOfMonth, monthsIn, partOf } from '#ledger/paid-month.js';
+import { costOfMonth, endOfMonth, monthsIn, partOf, startOfMonth } from '#ledger/paid-month.js';
 import { creditsOfMonth } from '#ledger/period-reduction.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { DueAccount } from '#projections/due-accounts.js';
@@ -189,7 +189,7 @@ function paidMonths(
   const all = monthsIn(periodStart, periodEnd);
   const months: Month[] = [];
   for (let { index } = paid; index < all; index += 1) {
-    const monthStart = anniversary(periodStart, index);
+    const monthStart = startOfMonth(periodStart, periodEnd, index);
     if (index > paid.index && monthStart > now) break;
     const amount = creditsOfMonth(creditsPerMonth, fewer, monthStart);
     if (amount === 0) continue;

@@ -1,7 +1,15 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { dripIn, dripKey, freeMonthIn, freeMonthKey, periodName } from './allowance-keys.js';
-import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn } from './paid-month.js';
+import {
+  anniversary,
+  costOfMonth,
+  endOfMonth,
+  endOfPeriod,
+  monthsIn,
+  monthsUntil,
+  startOfMonth,
+} from './paid-month.js';
 
 const start = '2026-01-31T10:30:00.000Z';
 const end = '2027-01-31T10:30:00.000Z';
@@ -22,6 +30,23 @@ test('a year has twelve months, a period of a day has one', () => {
   expect(monthsIn(start, '2026-02-01T10:30:00.000Z')).toBe(1);
   expect(monthsIn(start, '2026-03-01T00:00:00.000Z')).toBe(2);
 });
+
+test.each([
+  ['2028-02-29T08:00:00.000Z', '2029-02-28T08:00:00.000Z', '2028-03-28T08:00:00.000Z'],
+  ['2029-02-28T08:00:00.000Z', '2030-02-28T08:00:00.000Z', '2029-03-28T08:00:00.000Z'],
+  ['2031-02-28T08:00:00.000Z', '2032-02-29T08:00:00.000Z', '2031-03-29T08:00:00.000Z'],
+  ['2026-01-31T08:00:00.000Z', '2027-01-31T08:00:00.000Z', '2026-02-28T08:00:00.000Z'],
+])(
+  'a year from %s to %s has twelve months, the same that a change within it finds from its end',
+  (from, to, second) => {
+    const starts = Array.from({ length: 12 }, (_, index) => startOfMonth(from, to, index));
+    expect([monthsIn(from, to), starts[1], startOfMonth(from, to, 12)]).toEqual([12, second, to]);
+    const found = monthsUntil(to, second);
+    expect(found.map((month) => month.start)).toEqual(starts.slice(1));
+    expect(found.map((month) => month.end)).toEqual([...starts.slice(2), to]);
+    expect(starts.map((_, index) => endOfMonth(from, to, index, from))).toEqual([...starts.slice(1), to]);
+  },
+);
 
 test('the shares of the cost add up to it', () => {
   fc.assert(
@@ -51,7 +76,7 @@ test('what a period gives at once lasts as long as the period, also one anchored
   const [november, december] = ['2026-11-30T10:30:00.000Z', '2026-12-31T10:30:00.000Z'];
   expect(endOfPeriod(november, december, november)).toBe(december);
   expect(endOfPeriod(start, '2026-02-28T10:30:00.000Z', start)).toBe('2026-02-28T10:30:00.000Z');
-  expect(endOfPeriod(november, december, '2026-12-31T11:00:00.000Z')).toBe('2027-01-30T10:30:00.000Z');
+  expect(endOfPeriod(november, december, '2026-12-31T11:00:00.000Z')).toBe('2027-01-31T10:30:00.000Z');
 });
 
 test('keys tell what they were made of', () => {

@@ -35,8 +35,29 @@ export function anniversary(start: Instant, months: number): Instant {
   return instantOf(midnight + (msOf(start) % 86_400_000));
 }
 
-/** How many months of credits a paid period holds: the anniversaries of its start that lie before its end. At least 1. */
+/** How many calendar months a period is long exactly, also where a short month cut its first or last day; null for none or a part. */
+function wholeMonths(periodStart: Instant, periodEnd: Instant): number | null {
+  const [from, to] = [new Date(msOf(periodStart)), new Date(msOf(periodEnd))];
+  const months = (to.getUTCFullYear() - from.getUTCFullYear()) * 12 + to.getUTCMonth() - from.getUTCMonth();
+  const whole = anniversary(periodStart, months) === periodEnd || anniversary(periodEnd, -months) === periodStart;
+  return months >= 1 && months <= MAX_MONTHS && whole ? months : null;
+}
+
+/**
+ * When month `index` of a paid period starts. A period of whole months is counted back from its end: so a year from 29 February to
+ * 28 February, or from the 28th to the 29th, has twelve months, and what is changed within it later, of which only the end is
+ * known, has the same. Another is counted from its start.
+ */
+export function startOfMonth(periodStart: Instant, periodEnd: Instant, index: number): Instant {
+  const whole = wholeMonths(periodStart, periodEnd);
+  if (index === 0) return periodStart;
+  return whole === null ? anniversary(periodStart, index) : anniversary(periodEnd, index - whole);
+}
+
+/** How many months of credits a paid period holds: those that start before its end. At least 1. */
 export function monthsIn(periodStart: Instant, periodEnd: Instant): number {
+  const whole = wholeMonths(periodStart, periodEnd);
+  if (whole !== null) return whole;
   let months = 1;
   while (months < MAX_MONTHS && anniversary(periodStart, months) < periodEnd) months += 1;
   return months;
@@ -73,15 +94,15 @@ export function monthsUntil(periodEnd: Instant, since: Instant): readonly Month[
 }
 
 /**
- * When the credits of month `index` end: at the next anniversary, at the latest with the period. A month that is recorded too
- * late for that ends at the first anniversary after `now`: it was paid for, and nobody is to lose it because a worker stood still.
+ * When the credits of month `index` end: when the next month starts, at the latest with the period. A month that is recorded too
+ * late for that ends with the month that `now` is in: it was paid for, and nobody is to lose it because a worker stood still.
  */
 export function endOfMonth(periodStart: Instant, periodEnd: Instant, index: number, now: Instant): Instant {
-  const own = anniversary(periodStart, index + 1);
+  const own = startOfMonth(periodStart, periodEnd, index + 1);
   const end = own < periodEnd ? own : periodEnd;
   if (end > now) return end;
   for (let later = index + 1; later < MAX_MONTHS; later += 1) {
-    const next = anniversary(periodStart, later);
+    const next = startOfMonth(periodStart, periodEnd, later);
     if (next > now) return next;
   }
   return end;

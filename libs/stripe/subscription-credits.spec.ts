@@ -218,6 +218,36 @@ describe('a change of plan within a month', () => {
     ]);
   });
 
+  describe('of a year’s plan on the invoice of the next year, when the old year is over', () => {
+    const past = { start: Date.parse('2026-07-11T00:00:00.000Z') / 1000, end: period.start };
+    const lines = (amounts: readonly [number, number]) =>
+      [
+        { price: 'price_starter_year', amount: amounts[0] },
+        { price: 'price_pro_year', amount: amounts[1] },
+      ].map((line) => ({ ...line, period: past }));
+
+    test('to more gives the difference of each month that was paid for, until the month ends that it is heard of in', () => {
+      expect(creditsOf(commandsOf('invoice.paid.endive', invoice(lines([-4500, 18000])), {}))).toMatchObject([
+        {
+          type: 'GrantCredits',
+          amount: 1500,
+          effectiveAt: '2026-07-11T00:00:00.000Z',
+          expiresAt: '2026-11-01T00:00:00.000Z',
+        },
+        {
+          ...{ type: 'RecordPaidPeriod', creditsPerMonth: 1500, cost: { amount: 13500 } },
+          ...{ periodStart: '2026-07-01T00:00:00.000Z', periodEnd: '2026-10-01T00:00:00.000Z' },
+        },
+      ]);
+    });
+
+    test('to less takes nothing: its months have ended', () => {
+      const commands = commandsOf('invoice.paid.endive', invoice(lines([4500, -18000])), { downgradeClawback: true });
+      expect(creditsOf(commands)).toEqual([]);
+      expect(commands).toContainEqual(expect.objectContaining({ type: 'ReducePaidPeriod', creditsPerMonth: 1500 }));
+    });
+  });
+
   test('to a price that no plan has is parked', () => {
     const lines = [{ price: 'price_x', amount: 100 }];
     const result = translate(received(stripeEvent('invoice.paid.endive', {}, invoice(lines))), withPolicy({}));

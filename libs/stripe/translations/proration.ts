@@ -178,7 +178,9 @@ function reduceYearly(
     key: `fewer:${invoice.id}:${periodEnd}:${since}`,
     command: { type: 'ReducePaidPeriod', subscriptionId, customerId, ...fact },
   };
-  const begun = monthsUntil(periodEnd, since).filter(({ start }) => start <= wholeUntil || start < since);
+  const begun = monthsUntil(periodEnd, since).filter(
+    ({ start, end }) => end > now && (start <= wholeUntil || start < since),
+  );
   const taken = begun.flatMap(({ start, end }): FactCommand[] => {
     if (start < since && !takesBack) return [];
     const from = later(start, since);
