@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { freshDatabase, query } from '../support/postgres.js';
 import { startWorkerProcess } from '../support/processes.js';
+import { freePort } from '../support/free-port.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { Writer } from '../support/writer.js';
 import { grant, hold } from '../support/account-commands.js';
@@ -15,6 +16,7 @@ import { grant, hold } from '../support/account-commands.js';
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let writer: Writer;
 let workers: NodeProcess[] = [];
+let metricsPort: number;
 const customers = Array.from({ length: 40 }, (_, index) => `free-${String(index)}`);
 const soon = () => new Date(Date.now() + 1500).toISOString();
 
@@ -28,7 +30,11 @@ beforeAll(async () => {
   await writer.account('holding', grant(20, { source: 'promotion' }));
   await writer.account('holding', hold(5, 1));
   await Promise.all(customers.map((customer) => writer.startFreePlan(customer, 'free')));
-  workers = await Promise.all([startWorkerProcess(database.url), startWorkerProcess(database.url)]);
+  metricsPort = await freePort();
+  workers = await Promise.all([
+    startWorkerProcess(database.url, { WORKER_METRICS_PORT: String(metricsPort) }),
+    startWorkerProcess(database.url),
+  ]);
 });
 
 afterAll(async () => {
@@ -85,4 +91,17 @@ describe('the scheduler, with two workers', () => {
     expect(String(allowance?.['next_at'])).toMatch(/^\d{4}-\d{2}-01T00:00:00.000Z$/);
     expect(await differences()).toEqual([]);
   });
+});
+
+test('a worker tells of itself on a port of its own', async () => {
+  const ask = async (path: string): Promise<readonly [number, string]> => {
+    const answer = await fetch(`http://127.0.0.1:${String(metricsPort)}${path}`);
+    return [answer.status, await answer.text()];
+  };
+  expect(await ask('/livez')).toEqual([200, '{"status":"ok"}']);
+  const [status, text] = await ask('/metrics');
+  expect(status).toBe(200);
+  expect(text).toMatch(/^scrip_worker_commands_total\{category="account"\} \d+$/m);
+  expect(text).toMatch(/^scrip_inbox_position \d+$/m);
+  expect((await ask('/else'))[0]).toBe(404);
 });

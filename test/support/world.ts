@@ -1,5 +1,3 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
@@ -13,6 +11,7 @@ import { projectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase } from '#read-store/read-database.js';
 import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
 import { LogAudit } from '../../apps/cli/log-audit.js';
+import { freePort } from './free-port.js';
 import { NodeProcess } from './node-process.js';
 import { temporaryPostgres } from './postgres.js';
 import { RecordingClient } from './recording-client.js';
@@ -210,16 +209,4 @@ export class World {
     this.#processes.add(process);
     return process;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((found) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => {
-        found(port);
-      });
-    });
-  });
 }
