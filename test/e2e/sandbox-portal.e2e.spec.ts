@@ -184,6 +184,30 @@ describe('deep links into the portal', () => {
     });
   });
 
+  it('confirm a change with something off', async () => {
+    const [small, big] = [await world.price(2000), await world.price(6000)];
+    const subscription = await world.subscription(small);
+    const { id: coupon } = await world.stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+    const session = await linkTo(subscription, {
+      type: 'subscription_update_confirm',
+      subscription_update_confirm: {
+        subscription: subscription.id,
+        items: [{ id: subscription.items.data[0]!.id, price: big.id }],
+        discounts: [{ coupon }],
+      },
+    });
+    expect(session.flow?.subscription_update_confirm?.discounts).toEqual([{ coupon, promotion_code: null }]);
+    const page = await textOf(session.url);
+    expect(page).toContain('$10.00 today'); // half of the new price, less the old one's
+    const fields = Object.fromEntries(
+      [...page.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]),
+    );
+    await world.post(session.url, { ...fields, action: 'change' });
+    const changed = await world.stripe.subscriptions.retrieve(subscription.id, { expand: ['discounts'] });
+    expect(changed.discounts).toMatchObject([{ source: { coupon } }]);
+    expect((await world.latestInvoice(subscription.id)).total).toBe(1000);
+  });
+
   it('take another card', async () => {
     const subscription = await world.subscription(await world.price());
     const session = await linkTo(subscription, { type: 'payment_method_update' });

@@ -192,17 +192,23 @@ export function confirmPage(sandbox: Sandbox, session: PortalSession, errand: Er
   const found = tx.need('subscription', id);
   const kept = found.items.data.find((one) => one.id === item) ?? found.items.data[0];
   const priceId = errand.price ?? kept?.price.id ?? '';
-  const { latest_invoice: after } = portalChange(tx, session, id, priceId, { item, quantity });
+  const { latest_invoice: after } = portalChange(tx, session, id, priceId, {
+    item,
+    quantity,
+    confirms: item !== null,
+  });
   const invoice = after === null || after === found.latest_invoice ? null : tx.get('invoice', after);
   const price = tx.need('price', priceId);
   const seats = quantity ?? kept?.quantity ?? 1;
   const then = `${seats === 1 ? '' : `${seats} × `}${priceText(price)}`;
+  const off = item === null ? null : session.flow?.subscription_update_confirm?.discounts;
+  const less = off == null ? '' : ', less your discount';
   return pageOf(
     'Change plan',
     html`<div class="card">
       <h1>Change to ${nameOf(tx, price)}?</h1>
       <p class="total">${invoice === null ? then : `${money(Math.max(0, invoice.total), invoice.currency)} today`}</p>
-      <p>Then ${then}. What is left of the present plan is taken into account.</p>
+      <p>Then ${then}${less}. What is left of the present plan is taken into account.</p>
       ${
         invoice !== null && invoice.total < 0
           ? html`<p>${money(-invoice.total, invoice.currency)} are credited and pay later invoices.</p>`

@@ -197,6 +197,7 @@ function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
     case 'change':
       portalChange(tx, session, subscription, form.get('price') ?? '', {
         item: form.get('item'),
+        confirms: form.has('item'),
         quantity: form.has('quantity') ? Number(form.get('quantity')) : null,
       });
       return;

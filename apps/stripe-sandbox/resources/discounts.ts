@@ -87,13 +87,14 @@ function countRedemption(tx: Tx, { coupon, promotion }: Redemption): void {
   tx.put('promotion_code', code.id, { ...code, times_redeemed: times, active: code.active && !usedUp(code, times) });
 }
 
-/** Makes the discount that a redemption asks for; one of a customer or a subscription is told, and ends by itself. */
-export function redeem(tx: Tx, redemption: Redemption, of: Belonging): Discount {
-  const { coupon, promotion, existing } = redemption;
-  if (existing !== null && existing.subscription === (of.subscription ?? null)) return existing;
+/** True for what a customer or a subscription keeps, not for what is off one invoice or one purchase. */
+const lasting = (of: Belonging): boolean =>
+  of.invoice === undefined && (of.subscription !== undefined || of.session === undefined);
+
+function newDiscount(tx: Tx, redemption: Redemption, of: Belonging): Discount {
+  const { coupon, promotion } = redemption;
   countRedemption(tx, redemption);
-  const lasts = of.invoice === undefined && (of.subscription !== undefined || of.session === undefined);
-  const months = coupon.duration === 'repeating' && lasts ? coupon.duration_in_months : null;
+  const months = coupon.duration === 'repeating' && lasting(of) ? coupon.duration_in_months : null;
   const end = months === null ? null : boundary(tx.now, { interval: 'month', interval_count: months }, 1);
   const discount: Discount = {
     id: tx.newId('discount'),
@@ -112,7 +113,16 @@ export function redeem(tx: Tx, redemption: Redemption, of: Belonging): Discount 
     sandbox: { coupon },
   };
   if (end !== null) tx.schedule(end, { task: 'end_discount', id: discount.id });
-  return tx.create('discount', discount, lasts ? 'customer.discount.created' : null);
+  return tx.create('discount', discount, null);
+}
+
+/** Makes the discount that a redemption asks for; one of a customer or a subscription is told, and ends by itself. */
+export function redeem(tx: Tx, redemption: Redemption, of: Belonging): Discount {
+  const { existing } = redemption;
+  if (existing !== null && existing.subscription === (of.subscription ?? null)) return existing;
+  const discount = newDiscount(tx, redemption, of);
+  if (lasting(of)) tx.emit('customer.discount.created', discount);
+  return discount;
 }
 
 const inForce = (discounts: readonly Discount[] | undefined, at: number): readonly Discount[] =>
@@ -169,32 +179,13 @@ export function withCoupon(tx: Tx, customer: Customer, coupon: string | null | u
     if (old !== null) tx.emit('customer.discount.deleted', { ...old, end: old.end ?? tx.now });
     return { ...customer, discount: null };
   }
-  const of = { customer: customer.id, currency: customer.currency, param: 'coupon' };
-  const redemption = redemptionOf(tx, { coupon, promotion: null }, of);
-  if (old === null) return { ...customer, discount: redeem(tx, redemption, { customer: customer.id }) };
-  const discount = redeemSilently(tx, redemption, customer.id, old);
+  const buyer = { customer: customer.id, currency: customer.currency, param: 'coupon' };
+  const redemption = redemptionOf(tx, { coupon, promotion: null }, buyer);
+  const of = { customer: customer.id };
+  if (old === null) return { ...customer, discount: redeem(tx, redemption, of) };
+  const discount = newDiscount(tx, redemption, of);
+  tx.emit('customer.discount.updated', discount, old); // one event for a change from one coupon to another
   return { ...customer, discount };
-}
-
-/** A change from one coupon to another is told as one event. */
-function redeemSilently(tx: Tx, redemption: Redemption, customer: string, old: Discount): Discount {
-  countRedemption(tx, redemption);
-  const { coupon } = redemption;
-  const months = coupon.duration === 'repeating' ? coupon.duration_in_months : null;
-  const end = months === null ? null : boundary(tx.now, { interval: 'month', interval_count: months }, 1);
-  const id = tx.newId('discount');
-  const changed: Discount = {
-    ...old,
-    id,
-    end,
-    source: { coupon: coupon.id, type: 'coupon' },
-    start: tx.now,
-    sandbox: { coupon },
-  };
-  if (end !== null) tx.schedule(end, { task: 'end_discount', id });
-  tx.put('discount', id, changed);
-  tx.emit('customer.discount.updated', changed, old);
-  return { ...changed, customer };
 }
 
 /** What takes something off: a discount, or a coupon that will become one. */

@@ -6,6 +6,7 @@ import type { Route } from '../core/route.js';
 import { listing, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
+import { redemptionsIn } from './discounts.js';
 import { prorations } from './schedule-phases.js';
 
 const defaultFeatures: Stripe.BillingPortal.Configuration.Features = {
@@ -166,7 +167,13 @@ function confirmationOf(
     return { id, price, ...(quantity === undefined ? {} : { quantity }) };
   });
   if (items.length !== 1) throw invalid('This flow changes exactly one item of a subscription.', given.name('items'));
-  return { discounts: null, items, subscription: subscription.id };
+  const redemptions = redemptionsIn(tx, given, { customer, currency: subscription.currency }) ?? [];
+  if (redemptions.length > 1) throw invalid('This flow takes one discount.', given.name('discounts'));
+  const discounts = redemptions.map(({ coupon, promotion }) => ({
+    coupon: promotion === null ? coupon.id : null,
+    promotion_code: promotion?.id ?? null,
+  }));
+  return { discounts: discounts.length === 0 ? null : discounts, items, subscription: subscription.id };
 }
 
 const flowTypes = [

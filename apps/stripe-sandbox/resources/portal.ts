@@ -2,6 +2,8 @@ import { invalid } from '../core/errors.js';
 import type { PortalSession, Subscription } from '../core/model.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf, withDefaultMethod } from './customers.js';
+import type { Redemption } from './discounts.js';
+import { redemptionOf, replaceDiscounts } from './discounts.js';
 import type { CardEntry } from './payment-methods.js';
 import { attach, cardFromEntry } from './payment-methods.js';
 import { configurationOf, portalPrices } from './portal-sessions.js';
@@ -52,13 +54,24 @@ export function portalResume(tx: Tx, session: PortalSession, id: string): Subscr
   return tx.update('subscription', kept, 'customer.subscription.updated');
 }
 
-/** The customer changes the plan of an item (the first, unless named), invoiced by the configuration's proration behaviour. */
+/** What a deep link that asks to confirm a change has off it; undefined leaves the discounts as they are. */
+function redemptionsOf(
+  tx: Tx,
+  session: PortalSession,
+  { customer, currency }: Subscription,
+): readonly Redemption[] | undefined {
+  const discounts = session.flow?.subscription_update_confirm?.discounts ?? null;
+  const of = { customer, currency, param: 'discounts' };
+  return discounts?.map((one) => redemptionOf(tx, { coupon: one.coupon, promotion: one.promotion_code }, of));
+}
+
+/** The customer changes the plan of an item (the first, unless named), invoiced by the configuration's proration behaviour; `confirms`: as a deep link asks. */
 export function portalChange(
   tx: Tx,
   session: PortalSession,
   id: string,
   priceId: string,
-  of: { readonly item?: string | null; readonly quantity?: number | null } = {},
+  of: { readonly item?: string | null; readonly quantity?: number | null; readonly confirms?: boolean } = {},
 ): Subscription {
   const subscription = ownSubscription(tx, session, id);
   const price = portalPrices(tx, session).find((one) => one.id === priceId);
@@ -67,7 +80,9 @@ export function portalChange(
   const behavior = configurationOf(tx, session).features.subscription_update.proration_behavior;
   const proration = prorations.find((one) => one === behavior) ?? 'always_invoice';
   const wanted = [{ id: item.id, price, quantity: of.quantity ?? null, deleted: false, metadata: null }];
-  const changed = changeItems(tx, subscription, {
+  const off = of.confirms === true ? redemptionsOf(tx, session, subscription) : undefined;
+  const priced = replaceDiscounts(tx, subscription, off);
+  const changed = changeItems(tx, priced, {
     wanted,
     proration,
     prorationDate: tx.now,

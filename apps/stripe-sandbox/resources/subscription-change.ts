@@ -1,6 +1,7 @@
 import { ApiError } from '../core/errors.js';
 import type { Discount, EventType, Invoice, InvoiceItem, Subscription, SubscriptionItem } from '../core/model.js';
 import { share } from '../core/money.js';
+import type { Params } from '../core/params.js';
 import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { discountsAt, takeOff } from './discounts.js';
@@ -271,4 +272,14 @@ function holdUpdate(tx: Tx, before: Subscription, after: Subscription, open: Inv
 /** Credits the unused rest of the period when a subscription ends early with `prorate`. */
 export function creditUnused(tx: Tx, subscription: Subscription): void {
   makeProrations(tx, subscription, withItems(subscription, []), tx.now, false);
+}
+
+/** `billing_cycle_anchor` is an object since endive; the older plain word means the same. */
+export function anchorsNow(params: Params): boolean {
+  if (!params.has('billing_cycle_anchor')) return false;
+  try {
+    return params.child('billing_cycle_anchor')?.oneOf('type', ['now', 'unchanged']) === 'now';
+  } catch {
+    return params.oneOf('billing_cycle_anchor', ['now', 'unchanged']) === 'now';
+  }
 }

@@ -1,20 +1,21 @@
 import { invalid } from '../core/errors.js';
 import type { PaymentMethod, Subscription } from '../core/model.js';
 import type { Params } from '../core/params.js';
-import { DAY, boundary } from '../core/period.js';
+import { DAY } from '../core/period.js';
 import type { Route } from '../core/route.js';
 import { listing, matching, retrieving } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
 import { redemptionsIn, replaceDiscounts } from './discounts.js';
-import { billedBy, createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
+import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import { collect, finalize } from './invoice-payment.js';
 import { attach, methodOf } from './payment-methods.js';
 import type { ItemChange } from './subscription-change.js';
-import { arrangeChange, changeItems, creditUnused } from './subscription-change.js';
+import { anchorsNow, arrangeChange, changeItems, creditUnused } from './subscription-change.js';
 import { startSubscription, subscriptionOrder } from './subscription-create.js';
-import { commonCycle, inPeriod, periodLines, periodOf, wantedItems } from './subscription-items.js';
-import { endSubscription, pausedBecause, renew, setTimers } from './subscription-life.js';
+import { pause, resume } from './subscription-pause.js';
+import { inPeriod, periodLines, periodOf, wantedItems } from './subscription-items.js';
+import { endSubscription, renew, setTimers } from './subscription-life.js';
 
 const paymentBehaviors = [
   'allow_incomplete',
@@ -97,16 +98,6 @@ function create(tx: Tx, params: Params): Subscription {
   });
   tx.arrangeEvents(subscriptionOrder);
   return subscription;
-}
-
-/** `billing_cycle_anchor` is an object since endive; the older plain word means the same. */
-function anchorsNow(params: Params): boolean {
-  if (!params.has('billing_cycle_anchor')) return false;
-  try {
-    return params.child('billing_cycle_anchor')?.oneOf('type', ['now', 'unchanged']) === 'now';
-  } catch {
-    return params.oneOf('billing_cycle_anchor', ['now', 'unchanged']) === 'now';
-  }
 }
 
 function withCancellation(tx: Tx, subscription: Subscription, params: Params): Subscription {
@@ -259,75 +250,6 @@ function cancel(tx: Tx, id: string, params: Params): Subscription {
   const open = finalize(tx, createDraft(tx, draft, lines, subscription.sandbox.taxRates));
   if (open.status === 'open') collect(tx, open, null, true);
   return tx.update('subscription', { ...ended, latest_invoice: open.id }, null);
-}
-
-function pause(tx: Tx, id: string, params: Params): Subscription {
-  const subscription = tx.need('subscription', id);
-  const billFor = params.child('bill_for');
-  const unused = billFor?.child('unused_time_from')?.oneOf('type', ['item_current_period_start', 'none', 'now']);
-  billFor?.accept('outstanding_usage_through');
-  params.accept('invoicing_behavior', 'type');
-  if (!['active', 'trialing', 'past_due'].includes(subscription.status)) {
-    throw invalid(
-      `A subscription with status ${subscription.status} cannot be paused.`,
-      undefined,
-      'subscription_not_pausable',
-    );
-  }
-  if (unused === 'now') creditUnused(tx, subscription);
-  const paused: Subscription = {
-    ...subscription,
-    status: 'paused',
-    status_details: pausedBecause(tx, 'pause_requested'),
-  };
-  tx.put('subscription', id, paused);
-  tx.emit('customer.subscription.updated', paused, subscription);
-  tx.emit('customer.subscription.paused', paused);
-  return paused;
-}
-
-/** Ends a pause: a new period from now (or the old anchor), billed at once; active when that is paid. */
-function resume(tx: Tx, id: string, params: Params): Subscription {
-  const subscription = tx.need('subscription', id);
-  const unchanged = params.has('billing_cycle_anchor') && !anchorsNow(params);
-  params.accept('proration_behavior', 'proration_date', 'payment_behavior');
-  if (subscription.status !== 'paused')
-    throw invalid('Only a paused subscription can be resumed.', undefined, 'subscription_not_paused');
-  const kept = periodOf(subscription);
-  const { status_details: _ended, ...rest } = subscription;
-  if (unchanged && kept.end > tx.now) {
-    const resumed: Subscription = { ...rest, status: 'active' };
-    tx.put('subscription', id, resumed);
-    tx.emit('customer.subscription.updated', resumed, subscription);
-    tx.emit('customer.subscription.resumed', resumed);
-    return resumed;
-  }
-  const period = { start: tx.now, end: boundary(tx.now, commonCycle(subscription.items.data), 1) };
-  const moved = inPeriod(
-    { ...subscription, billing_cycle_anchor: tx.now, sandbox: { ...subscription.sandbox, renewedAt: null } },
-    period,
-  );
-  const customer = tx.need('customer', subscription.customer);
-  const draft = draftInvoice(tx, {
-    customer,
-    currency: subscription.currency,
-    reason: 'subscription_update',
-    subscription: moved,
-  });
-  const invoice = createDraft(
-    tx,
-    draft,
-    [...takePendingItems(tx, draft, id), ...periodLines(tx, draft.id, moved, period, null)],
-    moved.sandbox.taxRates,
-  );
-  const waiting = billedBy(tx, moved, invoice);
-  tx.put('subscription', id, waiting);
-  const open = finalize(tx, invoice);
-  if (open.status === 'open') collect(tx, open, null, false);
-  setTimers(tx, waiting);
-  // Paid, it is told as active; until then that it waits for its new period's invoice.
-  if (tx.need('invoice', open.id).status !== 'paid') tx.emit('customer.subscription.updated', waiting, subscription);
-  return waiting;
 }
 
 export const subscriptionRoutes: readonly Route[] = [
