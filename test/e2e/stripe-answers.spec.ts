@@ -68,10 +68,30 @@ describe('a repeated key gets the first answer, marked, whatever has become of i
     await expectFirstAgain(first, 'payer/payment-intents', money, { ...money, amount: 5 }, 'k');
   });
 
-  test('for twenty at once of one key', async () => {
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post('crowd/payment-intents', money, 'k')));
+  test.each([
+    ['payment-intents', money],
+    ['checkout-sessions', pack],
+  ])('for twenty at once of one key: %s', async (route, body) => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(`crowd/${route}`, body, route)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
     expect(new Set(answers.map((answer) => JSON.stringify(told(answer)))).size).toBe(1);
-    expect(answers.filter((answer) => !isReplayed(answer)).length).toBeLessThanOrEqual(1);
+    expect(answers.filter((answer) => !isReplayed(answer)).length).toBe(1);
+  });
+
+  test('for what is finished after Stripe was away, which is counted once', async () => {
+    await post('patient/portal-sessions', { returnUrl: successUrl });
+    await sandbox.fault('lose_answer', 20, '/v1/checkout/sessions');
+    expect((await post('patient/checkout-sessions', pack, 'k')).status).toBe(503);
+    await sandbox.control('DELETE', '/faults');
+    const finished = await eventually(
+      () => post('patient/checkout-sessions', pack, 'k'),
+      ({ status }) => status !== 503,
+    );
+    expect(finished.status).toBe(201);
+    const more = [];
+    for (let count = 0; count < 5; count += 1) more.push((await post('patient/checkout-sessions', pack)).status);
+    expect(more).toEqual([201, 201, 201, 201, 429]);
+    expect((await post('patient/checkout-sessions', pack, 'k')).body).toEqual(finished.body);
   });
 
   test('for each change of a subscription', async () => {

@@ -306,6 +306,8 @@ describe('a subscription', () => {
       'active',
       true,
     ]);
+    const unknown = await post('member/subscription/resume', { atPeriodEnd: true });
+    expect(unknown.body).toMatchObject({ code: 'invalid_request', errors: [{ field: 'atPeriodEnd' }] });
     const resumed = await post('member/subscription/resume', undefined);
     expect([resumed.status, resumed.body['cancelAtPeriodEnd'], resumed.body['cancelAt']]).toEqual([200, false, null]);
   });

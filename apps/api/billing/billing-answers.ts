@@ -13,6 +13,8 @@ export type BillingAnswer = { readonly body: object; readonly replayed: boolean 
 /** Answers callers' errands to Stripe: a repeated key gets the first answer, whatever has become of the object at Stripe since. */
 @Injectable()
 export class BillingAnswers {
+  readonly #underWay = new Map<string, Promise<BillingAnswer>>();
+
   constructor(
     private readonly outbox: StripeOutbox,
     private readonly intents: StripeIntentWriter,
@@ -20,11 +22,21 @@ export class BillingAnswers {
     private readonly database: ReadDatabase,
   ) {}
 
-  /** The answer that the same request got before; null when it got none. Throws the problem `idempotency_key_reused`. */
-  async before(identity: ErrandIdentity): Promise<BillingAnswer | null> {
-    if (identity.key === null || !(await this.outbox.wasIntended(identity))) return null;
-    const body = await billingAnswer(this.database, identity.intent.intentId);
-    return body === null ? null : { body, replayed: true };
+  /**
+   * The first answer to the same request, else what `make` gives, which runs once for all that come together in this process.
+   * Throws the problem `idempotency_key_reused`.
+   */
+  async once(identity: ErrandIdentity, make: () => Promise<BillingAnswer>): Promise<BillingAnswer> {
+    const { key, intent } = identity;
+    if (key === null) return make();
+    const name = `${intent.intentId} ${key.fingerprint}`;
+    const underWay = this.#underWay.get(name);
+    if (underWay !== undefined) return { ...(await underWay), replayed: true };
+    const answer = this.#before(identity)
+      .then((before) => before ?? make())
+      .finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, answer);
+    return answer;
   }
 
   /** Runs an errand; the answer is what `bodyOf` makes of Stripe's object, with its place in the log. Throws Problem. */
@@ -42,5 +54,10 @@ export class BillingAnswers {
     if (errand.key === null) return { body: answer, replayed: false };
     const { body, first } = await keepBillingAnswer(this.database, intentId, customerId, answer);
     return { body, replayed: wasMade || !first };
+  }
+  async #before(identity: ErrandIdentity): Promise<BillingAnswer | null> {
+    if (!(await this.outbox.wasIntended(identity))) return null;
+    const body = await billingAnswer(this.database, identity.intent.intentId);
+    return body === null ? null : { body, replayed: true };
   }
 }

@@ -44,6 +44,9 @@ export type Asking = {
   readonly requestId: string;
 };
 
+type ReturnUrls = { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined };
+type WantedPayment = { readonly amount: number; readonly currency: string; readonly description: string | null };
+
 /** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
 @Injectable()
 export class BillingService {
@@ -66,14 +69,12 @@ export class BillingService {
   ) {}
 
   /** A page of Stripe's where the wish is paid for. Throws Problem. */
-  async checkout(
-    asking: Asking,
-    wish: Wish,
-    urls: { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined },
-  ): Promise<BillingAnswer> {
+  checkout(asking: Asking, wish: Wish, urls: ReturnUrls): Promise<BillingAnswer> {
     const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
-    const before = await this.answers.before(identity);
-    if (before !== null) return before;
+    return this.answers.once(identity, () => this.#newSession(asking, identity, wish, urls));
+  }
+
+  async #newSession(asking: Asking, identity: ErrandIdentity, wish: Wish, urls: ReturnUrls): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const sale = saleOf(wish, await this.#catalog());
     if ('rejected' in sale) throw new Problem(sale.rejected);
@@ -84,7 +85,8 @@ export class BillingService {
     const isNew = (await this.outbox.objectOf(intentId)) === null;
     const wanted =
       sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId, client) : sale;
-    if (isNew) await this.rate.take('checkout', customerId);
+    // What was begun before, and is finished now, was counted then.
+    if (!(await this.outbox.wasIntended(identity))) await this.rate.take('checkout', customerId);
     const params = sessionParams(wanted, { customerId, stripeCustomerId, intentId }, settings);
     const making = sessionMaking(params, stripeCustomerId, intentId);
     return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
@@ -95,14 +97,14 @@ export class BillingService {
   }
 
   /** A payment that the caller's own page collects. Throws Problem. */
-  async paymentIntent(
-    asking: Asking,
-    wanted: { readonly amount: number; readonly currency: string; readonly description: string | null },
-  ): Promise<BillingAnswer> {
+  paymentIntent(asking: Asking, wanted: WantedPayment): Promise<BillingAnswer> {
     const { amount, currency } = wanted;
     const identity = identify(asking, 'create_payment_intent', { amount, currency }, wanted);
-    const before = await this.answers.before(identity);
-    if (before !== null) return before;
+    return this.answers.once(identity, () => this.#newPaymentIntent(asking, identity, wanted));
+  }
+
+  async #newPaymentIntent(asking: Asking, identity: ErrandIdentity, wanted: WantedPayment): Promise<BillingAnswer> {
+    const { amount, currency } = wanted;
     const reason = unchargeable({ amount, currency });
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
     const client = this.connection.forRequest();
@@ -128,23 +130,23 @@ export class BillingService {
   }
 
   /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
-  async cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<BillingAnswer> {
+  cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<BillingAnswer> {
     const operation = wish.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
     const identity = identify(asking, operation, wish, wish);
-    return (await this.answers.before(identity)) ?? this.#changeSubscription(asking, identity, wish);
+    return this.answers.once(identity, () => this.#changeSubscription(asking, identity, wish));
   }
 
   /** Puts the subscription on another plan or interval. Throws Problem. */
-  async change(
+  change(
     asking: Asking,
     wanted: { readonly plan: string; readonly interval: 'month' | 'year'; readonly when: 'now' | 'period_end' },
   ): Promise<BillingAnswer> {
     const identity = identify(asking, 'change_subscription', {}, wanted);
-    const before = await this.answers.before(identity);
-    if (before !== null) return before;
-    const price = priceOfPlan(await this.#catalog(), wanted.plan, wanted.interval);
-    if ('rejected' in price) throw new Problem(price.rejected);
-    return this.#changeSubscription(asking, identity, { kind: 'change', priceId: price.priceId, when: wanted.when });
+    return this.answers.once(identity, async () => {
+      const price = priceOfPlan(await this.#catalog(), wanted.plan, wanted.interval);
+      if ('rejected' in price) throw new Problem(price.rejected);
+      return this.#changeSubscription(asking, identity, { kind: 'change', priceId: price.priceId, when: wanted.when });
+    });
   }
 
   /** Puts the customer on a plan that costs nothing; Stripe has no part in it. May be repeated. Throws Problem. */
@@ -265,7 +267,7 @@ export class BillingService {
     return (await this.catalog.load(catalogStream)).state;
   }
 
-  #settings(urls: { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined }) {
+  #settings(urls: ReturnUrls) {
     const { automaticTax, taxRates } = this.context.config.stripe;
     return {
       successUrl: urls.successUrl ?? this.#returnUrl('successUrl'),

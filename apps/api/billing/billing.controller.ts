@@ -11,7 +11,15 @@ import { send, sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import type { BillingAnswer } from './billing-answers.js';
 import { BillingService, type Asking } from './billing-service.js';
-import { CancelBody, ChangeBody, CheckoutBody, FreePlanBody, PaymentIntentBody, PortalBody } from './billing.dto.js';
+import {
+  CancelBody,
+  ChangeBody,
+  CheckoutBody,
+  FreePlanBody,
+  PaymentIntentBody,
+  PortalBody,
+  ResumeBody,
+} from './billing.dto.js';
 
 const guarded: readonly ProblemCode[] = [
   'invalid_request',
@@ -147,7 +155,7 @@ export class BillingController {
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async resume(@Req() request: ApiRequest, @Res() reply: FastifyReply): Promise<void> {
+  async resume(@Req() request: ApiRequest, @Body() _body: ResumeBody, @Res() reply: FastifyReply): Promise<void> {
     answer(reply, 200, await this.billing.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
   }
 

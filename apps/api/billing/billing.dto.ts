@@ -67,6 +67,9 @@ export class CancelBody {
   atPeriodEnd!: boolean;
 }
 
+/** Nothing is to be said; known here so that what is said is refused. */
+export class ResumeBody {}
+
 export class ChangeBody {
   @plan()
   plan!: string;
