@@ -15,8 +15,15 @@ export function monthsLater(start: number, months: number): number {
   return date.getTime() / 1000;
 }
 
-/** When the months of a period begin, its start included. */
+/**
+ * When the months of a period begin, its start included: back from the end where that comes out at the start, short months aside;
+ * else on from the start.
+ */
 export function monthsOf(start: number, end: number): readonly number[] {
+  const back: number[] = [];
+  for (let n = 1; monthsLater(end, -n) > start; n += 1) back.unshift(monthsLater(end, -n));
+  const whole = back.length + 1;
+  if (monthsLater(end, -whole) === start || monthsLater(start, whole) === end) return [start, ...back];
   const found = [start];
   for (let n = 1; monthsLater(start, n) < end; n += 1) found.push(monthsLater(start, n));
   return found;

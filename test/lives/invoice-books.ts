@@ -114,7 +114,7 @@ function byTheMonth(life: Life, { invoice, start, end, amount, cost, fewer }: Ye
       reference: invoice.id,
       amount: left,
       cost: cost > 0 ? shareOf(upTo(index + 1) - upTo(index), left, amount) || null : null,
-      endsAt: Math.min(end, monthsLater(start, index + 1)),
+      endsAt: months[index + 1] ?? end,
       optional: when === 'perhaps' || amounts.length > 1,
     }));
   });
