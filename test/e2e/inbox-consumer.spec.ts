@@ -2,12 +2,14 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
-import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import { positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
 import { openReadDatabase } from '#read-store/read-database.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import { InboxFenced } from '../../apps/worker/inbox-state.js';
 import { InboxConsumer } from '../../apps/worker/inbox.consumer.js';
-import { freshDatabase } from '../support/postgres.js';
+import { PostgresInboxState } from '../../apps/worker/postgres-inbox-state.js';
+import { freshDatabase, query } from '../support/postgres.js';
+import { migrateScrip } from '../support/scrip-database.js';
 import { eventually } from '../support/eventually.js';
 import { InboxWorld } from '../support/inbox-world.js';
 import { stripeEvent } from '../support/stripe-events.js';
@@ -24,10 +26,11 @@ class WatchedStore extends InMemoryEventStore {
 
 let db: ReadDatabase;
 let drop: () => Promise<void>;
+let url: string;
 
 beforeAll(async () => {
-  const { url, drop: remove } = await freshDatabase();
-  drop = remove;
+  ({ url, drop } = await freshDatabase());
+  await migrateScrip(url);
   db = openReadDatabase(url, { clock: new SystemClock() });
 });
 
@@ -52,4 +55,18 @@ it('ends the subscription of an attempt that failed before it makes the next', a
   stopping.abort();
   await done;
   expect(earlier).toEqual(earlier.map(() => true));
+});
+
+it('lets a worker that was overtaken write nothing', async () => {
+  const [early, late] = [new PostgresInboxState(db), new PostgresInboxState(db)];
+  const from = await early.checkpoint();
+  const to = positionOf(7);
+  const change = { from, to, parked: new Map() };
+  await early.commit({ ...change, links: new Map([['cus_1', 'acme']]) });
+  const overtaken = late.commit({ ...change, links: new Map([['cus_2', 'globex']]) });
+  await expect(overtaken).rejects.toThrow(InboxFenced);
+  expect(await late.checkpoint()).toBe(to);
+  expect(await query(url, 'select stripe_customer_id from scrip_read.inbox_links')).toEqual([
+    { stripe_customer_id: 'cus_1' },
+  ]);
 });
