@@ -61,8 +61,13 @@ export class Installation {
     const early = installation.ended.then(({ code }) => {
       throw new Error(`scrip up ended with ${String(code)}:\n${installation.text}`);
     });
-    await Promise.race([installation.says('Scrip runs'), early]);
     early.catch(() => undefined);
+    try {
+      await Promise.race([installation.says('Scrip runs'), early]);
+    } catch (error) {
+      await installation.stop(); // nobody else will
+      throw error;
+    }
     return installation;
   }
 
