@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore, START } from '#event-store/event-store.js';
-import type { Position } from '#event-store/event-store.js';
+import { EventStore, START, type Position } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { joined } from '#read-store/batches.js';
 import { ReadDatabase } from '#read-store/read-database.js';

@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
-import { OutcomeUnknown, StoreUnavailable } from '#event-store/event-store.js';
-import type { AppendRequest, AppendResult } from '#event-store/event-store.js';
+import { OutcomeUnknown, StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { byTest, deliver, InboxWorld, ledgerAfter } from '../../test/support/inbox-world.js';
+import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
-import type { Ledger, Step } from '../../test/support/inbox-world.js';
 import { stripeEvent } from '../../test/support/stripe-events.js';
 import { InboxFenced } from './inbox-state.js';
 import { TryAgainLater } from './ledger-handlers.js';

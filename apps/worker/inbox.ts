@@ -10,10 +10,8 @@ import {
   paymentStream,
   stripeEventStream,
 } from '#kernel/stream-name.js';
-import { decodeEvent, isUndecodable } from '#ledger/events.js';
-import type { LedgerEvent } from '#ledger/events.js';
-import { mismatchedIn, settlementOf } from '#ledger/payment-settlement.js';
-import type { Settlement } from '#ledger/payment-settlement.js';
+import { decodeEvent, isUndecodable, type LedgerEvent } from '#ledger/events.js';
+import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment-settlement.js';
 import type { PaymentCommand, PaymentEvent } from '#ledger/payment.js';
 import type { PaymentState } from '#ledger/payment-state.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
@@ -21,8 +19,7 @@ import { stripeCustomerOf, translate } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
-import { refusalOf } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 import { isSale, sell } from './selling.js';
 
 const CONCURRENCY = 64;

@@ -2,8 +2,7 @@ import type { Position } from '#event-store/event-store.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import { customersOfStripe } from '#read-store/stripe-links.js';
-import { InboxFenced, InboxState } from './inbox-state.js';
-import type { InboxChange } from './inbox-state.js';
+import { InboxFenced, InboxState, type InboxChange } from './inbox-state.js';
 
 /** The inbox's memory in PostgreSQL: tables `inbox_*` of the read schema. */
 export class PostgresInboxState extends InboxState {

@@ -1,10 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PaymentRecord } from '#ledger/payment-record.js';
-import { byTest, deliver, InboxWorld } from '../../test/support/inbox-world.js';
-import type { Step } from '../../test/support/inbox-world.js';
+import { byTest, deliver, InboxWorld, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
-import { stripeEvent } from '../../test/support/stripe-events.js';
-import type { StripeEventBody, StripeFixture } from '../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../test/support/stripe-events.js';
 
 const metadata = { customer_id: 'acme', top_up: 'true', credits: '250' };
 let told = 0;

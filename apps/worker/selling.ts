@@ -4,8 +4,7 @@ import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Sale } from '#ledger/account-events.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { FactCommand } from '#stripe/translation.js';
-import { TryAgainLater } from './ledger-handlers.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
+import { TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';
 
 type SaleCommand = Extract<AccountCommand, { type: 'GrantCredits' }> & { readonly sale: Sale };
 type SaleFact = FactCommand & { readonly to: 'account'; readonly command: SaleCommand };

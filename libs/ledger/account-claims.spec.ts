@@ -6,8 +6,7 @@ import { accountDecider, conservationOf } from './account.js';
 import type { AccountCommand } from './account-commands.js';
 import type { AccountEvent } from './account-events.js';
 import { permutations } from '../../test/support/permutations.js';
-import { claimedOf } from './payment-claims.js';
-import type { Claim } from './payment-claims.js';
+import { claimedOf, type Claim } from './payment-claims.js';
 import { consume, grant } from '../../test/support/account-commands.js';
 
 const stream = 'account-acme';

@@ -1,5 +1,4 @@
-import { msOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { msOf, type Instant } from '#kernel/instant.js';
 
 /** What a paid period is called in keys: Stripe's subscription item and the second that the period starts. */
 export const periodName = (itemId: string, periodStart: Instant): string =>

@@ -1,8 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { catalog, catalogState } from '../../test/support/catalog.js';
-import { catalogDecider, emptyCatalog, planOfStripePrice, price, priceOf } from './catalog.js';
-import type { Catalog, CatalogState } from './catalog.js';
+import {
+  catalogDecider,
+  emptyCatalog,
+  planOfStripePrice,
+  price,
+  priceOf,
+  type Catalog,
+  type CatalogState,
+} from './catalog.js';
 
 const moment = { at: '2026-10-01T00:00:00.000Z', revision: 0, commandId: '', past: null };
 const apply = (state: CatalogState, wanted: Catalog) => {

@@ -1,10 +1,8 @@
 import { assertNever } from '#kernel/assert.js';
-import { isAmount } from '#kernel/amount.js';
-import type { Amount, Money } from '#kernel/amount.js';
+import { isAmount, type Amount, type Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { canonicalJson } from '#kernel/json.js';
-import type { Json } from '#kernel/json.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
 
 export type PlanPrice = { readonly money: Money; readonly stripePriceId: string | null };
 /** What a plan gives beyond its paid months. Left out means the default. */

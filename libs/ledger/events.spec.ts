@@ -5,8 +5,15 @@ import { categoryOf } from '#kernel/stream-name.js';
 import { accountDecider } from './account.js';
 import { catalogDecider } from './catalog.js';
 import { customerDecider } from './customer.js';
-import { dataToStore, decodeEvent, decodeWith, eventTypes, isUndecodable, schemaVersionOf } from './events.js';
-import type { LedgerEvent } from './events.js';
+import {
+  dataToStore,
+  decodeEvent,
+  decodeWith,
+  eventTypes,
+  isUndecodable,
+  schemaVersionOf,
+  type LedgerEvent,
+} from './events.js';
 import { invoiceDecider } from './invoice.js';
 import { paymentDecider } from './payment.js';
 import { stripeEventDecider } from './stripe-event.js';

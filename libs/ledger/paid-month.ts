@@ -1,7 +1,5 @@
-import { proportion } from '#kernel/amount.js';
-import type { Money } from '#kernel/amount.js';
-import { instantOf, msOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { proportion, type Money } from '#kernel/amount.js';
+import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 
 /** A period that was paid for, as agreed when it was paid: later changes of the catalogue do not touch it. */
 export type PaidPeriod = {

@@ -1,5 +1,4 @@
-import { proportion } from '#kernel/amount.js';
-import type { Amount } from '#kernel/amount.js';
+import { proportion, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 
 export type RefundFact = {

@@ -1,6 +1,5 @@
 import type { PaymentState } from './payment-state.js';
-import { claimsOf, inCurrency, sortedClaims } from './payment-claims.js';
-import type { Claim } from './payment-claims.js';
+import { claimsOf, inCurrency, sortedClaims, type Claim } from './payment-claims.js';
 
 /** Who has to act on what is claimed, and on which telling of it. */
 export type Settlement = { readonly version: number; readonly claims: readonly Claim[] } & (

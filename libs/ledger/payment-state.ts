@@ -1,7 +1,6 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { NO_MONEY_BACK } from './payment-claims.js';
-import type { Claim, MoneyBack } from './payment-claims.js';
+import { NO_MONEY_BACK, type Claim, type MoneyBack } from './payment-claims.js';
 
 /** Money that came in. `paymentId` is the payment intent's id, else the session's or the invoice's. */
 export type PaymentFacts = {

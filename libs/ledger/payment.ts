@@ -1,16 +1,22 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { canonicalJson } from '#kernel/json.js';
-import type { Json } from '#kernel/json.js';
-import { withChargeRefunds, withCreditNote, withDispute, withRefund } from './payment-claims.js';
-import type { ChargeRefunds, Claim, CreditNoteFact, DisputeFact, MoneyBack, RefundFact } from './payment-claims.js';
-import { paymentRecordOf } from './payment-record.js';
-import type { PaymentRecord } from './payment-record.js';
-import { currencyOf, mismatchedIn, settlementOf } from './payment-settlement.js';
-import type { Settlement } from './payment-settlement.js';
-import { initialPayment } from './payment-state.js';
-import type { Attempt, Method, PaymentFacts, PaymentState } from './payment-state.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
+import {
+  withChargeRefunds,
+  withCreditNote,
+  withDispute,
+  withRefund,
+  type ChargeRefunds,
+  type Claim,
+  type CreditNoteFact,
+  type DisputeFact,
+  type MoneyBack,
+  type RefundFact,
+} from './payment-claims.js';
+import { paymentRecordOf, type PaymentRecord } from './payment-record.js';
+import { currencyOf, mismatchedIn, settlementOf, type Settlement } from './payment-settlement.js';
+import { initialPayment, type Attempt, type Method, type PaymentFacts, type PaymentState } from './payment-state.js';
 
 /** The Stripe event that tells of money that goes back: it waits for a person if that is of another currency than the payment. */
 type Teller = { readonly toldBy: string };

@@ -1,10 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
-import { creditsOfMonth, reducedPeriods } from './period-reduction.js';
-import type { FewerCredits } from './period-reduction.js';
-import { subscriptionDecider } from './subscription.js';
-import type { SubscriptionCommand, SubscriptionEvent } from './subscription.js';
+import { creditsOfMonth, reducedPeriods, type FewerCredits } from './period-reduction.js';
+import { subscriptionDecider, type SubscriptionCommand, type SubscriptionEvent } from './subscription.js';
 
 const of = { subscriptionId: 'sub_1', customerId: 'acme' };
 const end = '2027-10-01T00:00:00.000Z';

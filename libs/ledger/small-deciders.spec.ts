@@ -1,14 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { isRefused } from '#kernel/decider.js';
-import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
-import { customerDecider } from './customer.js';
-import type { CustomerCommand } from './customer.js';
+import { isRefused, type Decider, type Refused, type TypedEvent } from '#kernel/decider.js';
+import { customerDecider, type CustomerCommand } from './customer.js';
 import { invoiceDecider } from './invoice.js';
 import { paymentDecider } from './payment.js';
-import { stripeEventDecider } from './stripe-event.js';
-import type { StripeEventCommand } from './stripe-event.js';
-import { subscriptionDecider } from './subscription.js';
-import type { SubscriptionCommand } from './subscription.js';
+import { stripeEventDecider, type StripeEventCommand } from './stripe-event.js';
+import { subscriptionDecider, type SubscriptionCommand } from './subscription.js';
 
 const at = '2026-10-01T00:00:00.000Z';
 

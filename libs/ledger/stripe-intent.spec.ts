@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isRefused } from '#kernel/decider.js';
-import { stripeIntentDecider } from './stripe-intent.js';
-import type { StripeIntentCommand, StripeIntentState } from './stripe-intent.js';
+import { stripeIntentDecider, type StripeIntentCommand, type StripeIntentState } from './stripe-intent.js';
 
 const intend = {
   type: 'IntendStripeCall',

@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { permutations } from '../../test/support/permutations.js';
 import type { SubscriptionStep } from './subscription-order.js';
 import type { SubscriptionSnapshot } from './subscription-standing.js';
-import { subscriptionDecider } from './subscription.js';
-import type { SubscriptionCommand } from './subscription.js';
+import { subscriptionDecider, type SubscriptionCommand } from './subscription.js';
 
 type Observe = Extract<SubscriptionCommand, { type: 'ObserveSubscription' }>;
 type Terms = SubscriptionStep['before'];

@@ -2,8 +2,7 @@ import { assert } from '#kernel/assert.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import { insertSorted } from './sorted.js';
-import { hasEnded, isUnpaid, subscriptionStatuses } from './subscription-standing.js';
-import type { SubscriptionSnapshot } from './subscription-standing.js';
+import { hasEnded, isUnpaid, subscriptionStatuses, type SubscriptionSnapshot } from './subscription-standing.js';
 
 /** A snapshot without when and by what it was seen: what one change of a subscription leaves and the next one finds. */
 type Terms = Omit<SubscriptionSnapshot, 'seenAt' | 'stage'>;

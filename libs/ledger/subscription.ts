@@ -2,13 +2,21 @@ import { assertNever } from '#kernel/assert.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
-import { reducedPeriods } from './period-reduction.js';
+import { reducedPeriods, type PeriodReduction, type ReducedPeriod } from './period-reduction.js';
 import type { PaidPeriod } from './paid-month.js';
-import type { PeriodReduction, ReducedPeriod } from './period-reduction.js';
-import { newestOf, observationOf, withObservation } from './subscription-order.js';
-import type { Observation, SubscriptionStep } from './subscription-order.js';
-import { changesBetween } from './subscription-standing.js';
-import type { SubscriptionChange, SubscriptionSnapshot, SubscriptionStanding } from './subscription-standing.js';
+import {
+  newestOf,
+  observationOf,
+  withObservation,
+  type Observation,
+  type SubscriptionStep,
+} from './subscription-order.js';
+import {
+  changesBetween,
+  type SubscriptionChange,
+  type SubscriptionSnapshot,
+  type SubscriptionStanding,
+} from './subscription-standing.js';
 
 type Of = { readonly subscriptionId: string; readonly customerId: string };
 

@@ -1,6 +1,5 @@
 import type { Json } from '#kernel/json.js';
-import { instantOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 
 /** A JSON object whose fields nobody has checked. */
 export type Fields = { readonly [key: string]: Json };

@@ -1,9 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
-import { idAt, integerAt, objectAt, textAt, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
-import { metadataAt, unreadable } from './normalise.js';
-import type { Metadata, Normalised } from './normalise.js';
+import { idAt, integerAt, objectAt, textAt, timeAt, type Fields } from './json-fields.js';
+import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
 
 /** How an invoice stands, without its lines. */
 export type InvoiceState = {

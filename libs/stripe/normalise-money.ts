@@ -1,10 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { ChargeRefunds, CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
 import type { Attempt, Method } from '#ledger/payment-state.js';
-import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
-import { metadataAt, unreadable } from './normalise.js';
-import type { Metadata, Normalised } from './normalise.js';
+import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
+import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
 
 /** The payment that money belongs to: its intent, else the charge of times before intents. */
 const moneyIdOf = (object: Fields | null): string | null => idAt(object, 'payment_intent') ?? idAt(object, 'charge');

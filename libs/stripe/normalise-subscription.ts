@@ -1,10 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
-import { subscriptionStatuses } from '#ledger/subscription-standing.js';
-import type { SubscriptionStatus } from '#ledger/subscription-standing.js';
-import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
-import { metadataAt, unreadable } from './normalise.js';
-import type { Metadata, Normalised } from './normalise.js';
+import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription-standing.js';
+import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
+import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
 
 export type SubscriptionItem = {
   readonly id: string;

@@ -1,7 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
+import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 
 /** A Checkout session, in the one shape that the translation knows. */
 export type Session = {

@@ -4,10 +4,8 @@ import type { Catalog, CatalogState, CreditProduct, Plan, PlanPrice } from '#led
 import type { StripeIntent, StripeOperation } from '#ledger/stripe-intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { unchargeable } from './outbound-money.js';
-import { mapAnswer } from './outbound.js';
-import type { Look, Making } from './outbound.js';
-import { runErrand } from './outbox.js';
-import type { Way } from './outbox.js';
+import { mapAnswer, type Look, type Making } from './outbound.js';
+import { runErrand, type Way } from './outbox.js';
 
 /** One thing at Stripe that a push looked for. */
 export type Pushed = {

@@ -1,6 +1,5 @@
 import type Stripe from 'stripe';
-import { instantOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { redact } from './redact.js';

@@ -1,9 +1,7 @@
 import type Stripe from 'stripe';
-import type { Instant } from '#kernel/instant.js';
-import { instantOf } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { firstOf, mapAnswer } from './outbound.js';
-import type { Look, Making } from './outbound.js';
+import { firstOf, mapAnswer, type Look, type Making } from './outbound.js';
 
 /** A change that a customer wants of a subscription. */
 export type SubscriptionWish =

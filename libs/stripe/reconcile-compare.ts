@@ -1,10 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { planOfStripePrice } from '#ledger/catalog.js';
-import type { CatalogState } from '#ledger/catalog.js';
+import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import type { InvoiceState as KnownInvoice } from '#ledger/invoice.js';
-import { claimsOf } from '#ledger/payment-claims.js';
-import type { CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
+import { claimsOf, type CreditNoteFact, type DisputeFact, type RefundFact } from '#ledger/payment-claims.js';
 import { currencyOf } from '#ledger/payment-settlement.js';
 import type { Attempt, PaymentState } from '#ledger/payment-state.js';
 import type { StripeEventState } from '#ledger/stripe-event.js';

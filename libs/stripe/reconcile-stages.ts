@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import type Stripe from 'stripe';
-import { instantOf, plusMs } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, plusMs, type Instant } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import type { CatalogState } from '#ledger/catalog.js';
 import type { InvoiceState } from '#ledger/invoice.js';
@@ -9,8 +8,7 @@ import type { PaymentState } from '#ledger/payment-state.js';
 import type { ReceivedStripeEvent, StripeEventState } from '#ledger/stripe-event.js';
 import type { SubscriptionState } from '#ledger/subscription.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { idAt, objectAt, objectIn, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
+import { idAt, objectAt, objectIn, timeAt, type Fields } from './json-fields.js';
 import { inSlices } from './in-slices.js';
 import { normaliseInvoiceState } from './normalise-invoice-state.js';
 import {

@@ -1,15 +1,12 @@
 import type { Clock } from '#kernel/clock.js';
-import { instantOf } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { inSlices } from './in-slices.js';
 import { mapAnswer } from './outbound.js';
 import type { Difference } from './reconcile-compare.js';
-import { ledgerStage } from './reconcile-ledger.js';
-import type { LedgerContents } from './reconcile-ledger.js';
-import { stagesOf } from './reconcile-stages.js';
-import type { Finding, KnownToLedger, Stage } from './reconcile-stages.js';
+import { ledgerStage, type LedgerContents } from './reconcile-ledger.js';
+import { stagesOf, type Finding, type KnownToLedger, type Stage } from './reconcile-stages.js';
 
 /**
  * What became of a difference: `none` was asked for, or nothing could be told; the ledger says the same now (`repaired`); it was told and a worker has yet

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Catalog, PlanPolicy } from '#ledger/catalog.js';
 import { catalog, catalogState } from '../../test/support/catalog.js';
-import { received, stripeEvent } from '../../test/support/stripe-events.js';
-import type { StripeFixture } from '../../test/support/stripe-events.js';
+import { received, stripeEvent, type StripeFixture } from '../../test/support/stripe-events.js';
 import { translate } from './translate.js';
 import type { Lookups } from './translation.js';
 

@@ -1,8 +1,7 @@
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { idAt, objectIn, textAt } from './json-fields.js';
 import { subjectOf } from './normalise.js';
-import { NOTHING, park } from './translation.js';
-import type { Lookups, Translate, Translation } from './translation.js';
+import { NOTHING, park, type Lookups, type Translate, type Translation } from './translation.js';
 import { translateSession, translateSessionExpired, translateSessionFailed } from './translations/checkout-session.js';
 import {
   translateInvoiceActionRequired,

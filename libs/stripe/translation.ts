@@ -1,7 +1,6 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { isCustomerId, paymentStream } from '#kernel/stream-name.js';
-import type { StreamName } from '#kernel/stream-name.js';
+import { isCustomerId, paymentStream, type StreamName } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { CatalogState } from '#ledger/catalog.js';
 import type { CustomerCommand } from '#ledger/customer.js';

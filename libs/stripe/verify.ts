@@ -2,8 +2,7 @@ import Stripe from 'stripe';
 import type { Json } from '#kernel/json.js';
 import { instantOf } from '#kernel/instant.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { at, idAt, objectIn, textAt, timeAt } from './json-fields.js';
-import type { Fields } from './json-fields.js';
+import { at, idAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { redact } from './redact.js';
 
 /** How far the time in a signature may lie from ours, to either side. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeProcess } from '../support/node-process.js';
-import { apiKey } from './bench.js';
-import type { Bench, Figure, Measured } from './bench.js';
+import { apiKey, type Bench, type Figure, type Measured } from './bench.js';
 import { grantAll } from './consume.js';
 import { Histogram, median } from './histogram.js';
 

@@ -1,7 +1,6 @@
 import pg from 'pg';
 import type { NodeProcess } from '../support/node-process.js';
-import { apiKey } from './bench.js';
-import type { Bench, Figure, Measured } from './bench.js';
+import { apiKey, type Bench, type Figure, type Measured } from './bench.js';
 import { baselineSchema } from './baseline/schema.js';
 import { median } from './histogram.js';
 

@@ -1,8 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { balanceRead, lag } from './balance-reads.js';
-import { Bench } from './bench.js';
-import type { Benchmark, Figure } from './bench.js';
+import { Bench, type Benchmark, type Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
 import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';

@@ -1,10 +1,8 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { peakMemoryOf } from '../support/process-figures.js';
 import { openMarket } from '../lives/market.js';
 import { Writer } from '../support/writer.js';
-import { apiKey } from './bench.js';
-import type { Bench, Figure } from './bench.js';
+import { apiKey, type Bench, type Figure } from './bench.js';
 import { cpuSeconds } from './cpu-time.js';
 import type { Batch, BatchResult } from './lives/batch.js';
 

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { decodeCursor } from '#read-store/cursor.js';
-import type { Cursor } from '#read-store/cursor.js';
+import { decodeCursor, type Cursor } from '#read-store/cursor.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
 import { dueAllowances } from '../../projections/due-allowances.js';
@@ -9,8 +8,7 @@ import { paymentsOf } from '../../projections/payments.js';
 import { lapsedSubscriptions, subscriptionOf } from '../../projections/subscriptions.js';
 import { byTest, InboxWorld } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';
-import { stripeEvent } from '../support/stripe-events.js';
-import type { StripeFixture } from '../support/stripe-events.js';
+import { stripeEvent, type StripeFixture } from '../support/stripe-events.js';
 let world: ProjectionWorld;
 let inbox: InboxWorld;
 let told = 0;

@@ -4,8 +4,7 @@ import type { Position, RecordedEvent } from '#event-store/event-store.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#read-store/compare.js';
 import { digestOf, RowDigest } from '#read-store/row-digest.js';
-import { document, tableDefinition, TableWriter } from '#read-store/tables.js';
-import type { Table } from '#read-store/tables.js';
+import { document, tableDefinition, TableWriter, type Table } from '#read-store/tables.js';
 import { projections } from '../../projections/registry.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 

@@ -3,8 +3,7 @@ import Stripe from 'stripe';
 import type { ApiAnswer, ApiClient } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { RunningScrip, webhookSecret } from '../support/running-scrip.js';
-import { stripeEvent } from '../support/stripe-events.js';
-import type { StripeEventBody } from '../support/stripe-events.js';
+import { stripeEvent, type StripeEventBody } from '../support/stripe-events.js';
 let scrip: RunningScrip;
 let api: ApiClient;
 

@@ -3,8 +3,7 @@ import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
-import { openReadDatabase } from '#read-store/read-database.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { InboxFenced } from '../../apps/worker/inbox-state.js';
 import { InboxConsumer } from '../../apps/worker/inbox.consumer.js';
 import { PostgresInboxState } from '../../apps/worker/postgres-inbox-state.js';

@@ -11,8 +11,7 @@ import {
 } from '#read-store/api-keys.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
-import { onSaleOf, plansOf } from '../../projections/catalogue.js';
-import type { CatalogueKind } from '../../projections/catalogue.js';
+import { onSaleOf, plansOf, type CatalogueKind } from '../../projections/catalogue.js';
 import { customerById, searchCustomers } from '../../projections/customers.js';
 import { parkedEvents } from '../../projections/parked-events.js';
 import type { AnyCommand } from '../support/ledger-writer.js';

@@ -12,8 +12,7 @@ import { DAY, SandboxWorld, START } from '../support/running-sandbox.js';
 import { ScripInTime } from '../support/scrip-in-time.js';
 import { Shop } from '../support/shop.js';
 import { flowTable } from '../support/flow-table.js';
-import { beginningScenes } from '../support/stripe-scenes.js';
-import type { Ending } from '../support/stripe-scenes.js';
+import { beginningScenes, type Ending } from '../support/stripe-scenes.js';
 import { changingScenes } from '../support/stripe-scenes-of-change.js';
 const scenes = [...beginningScenes, ...changingScenes].map((scene, index) => ({ ...scene, index }));
 /** The events of the ledger that a flow's scenes recorded, by flow. */

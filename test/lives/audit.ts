@@ -1,10 +1,8 @@
-import { creditsFor } from './books.js';
-import type { Books, DueGrant, DuePayment } from './books.js';
+import { creditsFor, type Books, type DueGrant, type DuePayment } from './books.js';
 import { DAY, secondsOf, textOf } from './calendar.js';
 import type { AccountEventSeen, GrantSeen, LedgerView, Row } from './ledger-view.js';
 import type { Life } from './life.js';
-import { freePlan } from './market.js';
-import type { Market } from './market.js';
+import { freePlan, type Market } from './market.js';
 import { freeSince } from './subscription-books.js';
 
 /** Everything in which Scrip and the books of a life differ; empty when all is as it should be. */

@@ -2,8 +2,7 @@ import type { Subscription } from '../../apps/stripe-sandbox/core/model.js';
 import { SeededRandom } from '../simulation/random.js';
 import { actions, begin, link } from './actions.js';
 import type { Actor } from './actor.js';
-import { currencies } from './market.js';
-import type { Market } from './market.js';
+import { currencies, type Market } from './market.js';
 import { StripeAccount } from './stripe-account.js';
 
 const DAY = 86_400;

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { SERVER_URL, temporaryPostgres } from '../support/postgres.js';
-import { play } from './play.js';
-import type { Failure, Played } from './play.js';
+import { play, type Failure, type Played } from './play.js';
 
 const { values } = parseArgs({
   options: {

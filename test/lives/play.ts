@@ -1,11 +1,9 @@
 import { translatedTypes } from '#stripe/translate.js';
 import { audit } from './audit.js';
-import { booksOf } from './books.js';
-import type { Money } from './books.js';
+import { booksOf, type Money } from './books.js';
 import { DAY } from './calendar.js';
 import { ledgerViews } from './ledger-view.js';
-import { live } from './life.js';
-import type { Life } from './life.js';
+import { live, type Life } from './life.js';
 import { openMarket } from './market.js';
 import { differencesOf } from './reconciled.js';
 import { ScripInMemory } from './scrip-in-memory.js';

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { burnOrders, sources } from '#ledger/account-events.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import { balanceOf } from './model-books.js';
-import type { Books } from './model-books.js';
+import { balanceOf, type Books } from './model-books.js';
 
 const second = 1000;
 const hour = 3_600 * second;

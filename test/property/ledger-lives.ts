@@ -1,11 +1,9 @@
 import type fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import type { Step } from './ledger-commands.js';
-import { resolve } from './ledger-commands.js';
+import { resolve, type Step } from './ledger-commands.js';
 import { booksAt, runModel } from './ledger-model.js';
-import { emptyBooks } from './model-books.js';
-import type { Books, ModelAnswer } from './model-books.js';
+import { emptyBooks, type Books, type ModelAnswer } from './model-books.js';
 import { Subject } from './ledger-subject.js';
 
 export const dawn = '2026-11-01T00:00:00.000Z';

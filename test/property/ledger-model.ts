@@ -1,7 +1,6 @@
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
-import { balanceOf, refuse, Refusal, standing, sum } from './model-books.js';
-import type { Books, ModelAnswer, Use } from './model-books.js';
+import { balanceOf, refuse, Refusal, standing, sum, type Books, type ModelAnswer, type Use } from './model-books.js';
 import { Spending } from './model-spending.js';
 
 /**

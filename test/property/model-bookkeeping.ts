@@ -1,6 +1,14 @@
 import type { Slice } from '#ledger/account-events.js';
-import { balanceOf, shareOf, sum } from './model-books.js';
-import type { Books, Bucket, ModelDebt, ModelEvent, Use } from './model-books.js';
+import {
+  balanceOf,
+  shareOf,
+  sum,
+  type Books,
+  type Bucket,
+  type ModelDebt,
+  type ModelEvent,
+  type Use,
+} from './model-books.js';
 
 /** Moves credits between the places where they can be, writes down what happened, and lets time pass. */
 export class Bookkeeping {

@@ -1,6 +1,15 @@
 import { Bookkeeping } from './model-bookkeeping.js';
-import { balanceOf, plusSeconds, refuse, Refusal, standing, sum } from './model-books.js';
-import type { ModelGrant, ModelHold, Use } from './model-books.js';
+import {
+  balanceOf,
+  plusSeconds,
+  refuse,
+  Refusal,
+  standing,
+  sum,
+  type ModelGrant,
+  type ModelHold,
+  type Use,
+} from './model-books.js';
 
 /** Consumptions, their reversals, and holds. */
 export class Spending extends Bookkeeping {

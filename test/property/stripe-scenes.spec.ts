@@ -4,22 +4,19 @@ import type Stripe from 'stripe';
 import { objectIn } from '#stripe/json-fields.js';
 import { normaliseSubscription } from '#stripe/normalise-subscription.js';
 import { plainJson } from '#stripe/outbound-events.js';
-import { compareSubscription } from '#stripe/reconcile-compare.js';
-import type { Difference } from '#stripe/reconcile-compare.js';
+import { compareSubscription, type Difference } from '#stripe/reconcile-compare.js';
 import { translatedTypes } from '#stripe/translate.js';
 import { instantOf } from '#kernel/instant.js';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { renderEvent } from '../../apps/stripe-sandbox/core/render-event.js';
 import type { StoredEvent } from '../../apps/stripe-sandbox/core/world.js';
-import { InboxWorld } from '../support/inbox-world.js';
-import type { Ledger } from '../support/inbox-world.js';
+import { InboxWorld, type Ledger } from '../support/inbox-world.js';
 import { permutations } from '../support/permutations.js';
 import { SandboxWorld } from '../support/running-sandbox.js';
 import { buyer, Shop } from '../support/shop.js';
 import type { StripeEventBody } from '../support/stripe-events.js';
-import type { Scene } from '../support/stripe-scenes.js';
-import { beginningScenes } from '../support/stripe-scenes.js';
+import { beginningScenes, type Scene } from '../support/stripe-scenes.js';
 import { changingScenes } from '../support/stripe-scenes-of-change.js';
 const versions = [
   '2026-10-28.endive',

@@ -1,5 +1,4 @@
-import type { EventPlace, EventStore, Position } from '#event-store/event-store.js';
-import { START } from '#event-store/event-store.js';
+import { START, type EventPlace, type EventStore, type Position } from '#event-store/event-store.js';
 import { KeyIndex } from '#event-store/key-index.js';
 import type { Balance } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';

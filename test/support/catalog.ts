@@ -1,5 +1,4 @@
-import { catalogDecider, emptyCatalog } from '#ledger/catalog.js';
-import type { Catalog, CatalogState } from '#ledger/catalog.js';
+import { catalogDecider, emptyCatalog, type Catalog, type CatalogState } from '#ledger/catalog.js';
 
 /** A small catalogue whose Stripe prices are those of test/fixtures/stripe. */
 export const catalog: Catalog = {

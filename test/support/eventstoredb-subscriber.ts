@@ -1,6 +1,5 @@
 import { Metadata, status, type ServerWritableStream } from '@grpc/grpc-js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import streams, { type ReadReq, type ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { EventLog } from './eventstoredb-log.js';
 import { eventAnswer, filterOf } from './eventstoredb-protocol.js';
 

@@ -1,8 +1,6 @@
-import { START } from '#event-store/event-store.js';
-import type { Position } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/event-store.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
-import { InboxFenced, InboxState } from '../../apps/worker/inbox-state.js';
-import type { InboxChange } from '../../apps/worker/inbox-state.js';
+import { InboxFenced, InboxState, type InboxChange } from '../../apps/worker/inbox-state.js';
 
 /** The inbox's memory without a database. */
 export class InMemoryInboxState extends InboxState {

@@ -10,8 +10,7 @@ import { catalog } from './catalog.js';
 import { InMemoryInboxState } from './in-memory-inbox-state.js';
 import { ManualClock } from './manual-clock.js';
 import { readModelRows } from './read-model-rows.js';
-import { received } from './stripe-events.js';
-import type { StripeEventBody } from './stripe-events.js';
+import { received, type StripeEventBody } from './stripe-events.js';
 
 export const byTest = {
   origin: 'cli',

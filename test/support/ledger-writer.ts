@@ -1,13 +1,11 @@
-import { isRefused } from '#kernel/decider.js';
-import type { Decider, Refused } from '#kernel/decider.js';
+import { isRefused, type Decider, type Refused } from '#kernel/decider.js';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
 import type { EncodedEvent, EventStore, Position } from '#event-store/event-store.js';
 import { accountDecider } from '#ledger/account.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
-import { dataToStore, schemaVersionOf } from '#ledger/events.js';
-import type { LedgerEvent } from '#ledger/events.js';
+import { dataToStore, schemaVersionOf, type LedgerEvent } from '#ledger/events.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 
 /** Any command of any category, unchecked. */

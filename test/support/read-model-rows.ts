@@ -1,6 +1,5 @@
 import type { RecordedEvent } from '#event-store/event-store.js';
-import { ledgerCodec } from '#ledger/events.js';
-import type { LedgerEvent } from '#ledger/events.js';
+import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ProjectedEvent } from '#read-store/projection.js';
 import type { LedgerProjection } from '../../projections/ledger-projection.js';
 import { commandKeysProjection } from '../../projections/command-keys.js';

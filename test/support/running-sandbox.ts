@@ -1,10 +1,8 @@
-import type { Server } from 'node:http';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
 import { loadConfig } from '../../apps/stripe-sandbox/config.js';
-import type { RunningSandbox } from '../../apps/stripe-sandbox/http/server.js';
-import { startSandbox } from '../../apps/stripe-sandbox/http/server.js';
+import { startSandbox, type RunningSandbox } from '../../apps/stripe-sandbox/http/server.js';
 
 export const DAY = 86_400;
 export const HOUR = 3600;

@@ -4,11 +4,9 @@ import type { EventStore } from '#event-store/event-store.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
-import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
-import type { LedgerHandlers } from '../../apps/worker/ledger-handlers.js';
+import { ledgerHandlers, type LedgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
-import { received } from './stripe-events.js';
-import type { StripeEventBody } from './stripe-events.js';
+import { received, type StripeEventBody } from './stripe-events.js';
 
 /** Repeats a command while the store has too much to do; throws when it ends in any other way than recorded or unchanged. */
 async function done(execute: () => Promise<{ readonly kind: string }>): Promise<void> {

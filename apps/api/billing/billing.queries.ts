@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Money } from '#kernel/amount.js';
-import type { Instant } from '#kernel/instant.js';
+import { msOf, type Instant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { balanceOf } from '#projections/balance-queries.js';
 import { plansOf, type ListedPlan } from '#projections/catalogue.js';
@@ -9,7 +9,6 @@ import { paymentsOf, paymentsProjection, type Payment } from '#projections/payme
 import { subscriptionOf, subscriptionsProjection, type Subscription } from '#projections/subscriptions.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import type { Reader } from '#read-store/read-database.js';
-import { msOf } from '#kernel/instant.js';
 import { ApiContext } from '../api-context.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 

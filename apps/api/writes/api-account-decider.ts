@@ -1,6 +1,5 @@
 import { assert } from '#kernel/assert.js';
-import { isRefused } from '#kernel/decider.js';
-import type { Decider } from '#kernel/decider.js';
+import { isRefused, type Decider } from '#kernel/decider.js';
 import type { AccountCommand, AccountRefusal, SoldRefusal } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';

@@ -1,6 +1,5 @@
 import { invalid } from './errors.js';
-import type { Kind } from './model.js';
-import { kinds, prefixes } from './model.js';
+import { kinds, prefixes, type Kind } from './model.js';
 import { isRecord } from './present.js';
 import type { Tx } from './tx.js';
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type Stripe from 'stripe';
-import type { Kind, Tables, TaxRate } from './model.js';
-import { kinds } from './model.js';
+import { kinds, type Kind, type Tables, type TaxRate } from './model.js';
 
 /** What the `stripe` package says that each kind is. */
 type Published = {

@@ -1,7 +1,5 @@
-import type { Kind } from './model.js';
-import { prefixes } from './model.js';
-import type { Raw } from './versions.js';
-import { downgrade } from './versions.js';
+import { prefixes, type Kind } from './model.js';
+import { downgrade, type Raw } from './versions.js';
 
 /** The version whose shapes the sandbox keeps; every other is rendered from it. */
 export const NEWEST_VERSION = '2026-10-28.endive';

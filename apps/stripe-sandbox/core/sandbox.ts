@@ -1,17 +1,14 @@
 import { ApiError, invalid, unknownUrl } from './errors.js';
-import type { Included } from './expand.js';
-import { expand } from './expand.js';
+import { expand, type Included } from './expand.js';
 import { makeId } from './ids.js';
-import type { Branch } from './params.js';
-import { Params, fingerprint } from './params.js';
+import { Params, fingerprint, type Branch } from './params.js';
 import { DAY } from './period.js';
 import { NEWEST_VERSION, isKind, isRecord, present } from './present.js';
 import type { Route } from './route.js';
 import type { Task } from './timers.js';
 import { Tx } from './tx.js';
 import { forgetOld, queueDeliveries } from './webhooks.js';
-import type { RequestInfo } from './world.js';
-import type { World } from './world.js';
+import type { RequestInfo, World } from './world.js';
 
 export type Request = {
   readonly method: string;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Task } from './timers.js';
-import { TimerQueue, rankOf } from './timers.js';
+import { TimerQueue, rankOf, type Task } from './timers.js';
 
 describe('timers', () => {
   it('come by time, then rank, then order of setting, whatever the order of pushing', () => {

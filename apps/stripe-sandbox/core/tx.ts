@@ -1,12 +1,18 @@
 import { same } from './diff.js';
 import { missing } from './errors.js';
 import { letterCode, makeId } from './ids.js';
-import type { Customer, EventType, Kind, Tables, TestClock, Thing } from './model.js';
-import { nouns, prefixes } from './model.js';
-import type { Task, Timer } from './timers.js';
-import { rankOf } from './timers.js';
-import type { Faults, RequestInfo, Settings, StoredEvent, World } from './world.js';
-import { ownerOf } from './world.js';
+import {
+  nouns,
+  prefixes,
+  type Customer,
+  type EventType,
+  type Kind,
+  type Tables,
+  type TestClock,
+  type Thing,
+} from './model.js';
+import { rankOf, type Task, type Timer } from './timers.js';
+import { ownerOf, type Faults, type RequestInfo, type Settings, type StoredEvent, type World } from './world.js';
 
 type Row = { readonly kind: Kind; readonly id: string; readonly thing: Thing | null };
 

@@ -1,5 +1,4 @@
-import type { EventType, Kind, Tables, Thing } from './model.js';
-import { kinds } from './model.js';
+import { kinds, type EventType, type Kind, type Tables, type Thing } from './model.js';
 import { TimerQueue } from './timers.js';
 
 export type RequestInfo = { readonly id: string | null; readonly idempotency_key: string | null };

@@ -1,10 +1,15 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Kind } from '../core/model.js';
-import { kinds } from '../core/model.js';
+import { kinds, type Kind } from '../core/model.js';
 import type { Timer } from '../core/timers.js';
-import type { Delivery, Faults, Settings, StoredAnswer, StoredEvent } from '../core/world.js';
-import { World } from '../core/world.js';
+import {
+  World,
+  type Delivery,
+  type Faults,
+  type Settings,
+  type StoredAnswer,
+  type StoredEvent,
+} from '../core/world.js';
 import type { ClockState } from './movable-clock.js';
 
 /** Numbers that are left out after a run that was killed: ids it had given away but not written down are not given again. */

@@ -1,5 +1,4 @@
-import type { Markup, Page } from './html.js';
-import { html, money, pageOf } from './html.js';
+import { html, money, pageOf, type Markup, type Page } from './html.js';
 
 /** The bank's question for a payment that wants 3D Secure; `fields` come back with the answer. */
 export const challenge = (

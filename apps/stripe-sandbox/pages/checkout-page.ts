@@ -7,8 +7,7 @@ import { enterCode, sells, startsTrial } from '../resources/checkout-content.js'
 import { accountFromEntry, cardFromEntry } from '../resources/payment-methods.js';
 import { challenge } from './challenge.js';
 import { aboveForm, cardFields, cardHelp, cardIn, ibanField, refusalOf, type Refusal } from './card-form.js';
-import type { Page } from './html.js';
-import { Markup, day, html, money, notice, pageOf, redirect } from './html.js';
+import { Markup, day, html, money, notice, pageOf, redirect, type Page } from './html.js';
 import { everyText } from './price-text.js';
 
 const successUrl = (session: CheckoutSession): string =>

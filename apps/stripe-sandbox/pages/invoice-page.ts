@@ -7,8 +7,7 @@ import { authenticate } from '../resources/payments.js';
 import { authenticateSetup } from '../resources/setup-intents.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
 import { challenge } from './challenge.js';
-import type { Markup, Page, Tone } from './html.js';
-import { badge, day, html, money, notice, pageOf, redirect, words } from './html.js';
+import { badge, day, html, money, notice, pageOf, redirect, words, type Markup, type Page, type Tone } from './html.js';
 
 const tones: Readonly<Record<Invoice['status'], Tone>> = {
   draft: 'plain',

@@ -1,7 +1,6 @@
 import type { Runtime } from '../http/runtime.js';
 import { checkoutPage } from './checkout-page.js';
-import type { Page } from './html.js';
-import { notice } from './html.js';
+import { notice, type Page } from './html.js';
 import { authenticatePage, invoicePage } from './invoice-page.js';
 import { portalPage } from './portal-page.js';
 import { returnPage } from './return-page.js';

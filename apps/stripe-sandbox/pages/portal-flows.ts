@@ -5,8 +5,7 @@ import { portalChange } from '../resources/portal.js';
 import { configurationOf, portalPrices } from '../resources/portal-sessions.js';
 import { periodOf } from '../resources/subscription-items.js';
 import { aboveForm, cardFields, cardHelp, type Refusal } from './card-form.js';
-import type { Page } from './html.js';
-import { Markup, day, html, money, notice, pageOf } from './html.js';
+import { Markup, day, html, money, notice, pageOf, type Page } from './html.js';
 import { priceText } from './price-text.js';
 
 const types = [

@@ -7,11 +7,18 @@ import { portalCancel, portalCard, portalChange, portalResume } from '../resourc
 import { configurationOf } from '../resources/portal-sessions.js';
 import { periodOf } from '../resources/subscription-items.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
-import type { Page, Tone } from './html.js';
-import { Markup, badge, day, html, money, notice, pageOf, redirect, words } from './html.js';
+import { Markup, badge, day, html, money, notice, pageOf, redirect, words, type Page, type Tone } from './html.js';
 import { invoiceBadge } from './invoice-page.js';
-import type { Errand } from './portal-flows.js';
-import { afterwards, confirmPage, confirmation, done, errandOf, errandPage, nameOf } from './portal-flows.js';
+import {
+  afterwards,
+  confirmPage,
+  confirmation,
+  done,
+  errandOf,
+  errandPage,
+  nameOf,
+  type Errand,
+} from './portal-flows.js';
 import { priceText } from './price-text.js';
 
 const tones: Readonly<Partial<Record<Subscription['status'], Tone>>> = {

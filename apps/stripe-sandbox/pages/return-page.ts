@@ -1,7 +1,6 @@
 import type { World } from '../core/world.js';
 import { sells } from '../resources/checkout-content.js';
-import type { Markup, Page } from './html.js';
-import { badge, html, money, notice, pageOf, words } from './html.js';
+import { badge, html, money, notice, pageOf, words, type Markup, type Page } from './html.js';
 
 const shop =
   'In your own setup, this is a page of your shop: set STRIPE_RETURN_URL, or send successUrl and cancelUrl with the request.';

@@ -4,8 +4,7 @@ import { kinds } from '../core/model.js';
 import { boundary, type Interval } from '../core/period.js';
 import type { Delivery, World } from '../core/world.js';
 import { refusalOf } from './card-form.js';
-import type { Markup, Page, Tone } from './html.js';
-import { badge, html, pageOf, problem, redirect, words } from './html.js';
+import { badge, html, pageOf, problem, redirect, words, type Markup, type Page, type Tone } from './html.js';
 
 const shown = 25;
 const jumps: readonly Interval[] = ['day', 'week', 'month', 'year'];

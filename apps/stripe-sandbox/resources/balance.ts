@@ -2,8 +2,7 @@ import type Stripe from 'stripe';
 import type { BalanceTransaction } from '../core/model.js';
 import { share } from '../core/money.js';
 import { DAY } from '../core/period.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 
 type Movement = {

@@ -2,8 +2,7 @@ import { invalid } from '../core/errors.js';
 import type { Plan, Price, Product, TaxRate } from '../core/model.js';
 import { checkedCurrency, checkSteps } from '../core/money.js';
 import type { Params } from '../core/params.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { amountFrom, tiersFrom } from './tiers.js';
 

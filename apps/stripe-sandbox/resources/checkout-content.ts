@@ -5,8 +5,7 @@ import type { Params } from '../core/params.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { promotionByCode } from './coupons.js';
-import type { Off, Redemption } from './discounts.js';
-import { redemptionOf, redemptionsIn, takeOff } from './discounts.js';
+import { redemptionOf, redemptionsIn, takeOff, type Off, type Redemption } from './discounts.js';
 import { priceAmount } from './tiers.js';
 
 const missingMethod = ['cancel', 'create_invoice', 'pause'] as const;

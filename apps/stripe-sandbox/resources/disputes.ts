@@ -3,8 +3,7 @@ import { invalid } from '../core/errors.js';
 import type { Dispute } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY } from '../core/period.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { bookBalance } from './balance.js';
 

@@ -2,9 +2,8 @@ import { invalid } from '../core/errors.js';
 import type { Customer, Invoice, InvoicePayment, PaymentMethod } from '../core/model.js';
 import { DAY } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import type { Failure, Outcome } from './payments.js';
+import { attempt, cancelIntent, type Failure, type Outcome } from './payments.js';
 import { newIntent } from './payment-objects.js';
-import { attempt, cancelIntent } from './payments.js';
 
 export type PaidHow = {
   readonly outcome: Outcome['status'] | 'no_method' | 'nothing_due';

@@ -3,13 +3,11 @@ import { page } from '../core/lists.js';
 import type { Invoice, InvoiceItem, InvoiceLine } from '../core/model.js';
 import { checkSteps, checkedCurrency } from '../core/money.js';
 import type { Params } from '../core/params.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
-import type { Redemption } from './discounts.js';
-import { redeem, redemptionsIn } from './discounts.js';
+import { redeem, redemptionsIn, type Redemption } from './discounts.js';
 import { createDraft, draftInvoice, finalizeLater, takePendingItems, withLines } from './invoice-building.js';
 import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import {

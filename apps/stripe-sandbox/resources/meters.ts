@@ -4,8 +4,7 @@ import type { Meter, MeterEvent } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY, HOUR } from '../core/period.js';
 import { page } from '../core/lists.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 
 function createMeter(tx: Tx, params: Params): Meter {

@@ -2,11 +2,9 @@ import type Stripe from 'stripe';
 import { ApiError, invalid, missing } from '../core/errors.js';
 import type { PaymentMethod } from '../core/model.js';
 import type { Params } from '../core/params.js';
-import type { Route } from '../core/route.js';
-import { listing } from '../core/route.js';
+import { listing, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
-import type { TestCard } from './test-cards.js';
-import { behaviourOfAccount, cardOfName, cardOfNumber } from './test-cards.js';
+import { behaviourOfAccount, cardOfName, cardOfNumber, type TestCard } from './test-cards.js';
 
 type Billing = Stripe.PaymentMethod.BillingDetails;
 type Expiry = { readonly month: number; readonly year: number };

@@ -2,8 +2,7 @@ import type Stripe from 'stripe';
 import { invalid } from '../core/errors.js';
 import type { Schedule, SchedulePhase, SchedulePhaseItem } from '../core/model.js';
 import type { Params } from '../core/params.js';
-import type { Interval } from '../core/period.js';
-import { DAY, boundary } from '../core/period.js';
+import { DAY, boundary, type Interval } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { cycleOf } from './subscription-items.js';
 

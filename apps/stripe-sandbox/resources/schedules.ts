@@ -1,8 +1,7 @@
 import { invalid } from '../core/errors.js';
 import type { Schedule, SchedulePhase, Subscription } from '../core/model.js';
 import type { Params } from '../core/params.js';
-import type { Route } from '../core/route.js';
-import { listing, matching, retrieving } from '../core/route.js';
+import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
 import {
@@ -18,8 +17,7 @@ import {
 } from './schedule-phases.js';
 import { changeItems } from './subscription-change.js';
 import { plainSubscription, startSubscription } from './subscription-create.js';
-import type { WantedItem } from './subscription-items.js';
-import { changedItems, commonCycle, periodOf, sameCycle, withItems } from './subscription-items.js';
+import { changedItems, commonCycle, periodOf, sameCycle, withItems, type WantedItem } from './subscription-items.js';
 import { endSubscription } from './subscription-life.js';
 
 const behaviors = ['release', 'cancel'] as const;

@@ -6,13 +6,10 @@ import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { discountsAt, takeOff } from './discounts.js';
 import { billedBy, createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
-import type { Span } from './invoice-lines.js';
-import { newInvoiceItem } from './invoice-lines.js';
-import type { PaidHow } from './invoice-payment.js';
-import { collect, finalize } from './invoice-payment.js';
+import { newInvoiceItem, type Span } from './invoice-lines.js';
+import { collect, finalize, type PaidHow } from './invoice-payment.js';
 import { declinedError } from './payments.js';
 import type { PaymentBehavior } from './subscription-create.js';
-import type { WantedItem } from './subscription-items.js';
 import {
   changedItems,
   commonCycle,
@@ -23,6 +20,7 @@ import {
   periodOf,
   sameCycle,
   withItems,
+  type WantedItem,
 } from './subscription-items.js';
 import { incompleteFor, setTimers } from './subscription-life.js';
 import { priceAmount } from './tiers.js';

@@ -4,16 +4,20 @@ import type { Customer, EventType, Invoice, InvoiceLine, PaymentMethod, Subscrip
 import { share } from '../core/money.js';
 import { DAY, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
-import type { Redemption } from './discounts.js';
-import { redeem, withDiscounts } from './discounts.js';
+import { redeem, withDiscounts, type Redemption } from './discounts.js';
 import { billedBy, createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
-import type { Span } from './invoice-lines.js';
-import { subscriptionLine } from './invoice-lines.js';
-import type { PaidHow } from './invoice-payment.js';
-import { collect, finalize, methodFor } from './invoice-payment.js';
+import { subscriptionLine, type Span } from './invoice-lines.js';
+import { collect, finalize, methodFor, type PaidHow } from './invoice-payment.js';
 import { declinedError } from './payments.js';
-import type { WantedItem } from './subscription-items.js';
-import { commonCycle, isMetered, newItem, periodLines, trialLines, withItems } from './subscription-items.js';
+import {
+  commonCycle,
+  isMetered,
+  newItem,
+  periodLines,
+  trialLines,
+  withItems,
+  type WantedItem,
+} from './subscription-items.js';
 import { incompleteFor, setTimers } from './subscription-life.js';
 import { priceAmount } from './tiers.js';
 

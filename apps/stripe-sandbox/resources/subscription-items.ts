@@ -4,8 +4,7 @@ import type { Params } from '../core/params.js';
 import type { Cycle, Interval } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import { planOf, priceOf } from './catalogue.js';
-import type { Span } from './invoice-lines.js';
-import { subscriptionLine } from './invoice-lines.js';
+import { subscriptionLine, type Span } from './invoice-lines.js';
 import { usageOf } from './meters.js';
 import { priceAmount } from './tiers.js';
 

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import type { Invoice, Subscription } from '../core/model.js';
-import type { Span } from './invoice-lines.js';
+import { itemLine, type Span } from './invoice-lines.js';
 import { DAY, HOUR, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
 import {
@@ -13,7 +13,6 @@ import {
   withLines,
 } from './invoice-building.js';
 import { discountsAt } from './discounts.js';
-import { itemLine } from './invoice-lines.js';
 import { markUncollectible, subscriptionOf, voidInvoice } from './invoice-payment.js';
 import { commonCycle, inPeriod, periodLines, periodOf } from './subscription-items.js';
 

@@ -2,8 +2,7 @@ import { invalid } from '../core/errors.js';
 import type { TestClock } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY } from '../core/period.js';
-import type { Route } from '../core/route.js';
-import { listing, retrieving } from '../core/route.js';
+import { listing, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 
 const path = '/v1/test_helpers/test_clocks';

@@ -1,7 +1,6 @@
 import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import streams, { type ReadReq, type ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { START, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';

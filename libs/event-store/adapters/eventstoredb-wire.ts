@@ -1,7 +1,5 @@
-import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import type { StreamIdentifier } from '@eventstore/db-client/generated/shared_pb.js';
+import shared, { type StreamIdentifier } from '@eventstore/db-client/generated/shared_pb.js';
+import streams, { type ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { assert } from '#kernel/assert.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { ZERO_HASH } from '../encode-event.js';

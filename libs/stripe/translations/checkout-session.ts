@@ -1,12 +1,19 @@
-import { isAmount } from '#kernel/amount.js';
-import type { Money } from '#kernel/amount.js';
+import { isAmount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { customerStream, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
-import { normaliseSession, subjectOf } from '../normalise.js';
-import type { Session } from '../normalise.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
-import type { FactCommand, Translate, Translation } from '../translation.js';
+import { normaliseSession, subjectOf, type Session } from '../normalise.js';
+import {
+  commands,
+  customerOf,
+  linkInvoice,
+  namedCustomer,
+  park,
+  tellingKey,
+  type FactCommand,
+  type Translate,
+  type Translation,
+} from '../translation.js';
 import { grantOfSale } from './sale.js';
 
 /**

@@ -3,8 +3,7 @@ import type { InvoiceNews } from '#ledger/invoice.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
 import { subjectOf } from '../normalise.js';
-import { commands, customerOf, namedCustomer, park, tellingKey } from '../translation.js';
-import type { Translate } from '../translation.js';
+import { commands, customerOf, namedCustomer, park, tellingKey, type Translate } from '../translation.js';
 
 /** Events of an invoice that move no credits: how it stands is recorded, whatever order they come in. */
 const translateInvoiceState =

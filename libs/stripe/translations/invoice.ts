@@ -1,18 +1,24 @@
 import { isAmount } from '#kernel/amount.js';
-import { earlier } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { earlier, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
 import { allotmentKey, dripKey, periodName } from '#ledger/allowance-keys.js';
-import { planOfStripePrice } from '#ledger/catalog.js';
-import type { Plan } from '#ledger/catalog.js';
+import { planOfStripePrice, type Plan } from '#ledger/catalog.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { costOfMonth, endOfMonth, endOfPeriod, monthsIn } from '#ledger/paid-month.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
-import { normaliseInvoice, subjectOf } from '../normalise.js';
-import type { Invoice, InvoiceLine } from '../normalise.js';
+import { normaliseInvoice, subjectOf, type Invoice, type InvoiceLine } from '../normalise.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park } from '../translation.js';
-import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+import {
+  commands,
+  customerOf,
+  linkInvoice,
+  namedCustomer,
+  park,
+  type FactCommand,
+  type Lookups,
+  type Translate,
+  type Translation,
+} from '../translation.js';
 import { costOf, netOf, prorations } from './proration.js';
 import { grantOfSale, invoiceKey } from './sale.js';
 

@@ -1,11 +1,20 @@
 import { paymentStream } from '#kernel/stream-name.js';
 import type { Attempt } from '#ledger/payment-state.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
-import { normaliseInvoicePayment, normalisePaymentIntent } from '../normalise-money.js';
-import type { PaymentIntent } from '../normalise-money.js';
+import { normaliseInvoicePayment, normalisePaymentIntent, type PaymentIntent } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
-import { commands, customerOf, linkInvoice, namedCustomer, park, tellingKey } from '../translation.js';
-import type { FactCommand, Lookups, Translate, Translation } from '../translation.js';
+import {
+  commands,
+  customerOf,
+  linkInvoice,
+  namedCustomer,
+  park,
+  tellingKey,
+  type FactCommand,
+  type Lookups,
+  type Translate,
+  type Translation,
+} from '../translation.js';
 import { grantOfSale } from './sale.js';
 
 /**

@@ -1,16 +1,12 @@
-import { isAmount, proportion } from '#kernel/amount.js';
-import type { Money } from '#kernel/amount.js';
-import { earlier, later, msOf, plusMs } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { isAmount, proportion, type Money } from '#kernel/amount.js';
+import { earlier, later, msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { dripKey, periodName } from '#ledger/allowance-keys.js';
-import { planOfStripePrice } from '#ledger/catalog.js';
-import type { Plan } from '#ledger/catalog.js';
+import { planOfStripePrice, type Plan } from '#ledger/catalog.js';
 import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn, monthsUntil } from '#ledger/paid-month.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
-import { commands, park } from '../translation.js';
-import type { FactCommand, Lookups, Translation } from '../translation.js';
+import { commands, park, type FactCommand, type Lookups, type Translation } from '../translation.js';
 
 /** What a line cost without discounts and without tax. */
 export const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;

@@ -2,8 +2,7 @@ import { paymentStream } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { normaliseCharge, normaliseCreditNote, normaliseDispute, normaliseRefund } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
-import { commands, linkInvoice, park, tellingKey } from '../translation.js';
-import type { FactCommand, Translate } from '../translation.js';
+import { commands, linkInvoice, park, tellingKey, type FactCommand, type Translate } from '../translation.js';
 
 /**
  * Money that goes back is told to the payment that brought it in, known or not: the payment keeps what is claimed of it until it

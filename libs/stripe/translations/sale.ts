@@ -1,10 +1,8 @@
 import type { Money } from '#kernel/amount.js';
-import { earlier, plusMs } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { Sale } from '#ledger/account-events.js';
-import { park, soldCredits } from '../translation.js';
-import type { FactCommand, Lookups, Translation } from '../translation.js';
+import { park, soldCredits, type FactCommand, type Lookups, type Translation } from '../translation.js';
 import type { Metadata } from '../normalise.js';
 
 const DAY_MS = 86_400_000;

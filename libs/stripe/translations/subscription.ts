@@ -1,20 +1,25 @@
 import { isAmount } from '#kernel/amount.js';
-import { earlier } from '#kernel/instant.js';
-import type { Instant } from '#kernel/instant.js';
+import { earlier, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
-import { freePlanOf, planOfStripePrice } from '#ledger/catalog.js';
-import type { Plan } from '#ledger/catalog.js';
+import { freePlanOf, planOfStripePrice, type Plan } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stepBetween } from '#ledger/subscription-order.js';
-import { hasEnded } from '#ledger/subscription-standing.js';
-import type { SubscriptionSnapshot } from '#ledger/subscription-standing.js';
-import { idAt, objectAt, objectIn, textAt } from '../json-fields.js';
-import type { Fields } from '../json-fields.js';
+import { hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standing.js';
+import { idAt, objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
 import { metadataAt, requestOf, subjectBefore, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
-import { commands, customerOf, namedCustomer, NOTHING, park, tellingKey } from '../translation.js';
-import type { FactCommand, Lookups, Translate } from '../translation.js';
+import {
+  commands,
+  customerOf,
+  namedCustomer,
+  NOTHING,
+  park,
+  tellingKey,
+  type FactCommand,
+  type Lookups,
+  type Translate,
+} from '../translation.js';
 
 type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plan: Plan };
 

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '#config/system-clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { dueAllowances } from '../../../projections/due-allowances.js';
-import { openReadDatabase } from '#read-store/read-database.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 
 const patienceMs = 1_800_000;
 /** The inbox saves its place only for what tells it something, or after so many events. */

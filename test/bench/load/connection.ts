@@ -1,5 +1,4 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 /** One keep-alive HTTP/1.1 connection, one request at a time, parsing no more of the answer than its status and its end. */
 export class Connection {

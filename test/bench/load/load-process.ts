@@ -1,5 +1,4 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import type { Job, JobResult } from './job.js';
 
 /** The load generator in its own process; one job at a time. */
