@@ -77,7 +77,7 @@ export class TcpProxy {
 
   /** Every connection ends with a reset. */
   reset(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const pair of this.#pairs) for (const socket of pair) cut(socket);
   }
 
   /** New connections are reset until `heal`. */
@@ -89,7 +89,7 @@ export class TcpProxy {
   /** The target's side ends; the clients are not told. */
   halfOpen(): void {
     this.worsen({ blackhole: true }, ['down']);
-    for (const [, upstream] of this.#pairs) upstream.resetAndDestroy();
+    for (const [, upstream] of this.#pairs) cut(upstream);
   }
 
   /** What the target says on the one connection that it sees coming from `port` is lost from now on; nobody is told. */
@@ -110,7 +110,7 @@ export class TcpProxy {
   #accept(client: Socket): void {
     client.on('error', () => undefined);
     if (this.#refusing) {
-      client.resetAndDestroy();
+      cut(client);
       return;
     }
     this.#accepted += 1;
@@ -168,6 +168,15 @@ export class TcpProxy {
       if (!to.write(piece)) await new Promise<void>((drained) => to.once('drain', drained).once('close', drained));
     }
   }
+}
+
+/**
+ * Ends a connection with a reset. Not while its own end is being sent: Node 24 then neither resets it nor lets go of it, and the
+ * process never exits.
+ */
+function cut(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function turnOneBit(bytes: Buffer): void {
