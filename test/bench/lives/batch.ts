@@ -7,6 +7,8 @@ export type Batch = {
   readonly databaseUrl: string;
   readonly firstSeed: number;
   readonly lives: number;
+  /** None comes after it. */
+  readonly last: boolean;
   /** Seconds: when the first life may begin, and now. */
   readonly start: number;
   readonly end: number;
@@ -25,8 +27,8 @@ export type BatchResult = {
   };
   /** What the audit against the books of the lives found. */
   readonly faults: readonly string[];
-  /** How many events and objects `scrip stripe reconcile` compared, and how many differ. */
-  readonly reconciled: Reconciled;
+  /** What `scrip stripe reconcile` found; null before the last batch. */
+  readonly reconciled: Reconciled | null;
   readonly generatorMiB: number;
 };
 

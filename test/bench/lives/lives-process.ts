@@ -16,7 +16,7 @@ import { live, type Arrival, type Life } from '../../lives/life.js';
 import { openMarket, type Market } from '../../lives/market.js';
 import { Connection } from '../load/connection.js';
 import type { Batch, BatchResult, Reconciled } from './batch.js';
-import { mergedSandbox } from './merged-sandbox.js';
+import { MergedStripe } from './merged-sandbox.js';
 import { settled } from './settled.js';
 
 const CONNECTIONS = 64;
@@ -26,7 +26,9 @@ const COMMANDS = 500;
 /** So that a life makes about fifty webhooks a year. */
 const paces = [30, 60, 90, 120];
 
-/** Plays one batch of lives and says how it went. */
+let stripe: MergedStripe | null = null;
+
+/** Plays one batch of lives and says how it went; after the last, Stripe as all of them left it is compared with the ledger. */
 async function play(batch: Batch): Promise<BatchResult> {
   const begin = performance.now();
   const market = openMarket(batch.start - 86_400);
@@ -43,7 +45,9 @@ async function play(batch: Batch): Promise<BatchResult> {
   await settled(batch.databaseUrl);
   const done = performance.now();
   const faults = await audited(batch, market, lives, consumed);
-  const reconciled = await reconcile(batch, lives);
+  stripe ??= new MergedStripe(end);
+  stripe.add(lives);
+  const reconciled = batch.last ? await reconcile(batch, stripe) : null;
   sender.close();
   return {
     webhooks: sender.webhooks,
@@ -180,8 +184,8 @@ async function audited(
   }
 }
 
-async function reconcile(batch: Batch, lives: readonly Life[]): Promise<Reconciled> {
-  const sandbox = await mergedSandbox(lives, batch.end);
+async function reconcile(batch: Batch, merged: MergedStripe): Promise<Reconciled> {
+  const sandbox = await merged.listen();
   const directory = await mkdtemp(join(tmpdir(), 'scrip-lives-'));
   const { PATH = '' } = process.env;
   const args = ['dist/apps/cli/main.js', 'stripe', 'reconcile', '--json', '--since', textOf(batch.start)];
