@@ -22,6 +22,9 @@ const common = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
 };
 
+/** Needs a server that no test brings along. */
+const onRealServer = 'eventstoredb-real.spec.ts';
+
 /** One PostgreSQL server for all tests of a run. */
 const server = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
@@ -42,7 +45,13 @@ export default {
       ...common,
       displayName: 'integration',
       testMatch: ['<rootDir>/test/{contract,e2e,lives,simulation}/**/*.spec.ts'],
+      testPathIgnorePatterns: [onRealServer],
       ...server,
+    },
+    {
+      ...common,
+      displayName: 'eventstoredb',
+      testMatch: [`<rootDir>/test/contract/${onRealServer}`],
     },
     {
       ...common,

@@ -5,7 +5,7 @@ import { accountDecider } from '#ledger/account.js';
 import type { Bench, Figure } from './bench.js';
 import { median } from './histogram.js';
 import { catchUpOnce } from './whole-log.js';
-import { codec, consume, execute, grant, inParallel, type Handler } from './write-path.js';
+import { codec, execute, funding, inParallel, use, type Handler } from './write-path.js';
 
 const customers = 1_000;
 const customerPrefix = 'growth-';
@@ -53,8 +53,8 @@ async function opened(url: string): Promise<{ handler: () => Handler; close: () 
 async function append(handler: Handler, accounts: number, events: number): Promise<number> {
   const begin = performance.now();
   const account = (n: number): string => `${customerPrefix}${String(n % accounts)}`;
-  await inParallel(callers, accounts, (n) => execute(handler, account(n), 'grant', grant));
-  await inParallel(callers, events - accounts, (n) => execute(handler, account(n), `k${String(n)}`, consume));
+  await inParallel(callers, accounts, (n) => execute(handler, account(n), 'grant', funding));
+  await inParallel(callers, events - accounts, (n) => execute(handler, account(n), `k${String(n)}`, use));
   await handler.drain();
   return (performance.now() - begin) / 1000;
 }

@@ -7,12 +7,15 @@ import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { ledgerCodec } from '#ledger/events.js';
+import { consume, grant } from '../support/account-commands.js';
 import type { Bench, Figure } from './bench.js';
 import { Histogram } from './histogram.js';
 
 export type Handler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
 export const codec: Codec<AccountEvent> = ledgerCodec;
-const told = { description: null, metadata: {} };
+/** What an account begins with, and what it is asked for again and again. */
+export const funding = grant(1_000_000_000);
+export const use = consume(1);
 
 /** Decide and append alone, without HTTP: what the rest of the server adds is the difference to consume-spread and -hot. */
 export async function writePath(bench: Bench): Promise<readonly Figure[]> {
@@ -35,7 +38,7 @@ export async function writePath(bench: Bench): Promise<readonly Figure[]> {
     ['hot', 1, 512],
   ] as const) {
     const prefix = `${name}${String(callers)}-`;
-    await inParallel(callers, customers, (n) => execute(handler, `${prefix}${String(n)}`, 'grant', grant));
+    await inParallel(callers, customers, (n) => execute(handler, `${prefix}${String(n)}`, 'grant', funding));
     const latencies = new Histogram();
     const begin = performance.now();
     const end = begin + bench.effort.seconds * 1000;
@@ -48,7 +51,7 @@ export async function writePath(bench: Bench): Promise<readonly Figure[]> {
             handler,
             `${prefix}${String((caller * 7919 + n * 104_729) % customers)}`,
             `${String(caller)}-${String(n)}`,
-            consume,
+            use,
           );
           latencies.record((performance.now() - from) * 1000);
           done += 1;
@@ -67,19 +70,6 @@ export async function writePath(bench: Bench): Promise<readonly Figure[]> {
   await store.close();
   return figures;
 }
-
-export const grant: AccountCommand = {
-  type: 'GrantCredits',
-  amount: 1e9,
-  source: 'purchase',
-  priority: 50,
-  effectiveAt: null,
-  expiresAt: null,
-  costBasis: null,
-  paymentReference: null,
-  ...told,
-};
-export const consume: AccountCommand = { type: 'ConsumeCredits', amount: 1, usage: null, resource: null, ...told };
 
 export async function execute(handler: Handler, customer: string, key: string, command: AccountCommand): Promise<void> {
   const outcome = await handler.execute({

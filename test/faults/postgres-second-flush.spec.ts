@@ -9,6 +9,7 @@ import {
   type AppendRequest,
   type AppendResult,
 } from '#event-store/event-store.js';
+import { appendBy } from '../support/append-by.js';
 import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, query } from '../support/postgres.js';
 import { newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
@@ -265,14 +266,3 @@ test('a second flush that freezes holding the lock blocks until its deadline, an
   expect(settled.map(placeOf)).toEqual(places(2, enoughForASecond));
   await expectLog([first, ...second]);
 });
-
-/** Appends through a session of the test's own, inside its open transaction. */
-async function appendBy(client: pg.Client, { stream, events }: AppendRequest): Promise<void> {
-  for (const { id, type, schemaVersion, data, metadata, prevHash, hash } of events) {
-    await client.query(
-      `select scrip_log.append(array[$1], array[-1],
-         array[row(1, 0, $2::int, $3::uuid, $1, $4, decode($5, 'hex'), decode($6, 'hex'), $7, $8)::scrip_log.new_event], false)`,
-      [stream, schemaVersion, id, type, prevHash, hash, data, metadata],
-    );
-  }
-}

@@ -11,6 +11,7 @@ import {
   positionOf,
   type AppendRequest,
 } from '#event-store/event-store.js';
+import { appendBy } from '../support/append-by.js';
 import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, freshDatabase, query } from '../support/postgres.js';
 import { collect, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
@@ -216,17 +217,6 @@ describe('the PostgreSQL store on a healthy server', () => {
     expect((await behind).kind).toBe('appended');
     expect((await seen).map(({ stream }) => stream)).toEqual([slow.stream, fast.stream]);
   });
-
-  /** Appends through a session of the test's own, inside whatever transaction that has begun. */
-  async function appendBy(client: pg.Client, { stream, events }: AppendRequest): Promise<void> {
-    for (const { id, type, schemaVersion, data, metadata, prevHash, hash } of events) {
-      await client.query(
-        `select scrip_log.append(array[$1], array[-1],
-           array[row(1, 0, $2::int, $3::uuid, $1, $4, decode($5, 'hex'), decode($6, 'hex'), $7, $8)::scrip_log.new_event], false)`,
-        [stream, schemaVersion, id, type, prevHash, hash, data, metadata],
-      );
-    }
-  }
 
   test('refuses early what it cannot hold', async () => {
     const store = await open(url, { queueEvents: 100 });
