@@ -1,15 +1,21 @@
-import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import shared from '@eventstore/db-client/generated/shared_pb.js';
-import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '#kernel/clock.js';
-import { NO_STREAM, StoreOverloaded, StoreUnavailable, type AppendRequest, type Position } from '../event-store.js';
+import { StoreOverloaded, StoreUnavailable, type AppendRequest, type Position } from '../event-store.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
+import { RecordPlaces } from './eventstoredb-records.js';
 import { verdictOfBreak, verdictOfStatus } from './eventstoredb-status.js';
-import { encodeAppend, positionOfCommit } from './eventstoredb-wire.js';
+import { APPENDS, decodeAnswer, encodeAppend, type WireAnswer } from './eventstoredb-wire.js';
 
 export type AppendAnswer =
-  /** `position` is that of the last event; null when the server did not say. */
-  | { readonly kind: 'stored'; readonly revision: number; readonly position: Position | null }
+  | {
+      readonly kind: 'stored';
+      /** Of the last event. */
+      readonly revision: number;
+      /** Of every event; null when they have to be read. */
+      readonly positions: readonly Position[] | null;
+      /** To be told what was read, if it was. */
+      readonly read: (positions: readonly Position[]) => void;
+    }
   | { readonly kind: 'conflict'; readonly actualRevision: number }
   /** Certainly not stored. */
   | { readonly kind: 'refused'; readonly why: string }
@@ -17,7 +23,8 @@ export type AppendAnswer =
   | { readonly kind: 'unknown'; readonly why: string; readonly silent: boolean };
 
 type AppendCall = {
-  readonly wire: ReturnType<StreamsClient['batchAppend']>;
+  readonly wire: ClientDuplexStream<Buffer, WireAnswer>;
+  readonly places: RecordPlaces;
   /** The tick of the last answer. */
   heard: number;
   broken: boolean;
@@ -25,6 +32,7 @@ type AppendCall = {
 type Waiting = {
   readonly settle: (answer: AppendAnswer) => void;
   readonly bytes: number;
+  readonly recordBytes: readonly number[];
   readonly since: number;
   /** The call it was sent on; null until then. */
   call: AppendCall | null;
@@ -37,7 +45,7 @@ const TICK_MS = 100;
  * answer that comes later is dropped. A call that breaks, ends, or is silent past the deadline is replaced by a new one.
  */
 export class EventStoreDbAppends {
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<number, Waiting>();
   #waitingBytes = 0;
   #count = 0;
   #opening: Promise<AppendCall> | null = null;
@@ -59,14 +67,14 @@ export class EventStoreDbAppends {
 
   /** Never rejects but with StoreOverloaded, or StoreUnavailable for an append that is larger than the server takes. */
   append(request: AppendRequest): Promise<AppendAnswer> {
-    const id = `00000000-0000-4000-8000-${(this.#count++).toString(16).padStart(12, '0')}`;
-    const { message, bytes } = encodeAppend(request, id);
+    const id = (this.#count += 1);
+    const { message, bytes, recordBytes } = encodeAppend(request, id);
     if (bytes > this.limits.maxAppendBytes)
       return Promise.reject(new StoreUnavailable(`an append of ${String(bytes)} bytes is too large`));
     if (this.#waiting.size >= this.limits.maxPendingAppends || this.#waitingBytes + bytes > this.limits.maxPendingBytes)
       return Promise.reject(new StoreOverloaded('too many appends are waiting for EventStoreDB'));
     return new Promise((settle) => {
-      const waiting: Waiting = { settle, bytes, since: this.#ticks, call: null };
+      const waiting: Waiting = { settle, bytes, recordBytes, since: this.#ticks, call: null };
       this.#waiting.set(id, waiting);
       this.#waitingBytes += bytes;
       void this.#tick();
@@ -89,22 +97,28 @@ export class EventStoreDbAppends {
   }
 
   #open(): Promise<AppendCall> {
-    return (this.#opening ??= this.connection
-      .start((stub, metadata, options) => stub.batchAppend(metadata, options))
-      .then((wire) => {
-        const call = { wire, heard: this.#ticks, broken: false };
-        wire.on('data', (answer: BatchAppendResp) => this.#answered(call, answer));
-        wire.on('error', (error: Error) => this.#broke(call, error));
-        wire.on('end', () => this.#broke(call, null));
-        return (this.#call = call);
-      })
-      .finally(() => (this.#opening = null)));
+    return (this.#opening ??= this.#start().finally(() => (this.#opening = null)));
   }
 
-  #answered(call: AppendCall, answer: BatchAppendResp): void {
+  async #start(): Promise<AppendCall> {
+    const wire = await this.connection.start((stub, ...args) =>
+      stub.makeBidiStreamRequest(APPENDS, (message: Buffer) => message, decodeAnswer, ...args),
+    );
+    const call = { wire, places: new RecordPlaces(), heard: this.#ticks, broken: false };
+    this.connection.serverVersion().then(
+      (version) => call.places.serverIs(version),
+      () => undefined,
+    );
+    wire.on('data', (answer: WireAnswer) => this.#answered(call, answer));
+    wire.on('error', (error: Error) => this.#broke(call, error));
+    wire.on('end', () => this.#broke(call, null));
+    return (this.#call = call);
+  }
+
+  #answered(call: AppendCall, { count, result }: WireAnswer): void {
     call.heard = this.#ticks;
-    const id = answer.getCorrelationId()?.getString();
-    if (id !== undefined) this.#settle(id, answerOf(answer));
+    const waiting = this.#waiting.get(count);
+    if (waiting) this.#settle(count, answerOf(result, call.places, waiting.recordBytes));
   }
 
   #broke(call: AppendCall, error: Error | null): void {
@@ -126,7 +140,7 @@ export class EventStoreDbAppends {
     call.wire.cancel();
   }
 
-  #settle(id: string, answer: AppendAnswer): void {
+  #settle(id: number, answer: AppendAnswer): void {
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
     this.#waiting.delete(id);
@@ -159,30 +173,23 @@ export class EventStoreDbAppends {
   }
 }
 
-function answerOf(answer: BatchAppendResp): AppendAnswer {
-  const success = answer.getSuccess();
-  if (success) {
-    const position = success.getPosition();
-    return {
-      kind: 'stored',
-      revision: Number(success.getCurrentRevision()),
-      position: position ? positionOfCommit(position.getCommitPosition()) : null,
-    };
+function answerOf(result: WireAnswer['result'], places: RecordPlaces, recordBytes: readonly number[]): AppendAnswer {
+  switch (result.kind) {
+    case 'success': {
+      const { revision, position } = result;
+      const positions = position === null ? null : places.of(position, recordBytes);
+      const read = (actual: readonly Position[]): void => {
+        if (position !== null) places.compare(position, recordBytes, actual);
+      };
+      return { kind: 'stored', revision, positions, read };
+    }
+    case 'wrong_version':
+      return { kind: 'conflict', actualRevision: result.actualRevision };
+    case 'status': {
+      const { name, verdict } = verdictOfStatus(result.code);
+      return verdict === 'refused' ? { kind: 'refused', why: name } : { kind: 'unknown', why: name, silent: false };
+    }
+    case 'none':
+      return { kind: 'unknown', why: 'an empty answer', silent: false };
   }
-  const error = answer.getError();
-  if (!error) return { kind: 'unknown', why: 'an empty answer', silent: false };
-  const conflict = error
-    .getDetails()
-    ?.unpack(
-      (bytes) => shared.WrongExpectedVersion.deserializeBinary(bytes),
-      'event_store.client.WrongExpectedVersion',
-    );
-  if (conflict) {
-    const actualRevision = conflict.hasCurrentStreamRevision()
-      ? Number(conflict.getCurrentStreamRevision())
-      : NO_STREAM;
-    return { kind: 'conflict', actualRevision };
-  }
-  const { name, verdict } = verdictOfStatus(error.getCode());
-  return verdict === 'refused' ? { kind: 'refused', why: name } : { kind: 'unknown', why: name, silent: false };
 }

@@ -38,6 +38,15 @@ export class EventStoreDbConnection {
     }
   }
 
+  /** The version of the server that calls go to now. StoreUnavailable: it did not say. */
+  async serverVersion(): Promise<string> {
+    try {
+      return (await this.#client['capabilities']).serverVersion;
+    } catch {
+      throw new StoreUnavailable('no connection to EventStoreDB');
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,14 +1,16 @@
-import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams, { type ReadReq, type ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import streams, { type ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { START, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
 import { DeadlinePassed, within } from './deadline.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
-import { decodeEvent, streamIdentifier } from './eventstoredb-wire.js';
+import { decodeRead, READS, streamIdentifier } from './eventstoredb-wire.js';
 
-export type ReadCall = ReturnType<StreamsClient['read']>;
+/** Brings the event of each answer; null for an answer without one. */
+export type ReadCall = ClientReadableStream<Answered>;
+export type Answered = { readonly event: RecordedEvent | null };
 
 const { Options } = streams.ReadReq;
 
@@ -63,9 +65,7 @@ export class EventStoreDbReads {
   }
 
   async #collect(options: ReadReq.Options, deadlineMs: number): Promise<RecordedEvent[]> {
-    const starting = this.connection.start((stub, ...args) =>
-      stub.read(new streams.ReadReq().setOptions(options), ...args),
-    );
+    const starting = startRead(this.connection, new streams.ReadReq().setOptions(options));
     try {
       return await within(this.clock, deadlineMs, starting.then(eventsOf));
     } catch (error) {
@@ -110,17 +110,23 @@ export function subscriptionAfter(after: Position): ReadReq {
 /** What the server itself writes into the streams of others, such as the mark of a deleted stream. */
 export const isSystem = (event: RecordedEvent): boolean => event.type.startsWith('$');
 
-/** The event in an answer; null for one that brings none, such as a checkpoint. */
-export function eventOf(answer: ReadResp): RecordedEvent | null {
-  const stored = answer.getEvent()?.getEvent();
-  return stored ? decodeEvent(stored) : null;
+/** Begins a read or a subscription. An answer that is no message ends the call with an error, as any other fault of it. */
+export function startRead(connection: EventStoreDbConnection, request: ReadReq): Promise<ReadCall> {
+  return connection.start((stub, ...args) =>
+    stub.makeServerStreamRequest(
+      READS,
+      (message: ReadReq) => Buffer.from(message.serializeBinary()),
+      (bytes): Answered => ({ event: decodeRead(bytes) }),
+      request,
+      ...args,
+    ),
+  );
 }
 
 function eventsOf(call: ReadCall): Promise<RecordedEvent[]> {
   return new Promise((resolve, reject) => {
     const events: RecordedEvent[] = [];
-    call.on('data', (answer: ReadResp) => {
-      const event = eventOf(answer);
+    call.on('data', ({ event }: Answered) => {
       if (event) events.push(event);
     });
     call.on('end', () => resolve(events));

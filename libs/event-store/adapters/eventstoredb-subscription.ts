@@ -1,8 +1,7 @@
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { Position, RecordedEvent } from '../event-store.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
-import { eventOf, isSystem, subscriptionAfter, type ReadCall } from './eventstoredb-reads.js';
+import { isSystem, startRead, subscriptionAfter, type Answered, type ReadCall } from './eventstoredb-reads.js';
 
 type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number };
 
@@ -77,13 +76,10 @@ export class EventStoreDbSubscription {
   }
 
   async #open(): Promise<Inbox | null> {
-    const request = subscriptionAfter(this.#position);
-    const starting = this.parts.connection
-      .start((stub, ...args) => stub.read(request, ...args))
-      .then(
-        (call) => new Inbox(call, this.parts.clock, this.parts.limits),
-        () => null,
-      );
+    const starting = startRead(this.parts.connection, subscriptionAfter(this.#position)).then(
+      (call) => new Inbox(call, this.parts.clock, this.parts.limits),
+      () => null,
+    );
     const inbox = await Promise.race([starting, this.#aborted]);
     if (!inbox) void starting.then((late) => late?.close());
     return (this.#inbox = inbox);
@@ -109,9 +105,8 @@ class Inbox {
     private readonly clock: Clock,
     private readonly limits: Limits,
   ) {
-    call.on('data', (answer: ReadResp) => {
+    call.on('data', ({ event }: Answered) => {
       this.#heard = true;
-      const event = eventOf(answer);
       if (!event) return;
       this.#events.push(event);
       if (this.#events.length >= limits.maxBufferedEvents) call.pause();

@@ -13,7 +13,7 @@ import {
   type Position,
   type RecordedEvent,
 } from '../event-store.js';
-import { EventStoreDbAppends } from './eventstoredb-appends.js';
+import { EventStoreDbAppends, type AppendAnswer } from './eventstoredb-appends.js';
 import { EventStoreDbConnection } from './eventstoredb-connection.js';
 import { EventStoreDbReads } from './eventstoredb-reads.js';
 import { EventStoreDbSubscription } from './eventstoredb-subscription.js';
@@ -53,7 +53,7 @@ const MAX_UNSETTLED = 10_000;
  * - An append whose fate is open (no answer, broken call, a status that does not exclude it) is looked for by reading, at once or
  *   when it is repeated: the server ignores a repetition while the first try is under way.
  * - Positions are commit positions in `$all`; every event has its own. The server tells only that of an append's last event:
- *   those of the others are read back.
+ *   those of the others are worked out, or read back where that is not safe.
  * - Any number of stores may live in one process; they share nothing.
  */
 export class EventStoreDbEventStore extends EventStore {
@@ -101,9 +101,7 @@ export class EventStoreDbEventStore extends EventStore {
         if (answer.silent) throw this.#leftOpen(request, answer.why);
         return this.#lookFor(request, answer.why);
       case 'stored':
-        if (answer.revision === expectedRevision + 1 && events.length === 1 && answer.position !== null)
-          return this.#settled(request, { kind: 'appended', positions: [answer.position] });
-        return this.#lookFor(request, 'stored, but not to be found');
+        return this.#stored(request, answer, open);
     }
   }
 
@@ -145,6 +143,20 @@ export class EventStoreDbEventStore extends EventStore {
 
   #assertOpen(): void {
     if (this.#closing.signal.aborted) throw new StoreUnavailable('the event store is closed');
+  }
+
+  /** @param triedBefore the events may be those of an earlier try, written by a server of another kind. */
+  async #stored(
+    request: AppendRequest,
+    answer: AppendAnswer & { readonly kind: 'stored' },
+    triedBefore: boolean,
+  ): Promise<AppendResult> {
+    const { revision, positions } = answer;
+    const fits = revision === request.expectedRevision + request.events.length;
+    if (fits && !triedBefore && positions !== null) return this.#settled(request, { kind: 'appended', positions });
+    const found = await this.#lookFor(request, 'stored, but not to be found');
+    if (found.kind === 'appended' && fits && !triedBefore) answer.read(found.positions);
+    return found;
   }
 
   /** Reads what became of an append; OutcomeUnknown when that cannot be seen now. */
