@@ -86,16 +86,18 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     this.#codec = parts.codec;
     this.limits = { ...defaultLimits, ...parts.limits };
     const { rememberedKeys, snapshotEvery, cachedStreams } = this.limits;
+    const lookup = new KeyLookup(parts.store, parts.keys);
     this.#loader = new StreamLoader(decider, {
       ...parts,
       maxKeys: parts.store.knowsEveryId ? Math.min(rememberedKeys, KEYS_BESIDE_ALL_KNOWING_STORE) : rememberedKeys,
+      canFind: (position) => lookup.canFind(position),
       snapshotEvery,
     });
     this.#cache = new LruCache(cachedStreams);
     this.#questions = new BatchQuestions(decider, {
       store: parts.store,
       loader: this.#loader,
-      lookup: new KeyLookup(parts.store, parts.keys),
+      lookup,
       cache: this.#cache,
     });
   }

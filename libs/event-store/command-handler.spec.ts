@@ -199,6 +199,38 @@ test.each([0, 0.3, 1])(
   },
 );
 
+test('keys that the index does not have yet are kept in memory: the stream is not searched for every command', async () => {
+  const log = new InMemoryLog();
+  const share = { seen: 0 };
+  const index = new (class extends KeyIndex {
+    override locate(ids: readonly string[]): ReturnType<KeyIndex['locate']> {
+      return new LaggingIndex(log, share.seen).locate(ids);
+    }
+  })();
+  let reads = 0;
+  const store = new (class extends ForgetfulStore {
+    override readStream(...args: Parameters<ForgetfulStore['readStream']>): ReturnType<ForgetfulStore['readStream']> {
+      reads += 1;
+      return super.readStream(...args);
+    }
+  })(log);
+  const handler = process(store, { keys: index, limits: { rememberedKeys: 20 } });
+  const first = await handler.execute(request(grant(7), 'first'));
+  const grants = async (name: string): Promise<number> => {
+    const before = reads;
+    for (let i = 0; i < 150; i += 1) await handler.execute(request(grant(1), `${name}${String(i)}`));
+    return reads - before;
+  };
+  expect(await grants('behind')).toBe(0);
+  share.seen = 1;
+  expect(await grants('caught-up')).toBe(0);
+  expect(await handler.execute(request(grant(7), 'first'))).toEqual({ ...first, replayed: true });
+  share.seen = 0;
+  await grants('bounded');
+  expect(await grants('far-behind')).toBeGreaterThan(0);
+  expect(await handler.execute(request(grant(8), 'caught-up3', 'other'))).toEqual({ kind: 'key_reused' });
+});
+
 test('a stream assumed to be new is found when it is not', async () => {
   const log = new InMemoryLog();
   const assumed = { ...request(grant(5), 'g'), assumeNew: true };

@@ -1,6 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import type { EventStore } from './event-store.js';
+import { START, type EventStore, type Position } from './event-store.js';
 import type { KeyIndex } from './key-index.js';
 import type { LoadedStream } from './stream-loader.js';
 
@@ -13,6 +13,9 @@ const WINDOW = 500;
 export class KeyLookup {
   readonly #store: EventStore;
   readonly #index: KeyIndex | null;
+  /** Up to where the index was complete when it was last asked. */
+  #through: Position = START;
+  #asking = false;
 
   constructor(store: EventStore, index: KeyIndex | null) {
     assert(store.knowsEveryId || index !== null, 'a store that does not know every event id needs a key index');
@@ -29,6 +32,7 @@ export class KeyLookup {
   ): Promise<void> {
     if (eventIds.length === 0 || this.#index === null) return;
     const { places, through } = await this.#index.locate(eventIds);
+    this.#through = through;
     for (const [id, place] of places) if (place.stream === stream) found.set(id, place.revision);
     if (through >= loaded.keysFrom.position) return;
     const wanted = new Set(eventIds);
@@ -39,6 +43,27 @@ export class KeyLookup {
       const [first] = events;
       if (first === undefined || first.position <= through) return;
       end = start;
+    }
+  }
+
+  /**
+   * Whether what stands at `position` can be left to the index and the store: as it was when last asked. If not, the index is
+   * asked again, for the next time.
+   */
+  canFind(position: Position): boolean {
+    if (this.#index === null || position <= this.#through) return true;
+    if (!this.#asking) void this.#ask(this.#index);
+    return false;
+  }
+
+  async #ask(index: KeyIndex): Promise<void> {
+    this.#asking = true;
+    try {
+      this.#through = (await index.locate([])).through;
+    } catch {
+      // Keys are kept in memory meanwhile.
+    } finally {
+      this.#asking = false;
     }
   }
 }

@@ -27,6 +27,8 @@ export type LoadedStream<State> = {
 /** Most streams, and most news of a stream, fit into the first page; a store may gather such short reads. */
 const FIRST_PAGE = 64;
 const PAGE = 1000;
+/** So many times as many keys as usual are kept while the index lags behind. */
+const KEPT_FOR_INDEX = 10;
 /** A large snapshot is taken more rarely: one event more for so many bytes. */
 const SNAPSHOT_BYTES_PER_EVENT = 100;
 
@@ -42,8 +44,10 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
   readonly #snapshots: SnapshotStore | null;
   readonly #codec: Codec<Event>;
   readonly #maxKeys: number;
+  readonly #canFind: (position: Position) => boolean;
   readonly #snapshotEvery: number;
 
+  /** @param parts.canFind whether the key of a command at that place is found although it is forgotten, and without a search. */
   constructor(
     decider: Decider<Command, Event, State, Refusal>,
     parts: {
@@ -51,6 +55,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
       snapshots: SnapshotStore | null;
       codec: Codec<Event>;
       maxKeys: number;
+      canFind: (position: Position) => boolean;
       snapshotEvery: number;
     },
   ) {
@@ -59,6 +64,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     this.#snapshots = parts.snapshots;
     this.#codec = parts.codec;
     this.#maxKeys = parts.maxKeys;
+    this.#canFind = parts.canFind;
     this.#snapshotEvery = parts.snapshotEvery;
   }
 
@@ -117,18 +123,24 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     return decoded;
   }
 
-  /** Remembers the first event of a command; beyond the bound the older half is forgotten. */
+  /**
+   * Remembers the first event of a command. Beyond the bound the older half is forgotten, as far as it can be found elsewhere:
+   * else the stream would be searched for every command. Beyond ten times the bound it is forgotten anyway.
+   */
   remember(loaded: LoadedStream<State>, firstEventId: string, { revision, position }: KnownKey): void {
-    loaded.keys.set(firstEventId, { revision, position });
-    if (loaded.keys.size <= this.#maxKeys) return;
-    let surplus = Math.ceil(this.#maxKeys / 2);
-    for (const [id, place] of loaded.keys) {
-      if (surplus === 0) {
-        loaded.keysFrom = place;
+    const { keys } = loaded;
+    keys.set(firstEventId, { revision, position });
+    const half = Math.ceil(this.#maxKeys / 2);
+    const surplus = keys.size - this.#maxKeys - 1;
+    if (surplus < 0 || surplus % half !== 0) return;
+    const before = keys.size;
+    for (const [id, place] of keys) {
+      const tooMany = keys.size > KEPT_FOR_INDEX * this.#maxKeys;
+      if (keys.size <= this.#maxKeys - half + 1 || !(tooMany || this.#canFind(place.position))) {
+        if (keys.size < before) loaded.keysFrom = place;
         return;
       }
-      loaded.keys.delete(id);
-      surplus -= 1;
+      keys.delete(id);
     }
   }
 

@@ -12,7 +12,10 @@ export type WriteLimits = {
   readonly conflictRetries: number;
   /** How long an unknown outcome is tried to be settled before the caller is told. */
   readonly settleMs: number;
-  /** Newest commands of a stream whose keys are known without asking the store: at most so many, at least half. */
+  /**
+   * Newest commands of a stream whose keys are known without asking the store: at least half of so many; at most so many, and
+   * ten times that while the index of keys lags behind.
+   */
   readonly rememberedKeys: number;
   /** Events after which a stream's state is kept in a snapshot. */
   readonly snapshotEvery: number;

@@ -168,6 +168,62 @@ test('only the identical append is a repetition', async () => {
   expect(double.log.all).toHaveLength(5);
 });
 
+describe('the places of an append of several events', () => {
+  /** Appends to one stream, and says how many reads each took. */
+  async function readsOfAppends(count: number): Promise<readonly number[]> {
+    const reads: number[] = [];
+    for (let previous: AppendRequest | null = null, step = 0; step < count; step += 1) {
+      const before = double.seen.reads;
+      const request: AppendRequest = appendOf('account-ü', 2 + step, previous, `key${'y'.repeat(50 * step)}`);
+      const result = await store.append(request);
+      reads.push(double.seen.reads - before);
+      const positions = double.log
+        .stream('account-ü')
+        .slice(request.expectedRevision + 1)
+        .map(({ position }) => position);
+      expect(result.kind === 'appended' && result.positions.map(BigInt)).toEqual(positions);
+      previous = request;
+    }
+    return reads;
+  }
+
+  beforeEach(() => store.append(appendOf('account-1')));
+
+  test('are read once, and then worked out', async () => {
+    expect(await readsOfAppends(4)).toEqual([1, 0, 0, 0]);
+  });
+
+  test('are read once more after a lost connection', async () => {
+    expect(await readsOfAppends(1)).toEqual([1]);
+    await double.dropConnections();
+    while ((await outcomeOf(store.append(appendOf('account-2')))) !== 'appended');
+    await store.append(appendOf('account-3', 2));
+    const before = double.seen.reads;
+    await store.append(appendOf('account-4', 2));
+    expect(double.seen.reads).toBe(before);
+  });
+
+  test('are read every time from a server whose records have another length', async () => {
+    double.log.otherBytes = 4;
+    expect(await readsOfAppends(3)).toEqual([1, 1, 1]);
+  });
+
+  test.each(['21.10.9', '22.10.5', '25.1.0', 'unknown'])('are read every time from version %s', async (version) => {
+    double.version = version;
+    await double.dropConnections();
+    while ((await outcomeOf(store.append(appendOf('account-2')))) !== 'appended');
+    expect(await readsOfAppends(3)).toEqual([1, 1, 1]);
+  });
+
+  test('are read when an earlier try may have stored them', async () => {
+    await readsOfAppends(2);
+    double.appendFaults.push({ kind: 'store_late', ms: 600 });
+    const request = appendOf('account-5', 2);
+    expect(await outcomeOf(store.append(request))).toBe('OutcomeUnknown');
+    await expectTruth(request);
+  });
+});
+
 describe('a frozen server', () => {
   beforeEach(async () => {
     await store.append(appendOf('account-1'));

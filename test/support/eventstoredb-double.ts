@@ -50,7 +50,9 @@ export class EventStoreDbDouble {
   /** How long the server keeps a repetition of an append under way before it reports a timeout. */
   writeTimeoutMs = 300;
   /** Counters, so that tests can tell that they tested something. */
-  readonly seen = { appends: 0, subscriptions: 0, tooSlow: 0 };
+  readonly seen = { appends: 0, reads: 0, subscriptions: 0, tooSlow: 0 };
+  /** What it says it is. */
+  version = '23.10.6';
   #server: Server | null = null;
   #port = 0;
   #frozen = false;
@@ -65,7 +67,7 @@ export class EventStoreDbDouble {
   async start(): Promise<void> {
     const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
     server.addService(ServerFeaturesService, {
-      getSupportedMethods: (_: unknown, answer: sendUnaryData<unknown>) => answer(null, supportedMethods()),
+      getSupportedMethods: (_: unknown, answer: sendUnaryData<unknown>) => answer(null, supportedMethods(this.version)),
     });
     server.addService(StreamsService, {
       read: (call: ServerWritableStream<ReadReq, ReadResp>) => void this.#read(call),
@@ -115,6 +117,7 @@ export class EventStoreDbDouble {
     const options = call.request.getOptions()!;
     try {
       if (!options.hasSubscription()) {
+        this.seen.reads += 1;
         for (const answer of readAnswers(this.log, options)) call.write(answer);
         call.end();
         return;
@@ -212,9 +215,9 @@ const unimplemented = (call: { emit(event: 'error', error: object): void }, answ
   else call.emit('error', error);
 };
 
-function supportedMethods() {
+function supportedMethods(version: string) {
   const batchAppend = new features.SupportedMethod()
     .setMethodName('batchappend')
     .setServiceName('event_store.client.streams.streams');
-  return new features.SupportedMethods().setEventStoreServerVersion('23.10.6').setMethodsList([batchAppend]);
+  return new features.SupportedMethods().setEventStoreServerVersion(version).setMethodsList([batchAppend]);
 }

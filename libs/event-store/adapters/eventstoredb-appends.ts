@@ -1,4 +1,3 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '#kernel/clock.js';
 import { StoreOverloaded, StoreUnavailable, type AppendRequest, type Position } from '../event-store.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
@@ -23,7 +22,7 @@ export type AppendAnswer =
   | { readonly kind: 'unknown'; readonly why: string; readonly silent: boolean };
 
 type AppendCall = {
-  readonly wire: ClientDuplexStream<Buffer, WireAnswer>;
+  readonly wire: Awaited<ReturnType<typeof startAppends>>;
   readonly places: RecordPlaces;
   /** The tick of the last answer. */
   heard: number;
@@ -101,9 +100,7 @@ export class EventStoreDbAppends {
   }
 
   async #start(): Promise<AppendCall> {
-    const wire = await this.connection.start((stub, ...args) =>
-      stub.makeBidiStreamRequest(APPENDS, (message: Buffer) => message, decodeAnswer, ...args),
-    );
+    const wire = await startAppends(this.connection);
     const call = { wire, places: new RecordPlaces(), heard: this.#ticks, broken: false };
     this.connection.serverVersion().then(
       (version) => call.places.serverIs(version),
@@ -172,6 +169,12 @@ export class EventStoreDbAppends {
     }
   }
 }
+
+/** A call that takes encoded appends and brings answers. An answer that is no message breaks it. */
+const startAppends = (connection: EventStoreDbConnection) =>
+  connection.start((stub, ...args) =>
+    stub.makeBidiStreamRequest(APPENDS, (message: Buffer) => message, decodeAnswer, ...args),
+  );
 
 function answerOf(result: WireAnswer['result'], places: RecordPlaces, recordBytes: readonly number[]): AppendAnswer {
   switch (result.kind) {

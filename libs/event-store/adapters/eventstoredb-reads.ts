@@ -1,6 +1,5 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams, { type ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
-import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { START, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
@@ -8,9 +7,10 @@ import { DeadlinePassed, within } from './deadline.js';
 import type { EventStoreDbConnection } from './eventstoredb-connection.js';
 import { decodeRead, READS, streamIdentifier } from './eventstoredb-wire.js';
 
-/** Brings the event of each answer; null for an answer without one. */
-export type ReadCall = ClientReadableStream<Answered>;
+/** What an answer brings. */
 export type Answered = { readonly event: RecordedEvent | null };
+/** A read or a subscription under way; its data are `Answered`. */
+export type ReadCall = Awaited<ReturnType<typeof startRead>>;
 
 const { Options } = streams.ReadReq;
 
@@ -111,7 +111,7 @@ export function subscriptionAfter(after: Position): ReadReq {
 export const isSystem = (event: RecordedEvent): boolean => event.type.startsWith('$');
 
 /** Begins a read or a subscription. An answer that is no message ends the call with an error, as any other fault of it. */
-export function startRead(connection: EventStoreDbConnection, request: ReadReq): Promise<ReadCall> {
+export function startRead(connection: EventStoreDbConnection, request: ReadReq) {
   return connection.start((stub, ...args) =>
     stub.makeServerStreamRequest(
       READS,
