@@ -19,7 +19,8 @@ export type Authenticates = {
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 
-export type ApiRequest = FastifyRequest & { caller: Caller | null };
+/** `place`: whether it takes one of those that the process has for work. */
+export type ApiRequest = FastifyRequest & { caller: Caller | null; place: boolean };
 
 /** Everything is allowed to `admin`. */
 export const hasScope = (caller: Caller, scope: Scope): boolean =>

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -11,7 +10,9 @@ import type {
   RouteOptions,
 } from 'fastify';
 import { isCustomerId } from '#kernel/stream-name.js';
+import { LargeBodies, parseBodies } from './bodies.js';
 import { hasScope, type ApiRequest, type Authenticates, type Caller } from './caller.js';
+import { boundConnections } from './connections.js';
 import type { LoadLimit } from './load-limit.js';
 import { problemAnswer, type Answer } from './outcomes.js';
 import { Problem } from './problems.js';
@@ -22,6 +23,8 @@ import { located, send } from './send.js';
 const oneMiB = 1_048_576;
 /** A request that is not there whole by then is given up; so is a new connection that asks nothing, which may be a pool's. */
 const receiveWithinMs = 30_000;
+/** What a client that reads nothing can make us hold; see `boundConnections`. */
+const connectionBounds = { waiting: 5_000, takeWithinMs: 60_000 };
 
 /** The HTTP server that Nest's routes are hung into: its bounds, and what happens before a route runs. */
 export function createAdapter(bootId: string): FastifyAdapter {
@@ -30,7 +33,6 @@ export function createAdapter(bootId: string): FastifyAdapter {
     bodyLimit: oneMiB,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     requestTimeout: receiveWithinMs,
-    connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     // A request without a host gets its problem from us instead of Node's empty answer.
     http: {
@@ -54,7 +56,9 @@ export function createAdapter(bootId: string): FastifyAdapter {
       return `${bootId}-${requests.toString(36)}`;
     },
   });
-  adapter.getHttpServer().on('checkExpectation', refuseExpectation);
+  const server = adapter.getHttpServer();
+  server.on('checkExpectation', refuseExpectation);
+  boundConnections(server, connectionBounds);
   return adapter;
 }
 
@@ -111,21 +115,26 @@ export function guardRoutes(
   server: FastifyInstance,
   gatekeepers: Gatekeepers,
 ): { methodsOf: (url: string) => readonly string[] } {
-  parseBodies(server);
+  const large = new LargeBodies();
+  parseBodies(server, large);
   server.decorateRequest('caller', null);
+  server.decorateRequest('place', false);
   const table = new RouteTable();
   server.addHook('onRoute', (route) => {
     table.add(route);
   });
   server.addHook('onRequest', (request, reply, done) => {
     void reply.headers(commonHeaders).header('x-request-id', request.id);
+    large.watch(request, reply);
     if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') return done(noHost());
     const demands = request.routeOptions.config as Partial<RouteDemands>;
     if (demands.demand === undefined) done();
     else admit(request as ApiRequest, reply, demands as RouteDemands, gatekeepers, done);
   });
-  server.addHook('onSend', (_, reply, payload, done) => {
+  server.addHook('onSend', (request, reply, payload, done) => {
     if (gatekeepers.load.draining) void reply.header('connection', 'close');
+    // What is written whole is no work any more, however long its client takes to read it; a stream is.
+    if (typeof payload === 'string') leave(request as ApiRequest, gatekeepers.load);
     done(null, payload);
   });
   return { methodsOf: (url) => table.methodsOf(url) };
@@ -157,8 +166,9 @@ function admit(
     send(reply, problemAnswer('overloaded', request.id));
     return;
   }
+  request.place = true;
   reply.raw.once('close', () => {
-    load.leave(1);
+    leave(request, load);
   });
   if (demands.demand.scope === 'none') {
     done();
@@ -175,6 +185,13 @@ function admit(
       },
     );
   } else check(request, caller, demands, gatekeepers, done);
+}
+
+/** Gives the request's place back, if it still has it. */
+function leave(request: ApiRequest, load: LoadLimit): void {
+  if (!request.place) return;
+  request.place = false;
+  load.leave(1);
 }
 
 function check(
@@ -208,34 +225,6 @@ function problemWith(
     return new Problem('invalid_request', { errors: [{ field: 'customerId', message: 'must be a customer id' }] });
   }
   return null;
-}
-
-/** JSON in UTF-8, or bytes where the route wants to see them as they came. Nothing of a bad body is kept or quoted. */
-function parseBodies(server: FastifyInstance): void {
-  server.removeAllContentTypeParsers();
-  const unreadable = (message: string): Problem => new Problem('invalid_request', { errors: [{ field: '', message }] });
-  const parseJson = (
-    request: FastifyRequest,
-    body: Buffer,
-    done: (error: Error | null, value?: unknown) => void,
-  ): void => {
-    if ((request.routeOptions.config as Partial<RouteDemands>).rawBody === true) return done(null, body);
-    if (body.length === 0) return done(null, undefined);
-    if (!isUtf8(body)) return done(unreadable('the body is not UTF-8'));
-    let value: unknown;
-    try {
-      value = JSON.parse(body.toString('utf8'));
-    } catch {
-      return done(unreadable('the body is not JSON'));
-    }
-    done(null, value);
-  };
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJson);
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if ((request.routeOptions.config as Partial<RouteDemands>).rawBody === true) done(null, body);
-    else if (body.length === 0) done(null, undefined);
-    else done(new Problem('unsupported_media_type'));
-  });
 }
 
 /** Which methods a path takes; checks that every route under /v1 says who may use it. */

@@ -20,7 +20,8 @@ export class ProblemsFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
     const answer = this.#answerTo(error, request, reply);
-    if (answer.status !== 413) {
+    // These end a body before it has come whole.
+    if (answer.status !== 413 && answer.status !== 503) {
       send(reply, answer);
       return;
     }

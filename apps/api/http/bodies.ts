@@ -1,0 +1,118 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from './problems.js';
+import type { RouteDemands } from './route.js';
+
+/** So much of every body is taken; what is beyond comes out of what large bodies share. */
+const SMALL_BYTES = 16_384;
+const FIRST_BYTES = 1_024;
+/** Bytes of large bodies that the process holds at a time. */
+const LARGE_BYTES = 268_435_456;
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+/**
+ * JSON in UTF-8, or bytes where the route wants to see them as they came. Nothing of a bad body is kept or quoted. All large bodies
+ * together are bounded, so that many who send slowly fill no memory: what is too much is turned away as overload, the large first.
+ */
+export function parseBodies(server: FastifyInstance, large: LargeBodies): void {
+  server.removeAllContentTypeParsers();
+  const parser =
+    (parse: (body: Buffer) => unknown) =>
+    (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
+      const { bodyLimit, config } = request.routeOptions;
+      receive(request, payload, { limit: bodyLimit, large }, (error, body) => {
+        if (error !== null) return done(error);
+        if ((config as Partial<RouteDemands>).rawBody === true) return done(null, body);
+        if (body.length === 0) return done(null, undefined);
+        let value: unknown;
+        try {
+          value = parse(body);
+        } catch (problem) {
+          return done(problem as Problem);
+        }
+        done(null, value);
+      });
+    };
+  server.addContentTypeParser('application/json', parser(jsonOf));
+  server.addContentTypeParser('*', parser(refuseType));
+}
+
+function refuseType(): never {
+  throw new Problem('unsupported_media_type');
+}
+
+function jsonOf(body: Buffer): unknown {
+  if (!isUtf8(body)) throw unreadable('the body is not UTF-8');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    throw unreadable('the body is not JSON');
+  }
+}
+
+const unreadable = (message: string): Problem => new Problem('invalid_request', { errors: [{ field: '', message }] });
+
+/** The memory that large bodies share. */
+export class LargeBodies {
+  #bytes = 0;
+  readonly #taken = new WeakMap<IncomingMessage, number>();
+
+  constructor(private readonly most = LARGE_BYTES) {}
+
+  /** Sees to it that what a request takes is given back once it is answered, or gone. */
+  watch({ headers }: FastifyRequest, reply: FastifyReply): void {
+    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES) return;
+    reply.raw.once('close', () => {
+      this.#bytes -= this.#taken.get(reply.raw.req) ?? 0;
+    });
+  }
+
+  /** Takes so much for the body of a request; false when there is not so much left. */
+  take(request: IncomingMessage, bytes: number): boolean {
+    if (this.#bytes + bytes > this.most) return false;
+    this.#bytes += bytes;
+    this.#taken.set(request, (this.#taken.get(request) ?? 0) + bytes);
+    return true;
+  }
+}
+
+/** Collects a body up to its limit. It is copied as it comes: pieces of a byte each would take a hundred times their size. */
+function receive(
+  { headers, raw }: FastifyRequest,
+  payload: IncomingMessage,
+  { limit, large }: { readonly limit: number; readonly large: LargeBodies },
+  done: (error: Error | null, body: Buffer) => void,
+): void {
+  const most = Number(headers['content-length'] ?? limit);
+  let body: Buffer = nothing;
+  let length = 0;
+  const finish = (error: Error | null): void => {
+    payload.off('data', collect).off('end', end).off('error', finish);
+    done(error, body.subarray(0, length));
+  };
+  const end = (): void => {
+    finish(null);
+  };
+  const collect = (chunk: Buffer): void => {
+    const before = length;
+    length += chunk.length;
+    if (length > limit) finish(new Problem('payload_too_large'));
+    else if (length > SMALL_BYTES && !large.take(raw, chunk.length)) finish(new Problem('overloaded'));
+    else {
+      if (length > body.length) body = enlarged(body, Math.min(most, Math.max(FIRST_BYTES, 2 * length)));
+      chunk.copy(body, before);
+    }
+  };
+  if (most > limit) done(new Problem('payload_too_large'), nothing);
+  else payload.on('data', collect).on('end', end).on('error', finish);
+}
+
+const nothing = Buffer.alloc(0);
+
+function enlarged(body: Buffer, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafe(bytes);
+  body.copy(larger);
+  return larger;
+}
