@@ -9,7 +9,7 @@ import {
 import pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
 
-/** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not made. */
+/** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not let in. */
 export class ReadDatabaseError extends Error {
   override readonly name = 'ReadDatabaseError';
   constructor(
@@ -79,6 +79,12 @@ function asReadDatabaseError(error: unknown): ReadDatabaseError {
     });
   }
   return new ReadDatabaseError(null, 'the read database did not answer', { cause: error });
+}
+
+/** Whatever a server says to one that it does not let in, it is away: there was no statement that could be wrong. */
+function notConnected(error: unknown): ReadDatabaseError {
+  const code = error instanceof pg.DatabaseError ? `: PostgreSQL error ${error.code ?? 'unknown'}` : '';
+  return new ReadDatabaseError(null, `no connection to the read database${code}`, { cause: error });
 }
 
 /** The connection is lost or hangs: whatever came next would only wait behind the statement that has no answer. */
@@ -190,8 +196,17 @@ export class ReadDatabase implements Reader {
     this.#pool.on('connect', (client) => client.on('error', replaced));
   }
 
-  query<Row>(statement: Statement): Promise<readonly Row[]> {
-    return ask<Row>(this.#pool, statement);
+  async query<Row>(statement: Statement): Promise<readonly Row[]> {
+    const client = await this.#connected();
+    let broken = false;
+    try {
+      return await ask<Row>(client, statement);
+    } catch (error) {
+      broken = isUnanswered(error);
+      throw error;
+    } finally {
+      client.release(broken);
+    }
   }
 
   rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
@@ -212,16 +227,14 @@ export class ReadDatabase implements Reader {
       await client.connect();
     } catch (error) {
       await sayGoodbye(client, this.clock);
-      throw asReadDatabaseError(error);
+      throw notConnected(error);
     }
     return new Session(client, this.clock);
   }
 
   /** One transaction around `work` on a pooled connection; rolled back when it throws. `begin` may add settings after `begin;`. */
   async transaction<Result>(work: (reader: Reader) => Promise<Result>, begin = 'begin'): Promise<Result> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw asReadDatabaseError(error);
-    });
+    const client = await this.#connected();
     let broken = false;
     try {
       await ask(client, { text: begin });
@@ -247,6 +260,12 @@ export class ReadDatabase implements Reader {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  #connected(): Promise<pg.PoolClient> {
+    return this.#pool.connect().catch((error: unknown) => {
+      throw notConnected(error);
+    });
   }
 }
 

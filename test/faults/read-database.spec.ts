@@ -40,4 +40,19 @@ describe('the read database', () => {
     await clock.sleep(100);
     expect(await pidOf(db)).not.toBe(before);
   });
+
+  it('is away when it lets nobody in, whatever the reason that it gives', async () => {
+    const nowhere = openReadDatabase(`${url}_that_is_not_there`, { clock });
+    const away = { name: 'ReadDatabaseError', sqlState: null, message: expect.stringContaining('3D000') };
+    await expect(nowhere.query({ text: 'select 1' })).rejects.toMatchObject(away);
+    await expect(nowhere.transaction(() => Promise.resolve())).rejects.toMatchObject(away);
+    await expect(nowhere.session('test')).rejects.toMatchObject(away);
+    await nowhere.close();
+  });
+
+  it('keeps a connection whose statement was wrong, and tells that from one that is lost', async () => {
+    const before = await pidOf(db);
+    await expect(db.query({ text: 'select 1 / 0' })).rejects.toMatchObject({ sqlState: '22012' });
+    expect(await pidOf(db)).toBe(before);
+  });
 });
