@@ -46,30 +46,29 @@ export const subscriptionLook = (subscriptionId: string, wish: SubscriptionWish)
   },
 });
 
+const retrieve = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Subscription>> =>
+  client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(id));
+
 /** What it takes to fulfil a wish. Every step sets something to what is wanted, so that all of them may be repeated. */
-export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWish): Making<Stripe.Subscription> => {
-  const retrieve = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Subscription>> =>
-    client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(id));
-  return {
-    ...subscriptionLook(subscriptionId, wish),
-    retrieve,
-    create: async (client, idempotencyKey) => {
-      const present = await retrieve(client, subscriptionId);
-      if (present.kind !== 'answered') return present;
-      const subscription = present.value;
-      switch (wish.kind) {
-        case 'cancel':
-          return cancel(client, subscription, wish.atPeriodEnd, idempotencyKey);
-        case 'resume':
-          return resume(client, subscription, idempotencyKey);
-        case 'change':
-          return wish.when === 'now'
-            ? changeNow(client, subscription, wish.priceId, idempotencyKey)
-            : changeAtPeriodEnd(client, subscription, wish.priceId, idempotencyKey);
-      }
-    },
-  };
-};
+export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWish): Making<Stripe.Subscription> => ({
+  ...subscriptionLook(subscriptionId, wish),
+  retrieve,
+  create: async (client, idempotencyKey) => {
+    const present = await retrieve(client, subscriptionId);
+    if (present.kind !== 'answered') return present;
+    const subscription = present.value;
+    switch (wish.kind) {
+      case 'cancel':
+        return cancel(client, subscription, wish.atPeriodEnd, idempotencyKey);
+      case 'resume':
+        return resume(client, subscription, idempotencyKey);
+      case 'change':
+        return wish.when === 'now'
+          ? changeNow(client, subscription, wish.priceId, idempotencyKey)
+          : changeAtPeriodEnd(client, subscription, wish.priceId, idempotencyKey);
+    }
+  },
+});
 
 /** Whether the subscription is as was wished. `schedule` expanded. */
 function fulfils(subscription: Stripe.Subscription, wish: SubscriptionWish): boolean {
@@ -81,7 +80,8 @@ function fulfils(subscription: Stripe.Subscription, wish: SubscriptionWish): boo
     );
   if (wish.when === 'now') return subscription.items.data[0]?.price.id === wish.priceId;
   const { schedule } = subscription;
-  const next = typeof schedule === 'string' ? null : (schedule?.phases.at(-1)?.items[0]?.price ?? null);
+  if (schedule === null) return subscription.items.data[0]?.price.id === wish.priceId;
+  const next = typeof schedule === 'string' ? null : (schedule.phases.at(-1)?.items[0]?.price ?? null);
   return (typeof next === 'string' ? next : (next?.id ?? null)) === wish.priceId;
 }
 
@@ -119,7 +119,11 @@ async function cancel(
   const free = await released(client, subscription, key);
   if (free.kind !== 'answered') return free;
   if (atPeriodEnd) return update(client, subscription.id, { cancel_at_period_end: true }, key);
-  return client.ask('subscription', (stripe) => stripe.subscriptions.cancel(subscription.id));
+  const cancelled = await client.ask('subscription', (stripe) => stripe.subscriptions.cancel(subscription.id));
+  if (cancelled.kind !== 'refused') return cancelled;
+  // Stripe has no key for this call: one whose answer was lost is refused when it is repeated, because it is done.
+  const present = await retrieve(client, subscription.id);
+  return present.kind === 'answered' && lives(present.value) ? cancelled : present;
 }
 
 async function resume(
@@ -154,7 +158,7 @@ async function changeNow(
   const free = await released(client, subscription, key);
   if (free.kind !== 'answered') return free;
   const item = subscription.items.data[0];
-  if (item === undefined || item.price.id === priceId) return { kind: 'answered', value: subscription };
+  if (item === undefined || item.price.id === priceId) return retrieve(client, subscription.id);
   return update(
     client,
     subscription.id,
@@ -208,7 +212,7 @@ async function changeAtPeriodEnd(
     );
     if (changed.kind !== 'answered') return changed;
   }
-  return client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(subscription.id));
+  return retrieve(client, subscription.id);
 }
 
 /** A subscription as our callers see it: times as instants, prices by their Stripe ids. */
