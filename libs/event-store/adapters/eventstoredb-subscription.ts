@@ -8,7 +8,7 @@ type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number }
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2_000;
 /** Events come one by one; so long the first waits for others, so that consumers get batches. */
-const GATHER_MS = 1;
+const GATHER_MS = 5;
 
 /**
  * All events after a position, for ever. The server drops subscribers that fall a little behind, and calls break or end for many

@@ -15,6 +15,7 @@ import {
 } from '../event-store.js';
 import { EventStoreDbAppends, type AppendAnswer } from './eventstoredb-appends.js';
 import { EventStoreDbConnection } from './eventstoredb-connection.js';
+import { EventStoreDbFeed } from './eventstoredb-feed.js';
 import { EventStoreDbReads } from './eventstoredb-reads.js';
 import { EventStoreDbSubscription } from './eventstoredb-subscription.js';
 
@@ -30,6 +31,11 @@ export type EventStoreDbLimits = {
   /** The server's own limit (`MaxAppendSize`). */
   readonly maxAppendBytes: number;
   readonly maxBufferedEvents: number;
+  /** What subscriptions that are behind read at a time. */
+  readonly pageEvents: number;
+  /** The newest events that subscriptions share, and the bytes of theirs and of shared pages. */
+  readonly recentEvents: number;
+  readonly recentBytes: number;
 };
 
 const defaultLimits: EventStoreDbLimits = {
@@ -41,6 +47,9 @@ const defaultLimits: EventStoreDbLimits = {
   maxPendingBytes: 64 * 1024 * 1024,
   maxAppendBytes: 1_000_000,
   maxBufferedEvents: 2_000,
+  pageEvents: 500,
+  recentEvents: 10_000,
+  recentBytes: 16 * 1024 * 1024,
 };
 
 const MAX_UNSETTLED = 10_000;
@@ -63,21 +72,25 @@ export class EventStoreDbEventStore extends EventStore {
   readonly #connection: EventStoreDbConnection;
   readonly #appends: EventStoreDbAppends;
   readonly #reads: EventStoreDbReads;
+  readonly #feed: EventStoreDbFeed;
   readonly #closing = new AbortController();
   /** Appends that were left open: what is repeated of them is first looked for. The oldest are forgotten. */
   readonly #unsettled = new Set<string>();
 
   /** `url`: `esdb://…` or `esdb+discover://…`. Connects when first used. Throws when the url cannot be understood. */
-  constructor(
-    url: string,
-    private readonly clock: Clock,
-    limits: Partial<EventStoreDbLimits> = {},
-  ) {
+  constructor(url: string, clock: Clock, limits: Partial<EventStoreDbLimits> = {}) {
     super();
     this.#limits = { ...defaultLimits, ...limits };
     this.#connection = new EventStoreDbConnection(url);
     this.#appends = new EventStoreDbAppends(this.#connection, clock, this.#limits);
     this.#reads = new EventStoreDbReads(this.#connection, clock, this.#limits);
+    const parts = { connection: this.#connection, clock, limits: this.#limits, head: () => this.head() };
+    this.#feed = new EventStoreDbFeed({
+      clock,
+      limits: this.#limits,
+      read: (after, limit) => this.#reads.readAll(after, limit),
+      follow: (after, signal) => new EventStoreDbSubscription(parts, after, signal).batches(),
+    });
   }
 
   override async append(request: AppendRequest): Promise<AppendResult> {
@@ -131,8 +144,7 @@ export class EventStoreDbEventStore extends EventStore {
 
   override subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
-    const parts = { connection: this.#connection, clock: this.clock, limits: this.#limits, head: () => this.head() };
-    return new EventStoreDbSubscription(parts, after, ended).batches();
+    return this.#feed.after(after, ended);
   }
 
   override async close(): Promise<void> {

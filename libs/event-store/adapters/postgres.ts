@@ -13,7 +13,7 @@ import {
   type Position,
   type RecordedEvent,
 } from '../event-store.js';
-import { PageCache } from './postgres-pages.js';
+import { PageCache } from './page-cache.js';
 import { PostgresReader } from './postgres-reader.js';
 import { migrateEventStore } from './postgres-schema.js';
 import { PostgresSessions } from './postgres-session.js';

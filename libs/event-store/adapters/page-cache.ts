@@ -6,7 +6,7 @@ type Page = { readonly events: readonly RecordedEvent[]; readonly bytes: number 
 
 /**
  * Pages of the log that one process reads several times: eight projections that read the same range fetch and decode it
- * once. Positions are contiguous and events never change, so a full page stays right for ever; a page that reaches the end
+ * once. The log only grows at its end and events never change, so a full page stays right for ever; a page that reaches the end
  * of the log is shared only by those who ask while it is being read.
  */
 export class PageCache {

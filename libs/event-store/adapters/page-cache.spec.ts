@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { positionOf, type RecordedEvent } from '../event-store.js';
-import { PageCache } from './postgres-pages.js';
+import { PageCache } from './page-cache.js';
 
 const event = (position: number): RecordedEvent => ({
   id: String(position),
