@@ -1,13 +1,20 @@
+import { SystemClock } from '#config/system-clock.js';
+import type { EventStore } from '#event-store/event-store.js';
+import { openEventStore, type EventStoreOptions } from '#event-store/event-store.module.js';
+import { projectionsFor } from '../../projections/registry.js';
+import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import type { NodeProcess } from '../support/node-process.js';
 import type { Bench, Figure, Measured } from './bench.js';
 import { hot, scripRound, spread, type Contest } from './consume.js';
 import { median } from './histogram.js';
+import { reachedBy } from './reached-by.js';
 
 const bar = { atLeast: 0.5 };
 
 /**
  * consume-spread and consume-hot with the log in the EventStoreDB at EVENTSTORE_URL, against the log in PostgreSQL; left out
- * when it is not set. A worker runs beside each: without ids that the store knows, old keys are looked up in a read model.
+ * when it is not set. A worker runs beside each: without ids that the store knows, old keys are looked up in a read model. Before
+ * each measurement both workers come to the end of their logs, so that neither installation works while the other is measured.
  */
 export async function eventStoreDb(bench: Bench): Promise<readonly Figure[]> {
   const { EVENTSTORE_URL } = process.env;
@@ -16,40 +23,68 @@ export async function eventStoreDb(bench: Bench): Promise<readonly Figure[]> {
     return [];
   }
   const [postgres, eventStoreDb] = [
-    await installation(bench, {}),
-    await installation(bench, { EVENT_STORE: 'eventstoredb', EVENTSTORE_URL }),
+    await Installation.start(bench, null),
+    await Installation.start(bench, EVENTSTORE_URL),
   ];
   // A server that is used again has the accounts of the last time.
   const run = `run${String(Date.now())}`;
   const figures = [
-    await compare(bench, postgres.api, eventStoreDb.api, spread, run),
-    await compare(bench, postgres.api, eventStoreDb.api, hot, run),
+    await compare(bench, { postgres, eventStoreDb }, spread, run),
+    await compare(bench, { postgres, eventStoreDb }, hot, run),
   ];
-  await Promise.all([postgres, eventStoreDb].flatMap(({ api, worker }) => [api.stop(), worker.stop()]));
+  await Promise.all([postgres.stop(), eventStoreDb.stop()]);
   return figures;
 }
 
-async function installation(
-  bench: Bench,
-  env: Record<string, string>,
-): Promise<{ readonly api: NodeProcess; readonly worker: NodeProcess }> {
-  const url = await bench.scripDatabase();
-  return { worker: await bench.worker(url, env), api: await bench.api(url, env) };
+/** An api and a worker, with the log in EventStoreDB, or in PostgreSQL when there is no url. */
+class Installation {
+  private constructor(
+    readonly api: NodeProcess,
+    private readonly worker: NodeProcess,
+    private readonly store: EventStore,
+    private readonly db: ReadDatabase,
+  ) {}
+
+  static async start(bench: Bench, eventStoreUrl: string | null): Promise<Installation> {
+    const databaseUrl = await bench.scripDatabase();
+    const env: Record<string, string> =
+      eventStoreUrl === null ? {} : { EVENT_STORE: 'eventstoredb', EVENTSTORE_URL: eventStoreUrl };
+    const options: EventStoreOptions =
+      eventStoreUrl === null ? { kind: 'postgres', databaseUrl } : { kind: 'eventstoredb', url: eventStoreUrl };
+    const worker = await bench.worker(databaseUrl, env);
+    const api = await bench.api(databaseUrl, env);
+    const clock = new SystemClock();
+    const store = await openEventStore(options, clock);
+    return new Installation(api, worker, store, openReadDatabase(databaseUrl, { clock }));
+  }
+
+  /** Resolves when the read models are at the end of the log. */
+  async atRest(): Promise<void> {
+    await reachedBy(this.db, await this.store.head(), projectionsFor(this.store).length);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.api.stop(), this.worker.stop(), this.store.close(), this.db.close()]);
+  }
 }
 
 async function compare(
   bench: Bench,
-  postgres: NodeProcess,
-  eventStoreDb: NodeProcess,
+  installations: { readonly postgres: Installation; readonly eventStoreDb: Installation },
   contest: Contest,
   run: string,
 ): Promise<Figure> {
+  const { postgres, eventStoreDb } = installations;
+  const measured = async ({ api }: Installation, prefix: string): Promise<Measured> => {
+    await Promise.all([postgres.atRest(), eventStoreDb.atRest()]);
+    return scripRound(bench, api, contest, prefix);
+  };
   const rounds: { readonly postgres: Measured; readonly eventStoreDb: Measured }[] = [];
   for (let round = 0; round < bench.effort.rounds; round += 1) {
     const prefix = `${run}-${contest.name}-${String(round)}-`;
     rounds.push({
-      postgres: await scripRound(bench, postgres, contest, prefix),
-      eventStoreDb: await scripRound(bench, eventStoreDb, contest, prefix),
+      postgres: await measured(postgres, prefix),
+      eventStoreDb: await measured(eventStoreDb, prefix),
     });
   }
   const of = (which: 'postgres' | 'eventStoreDb'): number => median(rounds.map((round) => round[which].perSecond));
@@ -60,10 +95,15 @@ async function compare(
     bar,
     detail: {
       rounds: rounds.map((round) => ({
-        postgres: { perSecond: Math.round(round.postgres.perSecond), latency: round.postgres.latency },
+        postgres: {
+          perSecond: Math.round(round.postgres.perSecond),
+          latency: round.postgres.latency,
+          serverMicros: Math.round(round.postgres.serverMicros),
+        },
         eventStoreDb: {
           perSecond: Math.round(round.eventStoreDb.perSecond),
           latency: round.eventStoreDb.latency,
+          serverMicros: Math.round(round.eventStoreDb.serverMicros),
           statuses: round.eventStoreDb.statuses,
           failures: round.eventStoreDb.failures,
         },

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
-import type { Position } from '#event-store/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { generationsOf } from '#read-store/generations.js';
 import { runProjections } from '#read-store/projection-runner.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase } from '#read-store/read-database.js';
 import pg from 'pg';
 import { projections, projectionsFor } from '../../projections/registry.js';
 import { migrateScrip } from '../support/scrip-database.js';
@@ -16,6 +13,7 @@ import type { Bench, Figure } from './bench.js';
 import { fill } from './bulk.js';
 import { cpuSeconds } from './cpu-time.js';
 import { median } from './histogram.js';
+import { reachedBy } from './reached-by.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -83,18 +81,6 @@ async function catchUpWithKeys(url: string): Promise<number> {
   await db.close();
   await store.close();
   return perSecond;
-}
-
-/** Waits until so many projections are at `head`; names those that came last. */
-async function reachedBy(db: ReadDatabase, head: Position, count: number): Promise<string> {
-  let slowest = '';
-  for (;;) {
-    const generations = await generationsOf(db);
-    const behind = generations.filter(({ position }) => position < head);
-    if (behind.length === 0 && generations.length >= count) return slowest;
-    slowest = behind.map(({ name }) => name).join(', ');
-    await sleep(50);
-  }
 }
 
 /** `scrip audit verify` over a million events and what all projections made of them. */
