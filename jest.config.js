@@ -51,7 +51,8 @@ export default {
     {
       ...common,
       displayName: 'eventstoredb',
-      testMatch: [`<rootDir>/test/contract/${onRealServer}`],
+      testMatch: [`<rootDir>/test/{contract,e2e}/${onRealServer}`],
+      ...server,
     },
     {
       ...common,

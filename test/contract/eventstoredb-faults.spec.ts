@@ -263,6 +263,20 @@ test('a server that is not there took nothing, and is found again when it comes 
   expect(double.log.stream('account-1')).toHaveLength(1);
 });
 
+test('appends that are never answered hold no other up', async () => {
+  const patient = new EventStoreDbEventStore(double.url, new SystemClock(), { ...limits, appendDeadlineMs: 5_000 });
+  await patient.append(appendOf('account-first'));
+  double.appendFaults.push(...Array.from({ length: 8 }, (): AppendFault => ({ kind: 'hang', stored: true })));
+  const hung = Array.from({ length: 8 }, (_, index) => outcomeOf(patient.append(appendOf(`account-${String(index)}`))));
+  while (double.seen.appends < 9) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { outcome, ms } = await timed(outcomeOf(patient.append(appendOf('account-9'))));
+  expect(outcome).toBe('appended');
+  expect(ms).toBeLessThan(2_500);
+  double.stop();
+  expect(new Set(await Promise.all(hung))).toEqual(new Set(['OutcomeUnknown']));
+  await patient.close();
+});
+
 test('what waits is bounded', async () => {
   const small = new EventStoreDbEventStore(double.url, new SystemClock(), {
     ...limits,
