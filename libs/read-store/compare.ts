@@ -3,7 +3,7 @@ import { generationsOf, tableOf, type Generation } from './generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
 import { EventSharing, type Decode, type ProjectedEvent, type Projection } from './projection.js';
 import type { ReadDatabase, Session } from './read-database.js';
-import { digestOf, type TableDigest } from './row-digest.js';
+import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
 
 export type Comparison = {
@@ -87,14 +87,16 @@ export class ModelComparison<Event> {
   ): Promise<ModelComparison<Event>> {
     const session = await db.session('compare');
     try {
-      await session.script('begin isolation level repeatable read read only');
+      // Compiling the sum over a table costs as much as computing it.
+      await session.script('begin isolation level repeatable read read only; set local jit = off');
+      const salt = await newSalt(session);
       const generations = await generationsOf(session);
       const compared: Compared<Event>[] = [];
       for (const { projection, generation } of choose(generations)) {
         const { name } = projection;
         const known = generations.find((each) => each.name === name && each.generation === generation);
         const passes = await passesOf(session, projection, generation, options.rowsPerPass ?? 100_000);
-        compared.push({ projection, generation, position: known?.position ?? START, passes });
+        compared.push({ projection, generation, position: known?.position ?? START, passes, salt });
       }
       return new ModelComparison(session, compared, options);
     } catch (error) {
@@ -233,10 +235,10 @@ async function digestsOf<Event>(
   compared: readonly Compared<Event>[],
 ): Promise<ReadonlyMap<string, TableDigest>> {
   const digests = new Map<string, TableDigest>();
-  for (const { projection, generation } of compared) {
-    for (const { name } of projection.tables) {
-      const full = tableOf(name, generation);
-      digests.set(full, await digestOf(session, full));
+  for (const { projection, generation, salt } of compared) {
+    for (const table of projection.tables) {
+      const full = tableOf(table.name, generation);
+      digests.set(full, await digestOf(session, table, full, salt));
     }
   }
   return digests;

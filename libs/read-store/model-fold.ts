@@ -1,6 +1,6 @@
 import type { Position } from '#event-store/event-store.js';
 import type { ExpectedRow, OracleFold, ProjectedEvent, Projection } from './projection.js';
-import { RowDigest } from './row-digest.js';
+import { RowDigest, type Salt } from './row-digest.js';
 
 /** One generation of a projection as the comparison found it. */
 export type Compared<Event> = {
@@ -10,6 +10,7 @@ export type Compared<Event> = {
   readonly position: Position;
   /** Each pass over the log folds a share of the keys, so that the memory of the fold is bounded. */
   readonly passes: number;
+  readonly salt: Salt;
 };
 
 /** Folds the log anew for one generation, page by page, and adds up the rows that its tables must hold. */
@@ -20,8 +21,9 @@ export class ModelFold<Event> {
 
   constructor(compared: Compared<Event>) {
     this.compared = compared;
-    this.digests = new Map(compared.projection.tables.map((table) => [table.name, new RowDigest(table)]));
-    this.#fold = compared.projection.oracle.fold();
+    const { projection, salt } = compared;
+    this.digests = new Map(projection.tables.map((table) => [table.name, new RowDigest(table, salt)]));
+    this.#fold = projection.oracle.fold();
   }
 
   /** Takes the next page of a pass. */

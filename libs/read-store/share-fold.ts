@@ -2,7 +2,7 @@ import type { RecordedEvent } from '#event-store/event-store.js';
 import { tableOf } from './generations.js';
 import { ModelFold, type Compared } from './model-fold.js';
 import type { ProjectedEvent } from './projection.js';
-import type { TableDigest } from './row-digest.js';
+import { digestSum, type TableDigest } from './row-digest.js';
 
 /** What folding a share of the log came to; those of all shares add up to what folding all of it comes to. */
 export type ShareFolded = {
@@ -72,10 +72,7 @@ export function foldTogether<Event>(
   }
   const sums = new Map(digestsOf(folds));
   for (const { digests } of shares) {
-    for (const [table, { rows, sum }] of digests) {
-      const before = sums.get(table) ?? { rows: 0, sum: 0n };
-      sums.set(table, { rows: before.rows + rows, sum: before.sum + sum });
-    }
+    for (const [table, digest] of digests) sums.set(table, digestSum(sums.get(table) ?? { rows: 0, sum: 0n }, digest));
   }
   return sums;
 }

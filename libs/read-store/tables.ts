@@ -45,7 +45,8 @@ type StoredValueOf<C extends Column> = C extends `${infer T extends ColumnType}?
 export type StoredRow<T extends Table> = { -readonly [C in keyof T['columns']]: StoredValueOf<T['columns'][C]> };
 export type Value = string | number | boolean | null;
 
-const typeOf = (column: Column): ColumnType => column.replace('?', '') as ColumnType;
+/** The type of a column, whether it may be null or not. */
+export const typeOf = (column: Column): ColumnType => column.replace('?', '') as ColumnType;
 
 /** What follows `create table {name}`. */
 export function tableDefinition(table: Table): string {
@@ -181,12 +182,18 @@ const safeNumber = (digits: string): number | string => {
   return Number.isSafeInteger(value) ? value : digits;
 };
 
-/** A value as `column::text` shows it, to compare what is expected with what is found. */
-export function asText(table: Table, column: string, value: Value): string | null {
-  if (value === null) return null;
-  if (cast(table, column) === 'bigint') return BigInt(value).toString();
-  return typeof value === 'string' ? storable(value) : String(value);
+/** A position as text has leading zeros, which a bigint column does not keep. */
+const leadingZeros = /^0+(?=\d)/;
+
+/** A value as `column::text` shows it; text may hold the character that PostgreSQL does not keep, see `storable`. */
+export function columnText(type: ColumnType, value: string | number | boolean): string {
+  if (typeof value !== 'string') return String(value);
+  return type === 'bigint' ? value.replace(leadingZeros, '') : value;
 }
+
+/** The same as it is kept, to compare what is expected with what is found. */
+export const asText = (table: Table, column: string, value: Value): string | null =>
+  value === null ? null : storable(columnText(cast(table, column) as ColumnType, value));
 
 /** The rows with these keys from any relation shaped like `table`, every column as text. */
 export async function rowsAsText(
