@@ -136,8 +136,10 @@ type Change = Pick<Balance, 'available' | 'debt'>;
 /** The row of a movement that changes the balance by `change`. */
 function rowOf({ recorded, event, actor }: Projected, movement: Movement, change: Change): Row {
   const { at, balance } = event as AccountEvent;
+  const { customer_id, unit } = ownerOf(recorded);
   return {
-    ...ownerOf(recorded),
+    customer_id,
+    unit,
     position: recorded.position,
     event_id: recorded.id,
     type: movement.type,

@@ -158,13 +158,12 @@ export class AccountBooks {
       if (grant.scheduled) throw new Contradiction(`grant ${slice.grantId} is spent before it is effective`);
       if (grant.expiresAt !== null && grant.expiresAt <= at)
         throw new Contradiction(`grant ${slice.grantId} is spent after it expired`);
-      this.#shift(slice, 'free', to);
+      this.#shift(slice, 'free', to, grant);
     }
   }
 
   /** Moves credits of a grant; their cost leaves the grant when they are used up and comes back when they do. */
-  #shift({ grantId, amount, cost }: Slice, from: Place, to: Place): void {
-    const grant = this.#known(grantId);
+  #shift({ grantId, amount, cost }: Slice, from: Place, to: Place, grant = this.#known(grantId)): void {
     if (!Number.isSafeInteger(amount) || amount < 0)
       throw new Contradiction(`an amount of grant ${grantId} is no amount`);
     grant[from] -= amount;
@@ -198,13 +197,13 @@ export class AccountBooks {
   }
 
   #compare({ balance }: AccountEvent): string | null {
-    const found = { available: this.#available, held: this.#held, debt: this.#debt };
-    for (const member of ['available', 'held', 'debt'] as const) {
-      if (balance[member] !== found[member])
-        return `${member} is recorded as ${String(balance[member])}, the events before add up to ${String(found[member])}`;
-    }
-    return null;
+    if (balance.available !== this.#available) return differs('available', balance.available, this.#available);
+    if (balance.held !== this.#held) return differs('held', balance.held, this.#held);
+    return balance.debt === this.#debt ? null : differs('debt', balance.debt, this.#debt);
   }
 }
+
+const differs = (member: string, recorded: number, found: number): string =>
+  `${member} is recorded as ${String(recorded)}, the events before add up to ${String(found)}`;
 
 const sumOf = (slices: readonly Slice[]): number => slices.reduce((sum, { amount }) => sum + amount, 0);

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { pagesOf, START } from '#event-store/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { compareProjections, ModelComparison, type Comparison } from '#read-store/compare.js';
@@ -8,6 +7,7 @@ import { projectionsFor } from '#projections/registry.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
 import { auditExport } from './export-audit.js';
+import { keepHeapSmall, leaveRoomToThreads, takeRoomBack } from './heap.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 import type { Output } from './output.js';
 import { auditInParallel, type Audited } from './parallel-audit.js';
@@ -26,6 +26,7 @@ export async function compareAll(
 /** Audits the log on several threads, where that can be done and all is sound; null otherwise. */
 async function auditSound(environment: CliEnvironment, output: Output, logOnly: boolean): Promise<Audited | null> {
   if (environment.config.eventStore.kind !== 'postgres') return null;
+  leaveRoomToThreads();
   const log = { store: await environment.store(), databaseUrl: await environment.databaseUrl() };
   const models = logOnly
     ? null
@@ -38,6 +39,7 @@ async function auditSound(environment: CliEnvironment, output: Output, logOnly: 
     progress.end();
     return audited;
   } finally {
+    takeRoomBack();
     await models?.close();
   }
 }
@@ -73,14 +75,6 @@ async function auditDatabase(environment: CliEnvironment, output: Output, logOnl
     await models?.close();
   }
 }
-
-/**
- * Nearly all that an event leaves behind is garbage at once, and what stays grows slowly. Left to itself the heap of each
- * thread would grow to several times what is alive before it is looked through.
- */
-const keepHeapSmall = (): void => {
-  setFlagsFromString('--heap-growing-percent=40');
-};
 
 async function auditFile({ environment, output, withoutEnd }: Verifying, file: string): Promise<Audited> {
   const progress = new Progress(output, environment.clock, 'verified');

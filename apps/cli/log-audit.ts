@@ -4,6 +4,7 @@ import { metadataText, NO_STREAM, positionOf, type Position, type RecordedEvent 
 import type { AccountEvent } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
+import { InstantReader } from './instant-reader.js';
 
 /** Something wrong with an event of the log. */
 export type Finding = {
@@ -49,6 +50,7 @@ export class LogAudit {
   readonly #contiguous: boolean;
   readonly #streams = new Map<string, StreamRecord>();
   readonly #findings: Finding[] = [];
+  readonly #instants = new InstantReader();
   #findingsTotal = 0;
   #events = 0;
   #position: Position | null = null;
@@ -71,12 +73,17 @@ export class LogAudit {
 
   /** Takes the next events of the log. */
   add(events: readonly RecordedEvent[]): void {
-    for (const event of events) this.#check(event, decodeEvent(event));
+    for (const event of events) this.#check(event, decodeEvent(event), contentHashOf(event));
   }
 
-  /** Takes the next events of the log with their content, which others use too. */
-  addDecoded(events: readonly Decoded[]): void {
-    for (const { recorded, decoded } of events) this.#check(recorded, decoded);
+  /**
+   * Takes the next events of the log with their content, which others use too.
+   *
+   * @param contentHashes what the `hash` of each must be, when that was found from its bytes already.
+   */
+  addDecoded(events: readonly Decoded[], contentHashes?: readonly string[]): void {
+    for (const [index, { recorded, decoded }] of events.entries())
+      this.#check(recorded, decoded, contentHashes?.[index] ?? contentHashOf(recorded));
   }
 
   /** Notes that something could not be read as an event at all. */
@@ -112,7 +119,7 @@ export class LogAudit {
     };
   }
 
-  #check(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent): void {
+  #check(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, contentHash: string): void {
     this.#events += 1;
     this.#checkPosition(event);
     let stream = this.#streams.get(event.stream);
@@ -121,7 +128,7 @@ export class LogAudit {
       stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: 0, lastRecordedAt: -Infinity, books };
       this.#streams.set(event.stream, stream);
     }
-    this.#checkChain(event, stream);
+    this.#checkChain(event, contentHash, stream);
     this.#checkContent(event, decoded, stream);
     stream.revision = event.revision;
     stream.hash = event.hash;
@@ -137,7 +144,7 @@ export class LogAudit {
     this.#count = position;
   }
 
-  #checkChain(event: RecordedEvent, stream: StreamRecord): void {
+  #checkChain(event: RecordedEvent, contentHash: string, stream: StreamRecord): void {
     if (event.revision !== stream.revision + 1)
       this.#find(
         event,
@@ -145,12 +152,20 @@ export class LogAudit {
       );
     if (event.prevHash !== stream.hash)
       this.#find(event, 'prevHash is not the hash of the event before it in the stream');
-    if (chainHash(event.stream, event.revision, event) !== event.hash)
-      this.#find(event, 'the hash does not fit the content');
-    const recordedAt = recordedAtOf(event);
+    if (contentHash !== event.hash) this.#find(event, 'the hash does not fit the content');
+    const recordedAt = this.#recordedAtOf(event);
     if (!(recordedAt >= stream.lastRecordedAt))
       this.#find(event, 'recordedAt is missing, or before that of the event before it');
     if (recordedAt > stream.lastRecordedAt) stream.lastRecordedAt = recordedAt;
+  }
+
+  /** In milliseconds; NaN when the metadata does not tell. */
+  #recordedAtOf(event: RecordedEvent): number {
+    try {
+      return this.#instants.msOf(metadataText(event, 'recordedAt'));
+    } catch {
+      return NaN;
+    }
   }
 
   #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
@@ -173,14 +188,7 @@ export class LogAudit {
   }
 }
 
-/** In milliseconds; NaN when the metadata does not tell. */
-function recordedAtOf(event: RecordedEvent): number {
-  try {
-    return Date.parse(metadataText(event, 'recordedAt'));
-  } catch {
-    return NaN;
-  }
-}
+const contentHashOf = (event: RecordedEvent): string => chainHash(event.stream, event.revision, event);
 
 /** Data of another shape than the type promises must be a finding, not the end of the audit. */
 function enter(books: AccountBooks, event: AccountEvent): string | null {

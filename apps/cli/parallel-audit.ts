@@ -1,24 +1,23 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import type { EventStore, Position } from '#event-store/event-store.js';
+import { readLogShares } from '#event-store/log-shares.module.js';
+import type { LogShares } from '#event-store/log-shares.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import type { Comparison, ModelComparison } from '#read-store/compare.js';
 import { ProjectedEvent } from '#read-store/projection.js';
 import { foldTogether } from '#read-store/share-fold.js';
 import type { AccountSums } from './account-books.js';
 import type { LogReport } from './log-audit.js';
-import { modelsOf, type ShareReport, type ShareTask } from './share-audit.js';
+import { modelsOf, passesOver, type ShareModel, type ShareReport } from './share-audit.js';
+import { ShareThreads } from './share-threads.js';
 
 /** A shorter log is done before threads have started. */
 const worthWhile = 50_000;
 const threadsMax = 4;
-/** Threads keep little: what an event leaves behind is garbage at once, and the heap need not wait for much of it. */
-const resourceLimits = { maxYoungGenerationSizeMb: 24 };
-
 export type Audited = { readonly log: LogReport; readonly projections: readonly Comparison[] };
 
 /**
- * Audits a long log in PostgreSQL on several threads, each a share of its streams. Null unless all is found sound: the caller
+ * Audits a long log in PostgreSQL on several threads, each a share of its streams; this one reads it. Null unless all is found sound: the caller
  * then reads the log in one piece, which names what is wrong in its order.
  *
  * @param models what to compare, opened before the call; null: nothing.
@@ -32,11 +31,8 @@ export async function auditInParallel(
   const through = await log.store.head();
   const of = Math.min(threadsMax, availableParallelism());
   if (of < 2 || Number(through) < worthWhile) return null;
-  const tasks = Array.from({ length: of }, (_, index) => ({
-    ...{ databaseUrl: log.databaseUrl, share: { index, of }, through },
-    models: modelsOf(models?.compared ?? []),
-  }));
-  const reports = await runAll(tasks, progress);
+  const shares = { databaseUrl: log.databaseUrl, of, through };
+  const reports = await runAll(shares, modelsOf(models?.compared ?? []), progress);
   if (reports === null) return null;
   return combined(reports, through, models);
 }
@@ -62,34 +58,25 @@ export async function combined(
   return projections === null ? null : { log, projections };
 }
 
-/** Null as soon as a thread failed: what stopped it will stop the caller too, who can tell it better. */
+/** Null as soon as a thread failed or was not content: the caller can tell better what is wrong. */
 async function runAll(
-  tasks: readonly ShareTask[],
+  shares: LogShares,
+  models: readonly ShareModel[],
   progress: (events: number) => void,
 ): Promise<readonly ShareReport[] | null> {
-  const workers = tasks.map(
-    (workerData) => new Worker(new URL(import.meta.resolve('./share-audit.worker.js')), { workerData, resourceLimits }),
-  );
+  const threads = new ShareThreads(shares.of, models, progress);
   try {
-    return await Promise.all(workers.map((worker) => reportOf(worker, progress)));
+    for (let pass = 0; pass < passesOver(models); pass += 1) {
+      await readLogShares(shares, threads);
+      threads.endPass();
+    }
+    return await threads.reports();
   } catch {
     return null;
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await threads.end();
   }
 }
-
-const reportOf = (worker: Worker, progress: (events: number) => void): Promise<ShareReport> =>
-  new Promise((resolve, reject) => {
-    worker.on('message', (message: { readonly progress: number } | { readonly report: ShareReport }) => {
-      if ('report' in message) resolve(message.report);
-      else progress(message.progress);
-    });
-    worker.once('error', reject);
-    worker.once('exit', () => {
-      reject(new Error('a thread ended early'));
-    });
-  });
 
 /**
  * The report on the whole log. Null when something was found, or when an event is missing: positions are counted without gaps

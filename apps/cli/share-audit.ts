@@ -1,19 +1,16 @@
-import { readLogShare } from '#event-store/log-share.module.js';
-import type { LogShareRequest } from '#event-store/log-share.js';
+import { eventsIn } from '#event-store/log-share-events.module.js';
+import type { ShareBytes } from '#event-store/log-shares.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import type { Compared } from '#read-store/model-fold.js';
 import { ProjectedEvent } from '#read-store/projection.js';
-import { ShareFold, type ShareFolded } from '#read-store/share-fold.js';
+import { passesOf, ShareFold, type ShareFolded } from '#read-store/share-fold.js';
 import { projections } from '#projections/registry.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 
 /** A read model to fold, with its projection named: what a thread is told must be plain data. */
 export type ShareModel = Omit<Compared<LedgerEvent>, 'projection'> & { readonly projection: string };
 
-/** What one thread is asked to audit. */
-export type ShareTask = LogShareRequest & { readonly models: readonly ShareModel[] };
-
-/** What it found. Folds of a share that has findings are of no use. */
+/** What a share came to. */
 export type ShareReport = { readonly log: LogReport; readonly folded: ShareFolded };
 
 /** What is compared, as plain data for a thread. */
@@ -26,28 +23,44 @@ const comparedOf = (models: readonly ShareModel[]): readonly Compared<LedgerEven
     return projection === undefined ? [] : [{ ...model, projection }];
   });
 
+/** The share is not sound: what is wrong must be told by who reads the whole log, in its order. */
+export class ShareNotSound extends Error {
+  override readonly name = 'ShareNotSound';
+}
+
 /**
  * Audits a share of the log, and folds the read models over it: every event is read, hashed and decoded once. Positions
- * between the events of a share are not its own to judge. Throws StoreUnavailable, and what a fold throws on a sound log.
+ * between the events of a share are not its own to judge.
  */
-export async function auditShare(task: ShareTask, progress: (events: number) => void): Promise<ShareReport> {
-  const audit = new LogAudit({ contiguous: false });
-  const fold = new ShareFold(comparedOf(task.models));
-  await readLogShare(task, (recorded) => {
-    const page = recorded.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
-    audit.addDecoded(page);
-    if (audit.sound) fold.add(0, page);
-    progress(page.length);
-  });
-  fold.endPass(0);
-  for (let pass = 1; pass < fold.passes && audit.sound; pass += 1) {
-    await readLogShare(task, (recorded) => {
-      fold.add(
-        pass,
-        recorded.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode)),
-      );
-    });
-    fold.endPass(pass);
+export class ShareAudit {
+  readonly #audit = new LogAudit({ contiguous: false });
+  readonly #fold: ShareFold<LedgerEvent>;
+  #pass = 0;
+
+  constructor(models: readonly ShareModel[]) {
+    this.#fold = new ShareFold(comparedOf(models));
   }
-  return { log: audit.report(), folded: fold.folded };
+
+  /** Takes the next events of a pass; how many. Throws ShareNotSound, and what a fold throws on a sound log. */
+  take(bytes: ShareBytes): number {
+    const { events, contentHashes } = eventsIn(bytes);
+    const page = events.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
+    if (this.#pass === 0) this.#audit.addDecoded(page, contentHashes);
+    if (!this.#audit.sound) throw new ShareNotSound('the log is not sound');
+    this.#fold.add(this.#pass, page);
+    return page.length;
+  }
+
+  /** Closes a pass: the whole share has been taken. */
+  endPass(): void {
+    this.#fold.endPass(this.#pass);
+    this.#pass += 1;
+  }
+
+  report(): ShareReport {
+    return { log: this.#audit.report(), folded: this.#fold.folded };
+  }
 }
+
+/** How often a share must be taken, from its first event to its last. */
+export const passesOver = (models: readonly ShareModel[]): number => passesOf(comparedOf(models));

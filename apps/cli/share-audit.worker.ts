@@ -1,15 +1,21 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { auditShare, type ShareTask } from './share-audit.js';
+import type { ShareBytes } from '#event-store/log-shares.js';
+import { ShareAudit, type ShareModel, type ShareReport } from './share-audit.js';
 
-const tellEvery = 20_000;
+/** What the thread is told. `ended`: a pass is over. `report`: tell what the share came to. */
+export type ShareMessage = ShareBytes | 'ended' | 'report';
 
-let told = 0;
-let done = 0;
-const report = await auditShare(workerData as ShareTask, (events) => {
-  done += events;
-  if (done - told < tellEvery) return;
-  parentPort?.postMessage({ progress: done - told });
-  told = done;
+/** What it answers to bytes and to `report`. `memory` is what it was given, and needs no more. */
+export type ShareAnswer =
+  { readonly events: number; readonly memory: SharedArrayBuffer } | { readonly report: ShareReport };
+
+const audit = new ShareAudit(workerData as readonly ShareModel[]);
+
+parentPort?.on('message', (message: ShareMessage) => {
+  if (message === 'report') parentPort?.postMessage({ report: audit.report() } satisfies ShareAnswer);
+  else if (message === 'ended') audit.endPass();
+  else {
+    const events = audit.take(message);
+    parentPort?.postMessage({ events, memory: message.buffer } satisfies ShareAnswer);
+  }
 });
-parentPort?.postMessage({ progress: done - told });
-parentPort?.postMessage({ report });

@@ -125,15 +125,22 @@ export abstract class EventStore {
 /** Parses the stored metadata. */
 export const metadataOf = (event: EncodedEvent): EventMetadata => JSON.parse(event.metadata) as EventMetadata;
 
+const marks = { actor: '"actor":"', recordedAt: '"recordedAt":"' } as const;
+/** Where it begins, from the end: it is written last, and instants are all as long. */
+const recordedAtBegins = marks.recordedAt.length + '0000-00-00T00:00:00.000Z"}'.length;
+
 /**
  * One text of the stored metadata without parsing all of it: quotes inside a text are escaped, so nothing else looks like a
  * member's name.
  */
-export function metadataText(event: EncodedEvent, member: 'actor' | 'recordedAt'): string {
+export function metadataText(event: EncodedEvent, member: keyof typeof marks): string {
   const { metadata } = event;
-  const start = metadata.indexOf(`"${member}":"`) + member.length + 4;
+  const mark = marks[member];
+  const usual = metadata.length - recordedAtBegins;
+  const found = member === 'recordedAt' && metadata.startsWith(mark, usual) ? usual : metadata.indexOf(mark);
+  const start = found + mark.length;
   const text = metadata.slice(start, metadata.indexOf('"', start));
-  return start < member.length + 4 || text.includes('\\') ? metadataOf(event)[member] : text;
+  return found < 0 || text.includes('\\') ? metadataOf(event)[member] : text;
 }
 
 /** Parses the stored data, as it was written: see the ledger's codec for upcasting. */

@@ -12,26 +12,31 @@ export type ShareFolded = {
   readonly needed: readonly RecordedEvent[];
 };
 
+/** How often the log must be read for what can be folded apart. */
+export const passesOf = <Event>(compared: readonly Compared<Event>[]): number =>
+  Math.max(1, ...compared.filter(isFoldedApart).map(({ passes }) => passes));
+
+const isFoldedApart = <Event>({ projection }: Compared<Event>): boolean => projection.oracle.needs === undefined;
+
 /** Folds a share of the log for the models that are compared. */
 export class ShareFold<Event> {
-  readonly passes: number;
   readonly #folds: readonly ModelFold<Event>[];
+  /** The same by the categories that they look at. */
+  readonly #foldsOf = new Map<string, ModelFold<Event>[]>();
   readonly #together: readonly Compared<Event>[];
   readonly #needed: RecordedEvent[] = [];
 
   constructor(compared: readonly Compared<Event>[]) {
-    this.#together = compared.filter(({ projection }) => projection.oracle.needs !== undefined);
-    this.#folds = compared
-      .filter(({ projection }) => projection.oracle.needs === undefined)
-      .map((each) => new ModelFold(each));
-    this.passes = Math.max(1, ...this.#folds.map((fold) => fold.compared.passes));
+    this.#together = compared.filter((each) => !isFoldedApart(each));
+    this.#folds = compared.filter(isFoldedApart).map((each) => new ModelFold(each));
+    for (const fold of this.#folds)
+      for (const category of fold.compared.projection.categories)
+        this.#foldsOf.set(category, [...(this.#foldsOf.get(category) ?? []), fold]);
   }
 
   /** Takes the next events of a pass over the share. */
   add(pass: number, page: readonly ProjectedEvent<Event>[]): void {
-    const categories = new Set(page.map(({ category }) => category));
-    for (const fold of this.#folds)
-      if (fold.compared.projection.categories.some((category) => categories.has(category))) fold.add(pass, page);
+    for (const event of page) for (const fold of this.#foldsOf.get(event.category) ?? []) fold.addOne(pass, event);
     if (pass > 0) return;
     for (const event of page) {
       if (this.#together.some((compared) => needs(compared, event))) this.#needed.push(event.recorded);

@@ -3,6 +3,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { decodeEvent, type LedgerEvent } from '#ledger/events.js';
 import { freeMonthKey } from '#ledger/allowance-keys.js';
 import { START } from '#event-store/event-store.js';
+import { readLogShares } from '#event-store/log-shares.module.js';
 import { ModelComparison } from '#read-store/compare.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { runProjections } from '#read-store/projection-runner.js';
@@ -10,7 +11,7 @@ import { waitForPosition } from '#read-store/wait-for-position.js';
 import { projectionsFor } from '../../projections/registry.js';
 import { LogAudit } from '../../apps/cli/log-audit.js';
 import { combined, type Audited } from '../../apps/cli/parallel-audit.js';
-import { auditShare, modelsOf } from '../../apps/cli/share-audit.js';
+import { modelsOf, ShareAudit } from '../../apps/cli/share-audit.js';
 import { freshDatabase, query } from '../support/postgres.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { stripeEvent, stripeFixtures } from '../support/stripe-events.js';
@@ -20,6 +21,8 @@ import { consume, grant } from '../support/account-commands.js';
 const bought = grant(100, { costBasis: { amount: 990, currency: 'usd' }, paymentReference: 'pi_1' });
 const used = consume(7, { resource: { type: 'job', id: 'ü €' } });
 const shares = 3;
+/** Bytes: several pieces for each share, and an event or two that do not fit into one. */
+const room = 1_500;
 
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let writer: Writer;
@@ -72,14 +75,16 @@ async function inShares(of: number): Promise<{ audited: Audited | null; events: 
   const models = await ModelComparison.ofLive(db, projections);
   try {
     const through = await writer.store.head();
-    const reports = await Promise.all(
-      Array.from({ length: of }, (_, index) =>
-        auditShare(
-          { databaseUrl: database.url, share: { index, of }, through, models: modelsOf(models.compared) },
-          () => undefined,
-        ),
-      ),
+    const audits = Array.from({ length: of }, () => new ShareAudit(modelsOf(models.compared)));
+    await readLogShares(
+      { databaseUrl: database.url, of, through },
+      {
+        take: (share, bytes) => void audits[share]!.take(bytes),
+        room: () => new SharedArrayBuffer(room),
+      },
     );
+    for (const audit of audits) audit.endPass();
+    const reports = audits.map((audit) => audit.report());
     return { audited: await combined(reports, through, models), events: reports.map(({ log }) => log.events) };
   } finally {
     await models.close();
@@ -107,6 +112,16 @@ describe('an audit in shares', () => {
   ];
   it.each([
     ['a changed event', `update scrip_log.events set data = replace(data, '"at"', '"at" ') where position = ${nth}`],
+    ...[
+      `id = gen_random_uuid()`,
+      `type = 'AccountFrozen'`,
+      `schema_version = schema_version + 1`,
+      `revision = revision + 100`,
+      `metadata = replace(metadata, '"actor"', '"actor" ')`,
+      `metadata = replace(metadata, '"recordedAt"', '"recordedat"')`,
+      `prev_hash = sha256(prev_hash)`,
+      `hash = sha256(hash)`,
+    ].map((change) => [`an event with ${change}`, `update scrip_log.events set ${change} where position = ${nth}`]),
     ['a missing event', `delete from scrip_log.events where position = ${nth}`],
     ['a missing newest event', `delete from scrip_log.events where position = ${last} - 1`],
     ['a whole stream that is missing', `delete from scrip_log.events where stream = 'account-plain0.tokens'`],
@@ -114,6 +129,13 @@ describe('an audit in shares', () => {
     [
       'a changed row',
       `update scrip_read.history_g1 set amount = amount + 1 where position = (select max(position) from scrip_read.history_g1)`,
+    ],
+    [
+      'rows that have changed places',
+      `update scrip_read.history_g1 h set actor = case actor when 'scheduler' then other else 'scheduler' end
+         from (select max(actor) as other, max(position) filter (where actor <> 'scheduler') as one, max(position) filter (where actor = 'scheduler') as two
+                 from scrip_read.history_g1) c
+        where position in (one, two)`,
     ],
     ['a row too few', `delete from scrip_read.allowances_g1 where id = (select min(id) from scrip_read.allowances_g1)`],
     ['a changed allowance', `update scrip_read.allowances_g1 set months_granted = 9`],

@@ -40,7 +40,7 @@ it('scrip audits a long log on threads, and names what is wrong with it as ever'
   clearInterval(watching);
   expect(JSON.parse(stdout)).toMatchObject({ ok: true, log: { events: head, accounts, findingsTotal: 0 } });
   expect(code).toBe(0);
-  if (availableParallelism() > 1) expect([...seen]).toContain('scrip-log-share');
+  if (availableParallelism() > 1) expect([...seen]).toContain('scrip-log-shares');
 
   await query(
     url,

@@ -1,0 +1,8 @@
+import { eventsInRows } from './adapters/postgres-share-rows.js';
+import type { HashedEvents, ShareBytes } from './log-shares.js';
+
+/**
+ * The events of a piece of a share. Apart from what reads them, because a thread that loads a client of the database takes twice the
+ * memory.
+ */
+export const eventsIn = (bytes: ShareBytes): HashedEvents => eventsInRows(bytes);
