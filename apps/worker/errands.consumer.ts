@@ -29,13 +29,11 @@ export class ErrandsConsumer {
   /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
     return keepRunning('errands', { clock: this.clock, logger: this.logger }, signal, () =>
-      whileLocked('errands', this, signal, async (session) => {
-        for (let wait = TICK_MS; !signal.aborted;) {
-          // A lost connection is a lost lock.
-          await session.query({ text: 'select 1' });
-          const answers = await this.#runAll(signal);
+      whileLocked('errands', this, signal, async (locked) => {
+        for (let wait = TICK_MS; !locked.aborted;) {
+          const answers = await this.#runAll(locked);
           wait = answers ? TICK_MS : Math.min(LONGEST_MS, wait * 2);
-          await this.clock.sleep(wait, signal);
+          await this.clock.sleep(wait, locked);
         }
       }),
     );

@@ -30,7 +30,7 @@ export class InboxConsumer {
   run(signal: AbortSignal): Promise<void> {
     return keepRunning('inbox', { clock: this.clock, logger: this.logger }, signal, async () => {
       try {
-        await whileLocked('inbox', this, signal, () => this.#consume(signal));
+        await whileLocked('inbox', this, signal, (locked) => this.#consume(locked));
       } finally {
         this.position = START;
       }

@@ -7,6 +7,7 @@ import { compareGeneration } from './compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
 import { literal, SCHEMA, type ReadDatabase, type Session } from './read-database.js';
+import { whileAlive } from './while-alive.js';
 
 /** What happened to a projection that somebody should know. */
 export type ProjectionReport = {
@@ -106,31 +107,32 @@ async function attempt<Event>(
   const own: Numbered = { name: projection.name, generation: number };
   const session = await running.db.session(`projection ${projection.name}`, SESSION_TIMEOUT_MS);
   try {
-    await session.script('set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3');
-    if (!(await lock(session, own, clock, signal))) return;
-    await setRunning(session, own);
-    while (!signal.aborted) {
-      const generation = await generationOf(session, own);
-      if (generation?.role !== role) return;
-      const writer = new CheckpointedWriter(session, projection, number, generation.position);
-      try {
-        await work(running, { projection, session, generation, writer }, signal);
-        if (role === 'building') return;
-      } catch (error) {
-        if (!(error instanceof Halted)) throw error;
-        running.report({
-          projection: projection.name,
-          generation: number,
-          kind: 'halted',
-          position: error.position,
-          reason: error.reason,
-        });
-        await setHalted(session, own, error);
-        await untilRunning(session, own, clock, signal);
-      } finally {
-        if (writer.position > generation.position) progressed();
+    await whileAlive(session, clock, signal, async (alive) => {
+      if (!(await lock(session, own, clock, alive))) return;
+      await setRunning(session, own);
+      while (!alive.aborted) {
+        const generation = await generationOf(session, own);
+        if (generation?.role !== role) return;
+        const writer = new CheckpointedWriter(session, projection, number, generation.position);
+        try {
+          await work(running, { projection, session, generation, writer }, alive);
+          if (role === 'building') return;
+        } catch (error) {
+          if (!(error instanceof Halted)) throw error;
+          running.report({
+            projection: projection.name,
+            generation: number,
+            kind: 'halted',
+            position: error.position,
+            reason: error.reason,
+          });
+          await setHalted(session, own, error);
+          await untilRunning(session, own, clock, alive);
+        } finally {
+          if (writer.position > generation.position) progressed();
+        }
       }
-    }
+    });
   } finally {
     await session.close();
   }

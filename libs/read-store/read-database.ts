@@ -187,6 +187,8 @@ export class ReadDatabase implements Reader {
       max: options.poolSize ?? 8,
       statement_timeout: timeout,
       query_timeout: timeout + 500,
+      // A process that stands still within a transaction must not hold up the others for ever.
+      idle_in_transaction_session_timeout: timeout,
       application_name: 'scrip read',
     });
     // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a
