@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { instantOf } from '#kernel/instant.js';
+import { ledgerCodec } from '#ledger/events.js';
+import { Convoy } from '#read-store/convoy.js';
+import { runBuilding, runLive, type ProjectionReport } from '#read-store/generation-runner.js';
+import { requestRebuild, startBuilding } from '#read-store/generations.js';
+import { EventSharing } from '#read-store/projection.js';
+import { ReadDatabase, type Session } from '#read-store/read-database.js';
+import { historyProjection } from '../../projections/history.js';
+import { consume, grant } from '../support/account-commands.js';
+import { ProjectionWorld } from '../support/projection-world.js';
+
+const at = (second: number): string => instantOf(Date.parse('2026-11-01T00:00:00.000Z') + second * 1000);
+let world: ProjectionWorld;
+beforeEach(async () => {
+  world = await ProjectionWorld.open();
+});
+afterEach(() => world.close());
+
+/** Lets something happen before each transaction of its sessions begins. */
+class LateDatabase extends ReadDatabase {
+  constructor(
+    url: string,
+    private readonly before: () => Promise<void>,
+  ) {
+    super(url, { clock: world.clock });
+  }
+
+  override async session(name: string, queryTimeoutMs?: number): Promise<Session> {
+    const session = await super.session(name, queryTimeoutMs);
+    const begin = session.transaction.bind(session);
+    session.transaction = async (work, how) => {
+      await this.before();
+      return begin(work, how);
+    };
+    return session;
+  }
+}
+
+describe('a rebuild', () => {
+  it('is begun once, however many workers begin it', async () => {
+    world.work();
+    await world.writer.run('account-acme', grant(1), at(0));
+    await world.reached(await world.store.head());
+    const newer = { ...historyProjection, version: historyProjection.version + 1 };
+    const sessions = await Promise.all(['a', 'b', 'c'].map((name) => world.db.session(name)));
+    await Promise.all(sessions.map((session) => startBuilding(session, newer)));
+    await Promise.all(sessions.map((session) => session.close()));
+    expect((await world.generations('history')).map(({ generation, role }) => [generation, role])).toEqual([
+      [1, 'live'],
+      [2, 'building'],
+    ]);
+  });
+
+  it('that the live tables have left behind when it takes over catches up first', async () => {
+    const stopping = new AbortController();
+    const reports: ProjectionReport[] = [];
+    const parts = {
+      store: world.store,
+      clock: world.clock,
+      sharing: new EventSharing(ledgerCodec.decode),
+      report: (report: ProjectionReport) => reports.push(report),
+    };
+    const convoy = () => new Convoy(world.clock);
+    const live = runLive({ ...parts, db: world.db, convoy: convoy() }, historyProjection, 1, stopping.signal);
+    await world.writer.run('account-acme', grant(1_000_000), at(0));
+    const session = await world.db.session('begin');
+    await requestRebuild(world.db, 'history');
+    await startBuilding(session, historyProjection);
+    await session.close();
+    // More than is applied while the live tables are held still comes in just before that.
+    let takeovers = 0;
+    const late = new LateDatabase(world.url, async () => {
+      takeovers += 1;
+      if (takeovers > 1) return;
+      for (let step = 0; step < 4_500; step += 1) world.writer.decide('account-acme', consume(1), at(step));
+      await world.reached(await world.writer.flush(), ['history']);
+    });
+    await runBuilding({ ...parts, db: late, convoy: convoy() }, historyProjection, 2, stopping.signal);
+    expect(takeovers).toBe(2);
+    expect(reports.map(({ kind, generation }) => [kind, generation])).toEqual([['switched', 2]]);
+    expect(await world.differences([historyProjection])).toEqual([]);
+    stopping.abort();
+    await live;
+    await late.close();
+  });
+});
