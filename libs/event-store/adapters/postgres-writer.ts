@@ -54,7 +54,7 @@ const appendText = 'select head, rejected from scrip_log.append($1, $2, $3, $4)'
  */
 const flushesAtOnce = 2;
 /** What a flush costs besides its events is little for so many of them; fewer had better wait for company. */
-const worthASecondFlush = 64;
+const worthASecondFlush = 32;
 
 /**
  * Group commit. What arrives while flushes are under way waits and is written together by the next one, in one round trip and
