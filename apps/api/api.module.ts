@@ -47,7 +47,6 @@ import { CustomersController } from './customers/customers.controller.js';
 import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
 import { createAdapter, guardRoutes } from './http/http-server.js';
 import { ProblemsFilter } from './http/problems.filter.js';
-import { QueryGuard } from './http/query-guard.js';
 import { RateLimit } from './http/rate-limit.js';
 import { logRequests } from './http/request-log.js';
 import { ValidationPipe } from './http/validation.js';
@@ -201,7 +200,6 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
     });
   }
   app.useGlobalPipes(new ValidationPipe());
-  app.useGlobalGuards(new QueryGuard());
   app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
   serveDocs(server, openApiDocument(app, answers));
   await app.init();

@@ -19,6 +19,7 @@ import { Problem } from './problems.js';
 import type { RateLimit } from './rate-limit.js';
 import type { RouteDemands } from './route.js';
 import { located, send } from './send.js';
+import { unknownQuery } from './unknown-query.js';
 
 const oneMiB = 1_048_576;
 /** A request that is not there whole by then is given up; so is a new connection that asks nothing, which may be a pool's. */
@@ -171,7 +172,7 @@ function admit(
     leave(request, load);
   });
   if (demands.demand.scope === 'none') {
-    done();
+    done((unknownQuery(demands, request) ?? undefined) as FastifyError | undefined);
     return;
   }
   const caller = gatekeepers.authenticator.callerOf(request.headers.authorization);
@@ -201,7 +202,7 @@ function check(
   { rates }: Gatekeepers,
   done: Done,
 ): void {
-  const problem = problemWith(request, caller, demands, rates);
+  const problem = problemWith(request, caller, demands, rates) ?? unknownQuery(demands, request);
   if (problem === null) {
     request.caller = caller;
     done();

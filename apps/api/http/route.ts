@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { Scope } from '#read-store/api-key-scopes.js';
+import 'reflect-metadata';
 import type { Demand } from './caller.js';
 
 /** What the server must know of a route before its handler runs. */
@@ -11,24 +12,33 @@ export type RouteDemands = {
   readonly rawBody: boolean;
   /** Bytes; the server's own limit when absent. */
   readonly maxBody?: number;
+  /** A class says which fields the query has, and which are unknown. */
+  readonly checksQuery: boolean;
 };
+
+/** A query whose fields are all known. Routes without one take no query, but for the unit of a command. */
+export abstract class CheckedQuery {}
+
+/** Decorates a route with what the server must know of it. */
+const demanding =
+  (demands: Omit<RouteDemands, 'checksQuery'>): MethodDecorator =>
+  (controller, name, descriptor) => {
+    const parameters = Reflect.getMetadata('design:paramtypes', controller, name) as readonly unknown[];
+    const checksQuery = parameters.some((type) => typeof type === 'function' && type.prototype instanceof CheckedQuery);
+    RouteConfig({ ...demands, checksQuery } satisfies RouteDemands)(controller, name, descriptor);
+  };
 
 /**
  * Says who may use a route. Every route under /v1 needs it or `Public`, else the server does not start.
  * `people`: also the people of the customer in the path, for their own customer.
  */
-export const Needs = (scope: Scope, options: { readonly people?: boolean } = {}): MethodDecorator & ClassDecorator =>
-  applyDecorators(
-    RouteConfig({ demand: { scope, people: options.people === true }, rawBody: false } satisfies RouteDemands),
-    ApiBearerAuth(),
-  );
+export const Needs = (scope: Scope, options: { readonly people?: boolean } = {}): MethodDecorator =>
+  applyDecorators(demanding({ demand: { scope, people: options.people === true }, rawBody: false }), ApiBearerAuth());
 
 /** A route without login. */
-export const Public = (
-  options: { readonly rawBody?: boolean; readonly maxBody?: number } = {},
-): MethodDecorator & ClassDecorator =>
-  RouteConfig({
+export const Public = (options: { readonly rawBody?: boolean; readonly maxBody?: number } = {}): MethodDecorator =>
+  demanding({
     demand: { scope: 'none', people: true },
     rawBody: options.rawBody === true,
     ...(options.maxBody === undefined ? {} : { maxBody: options.maxBody }),
-  } satisfies RouteDemands);
+  });

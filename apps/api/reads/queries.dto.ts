@@ -1,4 +1,4 @@
-import { CheckedQuery } from '../http/query-guard.js';
+import { CheckedQuery } from '../http/route.js';
 import { Place, QueryNumber, Text } from '../http/rules.js';
 
 /** A place in the log. */
