@@ -87,6 +87,7 @@ async function catchUpWithKeys(url: string): Promise<number> {
 export async function verify(bench: Bench): Promise<readonly Figure[]> {
   const url = await longLog(bench);
   const { events } = await catchUpOnce(bench, url);
+  await settle(url);
   const [whole, logOnly] = [[] as Audit[], [] as Audit[]];
   for (let round = 0; round < bench.effort.rounds; round += 1) {
     whole.push(await audit(bench, url, []));
@@ -113,11 +114,21 @@ export async function verify(bench: Bench): Promise<readonly Figure[]> {
 }
 
 async function forgetReadModels(url: string): Promise<void> {
+  await inDatabase(url, 'drop schema if exists scrip_read cascade');
+  await migrateScrip(url);
+}
+
+/** What autovacuum does within minutes: else the first to read new rows notes in each that it is committed, and writes that back. */
+async function settle(url: string): Promise<void> {
+  await inDatabase(url, 'vacuum (freeze, analyze)');
+  await inDatabase(url, 'checkpoint');
+}
+
+async function inDatabase(url: string, statement: string): Promise<void> {
   const client = new pg.Client(url);
   await client.connect();
-  await client.query('drop schema if exists scrip_read cascade');
+  await client.query(statement);
   await client.end();
-  await migrateScrip(url);
 }
 
 export type CatchUp = {
