@@ -138,7 +138,14 @@ const cases: [StripeOperation, { [member: string]: Json }, string, Answer, Answe
     { ...change, when: 'period_end' },
     '/v1/subscriptions/sub_1',
     { ...subscription, schedule: { phases: [{ items: [] }, { items: [{ price: 'price_2' }] }] } },
-    { ...subscription, items: { data: [{ price: { id: 'price_2' } }] } },
+    subscription,
+  ],
+  [
+    'change_subscription',
+    { ...change, priceId: 'price_1', when: 'period_end' },
+    '/v1/subscriptions/sub_1',
+    subscription,
+    { ...subscription, schedule: { phases: [{ items: [] }, { items: [{ price: 'price_2' }] }] } },
   ],
   [
     'create_product',

@@ -163,6 +163,14 @@ class ForgetfulStore extends InMemoryEventStore {
   }
 }
 
+class CountedReads extends ForgetfulStore {
+  reads = 0;
+  override readStream(...args: Parameters<ForgetfulStore['readStream']>): ReturnType<ForgetfulStore['readStream']> {
+    this.reads += 1;
+    return super.readStream(...args);
+  }
+}
+
 /** An index that has seen the log up to `through`. */
 class LaggingIndex extends KeyIndex {
   constructor(
@@ -207,19 +215,13 @@ test('keys that the index does not have yet are kept in memory: the stream is no
       return new LaggingIndex(log, share.seen).locate(ids);
     }
   })();
-  let reads = 0;
-  const store = new (class extends ForgetfulStore {
-    override readStream(...args: Parameters<ForgetfulStore['readStream']>): ReturnType<ForgetfulStore['readStream']> {
-      reads += 1;
-      return super.readStream(...args);
-    }
-  })(log);
+  const store = new CountedReads(log);
   const handler = process(store, { keys: index, limits: { rememberedKeys: 20 } });
   const first = await handler.execute(request(grant(7), 'first'));
   const grants = async (name: string): Promise<number> => {
-    const before = reads;
+    const before = store.reads;
     for (let i = 0; i < 150; i += 1) await handler.execute(request(grant(1), `${name}${String(i)}`));
-    return reads - before;
+    return store.reads - before;
   };
   expect(await grants('behind')).toBe(0);
   share.seen = 1;
@@ -231,12 +233,16 @@ test('keys that the index does not have yet are kept in memory: the stream is no
 test('keys kept for an index that never comes are bounded', async () => {
   const log = new InMemoryLog();
   const limits = { rememberedKeys: 4 };
-  const handler = process(new ForgetfulStore(log), { keys: new LaggingIndex(log, 0), limits });
-  const before = handler.statistics.batches;
+  const store = new CountedReads(log);
+  const handler = process(store, { keys: new LaggingIndex(log, 0), limits });
   const first = await handler.execute(request(grant(7), 'first'));
-  for (let i = 0; i < 60; i += 1) await handler.execute(request(grant(1), `g${String(i)}`));
+  const before = store.reads;
+  for (let i = 0; i < 39; i += 1) await handler.execute(request(grant(1), `kept${String(i)}`));
+  expect(store.reads).toBe(before);
+  for (let i = 0; i < 10; i += 1) await handler.execute(request(grant(1), `too-many${String(i)}`));
+  // What was forgotten has to be searched.
+  expect(store.reads).toBeGreaterThan(before);
   expect(await handler.execute(request(grant(7), 'first'))).toEqual({ ...first, replayed: true });
-  expect(handler.statistics.batches - before).toBe(62);
 });
 
 test('a stream assumed to be new is found when it is not', async () => {
