@@ -24,6 +24,8 @@ export type Fault = {
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  /** Every socket there is, also one whose other side has gone unheard. */
+  readonly #sockets = new Set<Socket>();
   readonly #faults: Record<Direction, Fault> = { up: {}, down: {} };
   #refusing = false;
   #accepted = 0;
@@ -101,10 +103,12 @@ export class TcpProxy {
     }
   }
 
+  /** Ends everything. A socket that Node does not let go of keeps no process alive, and nobody waits for it. */
   async close(): Promise<void> {
     const closed = new Promise((done) => this.#server.close(done));
-    this.reset();
-    await closed;
+    this.#server.unref();
+    for (const socket of this.#sockets) socket.unref().destroy();
+    await Promise.race([closed, sleep(2_000, undefined, { ref: false })]);
   }
 
   #accept(client: Socket): void {
@@ -117,7 +121,11 @@ export class TcpProxy {
     const upstream = connect({ ...this.target, allowHalfOpen: true });
     const pair = [client, upstream] as const;
     this.#pairs.add(pair);
-    for (const socket of pair) socket.setNoDelay(true);
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    }
     this.#pump(client, upstream, 'up');
     this.#pump(upstream, client, 'down');
     const gone = (other: Socket, direction: Direction) => (): void => {
