@@ -7,7 +7,6 @@ import type { Config } from '#config/env.js';
 import type { Logger } from '#config/logger.js';
 import { Clock } from '#kernel/clock.js';
 import { AccountReadsController } from './accounts/account-reads.controller.js';
-import { AccountService } from './accounts/account-service.js';
 import { AccountSettingsController } from './accounts/account-settings.controller.js';
 import { RunAccountCommandHandler } from './accounts/account.commands.js';
 import { AccountController } from './accounts/account.controller.js';
@@ -98,7 +97,6 @@ const handlers = [
   StreamLogHandler,
 ];
 const services = [
-  AccountService,
   BalanceHistory,
   BillingAnswers,
   BillingRate,
@@ -150,9 +148,9 @@ const refusingMs = 300;
 export async function startApi(
   config: Config & { databaseUrl: string },
   logger: Logger,
-  clock: Clock,
+  { clock, accountThread }: { readonly clock: Clock; readonly accountThread: boolean },
 ): Promise<RunningApi> {
-  const parts = await openParts(config, logger, clock);
+  const parts = await openParts(config, logger, { clock, accountThread });
   const app = await createApp(parts);
   const operations = config.metricsPort === null ? null : await createOperations(parts);
   await app.listen(config.port, config.host);
@@ -166,7 +164,7 @@ export async function startApi(
       parts.load.close();
       await clock.sleep(refusingMs);
       await closeWithin(app, clock);
-      await Promise.all(Object.values(parts.writers).map((writer) => writer.drain()));
+      await Promise.all([parts.accounts.close(), ...Object.values(parts.writers).map((writer) => writer.drain())]);
       await operations?.close();
       await parts.store.close();
       await parts.database.close();

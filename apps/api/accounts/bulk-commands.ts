@@ -2,17 +2,6 @@ import type { Pricing } from '../catalogue/price-list.js';
 import type { FieldError } from '../http/problems.js';
 import { Checker, type Dto } from '../http/validation.js';
 import {
-  adjustmentAnswer,
-  captureAnswer,
-  consumptionAnswer,
-  extensionAnswer,
-  grantAnswer,
-  holdAnswer,
-  releaseAnswer,
-  reversalAnswer,
-  type AccountAnswer,
-} from './account-answers.js';
-import {
   adjustIntent,
   captureIntent,
   consumeIntent,
@@ -46,7 +35,6 @@ type BulkCommand = {
   readonly furtherErrors: (item: BulkItem) => readonly FieldError[];
   readonly needsAdmin: boolean;
   readonly intentOf: (item: BulkItem, pricing: Pricing) => AccountIntent;
-  readonly bodyOf: AccountAnswer;
 };
 
 const noErrors: readonly FieldError[] = [];
@@ -55,7 +43,6 @@ const noErrors: readonly FieldError[] = [];
 function command<Fields extends object>(
   classes: readonly Dto[],
   intentOf: (fields: Fields, pricing: Pricing) => AccountIntent,
-  bodyOf: AccountAnswer,
   more: { needsAdmin?: boolean; furtherErrors?: (fields: Fields) => readonly FieldError[] } = {},
 ): BulkCommand {
   const { furtherErrors } = more;
@@ -64,38 +51,27 @@ function command<Fields extends object>(
     furtherErrors: furtherErrors === undefined ? () => noErrors : (item) => furtherErrors(item as unknown as Fields),
     needsAdmin: more.needsAdmin === true,
     intentOf: (item, pricing) => intentOf(item as unknown as Fields, pricing),
-    bodyOf,
   };
 }
 
 /** The commands that a bulk request may hold: the same classes, meanings and answers as the single routes. */
 export const bulkCommands = {
-  grant: command<GrantBody>([GrantBody], grantIntent, grantAnswer),
-  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, consumptionAnswer, {
+  grant: command<GrantBody>([GrantBody], grantIntent),
+  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, {
     furtherErrors: consumptionErrors,
   }),
-  reverse: command<ReversalBody & ConsumptionTarget>(
-    [ReversalBody, ConsumptionTarget],
-    (fields) => reverseIntent(fields, fields.consumptionId),
-    reversalAnswer,
+  reverse: command<ReversalBody & ConsumptionTarget>([ReversalBody, ConsumptionTarget], (fields) =>
+    reverseIntent(fields, fields.consumptionId),
   ),
-  hold: command<HoldBody>([HoldBody], holdIntent, holdAnswer),
-  capture: command<CaptureBody & HoldTarget>(
-    [CaptureBody, HoldTarget],
-    (fields) => captureIntent(fields, fields.holdId),
-    captureAnswer,
+  hold: command<HoldBody>([HoldBody], holdIntent),
+  capture: command<CaptureBody & HoldTarget>([CaptureBody, HoldTarget], (fields) =>
+    captureIntent(fields, fields.holdId),
   ),
-  release: command<ReleaseBody & HoldTarget>(
-    [ReleaseBody, HoldTarget],
-    (fields) => releaseIntent(fields.holdId),
-    releaseAnswer,
+  release: command<ReleaseBody & HoldTarget>([ReleaseBody, HoldTarget], (fields) => releaseIntent(fields.holdId)),
+  extend: command<ExtensionBody & HoldTarget>([ExtensionBody, HoldTarget], (fields) =>
+    extendIntent(fields, fields.holdId),
   ),
-  extend: command<ExtensionBody & HoldTarget>(
-    [ExtensionBody, HoldTarget],
-    (fields) => extendIntent(fields, fields.holdId),
-    extensionAnswer,
-  ),
-  adjust: command<AdjustmentBody>([AdjustmentBody], adjustIntent, adjustmentAnswer, { needsAdmin: true }),
+  adjust: command<AdjustmentBody>([AdjustmentBody], adjustIntent, { needsAdmin: true }),
 } as const satisfies { readonly [kind: string]: BulkCommand };
 
 export type BulkKind = keyof typeof bulkCommands;

@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
 import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
@@ -7,13 +8,13 @@ import { PriceList, type Pricing } from '../catalogue/price-list.js';
 import { hasScope, type ApiRequest } from '../http/caller.js';
 import { failureAnswer } from '../http/failures.js';
 import { LoadLimit } from '../http/load-limit.js';
-import { problemAnswer, type Answer } from '../http/outcomes.js';
+import { jsonOf, problemAnswer, type Answer } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { located, sendJson } from '../http/send.js';
+import { located, sendJsonText } from '../http/send.js';
 import { Turns } from '../http/turns.js';
 import { problemResponses } from '../openapi/api-docs.js';
-import { AccountService } from './account-service.js';
+import { RunAccountCommand } from './account.commands.js';
 import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
 
 const maxCommands = 1_000;
@@ -25,7 +26,7 @@ export class BulkController {
   readonly #turns = new Turns(maxCommands);
 
   constructor(
-    private readonly accounts: AccountService,
+    private readonly commands: CommandBus,
     private readonly prices: PriceList,
     private readonly load: LoadLimit,
     private readonly context: ApiContext,
@@ -50,10 +51,7 @@ export class BulkController {
       await this.#turns.begin(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
-      const results = answers
-        .map((answer) => located(answer, request))
-        .map(({ status, replayed, body }) => ({ status, replayed, body }));
-      sendJson(reply, { results });
+      sendJsonText(reply, `{"results":[${answers.map((answer) => resultOf(located(answer, request))).join(',')}]}`);
     } finally {
       this.#turns.end(items.length);
       this.load.leave(places);
@@ -74,21 +72,30 @@ export class BulkController {
     const kind = kindOf(item);
     if (kind === null)
       return invalid(request.id, [{ field: 'type', message: `must be one of ${bulkKinds.join(', ')}` }]);
-    const { checker, furtherErrors, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
+    const { checker, furtherErrors, needsAdmin, intentOf } = bulkCommands[kind];
     const found = checker.errors(item);
     const errors = found.length > 0 ? found : furtherErrors(item as BulkItem);
     if (errors.length > 0) return invalid(request.id, errors);
     const { caller } = request;
     if (caller === null || (needsAdmin && !hasScope(caller, 'admin'))) return problemAnswer('forbidden', request.id);
     const { customerId, idempotencyKey, unit } = item as BulkItem;
-    const { command, fingerprint } = intentOf(item as BulkItem, pricing);
+    const { command, fingerprint, answer } = intentOf(item as BulkItem, pricing);
     const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
-    return this.accounts.answerOf(
-      { command, fingerprint, stream, key: idempotencyKey, actor: caller.actor, requestId: request.id },
-      bodyOf,
-    );
+    const order = {
+      command,
+      fingerprint,
+      answer,
+      stream,
+      key: idempotencyKey,
+      actor: caller.actor,
+      requestId: request.id,
+    };
+    return this.commands.execute(new RunAccountCommand(order));
   }
 }
+
+const resultOf = (answer: Answer): string =>
+  `{"status":${String(answer.status)},"replayed":${String(answer.replayed)},"body":${jsonOf(answer)}}`;
 
 const invalid = (requestId: string, errors: object): Answer => problemAnswer('invalid_request', requestId, { errors });
 

@@ -6,9 +6,13 @@ import { problemBody, problemKinds, retryAfter, type ProblemCode } from './probl
 export type Answer = {
   readonly status: number;
   readonly replayed: boolean;
-  readonly body: object;
+  /** A text is JSON already. */
+  readonly body: object | string;
   readonly retryAfter: number | null;
 };
+
+/** The JSON of an answer's body. */
+export const jsonOf = ({ body }: Answer): string => (typeof body === 'string' ? body : JSON.stringify(body));
 
 /** A problem as an answer. */
 export const problemAnswer = (
@@ -23,7 +27,7 @@ export const problemAnswer = (
 });
 
 /** An answer that is none of the problems; `replayed` where it was given before. */
-export const success = (status: number, body: object, replayed: boolean): Answer => ({
+export const success = (status: number, body: object | string, replayed: boolean): Answer => ({
   status,
   replayed,
   body,
@@ -37,7 +41,7 @@ export const success = (status: number, body: object, replayed: boolean): Answer
 export function answerOf<Event, State, Code extends ProblemCode>(
   outcome: Exclude<CommandOutcome<Event, State, Refused<Code>>, { kind: 'unchanged' }>,
   requestId: string,
-  bodyOf: (events: readonly Recorded<Event>[]) => object,
+  bodyOf: (events: readonly Recorded<Event>[]) => object | string,
   membersOf: (refusal: Refused<Code>) => { readonly [member: string]: unknown },
 ): Answer {
   switch (outcome.kind) {

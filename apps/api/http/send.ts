@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { Answer } from './outcomes.js';
+import { jsonOf, type Answer } from './outcomes.js';
 
 const hostPattern = /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/;
 
 /** The answer with the `type` of a problem as a whole address, where the request says by which host we are reached. */
 export function located(answer: Answer, { headers }: Pick<IncomingMessage, 'headers'>): Answer {
   const { host } = headers;
-  if (answer.status < 400 || host === undefined || !hostPattern.test(host)) return answer;
+  if (typeof answer.body === 'string' || answer.status < 400 || host === undefined || !hostPattern.test(host))
+    return answer;
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
   const { type } = answer.body as { readonly type?: unknown };
   if (typeof type !== 'string' || !type.startsWith('/')) return answer;
@@ -23,10 +24,15 @@ export function send(reply: FastifyReply, answer: Answer): void {
   if (answer.replayed) void reply.header('idempotent-replayed', 'true');
   if (answer.retryAfter !== null) void reply.header('retry-after', String(answer.retryAfter));
   if (answer.status === 401) void reply.header('www-authenticate', 'Bearer realm="scrip"');
-  void reply.send(JSON.stringify(located(answer, reply.request).body));
+  void reply.send(jsonOf(located(answer, reply.request)));
 }
 
 /** Sends the result of a query. */
 export function sendJson(reply: FastifyReply, body: object, status = 200): void {
-  void reply.code(status).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+  sendJsonText(reply, JSON.stringify(body), status);
+}
+
+/** Sends what is JSON already. */
+export function sendJsonText(reply: FastifyReply, text: string, status = 200): void {
+  void reply.code(status).header('content-type', 'application/json; charset=utf-8').send(text);
 }

@@ -20,12 +20,13 @@ const halted: ProjectionStatus = {
 };
 
 it('tells anybody where a projection halted, and nobody why: the reason may name a customer', async () => {
-  const checks = new HealthChecks(
-    new InMemoryEventStore(),
-    new SystemClock(),
-    () => Promise.resolve([halted]),
-    () => Promise.resolve('configured'),
-  );
+  const checks = new HealthChecks({
+    responds: () => Promise.resolve(),
+    store: new InMemoryEventStore(),
+    clock: new SystemClock(),
+    projections: () => Promise.resolve([halted]),
+    stripe: () => Promise.resolve('configured'),
+  });
   const health = await checks.health();
   expect(health).toMatchObject({ status: 'degraded', store: 'ok', database: 'ok', stripe: 'configured' });
   expect(health.projections).toEqual([

@@ -1,0 +1,43 @@
+import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
+import { Problem } from '../http/problems.js';
+import type { AccountIntent } from './account-requests.js';
+
+/** A command of a caller for one account, ready to be carried out. */
+export type AccountOrder = AccountIntent & {
+  readonly stream: StreamName;
+  /** Null: the caller gave none, and the command is harmless to repeat. */
+  readonly key: string | null;
+  readonly actor: string;
+  readonly requestId: string;
+};
+
+const keyPattern = /^[\x20-\x7e]{1,255}$/;
+
+/** The Idempotency-Key of a request. It must be there unless the command is harmless to repeat. */
+export function keyOf(
+  header: string | string[] | undefined,
+  distinct: readonly string[] | undefined,
+  required: boolean,
+): string | null {
+  if (header === undefined || header === '') {
+    if (required) throw new Problem('idempotency_key_required');
+    return null;
+  }
+  if (typeof header !== 'string' || (distinct?.length ?? 1) > 1) throw invalid('Idempotency-Key', 'must be sent once');
+  if (!keyPattern.test(header)) throw invalid('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  return header;
+}
+
+const invalid = (field: string, message: string): Problem =>
+  new Problem('invalid_request', { errors: [{ field, message }] });
+
+/** The account that a path, a query and a body name together. */
+export function streamOf(customerId: string, inQuery: unknown, inBody: string | undefined): StreamName {
+  if (inQuery !== undefined) {
+    if (typeof inQuery !== 'string' || !isUnit(inQuery)) throw invalid('unit', 'must be a unit');
+    if (inBody !== undefined && inBody !== inQuery)
+      throw invalid('unit', 'is one in the query and another in the body');
+    return accountStream(customerId, inQuery);
+  }
+  return accountStream(customerId, inBody ?? DEFAULT_UNIT);
+}
