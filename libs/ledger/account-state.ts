@@ -181,14 +181,14 @@ export const forkAccount = (state: AccountState): AccountState => ({
   reversed: state.reversed.fork(),
 });
 
-/** Ends a fork: the state that it came from, as the fork has become. */
-export const mergeAccount = (fork: AccountState): AccountState => ({
-  ...fork,
-  grants: fork.grants.merge(),
-  holds: fork.holds.merge(),
-  debts: fork.debts.merge(),
-  claims: fork.claims.merge(),
-  unspentClaims: fork.unspentClaims.merge(),
-  rollovers: fork.rollovers.merge(),
-  reversed: fork.reversed.merge(),
-});
+/** Ends a fork: it takes the place of the state that it came from, with that one's maps as the fork has changed them. */
+export function mergeAccount(fork: AccountState): AccountState {
+  fork.grants = fork.grants.merge();
+  fork.holds = fork.holds.merge();
+  fork.debts = fork.debts.merge();
+  fork.claims = fork.claims.merge();
+  fork.unspentClaims = fork.unspentClaims.merge();
+  fork.rollovers = fork.rollovers.merge();
+  fork.reversed = fork.reversed.merge();
+  return fork;
+}
