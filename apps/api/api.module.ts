@@ -45,11 +45,11 @@ import { CustomerRecords } from './customers/customer-records.js';
 import { RunCustomerCommandHandler } from './customers/customer.commands.js';
 import { CustomersController } from './customers/customers.controller.js';
 import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
+import { callControllers } from './http/handlers.js';
 import { createAdapter, guardRoutes } from './http/http-server.js';
 import { ProblemsFilter } from './http/problems.filter.js';
 import { RateLimit } from './http/rate-limit.js';
 import { logRequests } from './http/request-log.js';
-import { ValidationPipe } from './http/validation.js';
 import { LogController } from './log/log.controller.js';
 import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
 import { openApiDocument, serveDocs } from './openapi/openapi.js';
@@ -199,8 +199,7 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
       maxAge: 600,
     });
   }
-  app.useGlobalPipes(new ValidationPipe());
-  app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
+  callControllers(app, new ProblemsFilter(logger, methodsOf));
   serveDocs(server, openApiDocument(app, answers));
   await app.init();
   return app;
@@ -215,7 +214,7 @@ async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
     bodyParser: false,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ProblemsFilter(context.logger, methodsOf));
+  callControllers(app, new ProblemsFilter(context.logger, methodsOf));
   return app;
 }
 

@@ -11,7 +11,7 @@ import type {
 } from 'fastify';
 import { isCustomerId } from '#kernel/stream-name.js';
 import { LargeBodies, parseBodies } from './bodies.js';
-import { hasScope, type ApiRequest, type Authenticates, type Caller } from './caller.js';
+import { hasScope, type ApiRequest, type Authenticates, type Caller, type Demand } from './caller.js';
 import { boundConnections } from './connections.js';
 import type { LoadLimit } from './load-limit.js';
 import { problemAnswer, type Answer } from './outcomes.js';
@@ -129,8 +129,8 @@ export function guardRoutes(
     large.watch(request, reply);
     if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') return done(noHost());
     const demands = request.routeOptions.config as Partial<RouteDemands>;
-    if (demands.demand === undefined) done();
-    else admit(request as ApiRequest, reply, demands as RouteDemands, gatekeepers, done);
+    if (demands.demand == null) done();
+    else admit(request as ApiRequest, reply, demands as Guarded, gatekeepers, done);
   });
   server.addHook('onSend', (request, reply, payload, done) => {
     if (gatekeepers.load.draining) void reply.header('connection', 'close');
@@ -154,14 +154,9 @@ const commonHeaders = {
 };
 
 type Done = HookHandlerDoneFunction;
+type Guarded = RouteDemands & { readonly demand: Demand };
 
-function admit(
-  request: ApiRequest,
-  reply: FastifyReply,
-  demands: RouteDemands,
-  gatekeepers: Gatekeepers,
-  done: Done,
-): void {
+function admit(request: ApiRequest, reply: FastifyReply, demands: Guarded, gatekeepers: Gatekeepers, done: Done): void {
   const { load } = gatekeepers;
   if (!load.enter(1)) {
     send(reply, problemAnswer('overloaded', request.id));
@@ -195,13 +190,7 @@ function leave(request: ApiRequest, load: LoadLimit): void {
   load.leave(1);
 }
 
-function check(
-  request: ApiRequest,
-  caller: Caller | null,
-  demands: RouteDemands,
-  { rates }: Gatekeepers,
-  done: Done,
-): void {
+function check(request: ApiRequest, caller: Caller | null, demands: Guarded, { rates }: Gatekeepers, done: Done): void {
   const problem = problemWith(request, caller, demands, rates) ?? unknownQuery(demands, request);
   if (problem === null) {
     request.caller = caller;
@@ -212,7 +201,7 @@ function check(
 function problemWith(
   request: FastifyRequest,
   caller: Caller | null,
-  { demand }: RouteDemands,
+  { demand }: Guarded,
   rates: RateLimit | null,
 ): Problem | null {
   if (caller === null) return new Problem('unauthenticated');

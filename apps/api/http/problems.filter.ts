@@ -6,7 +6,7 @@ import { problemAnswer, type Answer } from './outcomes.js';
 import { afterRestOfBody } from './rest-of-body.js';
 import { send } from './send.js';
 
-/** Turns whatever a request ends with into a problem. */
+/** Turns whatever a request ends with into a problem: what its handler fails with, and what Nest has from the server. */
 @Catch()
 export class ProblemsFilter implements ExceptionFilter {
   constructor(
@@ -16,8 +16,10 @@ export class ProblemsFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
+    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     if (reply.sent) return;
     const answer = this.#answerTo(error, request, reply);
     // These end a body before it has come whole.

@@ -2,6 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { LoadLimit } from '../http/load-limit.js';
+import { ForOperations } from '../http/route.js';
 import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { HealthChecks } from './health.js';
@@ -18,12 +19,14 @@ export class OperationsController {
   ) {}
 
   @Get('livez')
+  @ForOperations()
   @OtherRoute({ summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
   live(@Res() reply: FastifyReply): void {
     sendJson(reply, { status: 'ok' });
   }
 
   @Get('readyz')
+  @ForOperations()
   @OtherRoute({ summary: 'Whether the process can serve: 200, else 503', answer: '`{ ready, store, database }`' })
   async ready(@Res() reply: FastifyReply): Promise<void> {
     const found = await this.checks.ready();
@@ -32,6 +35,7 @@ export class OperationsController {
   }
 
   @Get('healthz')
+  @ForOperations()
   @OtherRoute({
     summary: 'How everything that the process stands on is doing',
     answer: '`{ status, store, database, stripe, projections }`',
@@ -42,6 +46,7 @@ export class OperationsController {
   }
 
   @Get('metrics')
+  @ForOperations()
   @OtherRoute({ summary: 'Figures for Prometheus', answer: 'Text in the format of Prometheus.' })
   async metrics(@Res() reply: FastifyReply): Promise<void> {
     void reply.header('content-type', this.numbers.contentType).send(await this.numbers.text());
