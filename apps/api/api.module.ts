@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { fastifyCors } from '@fastify/cors';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
@@ -180,8 +181,15 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
   const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
-  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates });
-  parts.metrics.measure(server);
+  if (config.corsOrigins.length > 0) {
+    await server.register(fastifyCors, {
+      origin: [...config.corsOrigins],
+      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
+      maxAge: 600,
+    });
+  }
+  const times = parts.metrics.requests;
+  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates, times });
   if (config.logRequests) logRequests(server, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.with(parts, config.metricsPort === null),
@@ -192,13 +200,6 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
       abortOnError: false,
     },
   );
-  if (config.corsOrigins.length > 0) {
-    app.enableCors({
-      origin: [...config.corsOrigins],
-      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
-      maxAge: 600,
-    });
-  }
   callControllers(app, new ProblemsFilter(logger, methodsOf));
   serveDocs(server, openApiDocument(app, answers));
   await app.init();
@@ -208,7 +209,7 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const { authenticator, load, context } = parts;
-  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null });
+  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null, times: null });
   const app = await NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
     logger: false,
     bodyParser: false,

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problems.js';
 import type { RouteDemands } from './route.js';
 
+/** Bytes of a body, where a route does not say otherwise. */
+export const bodyLimit = 1_048_576;
 /** So much of every body is taken; what is beyond comes out of what large bodies share. */
 const SMALL_BYTES = 16_384;
 const FIRST_BYTES = 1_024;
@@ -61,12 +63,9 @@ export class LargeBodies {
 
   constructor(private readonly most = LARGE_BYTES) {}
 
-  /** Sees to it that what a request takes is given back once it is answered, or gone. */
-  watch({ headers }: FastifyRequest, reply: FastifyReply): void {
-    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES) return;
-    reply.raw.once('close', () => {
-      this.#bytes -= this.#taken.get(reply.raw.req) ?? 0;
-    });
+  /** Gives back what a request took, once it is answered, or gone. */
+  giveBack(request: IncomingMessage): void {
+    if (this.#bytes > 0) this.#bytes -= this.#taken.get(request) ?? 0;
   }
 
   /** Takes so much for the body of a request; false when there is not so much left. */

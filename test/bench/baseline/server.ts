@@ -33,6 +33,7 @@ const { methodsOf } = guardRoutes(app.getHttpAdapter().getInstance(), {
   authenticator,
   load: new LoadLimit(20_000),
   rates: null,
+  times: null,
 });
 callControllers(app, new ProblemsFilter(logger, methodsOf));
 await app.listen(0, '127.0.0.1');
