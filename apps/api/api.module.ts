@@ -48,7 +48,7 @@ import { CustomersController } from './customers/customers.controller.js';
 import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
 import { callControllers } from './http/handlers.js';
 import { createAdapter, guardRoutes } from './http/http-server.js';
-import { ProblemsFilter } from './http/problems.filter.js';
+import { ProblemAnswers } from './http/problem-answers.js';
 import { RateLimit } from './http/rate-limit.js';
 import { logRequests } from './http/request-log.js';
 import { LogController } from './log/log.controller.js';
@@ -200,7 +200,7 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
       abortOnError: false,
     },
   );
-  callControllers(app, new ProblemsFilter(logger, methodsOf));
+  callControllers(app, new ProblemAnswers(logger, methodsOf));
   serveDocs(server, openApiDocument(app, answers));
   await app.init();
   return app;
@@ -215,7 +215,7 @@ async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
     bodyParser: false,
     abortOnError: false,
   });
-  callControllers(app, new ProblemsFilter(context.logger, methodsOf));
+  callControllers(app, new ProblemAnswers(context.logger, methodsOf));
   return app;
 }
 

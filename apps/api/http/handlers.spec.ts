@@ -7,7 +7,7 @@ import { createLogger } from '#config/logger.js';
 import { callControllers } from './handlers.js';
 import { createAdapter } from './http-server.js';
 import { Problem } from './problems.js';
-import { ProblemsFilter } from './problems.filter.js';
+import { ProblemAnswers } from './problem-answers.js';
 import { CheckedQuery, Public } from './route.js';
 import { Flag, QueryNumber } from './rules.js';
 import { sendJson } from './send.js';
@@ -89,7 +89,7 @@ describe('handlers', () => {
     class Things {}
     const options = { logger: false, bodyParser: false } as const;
     app = await NestFactory.create<NestFastifyApplication>(Things, createAdapter('boot'), options);
-    callControllers(app, new ProblemsFilter(createLogger('test', 'silent'), () => []));
+    callControllers(app, new ProblemAnswers(createLogger('test', 'silent'), () => []));
     await app.init();
     return app;
   };

@@ -12,10 +12,10 @@ import {
   SSE_METADATA,
 } from '@nestjs/common/internal';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
-import type { ProblemsFilter } from './problems.filter.js';
+import type { ProblemAnswers } from './problem-answers.js';
 import type { RouteDemands } from './route.js';
 import { checked, type Dto } from './validation.js';
 
@@ -28,21 +28,19 @@ type Controller = new (...parts: never[]) => object;
  * promises and closures for each request even where there are none of these, which is as much time as Fastify takes for all it
  * does. Routes are written, injected and described as ever; a controller that asks for that pipeline stops the start.
  */
-export function callControllers(app: NestFastifyApplication, problems: ProblemsFilter): void {
-  app.useGlobalFilters(problems);
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRoute', (route) => {
-      const { controller, method } = (route.config ?? {}) as Partial<RouteDemands>;
-      if (controller === undefined || method === undefined) return;
-      const parameters = [...route.url.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
-      route.handler = handlerOf(app.get(controller as Controller, { strict: false }), method, parameters, problems);
-    });
+export function callControllers(app: NestFastifyApplication, problems: ProblemAnswers): void {
+  const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  problems.answerFor(server);
+  server.addHook('onRoute', (route) => {
+    const { controller, method } = (route.config ?? {}) as Partial<RouteDemands>;
+    if (controller === undefined || method === undefined) return;
+    const parameters = [...route.url.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
+    route.handler = handlerOf(app.get(controller as Controller, { strict: false }), method, parameters, problems);
+  });
 }
 
 /** A controller's method as a handler. `parameters`: those of the path, none of which may be empty. */
-function handlerOf(instance: object, name: string, parameters: readonly string[], problems: ProblemsFilter): Handler {
+function handlerOf(instance: object, name: string, parameters: readonly string[], problems: ProblemAnswers): Handler {
   const method = (instance as Readonly<Record<string, (...given: unknown[]) => unknown>>)[name];
   assert(method !== undefined, `the controller has no method ${name}`);
   refuseForeign(instance, method);

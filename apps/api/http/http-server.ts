@@ -28,14 +28,23 @@ const receiveWithinMs = 30_000;
 const connectionBounds = { waiting: 5_000, takeWithinMs: 60_000 };
 
 /**
- * Nest's adapter without the hooks that it adds to every request, for what is not used here: they cost seven calls and, as one
- * of them waits for the end of the answer, two listeners. What CORS has of them, `@fastify/cors` brings itself.
+ * Nest's adapter without what it adds to every request. Its hooks are for what is not used here, and cost seven calls and, as one
+ * of them waits for the end of the answer, two listeners; what CORS has of them, `@fastify/cors` brings itself. What fails, or
+ * finds no route, is answered by `ProblemAnswers`, without exceptions of Nest in between.
  */
 class PlainAdapter extends FastifyAdapter {
   constructor(server: FastifyInstance) {
     const withoutHooks = { server: server.server, addHook: () => server, skipMiddie: true };
     super(withoutHooks as unknown as FastifyInstance);
     this.setInstance(server);
+  }
+
+  override setErrorHandler(): FastifyInstance {
+    return this.instance;
+  }
+
+  override setNotFoundHandler(): FastifyInstance {
+    return this.instance;
   }
 }
 
