@@ -110,7 +110,8 @@ function receive(
   // What has come with the head is all of nearly every body: read at once, it costs no listeners and no copy.
   process.nextTick(() => {
     const here = (payload.read() as Buffer | null) ?? nothing;
-    if (payload.complete && here.length <= Math.min(limit, SMALL_BYTES)) return void done(null, here);
+    const whole = payload.complete || here.length === Number(headers['content-length']);
+    if (whole && here.length <= Math.min(limit, SMALL_BYTES)) return void done(null, here);
     payload.on('data', collect).on('end', end).on('error', finish);
     if (here.length > 0) collect(here);
   });

@@ -157,6 +157,7 @@ export function guardRoutes(
     raw.on('close', () => {
       leave(request);
       large.giveBack(request.raw);
+      readEnd(request.raw);
       if (times === null || !raw.writableFinished) return;
       times.observe(request.method, route.url ?? 'none', raw.statusCode, (performance.now() - begun) / 1000);
     });
@@ -171,6 +172,16 @@ export function guardRoutes(
     done(null, payload);
   });
   return { methodsOf: (url) => table.methodsOf(url) };
+}
+
+/**
+ * Reads the end of a body that was taken by its length, before its end was there: until then, the connection keeps the request.
+ * Where it has come in the meantime, that takes no turn of the stream.
+ */
+function readEnd(request: IncomingMessage): void {
+  if (request.readableFlowing !== null) return;
+  if (request.complete) request.read();
+  else request.resume();
 }
 
 /** Whether a request asks for a path, as it is or in a whole address. The router would take `*x` for `/x`. */
