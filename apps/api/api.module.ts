@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { fastifyCors } from '@fastify/cors';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
@@ -44,11 +45,11 @@ import { CustomerRecords } from './customers/customer-records.js';
 import { RunCustomerCommandHandler } from './customers/customer.commands.js';
 import { CustomersController } from './customers/customers.controller.js';
 import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
+import { callControllers } from './http/handlers.js';
 import { createAdapter, guardRoutes } from './http/http-server.js';
-import { ProblemsFilter } from './http/problems.filter.js';
+import { ProblemAnswers } from './http/problem-answers.js';
 import { RateLimit } from './http/rate-limit.js';
 import { logRequests } from './http/request-log.js';
-import { ValidationPipe } from './http/validation.js';
 import { LogController } from './log/log.controller.js';
 import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
 import { openApiDocument, serveDocs } from './openapi/openapi.js';
@@ -178,8 +179,15 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
   const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
-  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates });
-  parts.metrics.measure(server);
+  if (config.corsOrigins.length > 0) {
+    await server.register(fastifyCors, {
+      origin: [...config.corsOrigins],
+      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
+      maxAge: 600,
+    });
+  }
+  const times = parts.metrics.requests;
+  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates, times });
   if (config.logRequests) logRequests(server, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.with(parts, config.metricsPort === null),
@@ -190,15 +198,7 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
       abortOnError: false,
     },
   );
-  if (config.corsOrigins.length > 0) {
-    app.enableCors({
-      origin: [...config.corsOrigins],
-      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
-      maxAge: 600,
-    });
-  }
-  app.useGlobalPipes(new ValidationPipe());
-  app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
+  callControllers(app, new ProblemAnswers(logger, methodsOf));
   serveDocs(server, openApiDocument(app, answers));
   await app.init();
   return app;
@@ -207,13 +207,13 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const { authenticator, load, context } = parts;
-  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null });
+  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null, times: null });
   const app = await NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
     logger: false,
     bodyParser: false,
     abortOnError: false,
   });
-  app.useGlobalFilters(new ProblemsFilter(context.logger, methodsOf));
+  callControllers(app, new ProblemAnswers(context.logger, methodsOf));
   return app;
 }
 

@@ -16,6 +16,7 @@ export type FindApiKey = (
 
 const cacheMs = 2_000;
 const maxCached = 10_000;
+const maxRecent = 1_000;
 const operator: ReadonlySet<Scope> = new Set<Scope>(['admin', 'credits:read', 'ledger:read']);
 const nothing: ReadonlySet<Scope> = new Set();
 
@@ -29,6 +30,8 @@ type Cached = { readonly caller: Caller | null; readonly until: number };
 export class Authenticator implements Authenticates {
   /** By the hash of what was sent: found keys and unknown ones, both for two seconds, so that a revocation is soon felt. */
   readonly #cache = new Map<string, Cached>();
+  /** Headers of those who were found just now, so that not every request of theirs is hashed. */
+  readonly #recent = new Map<string, Cached & { readonly caller: Caller }>();
   /** Counts revocations: what was looked up across one is not kept. */
   #revocations = 0;
   readonly #adminHash: Buffer | null;
@@ -52,17 +55,27 @@ export class Authenticator implements Authenticates {
    * Errors: the problem `key_set_unavailable`; what the look-up of API keys throws.
    */
   callerOf(authorization: string | undefined): Caller | null | Promise<Caller | null> {
-    const token = authorization === undefined ? undefined : /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization)?.[1];
+    if (authorization === undefined) return null;
+    const now = this.clock.now();
+    const recent = this.#recent.get(authorization);
+    if (recent !== undefined && recent.until > now) return recent.caller;
+    const token = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization)?.[1];
     if (token === undefined) return null;
     const digest = hashOfSecret(token);
     const cached = this.#cache.get(digest);
-    if (cached !== undefined && cached.until > this.clock.now()) return cached.caller;
-    return this.#find(token, digest);
+    if (cached === undefined || cached.until <= now) return this.#find(token, digest);
+    const { caller, until } = cached;
+    if (caller !== null) {
+      if (this.#recent.size >= maxRecent) this.#recent.clear();
+      this.#recent.set(authorization, { caller, until });
+    }
+    return caller;
   }
 
   /** Forgets a key that was revoked, so that this process refuses it from now on; others do within two seconds. */
   forget(keyId: string): void {
     this.#revocations += 1;
+    this.#recent.clear();
     for (const [digest, { caller }] of this.#cache) if (caller?.actor === `key:${keyId}`) this.#cache.delete(digest);
   }
 

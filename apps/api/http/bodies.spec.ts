@@ -14,7 +14,7 @@ describe('bodies of requests', () => {
     const large = new LargeBodies(250_000);
     parseBodies(server, large);
     server.addHook('onRequest', (request, reply, done) => {
-      large.watch(request, reply);
+      reply.raw.once('close', () => large.giveBack(request.raw));
       done();
     });
     server.setErrorHandler((error, _, reply) => {

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problems.js';
 import type { RouteDemands } from './route.js';
 
+/** Bytes of a body, where a route does not say otherwise. */
+export const bodyLimit = 1_048_576;
 /** So much of every body is taken; what is beyond comes out of what large bodies share. */
 const SMALL_BYTES = 16_384;
 const FIRST_BYTES = 1_024;
@@ -44,9 +46,11 @@ function refuseType(): never {
 }
 
 function jsonOf(body: Buffer): unknown {
-  if (!isUtf8(body)) throw unreadable('the body is not UTF-8');
+  const text = body.toString('utf8');
+  // This stands for whatever is no UTF-8, and may also be meant.
+  if (text.includes('\ufffd') && !isUtf8(body)) throw unreadable('the body is not UTF-8');
   try {
-    return JSON.parse(body.toString('utf8'));
+    return JSON.parse(text);
   } catch {
     throw unreadable('the body is not JSON');
   }
@@ -61,12 +65,9 @@ export class LargeBodies {
 
   constructor(private readonly most = LARGE_BYTES) {}
 
-  /** Sees to it that what a request takes is given back once it is answered, or gone. */
-  watch({ headers }: FastifyRequest, reply: FastifyReply): void {
-    if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES) return;
-    reply.raw.once('close', () => {
-      this.#bytes -= this.#taken.get(reply.raw.req) ?? 0;
-    });
+  /** Gives back what a request took, once it is answered, or gone. */
+  giveBack(request: IncomingMessage): void {
+    if (this.#bytes > 0) this.#bytes -= this.#taken.get(request) ?? 0;
   }
 
   /** Takes so much for the body of a request; false when there is not so much left. */
@@ -105,8 +106,15 @@ function receive(
       chunk.copy(body, before);
     }
   };
-  if (most > limit) done(new Problem('payload_too_large'), nothing);
-  else payload.on('data', collect).on('end', end).on('error', finish);
+  if (most > limit) return void done(new Problem('payload_too_large'), nothing);
+  // What has come with the head is all of nearly every body: read at once, it costs no listeners and no copy.
+  process.nextTick(() => {
+    const here = (payload.read() as Buffer | null) ?? nothing;
+    const whole = payload.complete || here.length === Number(headers['content-length']);
+    if (whole && here.length <= Math.min(limit, SMALL_BYTES)) return void done(null, here);
+    payload.on('data', collect).on('end', end).on('error', finish);
+    if (here.length > 0) collect(here);
+  });
 }
 
 const nothing = Buffer.alloc(0);

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Scope } from '#read-store/api-key-scopes.js';
+import type { LoadLimit } from './load-limit.js';
 
 /** Who sends a request. */
 export type Caller = {
@@ -19,8 +20,8 @@ export type Authenticates = {
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 
-/** `place`: whether it takes one of those that the process has for work. */
-export type ApiRequest = FastifyRequest & { caller: Caller | null; place: boolean };
+/** `place`: whether it takes one of those that the process has for work, which `load` counts. */
+export type ApiRequest = FastifyRequest & { caller: Caller | null; place: boolean; load: LoadLimit | null };
 
 /** Everything is allowed to `admin`. */
 export const hasScope = (caller: Caller, scope: Scope): boolean =>

@@ -28,7 +28,7 @@ export function boundConnections(server: Server & { httpAllowHalfOpen?: boolean 
 
   const run = (asked: Asked, request: IncomingMessage, response: ServerResponse): void => {
     asked.running += 1;
-    response.once('close', () => {
+    response.on('close', () => {
       asked.running -= 1;
       const next = request.socket.destroyed ? undefined : asked.waiting.shift();
       if (next === undefined) return;

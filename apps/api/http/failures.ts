@@ -1,4 +1,4 @@
-import { HttpException } from '@nestjs/common';
+import type { FastifyError } from 'fastify';
 import { StoreOverloaded, StoreUnavailable } from '#event-store/event-store.js';
 import { ReadDatabaseError } from '#read-store/read-database.js';
 import type { Logger } from '#config/logger.js';
@@ -33,14 +33,17 @@ function problemOf(error: unknown): [ProblemCode, ProblemMembers?] {
 const isDatabaseDown = (error: unknown): boolean =>
   error instanceof ReadDatabaseError && (error.sqlState === null || /^(08|53|57)/.test(error.sqlState));
 
-/** The problems that the HTTP server itself finds; Nest gives them as exceptions with their status. */
+/** The problems that the HTTP server itself finds. */
 function codeOfServerError(error: unknown): [ProblemCode, ProblemMembers?] {
-  const status = error instanceof HttpException ? error.getStatus() : 500;
+  const { statusCode: status = 500 } = isOfServer(error) ? error : {};
   if (status === 413) return ['payload_too_large'];
   if (status === 415) return ['unsupported_media_type'];
   if (status < 500) return ['invalid_request', { errors: [{ field: '', message: 'the request cannot be read' }] }];
   return ['internal_error'];
 }
+
+/** Others have a status too, which is not ours: Stripe's errors say how Stripe answered. */
+const isOfServer = (error: unknown): error is FastifyError => error instanceof Error && error.name === 'FastifyError';
 
 /** An error as it may be logged. The message of a parse error quotes its input, so only the kind of those is kept. */
 function described(error: unknown): object {

@@ -293,7 +293,10 @@ const busy: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 /** Seconds to wait before a repeat makes sense; null when repeating alone does not help. */
 export const retryAfter = (code: ProblemCode): number | null => (busy.has(code) ? 1 : null);
 
-/** Ends a request with a problem. For what is found out before a command or query is carried out. */
+/**
+ * Ends a request with a problem. For what is found out before a command or query is carried out. It is an answer and no fault, and
+ * nobody is told where it was made: it has no stack, which would cost as much as all else of a refused request.
+ */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;
@@ -305,7 +308,10 @@ export class Problem extends Error {
     members: ProblemMembers = {},
     readonly retryAfterSeconds: number | null = null,
   ) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(code);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.members = members;
   }

@@ -5,9 +5,13 @@ import type { Scope } from '#read-store/api-key-scopes.js';
 import 'reflect-metadata';
 import type { Demand } from './caller.js';
 
-/** What the server must know of a route before its handler runs. */
+/** What the server must know of a route. */
 export type RouteDemands = {
-  readonly demand: Demand;
+  /** The method that answers: the class it belongs to, and its name. */
+  readonly controller: object;
+  readonly method: string;
+  /** Null: no login, and no place among those for work; whoever runs the process must get an answer when it has none left. */
+  readonly demand: Demand | null;
   /** The handler gets the body as bytes, whatever its type. */
   readonly rawBody: boolean;
   /** Bytes; the server's own limit when absent. */
@@ -21,11 +25,12 @@ export abstract class CheckedQuery {}
 
 /** Decorates a route with what the server must know of it. */
 const demanding =
-  (demands: Omit<RouteDemands, 'checksQuery'>): MethodDecorator =>
-  (controller, name, descriptor) => {
-    const parameters = Reflect.getMetadata('design:paramtypes', controller, name) as readonly unknown[];
+  (demands: Pick<RouteDemands, 'demand' | 'rawBody' | 'maxBody'>): MethodDecorator =>
+  (prototype, name, descriptor) => {
+    const parameters = Reflect.getMetadata('design:paramtypes', prototype, name) as readonly unknown[];
     const checksQuery = parameters.some((type) => typeof type === 'function' && type.prototype instanceof CheckedQuery);
-    RouteConfig({ ...demands, checksQuery } satisfies RouteDemands)(controller, name, descriptor);
+    const method = { controller: prototype.constructor, method: String(name) };
+    RouteConfig({ ...demands, ...method, checksQuery } satisfies RouteDemands)(prototype, name, descriptor);
   };
 
 /**
@@ -34,6 +39,9 @@ const demanding =
  */
 export const Needs = (scope: Scope, options: { readonly people?: boolean } = {}): MethodDecorator =>
   applyDecorators(demanding({ demand: { scope, people: options.people === true }, rawBody: false }), ApiBearerAuth());
+
+/** A route for who runs the process. */
+export const ForOperations = (): MethodDecorator => demanding({ demand: null, rawBody: false });
 
 /** A route without login. */
 export const Public = (options: { readonly rawBody?: boolean; readonly maxBody?: number } = {}): MethodDecorator =>

@@ -10,12 +10,12 @@ const accountCommand = /^\/v1\/customers\/:customerId\/(grants|consumptions|hold
  * anything.
  */
 export function unknownQuery(
-  { checksQuery, rawBody }: RouteDemands,
-  { query, routeOptions }: { readonly query: unknown; readonly routeOptions: { readonly url?: string | undefined } },
+  { checksQuery, rawBody, url }: Pick<RouteDemands, 'checksQuery' | 'rawBody'> & { readonly url: string },
+  query: unknown,
 ): Problem | null {
   if (checksQuery || rawBody) return null;
   for (const name in query as object) {
-    if (name === 'unit' && accountCommand.test(routeOptions.url ?? '')) continue;
+    if (name === 'unit' && accountCommand.test(url)) continue;
     const field = /^[\w.-]{1,64}$/.test(name) ? name : '(unprintable)';
     return new Problem('invalid_request', { errors: [{ field, message: 'is not a known field' }] });
   }

@@ -1,17 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { WriteStatistics } from '#event-store/write-limits.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
-
-type HttpLabel = 'method' | 'route' | 'status';
+import { RequestTimes } from './request-times.js';
 
 /** What the process tells Prometheus. Labels are route patterns and fixed words, so their number is bounded. */
 @Injectable()
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Histogram<HttpLabel>;
-  readonly #series = new Map<string, { observe(seconds: number): void }>();
+  readonly requests = new RequestTimes();
 
   constructor(
     writers: { readonly [category: string]: { readonly statistics: WriteStatistics } },
@@ -19,31 +16,10 @@ export class Metrics {
     private readonly projections: () => Promise<readonly ProjectionStatus[]>,
   ) {
     collectDefaultMetrics({ register: this.#registry });
-    this.#requests = new Histogram({
-      name: 'scrip_http_request_seconds',
-      help: 'Time from the request to the end of its answer.',
-      labelNames: ['method', 'route', 'status'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
-      registers: [this.#registry],
-    });
+    this.requests.register(this.#registry);
     this.#gauge('scrip_http_in_flight', 'Requests and bulk commands under way.', () => inFlight());
     this.#writeMetrics(writers);
     this.#projectionMetrics();
-  }
-
-  /** Measures every request of the server. */
-  measure(server: FastifyInstance): void {
-    server.addHook('onResponse', (request, reply, done) => {
-      const route = request.routeOptions.url ?? 'none';
-      const key = `${request.method} ${route} ${String(reply.statusCode)}`;
-      let series = this.#series.get(key);
-      if (series === undefined) {
-        series = this.#requests.labels({ method: request.method, route, status: String(reply.statusCode) });
-        this.#series.set(key, series);
-      }
-      series.observe(reply.elapsedTime / 1000);
-      done();
-    });
   }
 
   /** The text that Prometheus scrapes. */

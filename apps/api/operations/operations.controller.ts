@@ -2,6 +2,7 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { LoadLimit } from '../http/load-limit.js';
+import { ForOperations } from '../http/route.js';
 import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { HealthChecks } from './health.js';
@@ -18,6 +19,7 @@ export class OperationsController {
   ) {}
 
   @Get('livez')
+  @ForOperations()
   @OtherRoute({ summary: 'Whether the process runs: 200, else 503', answer: '`{ status: "ok" | "error" }`' })
   async live(@Res() reply: FastifyReply): Promise<void> {
     const alive = await this.checks.alive();
@@ -25,6 +27,7 @@ export class OperationsController {
   }
 
   @Get('readyz')
+  @ForOperations()
   @OtherRoute({ summary: 'Whether the process can serve: 200, else 503', answer: '`{ ready, store, database }`' })
   async ready(@Res() reply: FastifyReply): Promise<void> {
     const found = await this.checks.ready();
@@ -33,6 +36,7 @@ export class OperationsController {
   }
 
   @Get('healthz')
+  @ForOperations()
   @OtherRoute({
     summary: 'How everything that the process stands on is doing',
     answer: '`{ status, store, database, stripe, projections }`',
@@ -43,6 +47,7 @@ export class OperationsController {
   }
 
   @Get('metrics')
+  @ForOperations()
   @OtherRoute({ summary: 'Figures for Prometheus', answer: 'Text in the format of Prometheus.' })
   async metrics(@Res() reply: FastifyReply): Promise<void> {
     void reply.header('content-type', this.numbers.contentType).send(await this.numbers.text());

@@ -7,10 +7,10 @@ import pg from 'pg';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { Authenticator } from '../../../apps/api/callers/authenticator.js';
+import { callControllers } from '../../../apps/api/http/handlers.js';
 import { createAdapter, guardRoutes } from '../../../apps/api/http/http-server.js';
 import { LoadLimit } from '../../../apps/api/http/load-limit.js';
-import { ProblemsFilter } from '../../../apps/api/http/problems.filter.js';
-import { ValidationPipe } from '../../../apps/api/http/validation.js';
+import { ProblemAnswers } from '../../../apps/api/http/problem-answers.js';
 import { ConsumptionsController, POOL } from './consumptions.controller.js';
 
 const { DATABASE_URL, ADMIN_API_KEY = '', POOL_SIZE = '16' } = process.env;
@@ -33,9 +33,9 @@ const { methodsOf } = guardRoutes(app.getHttpAdapter().getInstance(), {
   authenticator,
   load: new LoadLimit(20_000),
   rates: null,
+  times: null,
 });
-app.useGlobalPipes(new ValidationPipe());
-app.useGlobalFilters(new ProblemsFilter(logger, methodsOf));
+callControllers(app, new ProblemAnswers(logger, methodsOf));
 await app.listen(0, '127.0.0.1');
 const { port } = app.getHttpServer().address() as AddressInfo;
 logger.info({ url: `http://127.0.0.1:${String(port)}` }, 'listening');
