@@ -112,7 +112,7 @@ describe('the PostgreSQL store on a healthy server', () => {
     const database = await freshDatabase();
     const stores = Array.from({ length: 6 }, () => new PostgresEventStore(database.url, new SystemClock()));
     await Promise.all(stores.map((store) => store.migrate()));
-    expect(await query(database.url, 'select count(*)::int as n from scrip_log.schema_versions')).toEqual([{ n: 1 }]);
+    expect(await query(database.url, 'select count(*)::int as n from scrip_log.schema_versions')).toEqual([{ n: 2 }]);
     await Promise.all(stores.map((store) => store.close()));
     await database.drop();
   });

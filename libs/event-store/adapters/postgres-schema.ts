@@ -70,6 +70,34 @@ const versions: readonly string[] = [
         from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
   end $$;
   `,
+  // The same, but the newest revision is looked for from the expected one on: without that bound, all of the stream that is on its
+  // page of the index is read first.
+  `
+  create or replace function scrip_log.append(
+    streams text[], expected integer[], new_events scrip_log.new_event[], check_ids boolean, out head bigint, out rejected integer[]
+  ) language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(${lockKey('append')});
+    select coalesce(max(e.position), 0) into head from scrip_log.events e;
+    select coalesce(array_agg(a.i), '{}') into rejected
+      from unnest(streams, expected) with ordinality a (stream, revision, i)
+     where a.revision is distinct from coalesce(
+       (select e.revision from scrip_log.events e where e.stream = a.stream and e.revision >= a.revision
+         order by e.revision desc limit 1), -1);
+    if check_ids then
+      rejected := rejected || array(select n.append from unnest(new_events) n join scrip_log.events e on e.id = n.id);
+    end if;
+    if cardinality(rejected) > 0 then
+      new_events := array(
+        select row(n.append, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata)::scrip_log.new_event
+          from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i)
+         where n.append <> all (rejected) order by n.i);
+    end if;
+    insert into scrip_log.events (position, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata)
+      select head + n.i, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata
+        from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
+  end $$;
+  `,
 ];
 
 /** Advisory locks are shared by the whole database: ours have a first number of their own. */
