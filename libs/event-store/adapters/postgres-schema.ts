@@ -98,6 +98,24 @@ const versions: readonly string[] = [
         from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
   end $$;
   `,
+  // Appends as before, for a process that knows where all streams but the first "unsure" ones stood when the event at
+  // "end_position" with "end_hash" was the newest of the log. If it is still, only those first ones are looked up. Should another
+  // have been written all the same, the index refuses its taken revision; and none can be shorter: nothing leaves the log.
+  `
+  create function scrip_log.append_after(
+    end_position bigint, end_hash bytea, unsure integer,
+    streams text[], expected integer[], new_events scrip_log.new_event[], check_ids boolean, out head bigint, out rejected integer[]
+  ) language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(${lockKey('append')});
+    if exists (select from scrip_log.events e where e.position = end_position and e.hash = end_hash)
+       and not exists (select from scrip_log.events e where e.position > end_position) then
+      streams := streams[:unsure];
+      expected := expected[:unsure];
+    end if;
+    select a.head, a.rejected into head, rejected from scrip_log.append(streams, expected, new_events, check_ids) a;
+  end $$;
+  `,
 ];
 
 /** Advisory locks are shared by the whole database: ours have a first number of their own. */
