@@ -42,6 +42,16 @@ test('forgets what it knew when somebody else has written between, even if it st
   expect(known.include(append('b', 0))).toBe(false);
 });
 
+test('forgets everything when it is told to', () => {
+  const known = new KnownStreams();
+  known.stored(0, [append('a')]);
+  known.forget();
+  expect(known.include(append('a', 0))).toBe(false);
+  expect(known.endAfter(undefined)).toBeNull();
+  known.stored(1, [append('b')]);
+  expect(known.include(append('b', 0))).toBe(true);
+});
+
 test('forgets what it learnt first beyond a bound', () => {
   const known = new KnownStreams();
   const streams = Array.from({ length: 60_000 }, (_none, index) => append(`s${String(index)}`));

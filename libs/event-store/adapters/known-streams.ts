@@ -45,4 +45,10 @@ export class KnownStreams {
       this.#revisions.delete(oldest);
     }
   }
+
+  /** After a connection was lost: the server that answers next may have been set back to an older copy of its data. */
+  forget(): void {
+    this.#revisions.clear();
+    this.#end = null;
+  }
 }

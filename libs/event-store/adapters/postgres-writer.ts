@@ -328,6 +328,7 @@ export class PostgresWriter {
     const connection = [...this.#open].find((open) => open.client === client);
     if (connection === undefined) return;
     this.#open.delete(connection);
+    this.#known.forget();
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
     client.end().catch(() => undefined);
