@@ -301,8 +301,9 @@ export class PostgresWriter {
       application_name: 'scrip-log-writer',
       connectionTimeoutMillis: this.limits.connectMs,
       keepAlive: true,
-      // Shorter than the deadline, so that a lock held too long is a certain refusal and not an unknown outcome.
-      options: sessionOptions(this.limits.deadlineMs * 0.8),
+      // The timeout is shorter than the deadline, so that a lock held too long is a certain refusal and not an unknown outcome.
+      // Planned once: all of it walks an index or what was sent, and planning a small flush anew costs more than running it.
+      options: `${sessionOptions(this.limits.deadlineMs * 0.8)} -c plan_cache_mode=force_generic_plan`,
     });
     const lost = (): void => {
       this.#drop(client);
