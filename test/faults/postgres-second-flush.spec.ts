@@ -147,6 +147,24 @@ test('what another process wrote meanwhile is a conflict of that append alone, i
   await expectLog([...elsewhere, ...stored]);
 });
 
+test('another process fills exactly the places that the first flush left: the second still sees its conflict', async () => {
+  const [stale, taken, known] = [newStream(), newStream(), newStream()];
+  const second = many();
+  expect(await placesOf(appendAll([stale, taken, known].map((stream) => sampleAppend(stream))))).toEqual([1, 2, 3]);
+  await holdTheLog();
+  const firstOutcomes = appendAll([sampleAppend(stale, 5), sampleAppend(taken, 1), sampleAppend(newStream())]);
+  await waitingWriters(1);
+  const secondOutcomes = appendAll([...second, sampleAppend(known, 1)]);
+  await waitingWriters(2);
+  const elsewhere = [sampleAppend(taken, 1), sampleAppend(known, 1)];
+  for (const request of elsewhere) await appendBy(holder, request);
+  await letGo();
+  expect(await placesOf(firstOutcomes)).toEqual(['conflict', 'conflict', 6]);
+  const outcomes = await secondOutcomes;
+  expect(outcomes.at(-1)).toEqual({ kind: 'conflict', actualRevision: 1 });
+  expect(outcomes.slice(0, -1).map(placeOf)).toEqual(places(7, enoughForASecond));
+});
+
 test('an event id of the first flush again in the second is a duplicate there, and nothing else of it suffers', async () => {
   const [first, second] = [sampleAppend(newStream()), many()];
   const twin = { stream: newStream(), expectedRevision: -1, events: first.events };

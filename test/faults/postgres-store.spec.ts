@@ -112,7 +112,7 @@ describe('the PostgreSQL store on a healthy server', () => {
     const database = await freshDatabase();
     const stores = Array.from({ length: 6 }, () => new PostgresEventStore(database.url, new SystemClock()));
     await Promise.all(stores.map((store) => store.migrate()));
-    expect(await query(database.url, 'select count(*)::int as n from scrip_log.schema_versions')).toEqual([{ n: 1 }]);
+    expect(await query(database.url, 'select count(*)::int as n from scrip_log.schema_versions')).toEqual([{ n: 3 }]);
     await Promise.all(stores.map((store) => store.close()));
     await database.drop();
   });
@@ -142,6 +142,57 @@ describe('the PostgreSQL store on a healthy server', () => {
       const revisions = events.filter((event) => event.stream === stream).map(({ revision }) => revision);
       expect(revisions).toEqual(Array.from({ length: 160 }, (_none, index) => index));
     }
+  });
+
+  test('a stream of its own that another process has written is a conflict, whatever was stored since', async () => {
+    const [store, other] = [await open(url), await open(url)];
+    const [taken, later, gap] = [newStream(), newStream(), newStream()];
+    for (const stream of [taken, later, gap]) await store.append(sampleAppend(stream));
+    for (const stream of [later, taken]) await other.append(sampleAppend(stream, 1));
+    expect(await store.append(sampleAppend(taken, 1))).toEqual({ kind: 'conflict', actualRevision: 1 });
+    expect(await store.append(sampleAppend(newStream()))).toMatchObject({ kind: 'appended' });
+    expect(await store.append(sampleAppend(later, 1))).toEqual({ kind: 'conflict', actualRevision: 1 });
+    expect(await store.append(sampleAppend(gap, 2))).toEqual({ kind: 'conflict', actualRevision: 0 });
+    expect(await store.append(sampleAppend(gap, 1))).toMatchObject({ kind: 'appended' });
+  });
+
+  test('a log that was set back while it was away is met as it stands now, also when it has as many events again', async () => {
+    const database = await freshDatabase();
+    const [store, other] = [await open(database.url), await open(database.url)];
+    const stream = newStream();
+    const setBack = (): Promise<unknown> => query(database.url, 'delete from scrip_log.events where position > 1');
+    await store.append(sampleAppend(stream));
+    await store.append(sampleAppend(stream, 1));
+    await setBack();
+    expect(await store.append(sampleAppend(stream, 2))).toEqual({ kind: 'conflict', actualRevision: 0 });
+    await store.append(sampleAppend(stream, 1));
+    await setBack();
+    await other.append(sampleAppend(newStream()));
+    expect(await store.append(sampleAppend(stream, 2))).toEqual({ kind: 'conflict', actualRevision: 0 });
+    await Promise.all([store.close(), other.close()]);
+    await database.drop();
+  });
+
+  test('looks up no stream that it knows while it alone writes, and all of them after somebody else has written', async () => {
+    const database = await freshDatabase();
+    const [store, other] = [await open(database.url), await open(database.url)];
+    const streams = Array.from({ length: 20 }, () => newStream());
+    const append = async (first: number): Promise<void> => {
+      const results = await Promise.all(streams.map((stream) => store.append(sampleAppend(stream, first))));
+      expect(results.map(({ kind }) => kind)).toEqual(streams.map(() => 'appended'));
+    };
+    await append(0);
+    await append(1);
+    await other.append(sampleAppend(newStream()));
+    await append(2);
+    await append(3);
+    await Promise.all([store.close(), other.close()]); // a session that ends tells what it has counted
+    const [newOnes, others, afterOther] = [streams.length, 1, streams.length];
+    await eventually(
+      () => query(database.url, "select idx_scan from pg_stat_user_indexes where indexrelname = 'events_by_stream'"),
+      ([row]) => Number(row?.['idx_scan']) === newOnes + others + afterOther,
+    );
+    await database.drop();
   });
 
   test('stores appends to one stream that were sent without waiting, in their order', async () => {

@@ -66,24 +66,30 @@ class BinaryArray {
   }
 }
 
-/** Encodes flushes for `scrip_log.append`. Its buffers are used again: send one flush before the next is encoded. */
+/** An append of a flush, and its place from 1 among the streams that the database is told. */
+export type NumberedAppend = { readonly request: AppendRequest; readonly number: number };
+
+/** Encodes flushes for `scrip_log.append_after`. Its buffers are used again: send one flush before the next is encoded. */
 export class FlushEncoder {
   readonly #streams = new BinaryArray();
   readonly #expected = new BinaryArray();
   readonly #events = new BinaryArray();
 
-  /** The first three arguments. `newEventOid` is the type's own number in this database. */
-  encode(requests: readonly AppendRequest[], newEventOid: number): Buffer[] {
-    this.#streams.start(oid.text, requests.length);
-    this.#expected.start(oid.int4, requests.length);
+  /**
+   * The streams and what they are expected at by number, and the events in the order of the appends. `newEventOid` is the type's
+   * own number in this database.
+   */
+  encode(appends: readonly NumberedAppend[], byNumber: readonly NumberedAppend[], newEventOid: number): Buffer[] {
+    this.#streams.start(oid.text, byNumber.length);
+    this.#expected.start(oid.int4, byNumber.length);
     let count = 0;
-    for (const { stream, expectedRevision, events } of requests) {
-      this.#streams.text(stream);
-      this.#expected.int(expectedRevision);
-      count += events.length;
+    for (const { request } of byNumber) {
+      this.#streams.text(request.stream);
+      this.#expected.int(request.expectedRevision);
+      count += request.events.length;
     }
     this.#events.start(newEventOid, count);
-    for (const [index, request] of requests.entries()) this.#writeEvents(request, index + 1);
+    for (const { request, number } of appends) this.#writeEvents(request, number);
     return [this.#streams.finish(), this.#expected.finish(), this.#events.finish()];
   }
 

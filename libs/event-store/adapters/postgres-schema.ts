@@ -70,6 +70,76 @@ const versions: readonly string[] = [
         from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
   end $$;
   `,
+  // The same, but the newest revision is looked for from the expected one on: without that bound, all of the stream that is on its
+  // page of the index is read first. And ids are looked up one by one, whatever the table's size was when that was planned.
+  `
+  create or replace function scrip_log.append(
+    streams text[], expected integer[], new_events scrip_log.new_event[], check_ids boolean, out head bigint, out rejected integer[]
+  ) language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(${lockKey('append')});
+    select coalesce(max(e.position), 0) into head from scrip_log.events e;
+    select coalesce(array_agg(a.i), '{}') into rejected
+      from unnest(streams, expected) with ordinality a (stream, revision, i)
+     where a.revision is distinct from coalesce(
+       (select e.revision from scrip_log.events e where e.stream = a.stream and e.revision >= a.revision
+         order by e.revision desc limit 1), -1);
+    if check_ids then
+      rejected := rejected || array(
+        select n.append from unnest(new_events) n where (select e.id from scrip_log.events e where e.id = n.id) is not null);
+    end if;
+    if cardinality(rejected) > 0 then
+      new_events := array(
+        select row(n.append, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata)::scrip_log.new_event
+          from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i)
+         where n.append <> all (rejected) order by n.i);
+    end if;
+    insert into scrip_log.events (position, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata)
+      select head + n.i, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata
+        from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
+  end $$;
+  `,
+  // Appends as before, for a process that knows where all streams but the first "unsure" ones stood when the event at
+  // "end_position" with "end_hash" was the newest of the log. If it is still, only those first ones are looked up. Should another
+  // have been written all the same, the index refuses its taken revision; and none can be shorter: nothing leaves the log.
+  `
+  create function scrip_log.append_after(
+    end_position bigint, end_hash bytea, unsure integer,
+    streams text[], expected integer[], new_events scrip_log.new_event[], check_ids boolean, out head bigint, out rejected integer[]
+  ) language plpgsql as $$
+  declare
+    newest bytea;
+  begin
+    perform pg_advisory_xact_lock(${lockKey('append')});
+    select e.position, e.hash into head, newest from scrip_log.events e order by e.position desc limit 1;
+    if head = end_position and newest = end_hash then
+      streams := streams[:unsure];
+      expected := expected[:unsure];
+    end if;
+    head := coalesce(head, 0);
+    rejected := '{}';
+    if cardinality(streams) > 0 then
+      select coalesce(array_agg(a.i), '{}') into rejected
+        from unnest(streams, expected) with ordinality a (stream, revision, i)
+       where a.revision is distinct from coalesce(
+         (select e.revision from scrip_log.events e where e.stream = a.stream and e.revision >= a.revision
+           order by e.revision desc limit 1), -1);
+    end if;
+    if check_ids then
+      rejected := rejected || array(
+        select n.append from unnest(new_events) n where (select e.id from scrip_log.events e where e.id = n.id) is not null);
+    end if;
+    if cardinality(rejected) > 0 then
+      new_events := array(
+        select row(n.append, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata)::scrip_log.new_event
+          from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i)
+         where n.append <> all (rejected) order by n.i);
+    end if;
+    insert into scrip_log.events (position, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata)
+      select head + n.i, n.revision, n.schema_version, n.id, n.stream, n.type, n.prev_hash, n.hash, n.data, n.metadata
+        from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
+  end $$;
+  `,
 ];
 
 /** Advisory locks are shared by the whole database: ours have a first number of their own. */

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { OutcomeUnknown, StoreOverloaded, StoreUnavailable, type AppendRequest } from '../event-store.js';
 import { DeadlinePassed, within } from './deadline.js';
+import { KnownStreams, type End, type FlushUnderWay } from './known-streams.js';
 import { FlushEncoder } from './postgres-encoding.js';
 import { sessionOptions } from './postgres-session.js';
 
@@ -29,6 +30,19 @@ type Waiting = {
   /** What a failed flush taught: look its ids up first; send it without others. */
   checkIds: boolean;
   alone: boolean;
+  /** Its place in its flush for the database. */
+  number: number;
+};
+
+/** Appends that are written together. */
+type Flush = FlushUnderWay & {
+  readonly batch: readonly Waiting[];
+  /** The same: first the `unsure` ones, whose streams must be looked up. */
+  readonly byNumber: readonly Waiting[];
+  readonly unsure: number;
+  readonly checkIds: boolean;
+  /** The end of the log that makes the other streams stand where they are expected. */
+  readonly after: End | null;
 };
 
 /** A connection with the buffers that its flushes are encoded into. */
@@ -46,7 +60,7 @@ const sendersFault = new Set(['08', '22', '23', '54']);
  */
 const isCertainlyUndone = (code: string | undefined): boolean => code !== undefined && !/^(57P|08|58|XX)/.test(code);
 
-const appendText = 'select head, rejected from scrip_log.append($1, $2, $3, $4)';
+const appendText = 'select head, rejected from scrip_log.append_after($1, $2, $3, $4, $5, $6, $7)';
 
 /**
  * While one flush is being written, a second one waits for the log's lock inside the database and follows at once, instead of
@@ -64,8 +78,10 @@ export class PostgresWriter {
   #queue: Waiting[] = [];
   #queuedEvents = 0;
   #queuedBytes = 0;
+  readonly #flushesUnderWay = new Set<Flush>();
   #eventsUnderWay = 0;
   readonly #streamsUnderWay = new Set<string>();
+  readonly #known = new KnownStreams();
   #running = 0;
   readonly #runs = new Set<Promise<void>>();
   readonly #open = new Set<Connection>();
@@ -89,7 +105,7 @@ export class PostgresWriter {
       this.#queuedBytes + bytes > this.limits.queueBytes;
     if (full && this.#queue.length > 0) return Promise.reject(new StoreOverloaded('too many appends are waiting'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, bytes, resolve, reject, checkIds: false, alone: false });
+      this.#queue.push({ request, bytes, resolve, reject, checkIds: false, alone: false, number: 0 });
       this.#queuedEvents += request.events.length;
       this.#queuedBytes += bytes;
       this.#start();
@@ -184,36 +200,49 @@ export class PostgresWriter {
   async #flush(connection: Connection, batch: readonly Waiting[]): Promise<void> {
     try {
       if (batch.length === 0) return;
-      this.#begun(batch);
-      await this.#send(connection, batch);
+      await this.#send(connection, this.#begin(batch));
     } finally {
       if (this.#open.has(connection)) this.#idle.push(connection);
     }
   }
 
-  #begun(batch: readonly Waiting[]): void {
-    for (const { request } of batch) {
-      this.#eventsUnderWay += request.events.length;
-      this.#streamsUnderWay.add(request.stream);
-    }
+  #begin(batch: readonly Waiting[]): Flush {
+    const checkIds = batch.some((waiting) => waiting.checkIds);
+    const [unsure, known]: [Waiting[], Waiting[]] = [[], []];
+    for (const waiting of batch) (!checkIds && this.#known.include(waiting.request) ? known : unsure).push(waiting);
+    const byNumber = [...unsure, ...known];
+    for (const [index, waiting] of byNumber.entries()) waiting.number = index + 1;
+    const [before] = this.#flushesUnderWay;
+    const flush = {
+      batch,
+      byNumber,
+      unsure: unsure.length,
+      checkIds,
+      after: this.#known.endAfter(before),
+      events: batch.reduce((sum, { request }) => sum + request.events.length, 0),
+      lastHash: batch.at(-1)?.request.events.at(-1)?.hash ?? '',
+    };
+    this.#flushesUnderWay.add(flush);
+    this.#eventsUnderWay += flush.events;
+    for (const { request } of batch) this.#streamsUnderWay.add(request.stream);
+    return flush;
   }
 
-  #ended(batch: readonly Waiting[]): void {
-    for (const { request } of batch) {
-      this.#eventsUnderWay -= request.events.length;
-      this.#streamsUnderWay.delete(request.stream);
-    }
+  #ended(flush: Flush): void {
+    this.#flushesUnderWay.delete(flush);
+    this.#eventsUnderWay -= flush.events;
+    for (const { request } of flush.batch) this.#streamsUnderWay.delete(request.stream);
   }
 
   /** Sends one flush and settles its appends, or puts them back. Throws when the queue should not wait any longer. */
-  async #send({ client, newEventOid, encoder }: Connection, batch: readonly Waiting[]): Promise<void> {
-    const requests = batch.map(({ request }) => request);
-    const checkIds = batch.some((waiting) => waiting.checkIds);
-    const values = [...encoder.encode(requests, newEventOid), checkIds];
+  async #send({ client, newEventOid, encoder }: Connection, flush: Flush): Promise<void> {
+    const { batch, byNumber, unsure, after, checkIds } = flush;
+    const endHash = after === null ? null : Buffer.from(after.hash, 'hex');
+    const values = [after?.position, endHash, unsure, ...encoder.encode(batch, byNumber, newEventOid), checkIds];
     const query = client.query<[string, number[]]>({ name: 'append', text: appendText, values, rowMode: 'array' });
     const answer = await within(this.clock, this.limits.deadlineMs, query).catch((error: unknown) => ({ error }));
     // In one step with what follows: an append that is put back must stand before a later one of its stream is taken.
-    this.#ended(batch);
+    this.#ended(flush);
     if ('rows' in answer) {
       const [head, rejected] = answer.rows[0] ?? ['0', []];
       this.#settle(batch, Number(head), new Set(rejected));
@@ -229,14 +258,17 @@ export class PostgresWriter {
 
   #settle(batch: readonly Waiting[], head: number, rejected: ReadonlySet<number>): void {
     let position = head;
-    for (const [index, { request, resolve }] of batch.entries()) {
-      if (rejected.has(index + 1)) {
+    const stored: AppendRequest[] = [];
+    for (const { request, number, resolve } of batch) {
+      if (rejected.has(number)) {
         resolve({ kind: 'rejected' });
       } else {
         resolve({ kind: 'stored', first: position + 1 });
         position += request.events.length;
+        stored.push(request);
       }
     }
+    this.#known.stored(head, stored);
     if (position > head) this.onStored(position);
   }
 
@@ -269,8 +301,9 @@ export class PostgresWriter {
       application_name: 'scrip-log-writer',
       connectionTimeoutMillis: this.limits.connectMs,
       keepAlive: true,
-      // Shorter than the deadline, so that a lock held too long is a certain refusal and not an unknown outcome.
-      options: sessionOptions(this.limits.deadlineMs * 0.8),
+      // The timeout is shorter than the deadline, so that a lock held too long is a certain refusal and not an unknown outcome.
+      // Planned once: all of it walks an index or what was sent, and planning a small flush anew costs more than running it.
+      options: `${sessionOptions(this.limits.deadlineMs * 0.8)} -c plan_cache_mode=force_generic_plan`,
     });
     const lost = (): void => {
       this.#drop(client);
@@ -296,6 +329,7 @@ export class PostgresWriter {
     const connection = [...this.#open].find((open) => open.client === client);
     if (connection === undefined) return;
     this.#open.delete(connection);
+    this.#known.forget();
     const place = this.#idle.indexOf(connection);
     if (place >= 0) this.#idle.splice(place, 1);
     client.end().catch(() => undefined);
