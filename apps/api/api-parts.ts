@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import type { Config } from '#config/env.js';
 import type { Logger } from '#config/logger.js';
 import { EventStore } from '#event-store/event-store.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { Clock } from '#kernel/clock.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
@@ -10,11 +11,9 @@ import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 import { BalanceReader } from '#projections/balance-queries.js';
+import { CommandKeyIndex } from '#projections/command-keys.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
-import { AccountService } from './accounts/account-service.js';
-import { AccountThread } from './accounts/account-thread.js';
-import { Accounts } from './accounts/accounts.js';
 import { TopUp } from './accounts/top-up.js';
 import { ApiContext } from './api-context.js';
 import { StripeConnection } from './billing/stripe-connection.js';
@@ -25,7 +24,6 @@ import { EventFinder } from './log/event-finder.js';
 import { HealthChecks } from './operations/health.js';
 import { Metrics } from './operations/metrics.js';
 import { probeStripe } from './operations/stripe-probe.js';
-import { databasePatience } from './reads/database-patience.js';
 import { apiAccountDecider } from './writes/api-account-decider.js';
 import {
   AccountWriter,
@@ -35,7 +33,6 @@ import {
   StripeIntentWriter,
   SubscriptionWriter,
 } from './writes/ledger-writers.js';
-import { openWriteParts, type WriteParts } from './writes/write-parts.js';
 
 /** What the process holds open. */
 export type Parts = {
@@ -44,8 +41,8 @@ export type Parts = {
   readonly store: EventStore;
   readonly database: ReadDatabase;
   readonly finder: EventFinder;
-  readonly accounts: Accounts;
   readonly writers: {
+    readonly account: AccountWriter;
     readonly customer: CustomerWriter;
     readonly stripeEvent: StripeEventWriter;
     readonly stripeIntent: StripeIntentWriter;
@@ -58,29 +55,35 @@ export type Parts = {
   readonly authenticator: Authenticator;
 };
 
-/**
- * Opens everything that the API stands on. Fails when the database cannot be reached.
- * @param accountThread whether accounts get a thread of their own; it runs on the system's clock.
- */
+/** So that a reader hears within five seconds that the database does not answer. */
+const patience = { connectTimeoutMs: 2_000, queryTimeoutMs: 2_500 };
+
+/** Opens everything that the API stands on. Fails when the database cannot be reached. */
 export async function openParts(
   config: Config & { databaseUrl: string },
   logger: Logger,
-  { clock, accountThread }: { readonly clock: Clock; readonly accountThread: boolean },
+  clock: Clock,
 ): Promise<Parts> {
-  const database = openReadDatabase(config.databaseUrl, { clock, ...databasePatience });
-  const shared = await openWriteParts(config, clock, database);
-  const { store, keys } = shared;
+  const { databaseUrl } = config;
+  const store = await openEventStore(
+    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
+    clock,
+  );
+  const snapshots = await openSnapshotStore(databaseUrl, clock);
+  const database = openReadDatabase(databaseUrl, { clock, ...patience });
+  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
+  const shared = { store, snapshots, keys, clock };
   // Only accounts are written again and again; streams that are written once or twice need not stay in memory.
   const usedAtTimes = { ...shared, limits: { cachedStreams: 2_000 } };
   const usedOnce = { ...shared, limits: { cachedStreams: 500 } };
   const writers = {
+    account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
     customer: new CustomerWriter(customerDecider, { ...usedAtTimes, codec: ledgerCodec }),
     stripeEvent: new StripeEventWriter(stripeEventDecider, { ...usedOnce, codec: ledgerCodec }),
     stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...usedOnce, codec: ledgerCodec }),
     subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
     catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
   };
-  const accounts = accountThread ? await AccountThread.start(config, end) : accountsHere(config, logger, shared);
   const load = new LoadLimit(config.maxInFlight);
   const projections = (): Promise<readonly ProjectionStatus[]> => projectionStatus(database, store, clock.now());
   return {
@@ -89,29 +92,12 @@ export async function openParts(
     store,
     database,
     finder: new EventFinder(store, keys, clock),
-    accounts,
     writers,
     load,
-    checks: new HealthChecks({
-      responds: () => accounts.responds(),
-      store,
-      clock,
-      projections,
-      stripe: probeStripe(config.stripe, clock),
-    }),
-    metrics: new Metrics({ account: accounts, ...writers }, () => load.inFlight, projections),
+    checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
+    metrics: new Metrics(writers, () => load.inFlight, projections),
     authenticator: new Authenticator(config, clock, apiKeyLookup(database, clock)),
   };
-}
-
-/** A thread has ended by a bug: so does the process, as after any other, and whoever started it starts it again. */
-function end(error: unknown): never {
-  throw error;
-}
-
-function accountsHere(config: Config, logger: Logger, parts: WriteParts): Accounts {
-  const writer = new AccountWriter(apiAccountDecider, { ...parts, codec: ledgerCodec });
-  return new AccountService({ writer, store: parts.store, topUp: new TopUp(config.topUpUrl), logger });
 }
 
 /** The parts as what Nest injects; each class is its own token. */
@@ -122,7 +108,7 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: ReadDatabase, useValue: parts.database },
   { provide: EventFinder, useValue: parts.finder },
   { provide: BalanceReader, useValue: new BalanceReader(parts.database) },
-  { provide: Accounts, useValue: parts.accounts },
+  { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
   { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
@@ -133,4 +119,5 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: HealthChecks, useValue: parts.checks },
   { provide: Authenticator, useValue: parts.authenticator },
   { provide: Metrics, useValue: parts.metrics },
+  { provide: TopUp, useValue: new TopUp(parts.context.config.topUpUrl) },
 ];

@@ -8,6 +8,7 @@ import type { Config } from '#config/env.js';
 import type { Logger } from '#config/logger.js';
 import { Clock } from '#kernel/clock.js';
 import { AccountReadsController } from './accounts/account-reads.controller.js';
+import { AccountService } from './accounts/account-service.js';
 import { AccountSettingsController } from './accounts/account-settings.controller.js';
 import { RunAccountCommandHandler } from './accounts/account.commands.js';
 import { AccountController } from './accounts/account.controller.js';
@@ -98,6 +99,7 @@ const handlers = [
   StreamLogHandler,
 ];
 const services = [
+  AccountService,
   BalanceHistory,
   BillingAnswers,
   BillingRate,
@@ -149,9 +151,9 @@ const refusingMs = 300;
 export async function startApi(
   config: Config & { databaseUrl: string },
   logger: Logger,
-  { clock, accountThread }: { readonly clock: Clock; readonly accountThread: boolean },
+  clock: Clock,
 ): Promise<RunningApi> {
-  const parts = await openParts(config, logger, { clock, accountThread });
+  const parts = await openParts(config, logger, clock);
   const app = await createApp(parts);
   const operations = config.metricsPort === null ? null : await createOperations(parts);
   await app.listen(config.port, config.host);
@@ -165,7 +167,7 @@ export async function startApi(
       parts.load.close();
       await clock.sleep(refusingMs);
       await closeWithin(app, clock);
-      await Promise.all([parts.accounts.close(), ...Object.values(parts.writers).map((writer) => writer.drain())]);
+      await Promise.all(Object.values(parts.writers).map((writer) => writer.drain()));
       await operations?.close();
       await parts.store.close();
       await parts.database.close();

@@ -51,7 +51,7 @@ export class ScripInTime {
     const logger = createLogger('test', 'silent');
     // One after the other: while the one holds up this process, the other's connections would time out.
     const worker = await startWorker(config, logger, clock);
-    const api = await startApi(config, logger, { clock, accountThread: false });
+    const api = await startApi(config, logger, clock);
     const writer = await Writer.open(database.url);
     const client = new ApiClient(api.url, adminKey);
     const stops = [() => api.stop(), () => worker.stop(), () => writer.store.close(), database.drop];

@@ -8,7 +8,7 @@ import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#
  * Answers of commands, made from the recorded events alone. The log keeps those for ever, so a repeated key gets the first
  * answer again, whatever has happened since.
  */
-type AccountAnswer = (stream: StreamName, events: readonly Recorded<AccountEvent>[]) => object;
+export type AccountAnswer = (stream: StreamName, events: readonly Recorded<AccountEvent>[]) => object;
 
 type Events = readonly Recorded<AccountEvent>[];
 
@@ -164,21 +164,6 @@ export const adjustmentAnswer: AccountAnswer = (_, events) => {
   const { cause, amount, allocations } = expect(events, 'CreditsRevoked');
   return { id: cause.id, amount: -amount, allocations, ...after(events) };
 };
-
-/** The answer of a command by the name that its order gives it. */
-export const accountAnswers = {
-  adjustment: adjustmentAnswer,
-  capture: captureAnswer,
-  consumption: consumptionAnswer,
-  extension: extensionAnswer,
-  grant: grantAnswer,
-  hold: holdAnswer,
-  release: releaseAnswer,
-  reversal: reversalAnswer,
-} as const satisfies { readonly [kind: string]: AccountAnswer };
-
-/** How a command is answered. `settings`: with the account as it then is, also when the command changed nothing of it. */
-export type AnswerKind = keyof typeof accountAnswers | 'settings';
 
 /** An account with its settings. */
 export const accountAnswer = (

@@ -5,7 +5,6 @@ import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Pricing } from '../catalogue/price-list.js';
 import type { ApiAccountCommand } from '../writes/api-account-decider.js';
-import type { AnswerKind } from './account-answers.js';
 import type {
   AdjustmentBody,
   CaptureBody,
@@ -19,11 +18,7 @@ import type {
 } from './account.dto.js';
 
 /** What a caller asks of an account, and the fingerprint that tells it from another request with the same key. */
-export type AccountIntent = {
-  readonly command: ApiAccountCommand;
-  readonly fingerprint: string;
-  readonly answer: AnswerKind;
-};
+export type AccountIntent = { readonly command: ApiAccountCommand; readonly fingerprint: string };
 
 /**
  * 32 hexadecimal digits of the SHA-256 over what was asked, defaults applied. Null members are left out, so a field that is
@@ -38,11 +33,7 @@ function fingerprintOf(said: { readonly [member: string]: unknown }): string {
   return hash('sha256', canonicalJson(told), 'hex').slice(0, 32);
 }
 
-const intent = (answer: AnswerKind, command: AccountCommand): AccountIntent => ({
-  command,
-  fingerprint: fingerprintOf(command),
-  answer,
-});
+const intent = (command: AccountCommand): AccountIntent => ({ command, fingerprint: fingerprintOf(command) });
 
 /** A time that the rules of the body have checked. */
 const instantOrNull = (value: string | null | undefined): Instant | null =>
@@ -50,7 +41,7 @@ const instantOrNull = (value: string | null | undefined): Instant | null =>
 
 export function grantIntent(body: GrantBody): AccountIntent {
   const costBasis = body.costBasis ? { amount: body.costBasis.amount, currency: body.costBasis.currency } : null;
-  const wanted = intent('grant', {
+  const wanted = intent({
     type: 'GrantCredits',
     amount: body.amount,
     source: body.source,
@@ -74,25 +65,19 @@ export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountI
     description: body.description ?? null,
     metadata: body.metadata ?? {},
   };
-  if (body.amount !== undefined) return intent('consumption', { ...said, amount: body.amount, usage: null });
+  if (body.amount !== undefined) return intent({ ...said, amount: body.amount, usage: null });
   const usage = { creditEvent: body.creditEvent ?? '', quantity: body.quantity ?? 1 };
   const price = pricing(usage.creditEvent, usage.quantity);
   const fingerprint = fingerprintOf({ ...said, usage });
-  const told = { fingerprint, answer: 'consumption' as const };
-  if (typeof price !== 'number') return { command: { type: 'RefuseRequest', refusal: price }, ...told };
-  return { command: { ...said, amount: price, usage }, ...told };
+  if (typeof price !== 'number') return { command: { type: 'RefuseRequest', refusal: price }, fingerprint };
+  return { command: { ...said, amount: price, usage }, fingerprint };
 }
 
 export const reverseIntent = (body: ReversalBody, consumptionId: string): AccountIntent =>
-  intent('reversal', {
-    type: 'ReverseConsumption',
-    consumptionId,
-    amount: body.amount ?? null,
-    reason: body.reason ?? null,
-  });
+  intent({ type: 'ReverseConsumption', consumptionId, amount: body.amount ?? null, reason: body.reason ?? null });
 
 export const holdIntent = (body: HoldBody): AccountIntent =>
-  intent('hold', {
+  intent({
     type: 'HoldCredits',
     amount: body.amount,
     expiresInSeconds: body.expiresInSeconds ?? 900,
@@ -101,18 +86,18 @@ export const holdIntent = (body: HoldBody): AccountIntent =>
   });
 
 export const extendIntent = (body: ExtensionBody, holdId: string): AccountIntent =>
-  intent('extension', { type: 'ExtendHold', holdId, expiresInSeconds: body.expiresInSeconds });
+  intent({ type: 'ExtendHold', holdId, expiresInSeconds: body.expiresInSeconds });
 
 export const captureIntent = (body: CaptureBody, holdId: string): AccountIntent =>
-  intent('capture', { type: 'CaptureHold', holdId, amount: body.amount ?? null, final: body.final ?? true });
+  intent({ type: 'CaptureHold', holdId, amount: body.amount ?? null, final: body.final ?? true });
 
-export const releaseIntent = (holdId: string): AccountIntent => intent('release', { type: 'ReleaseHold', holdId });
+export const releaseIntent = (holdId: string): AccountIntent => intent({ type: 'ReleaseHold', holdId });
 
 export const adjustIntent = (body: AdjustmentBody): AccountIntent =>
-  intent('adjustment', { type: 'AdjustCredits', amount: body.amount, reason: body.reason });
+  intent({ type: 'AdjustCredits', amount: body.amount, reason: body.reason });
 
 export const settingsIntent = (body: SettingsBody): AccountIntent =>
-  intent('settings', {
+  intent({
     type: 'ChangeSettings',
     ...(body.burnOrder === undefined ? {} : { burnOrder: body.burnOrder }),
     ...(body.overdraftLimit === undefined ? {} : { overdraftLimit: body.overdraftLimit }),
@@ -123,4 +108,4 @@ export const settingsIntent = (body: SettingsBody): AccountIntent =>
 export const statusIntent = (
   type: 'FreezeAccount' | 'UnfreezeAccount' | 'CloseAccount',
   body: ReasonBody,
-): AccountIntent => intent('settings', { type, reason: body.reason });
+): AccountIntent => intent({ type, reason: body.reason });

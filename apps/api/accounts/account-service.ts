@@ -1,101 +1,100 @@
-import { assert } from '#kernel/assert.js';
-import type { StreamName } from '#kernel/stream-name.js';
-import type { EventStore } from '#event-store/event-store.js';
-import type { WriteStatistics } from '#event-store/write-limits.js';
-import type { Logger } from '#config/logger.js';
-import type { AccountState } from '#ledger/account-state.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { CommandOutcome } from '#event-store/command.js';
-import { failureAnswer } from '../http/failures.js';
-import { answerOf, success, type Answer } from '../http/outcomes.js';
+import { Injectable } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
+import { answerOf, type Answer } from '../http/outcomes.js';
+import { Problem } from '../http/problems.js';
 import type { ApiAccountRefusal } from '../writes/api-account-decider.js';
-import type { AccountWriter } from '../writes/ledger-writers.js';
-import { newestPosition } from '../writes/newest-position.js';
-import { accountAnswer, accountAnswers, settingsAnswer } from './account-answers.js';
-import type { AccountOrder } from './account-order.js';
-import { Accounts } from './accounts.js';
-import type { TopUp } from './top-up.js';
+import type { AccountAnswer } from './account-answers.js';
+import type { AccountIntent } from './account-requests.js';
+import { RunAccountCommand, type AccountOutcome } from './account.commands.js';
+import { TopUp } from './top-up.js';
 
-type Outcome = CommandOutcome<AccountEvent, AccountState, ApiAccountRefusal>;
-
-/** What account commands are carried out with. */
-export type AccountServiceParts = {
-  readonly writer: AccountWriter;
-  readonly store: EventStore;
-  readonly topUp: TopUp;
-  readonly logger: Logger;
+/** A command of a caller for one account, ready to be carried out. */
+export type AccountOrder = AccountIntent & {
+  readonly stream: StreamName;
+  /** Null: the caller gave none, and the command is harmless to repeat. */
+  readonly key: string | null;
+  readonly actor: string;
+  readonly requestId: string;
 };
 
-/** Carries account commands out in this thread and words their answers, for single and bulk requests alike. */
-export class AccountService extends Accounts {
-  constructor(private readonly parts: AccountServiceParts) {
-    super();
-  }
+/** Carries out account commands and words their answers, for single and bulk requests alike. */
+@Injectable()
+export class AccountService {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly topUp: TopUp,
+  ) {}
 
-  override get statistics(): WriteStatistics {
-    return this.parts.writer.statistics;
-  }
-
-  override async answerOf(order: AccountOrder): Promise<Answer> {
-    const { requestId, command } = order;
-    try {
-      const outcome = await this.parts.writer.execute({
+  outcomeOf(order: AccountOrder): Promise<AccountOutcome> {
+    return this.commands.execute(
+      new RunAccountCommand({
         stream: order.stream,
-        command,
+        command: order.command,
         key: order.key,
         origin: 'api',
         fingerprint: order.fingerprint,
         actor: order.actor,
         causationId: null,
-        correlationId: requestId,
-      });
-      return order.answer === 'settings' ? await this.#settings(order, outcome) : this.#answer(order, outcome);
-    } catch (error) {
-      return failureAnswer(error, { requestId, command: command.type }, this.parts.logger);
-    }
-  }
-
-  override responds(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  override close(): Promise<void> {
-    return this.parts.writer.drain();
-  }
-
-  #answer(order: AccountOrder, outcome: Outcome): Answer {
-    const { stream, requestId, answer } = order;
-    assert(outcome.kind !== 'unchanged' && answer !== 'settings', `${order.command.type} recorded nothing`);
-    return answerOf(
-      outcome,
-      requestId,
-      (events) => JSON.stringify(accountAnswers[answer](stream, events)),
-      (refusal) => this.#membersOf(refusal as ApiAccountRefusal, stream),
+        correlationId: order.requestId,
+      }),
     );
   }
 
-  async #settings({ stream, requestId }: AccountOrder, outcome: Outcome): Promise<Answer> {
-    if (outcome.kind === 'unchanged' || outcome.kind === 'recorded') {
-      const told = outcome.kind === 'recorded' ? settingsAnswer(stream, outcome.events) : null;
-      return success(201, told ?? (await this.#current(stream)), false);
-    }
-    return answerOf(
-      outcome,
-      requestId,
-      () => ({}),
-      (refusal) => this.#membersOf(refusal as ApiAccountRefusal, stream),
-    );
+  /** The answer of a command that always records something when it is accepted. */
+  answerOf(order: AccountOrder, bodyOf: AccountAnswer): Promise<Answer> {
+    return this.outcomeOf(order).then((outcome) => {
+      if (outcome.kind === 'unchanged') throw new Error(`${order.command.type} was accepted and recorded nothing`);
+      return this.answerTo(outcome, order, bodyOf);
+    });
   }
 
-  /** The account as it is, where the command changed nothing of it. */
-  async #current(stream: StreamName): Promise<object> {
-    const { state, revision } = await this.parts.writer.load(stream);
-    const position = await newestPosition(this.parts.store, stream, revision);
-    return accountAnswer(stream, state.settings, { balance: state.balance, position });
+  answerTo(
+    outcome: Exclude<AccountOutcome, { kind: 'unchanged' }>,
+    order: AccountOrder,
+    bodyOf: AccountAnswer,
+  ): Answer {
+    return answerOf(
+      outcome,
+      order.requestId,
+      (events) => bodyOf(order.stream, events),
+      (refusal) => this.#membersOf(refusal as ApiAccountRefusal, order.stream),
+    );
   }
 
   #membersOf(refusal: ApiAccountRefusal, stream: StreamName): { readonly [member: string]: unknown } {
     if (refusal.rejected !== 'insufficient_credits') return {};
-    return { available: refusal.available, required: refusal.required, ...this.parts.topUp.members(stream) };
+    return { available: refusal.available, required: refusal.required, ...this.topUp.members(stream) };
   }
+}
+
+const keyPattern = /^[\x20-\x7e]{1,255}$/;
+
+/** The Idempotency-Key of a request. It must be there unless the command is harmless to repeat. */
+export function keyOf(
+  header: string | string[] | undefined,
+  distinct: readonly string[] | undefined,
+  required: boolean,
+): string | null {
+  if (header === undefined || header === '') {
+    if (required) throw new Problem('idempotency_key_required');
+    return null;
+  }
+  if (typeof header !== 'string' || (distinct?.length ?? 1) > 1) throw invalid('Idempotency-Key', 'must be sent once');
+  if (!keyPattern.test(header)) throw invalid('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  return header;
+}
+
+const invalid = (field: string, message: string): Problem =>
+  new Problem('invalid_request', { errors: [{ field, message }] });
+
+/** The account that a path, a query and a body name together. */
+export function streamOf(customerId: string, inQuery: unknown, inBody: string | undefined): StreamName {
+  if (inQuery !== undefined) {
+    if (typeof inQuery !== 'string' || !isUnit(inQuery)) throw invalid('unit', 'must be a unit');
+    if (inBody !== undefined && inBody !== inQuery)
+      throw invalid('unit', 'is one in the query and another in the body');
+    return accountStream(customerId, inQuery);
+  }
+  return accountStream(customerId, inBody ?? DEFAULT_UNIT);
 }

@@ -1,21 +1,29 @@
 import { Body, Controller, Patch, Post, Req, Res } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { EventStore } from '#event-store/event-store.js';
+import type { StreamName } from '#kernel/stream-name.js';
 import type { ApiRequest } from '../http/caller.js';
+import { success } from '../http/outcomes.js';
 import { Needs } from '../http/route.js';
 import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
-import { streamOf } from './account-order.js';
+import { AccountWriter } from '../writes/ledger-writers.js';
+import { newestPosition } from '../writes/newest-position.js';
+import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
-import { RunAccountCommand } from './account.commands.js';
+import { AccountService, streamOf } from './account-service.js';
 import { ReasonBody, SettingsBody } from './account.dto.js';
 
 /** What operators set on an account. Said twice, it changes nothing, so an Idempotency-Key is not looked at. */
 @ApiTags('Accounts')
 @Controller('v1/customers/:customerId/account')
 export class AccountSettingsController {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly writer: AccountWriter,
+    private readonly store: EventStore,
+  ) {}
 
   @Patch()
   @Needs('admin')
@@ -59,6 +67,21 @@ export class AccountSettingsController {
       actor: request.caller?.actor ?? 'nobody',
       requestId: request.id,
     };
-    send(reply, await this.commands.execute(new RunAccountCommand(order)));
+    const outcome = await this.accounts.outcomeOf(order);
+    const told = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
+    if (told !== null) return send(reply, success(201, told, false));
+    if (outcome.kind === 'unchanged' || outcome.kind === 'recorded')
+      return send(reply, success(201, await this.#current(order.stream), false));
+    send(
+      reply,
+      this.accounts.answerTo(outcome, order, () => ({})),
+    );
+  }
+
+  /** The account as it is, where the command changed nothing of it. */
+  async #current(stream: StreamName): Promise<object> {
+    const { state, revision } = await this.writer.load(stream);
+    const position = await newestPosition(this.store, stream, revision);
+    return accountAnswer(stream, state.settings, { balance: state.balance, position });
   }
 }

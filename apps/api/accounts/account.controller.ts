@@ -1,5 +1,4 @@
 import { Body, Controller, Param, Post, Req, Res } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PriceList } from '../catalogue/price-list.js';
@@ -7,7 +6,17 @@ import type { ApiRequest } from '../http/caller.js';
 import { Needs } from '../http/route.js';
 import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
-import { keyOf, streamOf } from './account-order.js';
+import {
+  adjustmentAnswer,
+  captureAnswer,
+  consumptionAnswer,
+  extensionAnswer,
+  grantAnswer,
+  holdAnswer,
+  releaseAnswer,
+  reversalAnswer,
+  type AccountAnswer,
+} from './account-answers.js';
 import {
   adjustIntent,
   captureIntent,
@@ -19,7 +28,7 @@ import {
   reverseIntent,
   type AccountIntent,
 } from './account-requests.js';
-import { RunAccountCommand } from './account.commands.js';
+import { AccountService, keyOf, streamOf } from './account-service.js';
 import {
   AdjustmentBody,
   CaptureBody,
@@ -37,7 +46,7 @@ import { exactlyOne } from './consumption-errors.js';
 @Controller('v1/customers/:customerId')
 export class AccountController {
   constructor(
-    private readonly commands: CommandBus,
+    private readonly accounts: AccountService,
     private readonly prices: PriceList,
   ) {}
 
@@ -49,7 +58,7 @@ export class AccountController {
     problems: ['grant_expired', 'invalid_expiry', 'currency_unsupported', 'balance_limit_exceeded', 'account_closed'],
   })
   grant(@Req() request: ApiRequest, @Body() body: GrantBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, grantIntent(body));
+    return this.#run(request, reply, body.unit, grantIntent(body), grantAnswer);
   }
 
   @Post('consumptions')
@@ -69,7 +78,7 @@ export class AccountController {
   async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
     exactlyOne(body);
     const pricing = await this.prices.pricing(body.creditEvent === undefined ? [] : [body.creditEvent]);
-    await this.#run(request, reply, body.unit, consumeIntent(body, pricing));
+    await this.#run(request, reply, body.unit, consumeIntent(body, pricing), consumptionAnswer);
   }
 
   @Post('consumptions/:consumptionId/reversals')
@@ -85,7 +94,7 @@ export class AccountController {
     @Body() body: ReversalBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.#run(request, reply, body.unit, reverseIntent(body, id));
+    return this.#run(request, reply, body.unit, reverseIntent(body, id), reversalAnswer);
   }
 
   @Post('holds')
@@ -96,7 +105,7 @@ export class AccountController {
     problems: ['insufficient_credits', 'account_frozen', 'account_closed'],
   })
   hold(@Req() request: ApiRequest, @Body() body: HoldBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, holdIntent(body));
+    return this.#run(request, reply, body.unit, holdIntent(body), holdAnswer);
   }
 
   @Post('holds/:holdId/captures')
@@ -112,7 +121,7 @@ export class AccountController {
     @Body() body: CaptureBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.#run(request, reply, body.unit, captureIntent(body, id));
+    return this.#run(request, reply, body.unit, captureIntent(body, id), captureAnswer);
   }
 
   @Post('holds/:holdId/releases')
@@ -128,7 +137,7 @@ export class AccountController {
     @Body() body: ReleaseBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.#run(request, reply, body.unit, releaseIntent(id));
+    return this.#run(request, reply, body.unit, releaseIntent(id), releaseAnswer);
   }
 
   @Post('holds/:holdId/extensions')
@@ -144,7 +153,7 @@ export class AccountController {
     @Body() body: ExtensionBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.#run(request, reply, body.unit, extendIntent(body, id));
+    return this.#run(request, reply, body.unit, extendIntent(body, id), extensionAnswer);
   }
 
   @Post('adjustments')
@@ -155,22 +164,30 @@ export class AccountController {
     problems: ['insufficient_credits', 'balance_limit_exceeded', 'account_closed'],
   })
   adjust(@Req() request: ApiRequest, @Body() body: AdjustmentBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, adjustIntent(body));
+    return this.#run(request, reply, body.unit, adjustIntent(body), adjustmentAnswer);
   }
 
-  async #run(request: ApiRequest, reply: FastifyReply, unit: string | undefined, intent: AccountIntent): Promise<void> {
+  async #run(
+    request: ApiRequest,
+    reply: FastifyReply,
+    unit: string | undefined,
+    intent: AccountIntent,
+    bodyOf: AccountAnswer,
+  ): Promise<void> {
     const { customerId } = request.params as { customerId: string };
     const header = request.headers['idempotency-key'];
     const distinct = header?.includes(',') ? request.raw.headersDistinct['idempotency-key'] : undefined;
-    const order = {
-      command: intent.command,
-      fingerprint: intent.fingerprint,
-      answer: intent.answer,
-      stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-      key: keyOf(header, distinct, true),
-      actor: request.caller?.actor ?? 'nobody',
-      requestId: request.id,
-    };
-    send(reply, await this.commands.execute(new RunAccountCommand(order)));
+    const answer = await this.accounts.answerOf(
+      {
+        command: intent.command,
+        fingerprint: intent.fingerprint,
+        stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
+        key: keyOf(header, distinct, true),
+        actor: request.caller?.actor ?? 'nobody',
+        requestId: request.id,
+      },
+      bodyOf,
+    );
+    send(reply, answer);
   }
 }

@@ -2,6 +2,17 @@ import type { Pricing } from '../catalogue/price-list.js';
 import type { FieldError } from '../http/problems.js';
 import { Checker, type Dto } from '../http/validation.js';
 import {
+  adjustmentAnswer,
+  captureAnswer,
+  consumptionAnswer,
+  extensionAnswer,
+  grantAnswer,
+  holdAnswer,
+  releaseAnswer,
+  reversalAnswer,
+  type AccountAnswer,
+} from './account-answers.js';
+import {
   adjustIntent,
   captureIntent,
   consumeIntent,
@@ -35,6 +46,7 @@ type BulkCommand = {
   readonly furtherErrors: (item: BulkItem) => readonly FieldError[];
   readonly needsAdmin: boolean;
   readonly intentOf: (item: BulkItem, pricing: Pricing) => AccountIntent;
+  readonly bodyOf: AccountAnswer;
 };
 
 const noErrors: readonly FieldError[] = [];
@@ -43,6 +55,7 @@ const noErrors: readonly FieldError[] = [];
 function command<Fields extends object>(
   classes: readonly Dto[],
   intentOf: (fields: Fields, pricing: Pricing) => AccountIntent,
+  bodyOf: AccountAnswer,
   more: { needsAdmin?: boolean; furtherErrors?: (fields: Fields) => readonly FieldError[] } = {},
 ): BulkCommand {
   const { furtherErrors } = more;
@@ -51,27 +64,38 @@ function command<Fields extends object>(
     furtherErrors: furtherErrors === undefined ? () => noErrors : (item) => furtherErrors(item as unknown as Fields),
     needsAdmin: more.needsAdmin === true,
     intentOf: (item, pricing) => intentOf(item as unknown as Fields, pricing),
+    bodyOf,
   };
 }
 
 /** The commands that a bulk request may hold: the same classes, meanings and answers as the single routes. */
 export const bulkCommands = {
-  grant: command<GrantBody>([GrantBody], grantIntent),
-  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, {
+  grant: command<GrantBody>([GrantBody], grantIntent, grantAnswer),
+  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, consumptionAnswer, {
     furtherErrors: consumptionErrors,
   }),
-  reverse: command<ReversalBody & ConsumptionTarget>([ReversalBody, ConsumptionTarget], (fields) =>
-    reverseIntent(fields, fields.consumptionId),
+  reverse: command<ReversalBody & ConsumptionTarget>(
+    [ReversalBody, ConsumptionTarget],
+    (fields) => reverseIntent(fields, fields.consumptionId),
+    reversalAnswer,
   ),
-  hold: command<HoldBody>([HoldBody], holdIntent),
-  capture: command<CaptureBody & HoldTarget>([CaptureBody, HoldTarget], (fields) =>
-    captureIntent(fields, fields.holdId),
+  hold: command<HoldBody>([HoldBody], holdIntent, holdAnswer),
+  capture: command<CaptureBody & HoldTarget>(
+    [CaptureBody, HoldTarget],
+    (fields) => captureIntent(fields, fields.holdId),
+    captureAnswer,
   ),
-  release: command<ReleaseBody & HoldTarget>([ReleaseBody, HoldTarget], (fields) => releaseIntent(fields.holdId)),
-  extend: command<ExtensionBody & HoldTarget>([ExtensionBody, HoldTarget], (fields) =>
-    extendIntent(fields, fields.holdId),
+  release: command<ReleaseBody & HoldTarget>(
+    [ReleaseBody, HoldTarget],
+    (fields) => releaseIntent(fields.holdId),
+    releaseAnswer,
   ),
-  adjust: command<AdjustmentBody>([AdjustmentBody], adjustIntent, { needsAdmin: true }),
+  extend: command<ExtensionBody & HoldTarget>(
+    [ExtensionBody, HoldTarget],
+    (fields) => extendIntent(fields, fields.holdId),
+    extensionAnswer,
+  ),
+  adjust: command<AdjustmentBody>([AdjustmentBody], adjustIntent, adjustmentAnswer, { needsAdmin: true }),
 } as const satisfies { readonly [kind: string]: BulkCommand };
 
 export type BulkKind = keyof typeof bulkCommands;

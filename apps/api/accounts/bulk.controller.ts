@@ -1,5 +1,4 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
 import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
@@ -8,13 +7,13 @@ import { PriceList, type Pricing } from '../catalogue/price-list.js';
 import { hasScope, type ApiRequest } from '../http/caller.js';
 import { failureAnswer } from '../http/failures.js';
 import { LoadLimit } from '../http/load-limit.js';
-import { jsonOf, problemAnswer, type Answer } from '../http/outcomes.js';
+import { problemAnswer, type Answer } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { located, sendJsonText } from '../http/send.js';
+import { located, sendJson } from '../http/send.js';
 import { Turns } from '../http/turns.js';
 import { problemResponses } from '../openapi/api-docs.js';
-import { RunAccountCommand } from './account.commands.js';
+import { AccountService } from './account-service.js';
 import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
 
 const maxCommands = 1_000;
@@ -26,7 +25,7 @@ export class BulkController {
   readonly #turns = new Turns(maxCommands);
 
   constructor(
-    private readonly commands: CommandBus,
+    private readonly accounts: AccountService,
     private readonly prices: PriceList,
     private readonly load: LoadLimit,
     private readonly context: ApiContext,
@@ -51,7 +50,10 @@ export class BulkController {
       await this.#turns.begin(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
-      sendJsonText(reply, `{"results":[${answers.map((answer) => resultOf(located(answer, request))).join(',')}]}`);
+      const results = answers
+        .map((answer) => located(answer, request))
+        .map(({ status, replayed, body }) => ({ status, replayed, body }));
+      sendJson(reply, { results });
     } finally {
       this.#turns.end(items.length);
       this.load.leave(places);
@@ -72,30 +74,21 @@ export class BulkController {
     const kind = kindOf(item);
     if (kind === null)
       return invalid(request.id, [{ field: 'type', message: `must be one of ${bulkKinds.join(', ')}` }]);
-    const { checker, furtherErrors, needsAdmin, intentOf } = bulkCommands[kind];
+    const { checker, furtherErrors, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
     const found = checker.errors(item);
     const errors = found.length > 0 ? found : furtherErrors(item as BulkItem);
     if (errors.length > 0) return invalid(request.id, errors);
     const { caller } = request;
     if (caller === null || (needsAdmin && !hasScope(caller, 'admin'))) return problemAnswer('forbidden', request.id);
     const { customerId, idempotencyKey, unit } = item as BulkItem;
-    const { command, fingerprint, answer } = intentOf(item as BulkItem, pricing);
+    const { command, fingerprint } = intentOf(item as BulkItem, pricing);
     const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
-    const order = {
-      command,
-      fingerprint,
-      answer,
-      stream,
-      key: idempotencyKey,
-      actor: caller.actor,
-      requestId: request.id,
-    };
-    return this.commands.execute(new RunAccountCommand(order));
+    return this.accounts.answerOf(
+      { command, fingerprint, stream, key: idempotencyKey, actor: caller.actor, requestId: request.id },
+      bodyOf,
+    );
   }
 }
-
-const resultOf = (answer: Answer): string =>
-  `{"status":${String(answer.status)},"replayed":${String(answer.replayed)},"body":${jsonOf(answer)}}`;
 
 const invalid = (requestId: string, errors: object): Answer => problemAnswer('invalid_request', requestId, { errors });
 

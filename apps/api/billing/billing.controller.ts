@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
-import { keyOf } from '../accounts/account-order.js';
+import { keyOf } from '../accounts/account-service.js';
 import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
 import { Problem, type ProblemCode } from '../http/problems.js';

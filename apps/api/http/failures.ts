@@ -5,19 +5,17 @@ import type { Logger } from '#config/logger.js';
 import { problemAnswer, type Answer } from './outcomes.js';
 import { Problem, type ProblemCode, type ProblemMembers } from './problems.js';
 
-/** What failed, for the log: a request of a route, or a command. */
-export type Failed =
-  | { readonly requestId: string; readonly route: string | null }
-  | { readonly requestId: string; readonly command: string };
+/** Where something failed, for the log. */
+export type Failed = { readonly requestId: string; readonly route: string | null };
 
 /**
  * The answer to whatever a request, or one command of a bulk request, ended with. What an exception says goes to our log,
  * never to the caller.
  */
-export function failureAnswer(error: unknown, failed: Failed, logger: Logger): Answer {
+export function failureAnswer(error: unknown, { requestId, route }: Failed, logger: Logger): Answer {
   const [code, members] = problemOf(error);
-  if (code === 'internal_error') logger.error({ ...failed, error: described(error) }, 'request failed');
-  const answer = problemAnswer(code, failed.requestId, members);
+  if (code === 'internal_error') logger.error({ requestId, route, error: described(error) }, 'request failed');
+  const answer = problemAnswer(code, requestId, members);
   const seconds = error instanceof Problem ? error.retryAfterSeconds : null;
   return seconds === null ? answer : { ...answer, retryAfter: seconds };
 }

@@ -6,13 +6,9 @@ import { problemBody, problemKinds, retryAfter, type ProblemCode } from './probl
 export type Answer = {
   readonly status: number;
   readonly replayed: boolean;
-  /** A text is JSON already. */
-  readonly body: object | string;
+  readonly body: object;
   readonly retryAfter: number | null;
 };
-
-/** The JSON of an answer's body. */
-export const jsonOf = ({ body }: Answer): string => (typeof body === 'string' ? body : JSON.stringify(body));
 
 /** A problem as an answer. */
 export const problemAnswer = (
@@ -27,7 +23,7 @@ export const problemAnswer = (
 });
 
 /** An answer that is none of the problems; `replayed` where it was given before. */
-export const success = (status: number, body: object | string, replayed: boolean): Answer => ({
+export const success = (status: number, body: object, replayed: boolean): Answer => ({
   status,
   replayed,
   body,
@@ -41,7 +37,7 @@ export const success = (status: number, body: object | string, replayed: boolean
 export function answerOf<Event, State, Code extends ProblemCode>(
   outcome: Exclude<CommandOutcome<Event, State, Refused<Code>>, { kind: 'unchanged' }>,
   requestId: string,
-  bodyOf: (events: readonly Recorded<Event>[]) => object | string,
+  bodyOf: (events: readonly Recorded<Event>[]) => object,
   membersOf: (refusal: Refused<Code>) => { readonly [member: string]: unknown },
 ): Answer {
   switch (outcome.kind) {

@@ -1,15 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiRequest } from './caller.js';
-import { jsonOf, type Answer } from './outcomes.js';
+import type { Answer } from './outcomes.js';
 
 const hostPattern = /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/;
 
 /** The answer with the `type` of a problem as a whole address, where the request says by which host we are reached. */
 export function located(answer: Answer, { headers }: Pick<IncomingMessage, 'headers'>): Answer {
   const { host } = headers;
-  if (typeof answer.body === 'string' || answer.status < 400 || host === undefined || !hostPattern.test(host))
-    return answer;
+  if (answer.status < 400 || host === undefined || !hostPattern.test(host)) return answer;
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
   const { type } = answer.body as { readonly type?: unknown };
   if (typeof type !== 'string' || !type.startsWith('/')) return answer;
@@ -48,25 +47,19 @@ export function leave(request: ApiRequest): void {
 const json = 'application/json; charset=utf-8';
 const problem = 'application/problem+json; charset=utf-8';
 
-/** Sends an answer. A body that is no text yet becomes one here, once: it is a plain object of our own making. */
+/** Sends an answer. The body is turned into text here, once: it is a plain object of our own making. */
 export function send(reply: FastifyReply, answer: Answer): void {
-  const told = located(answer, reply.request);
-  const { status, replayed, retryAfter } = told;
+  const { status, replayed, retryAfter, body } = located(answer, reply.request);
   const headers: string[] = [];
   if (replayed) headers.push('idempotent-replayed', 'true');
   if (retryAfter !== null) headers.push('retry-after', String(retryAfter));
   if (status === 401) headers.push('www-authenticate', 'Bearer realm="scrip"');
-  write(reply, status, ['content-type', status >= 400 ? problem : json, ...headers], jsonOf(told));
+  write(reply, status, ['content-type', status >= 400 ? problem : json, ...headers], JSON.stringify(body));
 }
 
 /** Sends the result of a query. */
 export function sendJson(reply: FastifyReply, body: object, status = 200): void {
-  sendJsonText(reply, JSON.stringify(body), status);
-}
-
-/** Sends what is JSON already. */
-export function sendJsonText(reply: FastifyReply, text: string, status = 200): void {
-  write(reply, status, ['content-type', json], text);
+  write(reply, status, ['content-type', json], JSON.stringify(body));
 }
 
 /**

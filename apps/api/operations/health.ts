@@ -19,47 +19,30 @@ export type Health = {
   }[];
 };
 
-/** What is looked at. */
-export type HealthParts = {
-  /** Resolves when commands can be carried out. */
-  readonly responds: () => Promise<void>;
-  readonly store: EventStore;
-  readonly clock: Clock;
-  readonly projections: () => Promise<readonly ProjectionStatus[]>;
-  readonly stripe: () => Promise<StripeHealth>;
-};
-
 const checkMs = 2_000;
 
 /** Looks whether what the process stands on is there. Every check ends within two seconds. */
 @Injectable()
 export class HealthChecks {
-  readonly #parts: HealthParts;
-
-  constructor(parts: HealthParts) {
-    this.#parts = parts;
-  }
-
-  /** Whether commands are carried out at all, however they end: not while the thread that does it stands still. */
-  async alive(): Promise<boolean> {
-    return (await this.#within(this.#parts.responds())).outcome === 'ok';
-  }
+  constructor(
+    private readonly store: EventStore,
+    private readonly clock: Clock,
+    private readonly projections: () => Promise<readonly ProjectionStatus[]>,
+    private readonly stripe: () => Promise<StripeHealth>,
+  ) {}
 
   /** Whether commands and queries can be served: the store answers, the database answers, its tables are there. */
   async ready(): Promise<{ readonly ready: boolean; readonly store: Check; readonly database: Check }> {
-    const [store, statuses] = await Promise.all([
-      this.#within(this.#parts.store.head()),
-      this.#within(this.#parts.projections()),
-    ]);
+    const [store, statuses] = await Promise.all([this.#within(this.store.head()), this.#within(this.projections())]);
     const database = statuses.outcome === 'ok' && statuses.value.length === 0 ? 'error' : statuses.outcome;
     return { ready: store.outcome === 'ok' && database === 'ok', store: store.outcome, database };
   }
 
   async health(): Promise<Health> {
     const [store, statuses, stripe] = await Promise.all([
-      this.#within(this.#parts.store.head()),
-      this.#within(this.#parts.projections()),
-      this.#within(this.#parts.stripe()),
+      this.#within(this.store.head()),
+      this.#within(this.projections()),
+      this.#within(this.stripe()),
     ]);
     const projections = statuses.outcome === 'ok' ? statuses.value.filter(({ role }) => role === 'live') : [];
     const broken = store.outcome !== 'ok' || statuses.outcome !== 'ok';
@@ -84,7 +67,7 @@ export class HealthChecks {
     work: Promise<Value>,
   ): Promise<{ outcome: 'ok'; value: Value } | { outcome: 'error' | 'timeout' }> {
     const ended = new AbortController();
-    const late = this.#parts.clock.sleep(checkMs, ended.signal).then(() => ({ outcome: 'timeout' as const }));
+    const late = this.clock.sleep(checkMs, ended.signal).then(() => ({ outcome: 'timeout' as const }));
     const done = work.then((value) => ({ outcome: 'ok' as const, value })).catch(() => ({ outcome: 'error' as const }));
     const first = await Promise.race([done, late]);
     ended.abort();

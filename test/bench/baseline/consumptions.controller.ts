@@ -3,7 +3,7 @@ import { Body, Controller, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import pg from 'pg';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import { keyOf } from '../../../apps/api/accounts/account-order.js';
+import { keyOf } from '../../../apps/api/accounts/account-service.js';
 import { ConsumptionBody } from '../../../apps/api/accounts/account.dto.js';
 import type { ApiRequest } from '../../../apps/api/http/caller.js';
 import { exactlyOne } from '../../../apps/api/accounts/consumption-errors.js';
