@@ -1,8 +1,10 @@
-import { eventsInRows } from './adapters/postgres-share-rows.js';
-import type { HashedEvents, ShareBytes } from './log-shares.js';
+import { eachEventInRows } from './adapters/postgres-share-rows.js';
+import type { EventTaker, ShareBytes } from './log-shares.js';
 
 /**
- * The events of a piece of a share. Apart from what reads them, because a thread that loads a client of the database takes twice the
+ * Gives the events of a piece of a share one after the other. Apart from what reads them, because a thread that loads a client of the database takes twice the
  * memory.
  */
-export const eventsIn = (bytes: ShareBytes): HashedEvents => eventsInRows(bytes);
+export const eachEventIn = (bytes: ShareBytes, take: EventTaker): void => {
+  eachEventInRows(bytes, take);
+};

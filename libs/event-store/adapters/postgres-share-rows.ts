@@ -1,6 +1,6 @@
 import { ChainPreimage } from '../chain-preimage.js';
-import { positionOf, type RecordedEvent } from '../event-store.js';
-import type { HashedEvents, ShareBytes } from '../log-shares.js';
+import { positionOf } from '../event-store.js';
+import type { EventTaker, ShareBytes } from '../log-shares.js';
 import { TextCache } from '../text-cache.js';
 
 /** The columns of a row, in the order in which they are read here. */
@@ -15,20 +15,20 @@ export const streamIn = (row: Buffer, start: number): { readonly from: number; r
   return { from, to: from + row.readInt32BE(start) };
 };
 
-/** The events of rows in PostgreSQL's binary form, one after the other and without the numbers of their fields. */
-export function eventsInRows(bytes: ShareBytes): HashedEvents {
+/**
+ * Gives the events of rows in PostgreSQL's binary form, which follow each other without the numbers of their fields. One by one: a
+ * hundred events at once, with all that is made of them, would be copied by each collection of garbage that comes meanwhile.
+ */
+export function eachEventInRows(bytes: ShareBytes, take: EventTaker): void {
   const rows = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const events: RecordedEvent[] = [];
-  const contentHashes: string[] = [];
-  for (let place = 0; place < rows.length;) place = readRow(rows, place, events, contentHashes);
-  return { events, contentHashes };
+  for (let place = 0; place < rows.length;) place = readRow(rows, place, take);
 }
 
 const names = new TextCache();
 const preimage = new ChainPreimage();
 
-/** Reads the row at `start`; answers where the next one is. */
-function readRow(rows: Buffer, start: number, events: RecordedEvent[], contentHashes: string[]): number {
+/** Gives the event of the row at `start`; answers where the next one is. */
+function readRow(rows: Buffer, start: number, take: EventTaker): number {
   let end = start;
   const next = (): number => {
     const from = end + LENGTH_BYTES;
@@ -59,8 +59,7 @@ function readRow(rows: Buffer, start: number, events: RecordedEvent[], contentHa
   preimage.number(schemaVersion);
   preimage.text(dataAt, dataEnd);
   preimage.text(metadataAt, end);
-  contentHashes.push(preimage.chainHash());
-  events.push({
+  const event = {
     position,
     revision,
     schemaVersion,
@@ -71,6 +70,7 @@ function readRow(rows: Buffer, start: number, events: RecordedEvent[], contentHa
     hash,
     data: rows.toString('utf8', dataAt, dataEnd),
     metadata: rows.toString('utf8', metadataAt, end),
-  });
+  };
+  take(event, preimage.chainHash());
   return end;
 }
