@@ -76,14 +76,14 @@ export class LogAudit {
     for (const event of events) this.#check(event, decodeEvent(event), contentHashOf(event));
   }
 
-  /** Takes the next events of the log with their content, which others use too. */
-  addDecoded(events: readonly Decoded[]): void {
-    for (const event of events) this.addHashed(event, contentHashOf(event.recorded));
-  }
-
-  /** Takes the next event of the log; its `hash` must be `contentHash`, which was found from its bytes. */
-  addHashed({ recorded, decoded }: Decoded, contentHash: string): void {
-    this.#check(recorded, decoded, contentHash);
+  /**
+   * Takes the next events of the log with their content, which others use too.
+   *
+   * @param contentHashes what the `hash` of each must be, when that was found from its bytes already.
+   */
+  addDecoded(events: readonly Decoded[], contentHashes?: readonly string[]): void {
+    for (const [index, { recorded, decoded }] of events.entries())
+      this.#check(recorded, decoded, contentHashes?.[index] ?? contentHashOf(recorded));
   }
 
   /** Notes that something could not be read as an event at all. */

@@ -1,4 +1,4 @@
-import { eachEventIn } from '#event-store/log-share-events.module.js';
+import { eventsIn } from '#event-store/log-share-events.module.js';
 import type { ShareBytes } from '#event-store/log-shares.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import type { Compared } from '#read-store/model-fold.js';
@@ -43,15 +43,15 @@ export class ShareAudit {
 
   /** Takes the next events of a pass; how many. Throws ShareNotSound, and what a fold throws on a sound log. */
   take(bytes: ShareBytes): number {
-    let events = 0;
-    eachEventIn(bytes, (recorded, contentHash) => {
-      const event = new ProjectedEvent<LedgerEvent>(recorded, ledgerCodec.decode);
-      if (this.#pass === 0) this.#audit.addHashed(event, contentHash);
+    let taken = 0;
+    for (const { events, contentHashes } of eventsIn(bytes)) {
+      const page = events.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
+      if (this.#pass === 0) this.#audit.addDecoded(page, contentHashes);
       if (!this.#audit.sound) throw new ShareNotSound('the log is not sound');
-      this.#fold.add(this.#pass, event);
-      events += 1;
-    });
-    return events;
+      this.#fold.add(this.#pass, page);
+      taken += page.length;
+    }
+    return taken;
   }
 
   /** Closes a pass: the whole share has been taken. */

@@ -1,10 +1,8 @@
-import { eachEventInRows } from './adapters/postgres-share-rows.js';
-import type { EventTaker, ShareBytes } from './log-shares.js';
+import { eventsInRows } from './adapters/postgres-share-rows.js';
+import type { HashedEvents, ShareBytes } from './log-shares.js';
 
 /**
- * Gives the events of a piece of a share one after the other. Apart from what reads them, because a thread that loads a client of the database takes twice the
+ * The events of a piece of a share, some at a time. Apart from what reads them, because a thread that loads a client of the database takes twice the
  * memory.
  */
-export const eachEventIn = (bytes: ShareBytes, take: EventTaker): void => {
-  eachEventInRows(bytes, take);
-};
+export const eventsIn = (bytes: ShareBytes): Iterable<HashedEvents> => eventsInRows(bytes);

@@ -20,5 +20,5 @@ export interface ShareTakers {
   room(): SharedArrayBuffer;
 }
 
-/** Who is given events one by one, each with the hash of its bytes as they are stored: it must be the one that it is stored with. */
-export type EventTaker = (event: RecordedEvent, contentHash: string) => void;
+/** Events with the hash of each one's bytes as they are stored: it must be the one that the event is stored with. */
+export type HashedEvents = { readonly events: readonly RecordedEvent[]; readonly contentHashes: readonly string[] };

@@ -34,10 +34,13 @@ export class ShareFold<Event> {
         this.#foldsOf.set(category, [...(this.#foldsOf.get(category) ?? []), fold]);
   }
 
-  /** Takes the next event of a pass over the share. */
-  add(pass: number, event: ProjectedEvent<Event>): void {
-    for (const fold of this.#foldsOf.get(event.category) ?? []) fold.addOne(pass, event);
-    if (pass === 0 && this.#together.some((compared) => needs(compared, event))) this.#needed.push(event.recorded);
+  /** Takes the next events of a pass over the share. */
+  add(pass: number, page: readonly ProjectedEvent<Event>[]): void {
+    for (const event of page) for (const fold of this.#foldsOf.get(event.category) ?? []) fold.addOne(pass, event);
+    if (pass > 0) return;
+    for (const event of page) {
+      if (this.#together.some((compared) => needs(compared, event))) this.#needed.push(event.recorded);
+    }
   }
 
   /** Closes a pass: the whole share has been added. */
