@@ -25,7 +25,7 @@ const areas = [
       '^libs/kernel/',
       '^libs/event-store/(?![a-z-]+\\.module\\.ts)',
       packages('pg', '@eventstore/db-client'),
-      builtins('crypto', 'events'),
+      builtins('crypto', 'events', 'net'),
     ],
   },
   {

@@ -3,7 +3,8 @@ import { accountStream } from '#kernel/stream-name.js';
 import { START, type Position } from '#event-store/event-store.js';
 import type { Settings, Source } from '#ledger/account-events.js';
 import { toPosition } from '#read-store/generations.js';
-import { ReadDatabaseError, SCHEMA, type Reader } from '#read-store/read-database.js';
+import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
+import { SCHEMA } from '#read-store/schema.js';
 import { arrayText } from '#read-store/tables.js';
 import { balanceAt, type BalanceAt, type Lot, type OpenHold } from './balance-at.js';
 

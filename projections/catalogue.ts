@@ -1,21 +1,13 @@
 import { assert } from '#kernel/assert.js';
-import {
-  catalogDecider,
-  emptyCatalog,
-  type CatalogEvent,
-  type CreditEvent,
-  type CreditProduct,
-  type Plan,
-} from '#ledger/catalog.js';
+import { catalogDecider, emptyCatalog, type CatalogEvent } from '#ledger/catalog.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** Everything that is or was on sale, as it was last published. */
-const catalogue = {
+export const catalogue = {
   name: 'catalogue',
   visibleTo: 'everyone',
   key: ['kind', 'id'],
@@ -100,41 +92,3 @@ export const catalogueProjection: LedgerProjection = {
   open: (table) => new CatalogueWriter(table),
   oracle: { keyOf: () => '', fold: () => new CatalogueOracle() },
 };
-
-export const catalogueCursor: CursorShape = ['text'];
-
-type Stored = StoredRow<typeof catalogue>;
-const build = queryBuilder<{ catalogue: Stored }>();
-
-type Listed = { readonly active: boolean };
-export type ListedPlan = Plan & Listed;
-export type ListedItem = (Plan | CreditProduct | CreditEvent) & Listed;
-
-const itemOf = ({ item, active }: Pick<Stored, 'item' | 'active'>): ListedItem => ({
-  ...(JSON.parse(item) as Plan | CreditProduct | CreditEvent),
-  active,
-});
-
-/** All plans there are or were, by id; those that are not on sale any more with `active: false`. */
-export async function plansOf(reader: Reader): Promise<readonly ListedPlan[]> {
-  const rows = await reader.rows(build.selectFrom('catalogue').selectAll().where('kind', '=', 'plan').orderBy('id'));
-  return rows.map((row) => itemOf(row) as ListedPlan);
-}
-
-/** What of one kind is on sale, by id. `cursor`: decoded, of one field. */
-export async function onSaleOf(
-  reader: Reader,
-  kind: CatalogueKind,
-  limit: number,
-  cursor: Cursor | null,
-): Promise<Page<ListedItem>> {
-  let query = build
-    .selectFrom('catalogue')
-    .selectAll()
-    .where('kind', '=', kind)
-    .where('active', '=', true)
-    .orderBy('id')
-    .limit(limit + 1);
-  if (cursor !== null) query = query.where('id', '>', String(cursor[0]));
-  return pageOf(await reader.rows(query), limit, itemOf, ({ id }) => [id]);
-}

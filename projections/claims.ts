@@ -1,12 +1,8 @@
-import type { Instant } from '#kernel/instant.js';
-import type { AccountEvent, AccountEventOf, Resource, Slice } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { accountStream } from '#kernel/stream-name.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
-import { toPosition } from '#read-store/generations.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import {
   dispatch,
   lotsIgnored,
@@ -18,7 +14,7 @@ import {
 } from './ledger-projection.js';
 
 /** One row per consumption that named what was bought with it. */
-const claims = {
+export const claims = {
   name: 'claims',
   visibleTo: 'own-rows',
   key: ['stream', 'revision'],
@@ -146,61 +142,3 @@ export const claimsProjection: LedgerProjection = {
   open: (table) => new ClaimsWriter(table),
   oracle,
 };
-
-export type Claim = {
-  readonly id: string;
-  readonly resource: Resource;
-  readonly amount: number;
-  readonly debt: number;
-  /** How much of it was given back. */
-  readonly reversed: number;
-  readonly creditEvent: string | null;
-  readonly quantity: number | null;
-  readonly allocations: readonly Slice[];
-  readonly description: string | null;
-  readonly at: Instant;
-  readonly position: string;
-};
-export type ClaimFilter = {
-  readonly customerId: string;
-  readonly unit: string;
-  readonly resourceType?: string;
-  readonly resourceId?: string;
-};
-export const claimsCursor: CursorShape = ['bigint'];
-
-type Stored = StoredRow<typeof claims>;
-const build = queryBuilder<{ claims: Stored }>();
-
-/** An account's consumptions that named a resource, newest first. `cursor`: decoded, of one field. */
-export async function claimsOf(
-  reader: Reader,
-  filter: ClaimFilter,
-  limit: number,
-  cursor: Cursor | null,
-): Promise<Page<Claim>> {
-  let query = build
-    .selectFrom('claims')
-    .selectAll()
-    .where('stream', '=', accountStream(filter.customerId, filter.unit))
-    .orderBy('revision', 'desc')
-    .limit(limit + 1);
-  if (filter.resourceType !== undefined) query = query.where('resource_type', '=', filter.resourceType);
-  if (filter.resourceId !== undefined) query = query.where('resource_id', '=', filter.resourceId);
-  if (cursor !== null) query = query.where('revision', '<', String(cursor[0]));
-  return pageOf(await reader.rows(query), limit, claimOf, ({ revision }) => [revision]);
-}
-
-const claimOf = (row: Stored): Claim => ({
-  id: row.consumption_id,
-  resource: { type: row.resource_type, id: row.resource_id },
-  amount: Number(row.amount),
-  debt: Number(row.debt),
-  reversed: Number(row.reversed),
-  creditEvent: row.credit_event,
-  quantity: row.quantity === null ? null : Number(row.quantity),
-  allocations: JSON.parse(row.allocations) as readonly Slice[],
-  description: row.description,
-  at: row.at,
-  position: toPosition(row.position),
-});

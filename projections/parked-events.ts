@@ -1,14 +1,13 @@
 import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ParkReason, StripeEventEvent } from '#ledger/stripe-event.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import type { StripeEventEvent } from '#ledger/stripe-event.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import type { Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** Stripe events that wait for a person. */
-const parked = {
+export const parked = {
   name: 'parked_events',
   visibleTo: 'operators',
   key: ['stripe_event_id'],
@@ -109,34 +108,3 @@ export const parkedEventsProjection: LedgerProjection = {
   open: (table) => new ParkedWriter(table),
   oracle: { keyOf: ({ stream }) => stream, fold: () => new ParkedOracle() },
 };
-
-export type ParkedEvent = {
-  readonly id: string;
-  readonly type: string;
-  readonly reason: ParkReason;
-  readonly parkedAt: Instant;
-  /** When somebody asked to try it again; null when nobody has since it was parked. */
-  readonly retryRequestedAt: Instant | null;
-};
-export const parkedCursor: CursorShape = ['bigint'];
-
-const build = queryBuilder<{ parked_events: StoredRow<typeof parked> }>();
-
-/** Parked events, newest first. `cursor`: decoded, of one field. */
-export async function parkedEvents(reader: Reader, limit: number, cursor: Cursor | null): Promise<Page<ParkedEvent>> {
-  const newest = build
-    .selectFrom('parked_events')
-    .selectAll()
-    .orderBy('position', 'desc')
-    .limit(limit + 1);
-  const rows = await reader.rows(cursor === null ? newest : newest.where('position', '<', String(cursor[0])));
-  return pageOf(rows, limit, parkedEvent, ({ position }) => [position]);
-}
-
-const parkedEvent = (row: StoredRow<typeof parked>): ParkedEvent => ({
-  id: row.stripe_event_id,
-  type: row.stripe_type,
-  reason: { code: row.reason_code as ParkReason['code'], subject: row.subject, detail: row.detail },
-  parkedAt: row.parked_at,
-  retryRequestedAt: row.retry_requested_at,
-});

@@ -1,13 +1,12 @@
-import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeIntentEvent } from '#ledger/stripe-intent.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type StoredRow, type Table } from '#read-store/tables.js';
+import type { Reader } from '#read-store/read-database.js';
+import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 /** What Stripe was, or is being, asked for and has not been heard to answer. */
-const pending = {
+export const pending = {
   name: 'pending_stripe_intents',
   visibleTo: 'operators',
   key: ['intent_id'],
@@ -79,31 +78,3 @@ export const stripeIntentsProjection: LedgerProjection = {
   open: (table) => new PendingWriter(table),
   oracle: { keyOf: ({ stream }) => stream, fold: () => new PendingOracle() },
 };
-
-export type PendingIntent = { readonly intentId: string; readonly intendedAt: Instant };
-
-const build = queryBuilder<{ pending_stripe_intents: StoredRow<typeof pending> }>();
-
-/** Intents that have been pending since before `before`, the oldest first; those after `after`, when it is given. */
-export async function pendingIntents(
-  reader: Reader,
-  before: Instant,
-  after: PendingIntent | null,
-  limit: number,
-): Promise<readonly PendingIntent[]> {
-  const oldest = build
-    .selectFrom('pending_stripe_intents')
-    .select(['intent_id', 'intended_at'])
-    .where('intended_at', '<', before)
-    .orderBy('intended_at')
-    .orderBy('intent_id')
-    .limit(limit);
-  const rows = await reader.rows(
-    after === null
-      ? oldest
-      : oldest.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('intended_at', 'intent_id'), '>', tuple(after.intendedAt, after.intentId)),
-        ),
-  );
-  return rows.map((row) => ({ intentId: row.intent_id, intendedAt: row.intended_at }));
-}

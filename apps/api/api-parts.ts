@@ -11,7 +11,7 @@ import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 import { BalanceReader } from '#projections/balance-queries.js';
-import { CommandKeyIndex } from '#projections/command-keys.js';
+import { CommandKeyIndex } from '#projections/command-key-index.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
 import { TopUp } from './accounts/top-up.js';

@@ -12,7 +12,7 @@ import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { migrateReadStore } from '#read-store/migrate.js';
-import { CommandKeyIndex } from '#projections/command-keys.js';
+import { CommandKeyIndex } from '#projections/command-key-index.js';
 import { projectionsFor } from '#projections/registry.js';
 import { DataDir } from './data-dir.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';

@@ -15,7 +15,7 @@ export const keepHeapSmall = (): void => {
 
 /** From now on this thread only hands on: threads that it makes have all their room for what is new, and it takes no more. */
 export const leaveRoomToThreads = (): void => {
-  set(['--min-semi-space-size=8', '--semi-space-growth-factor=1']);
+  set(['--min-semi-space-size=20', '--semi-space-growth-factor=1']);
 };
 
 /** This thread does the work again. */

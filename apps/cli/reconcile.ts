@@ -8,7 +8,7 @@ import {
   subscriptionStream,
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
-import { paymentIds } from '#projections/payments.js';
+import { paymentIds } from '#projections/payments-queries.js';
 import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import * as runs from '#read-store/reconciliation.js';

@@ -43,12 +43,15 @@ export class ShareAudit {
 
   /** Takes the next events of a pass; how many. Throws ShareNotSound, and what a fold throws on a sound log. */
   take(bytes: ShareBytes): number {
-    const { events, contentHashes } = eventsIn(bytes);
-    const page = events.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
-    if (this.#pass === 0) this.#audit.addDecoded(page, contentHashes);
-    if (!this.#audit.sound) throw new ShareNotSound('the log is not sound');
-    this.#fold.add(this.#pass, page);
-    return page.length;
+    let taken = 0;
+    for (const { events, contentHashes } of eventsIn(bytes)) {
+      const page = events.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
+      if (this.#pass === 0) this.#audit.addDecoded(page, contentHashes);
+      if (!this.#audit.sound) throw new ShareNotSound('the log is not sound');
+      this.#fold.add(this.#pass, page);
+      taken += page.length;
+    }
+    return taken;
   }
 
   /** Closes a pass: the whole share has been taken. */

@@ -3,8 +3,8 @@ import type { ShareBytes, ShareTakers } from '#event-store/log-shares.js';
 import type { ShareModel, ShareReport } from './share-audit.js';
 import type { ShareAnswer, ShareMessage } from './share-audit.worker.js';
 
-/** Threads keep little: what an event leaves behind is garbage at once, and the heap need not wait for much of it. */
-const resourceLimits = { maxYoungGenerationSizeMb: 24 };
+/** Most of what an event leaves behind is garbage at once. The rest, what is newest of its stream, is too when it had time enough. */
+const resourceLimits = { maxYoungGenerationSizeMb: 60 };
 const roomBytes = 128 * 1024;
 /** So many pieces may wait for a thread: enough that none runs out of work while others are given theirs. */
 const waitingMax = 8;

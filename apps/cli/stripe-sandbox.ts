@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto';
 import { catalogStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { onSale, pushCatalog, withKnownPrices } from '#stripe/outbound-catalog.js';
-import { StripeClient } from '#stripe/client.js';
 import { intentLog } from './catalog-push.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Running } from './data-dir.js';
@@ -91,6 +90,7 @@ export async function pricedAtSandbox(
   const named = wanted === null ? null : priceElsewhere(wanted);
   if (named !== null) return { catalog: wanted, elsewhere: named };
   const { clock } = environment;
+  const { StripeClient } = await import('#stripe/client.js');
   const client = new StripeClient({ ...connection, livemode: false, clock });
   const way = { client, log: await intentLog(environment), clock };
   const answer = await pushCatalog(way, wanted === null ? recorded : withKnownPrices(wanted, state));

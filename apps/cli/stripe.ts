@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
-import { parkedCursor, parkedEvents, type ParkedEvent } from '#projections/parked-events.js';
+import { parkedCursor, parkedEvents, type ParkedEvent } from '#projections/parked-events-queries.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { table } from './output.js';
 

@@ -1,7 +1,7 @@
 import { plusMs, type Instant } from '#kernel/instant.js';
 import { dueAllowances, type DueAllowance } from '#projections/due-allowances.js';
 import { dueAccounts, type DueAccount } from '#projections/due-accounts.js';
-import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions.js';
+import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { Reader } from '#read-store/read-database.js';
 
 /** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */

@@ -7,7 +7,7 @@ import {
   type StripeIntentCommand,
   type StripeIntentState,
 } from '#ledger/stripe-intent.js';
-import type { PendingIntent } from '#projections/stripe-intents.js';
+import type { PendingIntent } from '#projections/stripe-intents-queries.js';
 import type { Contact } from '#read-store/customer-contacts.js';
 import type { StripeClient } from '#stripe/client.js';
 import { lookOf, type Known } from '#stripe/outbox-settling.js';

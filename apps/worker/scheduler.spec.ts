@@ -3,7 +3,7 @@ import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
-import type { LapsedSubscription } from '#projections/subscriptions.js';
+import type { LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import { catalog } from '../../test/support/catalog.js';
 import { ManualClock } from '../../test/support/manual-clock.js';

@@ -10,7 +10,7 @@ import { creditsOfMonth } from '#ledger/period-reduction.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
-import type { LapsedSubscription } from '#projections/subscriptions.js';
+import type { LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { Agenda } from './agenda.js';
 import { eachBounded } from './bounded.js';
 import { refusalOf, TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';

@@ -5,7 +5,10 @@ const HASH_BYTES = 32;
 const UUID_BYTES = 16;
 /** The texts of a hash and a UUID are longer than their bytes; and each field has its length before it. */
 const MORE_BYTES = 512;
-const hyphensBefore = new Set([4, 6, 8, 10]);
+/** How many bytes of a UUID stand between its hyphens. */
+const UUID_PARTS = [4, 2, 2, 2, 6];
+/** From so many bytes on it pays to have them copied: a copy begins with an object that names its source. */
+const WORTH_COPYING = 48;
 const hyphen = '-'.charCodeAt(0);
 const colon = ':'.charCodeAt(0);
 const zero = '0'.charCodeAt(0);
@@ -32,23 +35,26 @@ export class ChainPreimage {
   /** A field that is text, or what its text is made of. */
   text(start: number, end: number): void {
     this.#length(end - start);
-    this.#from.copy(this.#to, this.#end, start, end);
+    if (end - start >= WORTH_COPYING) this.#from.copy(this.#to, this.#end, start, end);
+    else for (let place = start; place < end; place += 1) this.#to[this.#end + place - start] = this.#from[place] ?? 0;
     this.#end += end - start;
   }
 
   /** A field that is a hash, whose text is its hexadecimal digits. */
   hex(start: number): void {
     this.#length(2 * HASH_BYTES);
-    for (let place = 0; place < HASH_BYTES; place += 1) this.#hexByte(start + place);
+    this.#hexBytes(start, start + HASH_BYTES);
   }
 
   /** A field that is a UUID; answers its text. */
   uuid(start: number): string {
-    this.#length(2 * UUID_BYTES + hyphensBefore.size);
+    this.#length(2 * UUID_BYTES + UUID_PARTS.length - 1);
     const begin = this.#end;
-    for (let place = 0; place < UUID_BYTES; place += 1) {
-      if (hyphensBefore.has(place)) this.#byte(hyphen);
-      this.#hexByte(start + place);
+    let place = start;
+    for (const bytes of UUID_PARTS) {
+      if (place > start) this.#byte(hyphen);
+      this.#hexBytes(place, place + bytes);
+      place += bytes;
     }
     return this.#to.toString('latin1', begin, this.#end);
   }
@@ -75,10 +81,16 @@ export class ChainPreimage {
     this.#byte(colon);
   }
 
-  #hexByte(at: number): void {
-    const digits = 2 * (this.#from[at] ?? 0);
-    this.#byte(hexDigits[digits] ?? 0);
-    this.#byte(hexDigits[digits + 1] ?? 0);
+  #hexBytes(start: number, end: number): void {
+    const [from, to] = [this.#from, this.#to];
+    let at = this.#end;
+    for (let place = start; place < end; place += 1) {
+      const digits = 2 * (from[place] ?? 0);
+      to[at] = hexDigits[digits] ?? 0;
+      to[at + 1] = hexDigits[digits + 1] ?? 0;
+      at += 2;
+    }
+    this.#end = at;
   }
 
   #byte(byte: number): void {

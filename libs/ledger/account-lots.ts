@@ -114,11 +114,11 @@ export function move(
 ): void {
   const grant = grantOf(state, slice.grantId);
   const cost = to === 'free' ? moneyOf(slice) : -moneyOf(slice);
-  changeGrant(state, grant, {
-    [from]: grant[from] - slice.amount,
-    [to]: grant[to] + slice.amount,
-    costLeft: grant.costLeft + cost,
-  });
+  // Not by `changeGrant`: every consumption comes here, and the changes would be one more object, of computed names.
+  const after: { -readonly [Member in keyof Grant]: Grant[Member] } = { ...grant, costLeft: grant.costLeft + cost };
+  after[from] -= slice.amount;
+  after[to] += slice.amount;
+  putGrant(state, grant, after);
 }
 
 /** Whether two revocations have the same cause. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '#kernel/instant.js';
-import { SCHEMA, type Reader } from './read-database.js';
+import type { Reader } from './read-database.js';
+import { SCHEMA } from './schema.js';
 
 /** An API key as it may be shown: the secret is known only to whoever made it. */
 export type ApiKey = {

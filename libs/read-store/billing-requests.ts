@@ -1,4 +1,5 @@
-import { SCHEMA, type Reader } from './read-database.js';
+import type { Reader } from './read-database.js';
+import { SCHEMA } from './schema.js';
 
 const LIMIT = 5;
 const WINDOW_MS = 60_000;

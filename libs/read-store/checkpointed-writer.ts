@@ -1,8 +1,8 @@
 import { assert } from '#kernel/assert.js';
 import type { Position } from '#event-store/event-store.js';
-import { tableOf } from './generations.js';
 import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
-import { literal, ReadDatabaseError, SCHEMA, type Session } from './read-database.js';
+import { literal, ReadDatabaseError, type Session } from './read-database.js';
+import { SCHEMA, tableOf } from './schema.js';
 
 /** Somebody else moved the checkpoint: this runner is not the one that works any more. */
 export class Fenced extends Error {

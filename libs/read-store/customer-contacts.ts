@@ -1,6 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { SCHEMA, type Reader } from './read-database.js';
+import type { Reader } from './read-database.js';
+import { SCHEMA } from './schema.js';
 import { document, storable } from './tables.js';
 
 /** Who a customer is: the only personal data there is. Outside the log and outside all projections. */

@@ -6,7 +6,8 @@ import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
-import { literal, SCHEMA, type ReadDatabase, type Session } from './read-database.js';
+import { literal, type ReadDatabase, type Session } from './read-database.js';
+import { SCHEMA } from './schema.js';
 import { whileAlive } from './while-alive.js';
 
 /** What happened to a projection that somebody should know. */

@@ -1,6 +1,7 @@
 import { START, type Position } from '#event-store/event-store.js';
 import type { Projection } from './projection.js';
-import { literal, READER_ROLE, SCHEMA, type Reader, type Session } from './read-database.js';
+import { literal, READER_ROLE, type Reader, type Session } from './read-database.js';
+import { SCHEMA, tableOf } from './schema.js';
 import { tableDefinition, type Table } from './tables.js';
 
 /**
@@ -58,9 +59,6 @@ export async function generationsOf(reader: Reader): Promise<readonly Generation
   });
   return rows.map(toGeneration);
 }
-
-/** The full name of a projection's table in one generation. */
-export const tableOf = (name: string, generation: number): string => `${SCHEMA}.${name}_g${String(generation)}`;
 
 const lockOf = (name: string): string =>
   `select pg_advisory_xact_lock(hashtextextended(${literal(`${SCHEMA}/generations/${name}`)}, 0))`;

@@ -2,7 +2,8 @@ import { START } from '#event-store/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import { ensureProjections } from './generations.js';
 import type { Projection } from './projection.js';
-import { openReadDatabase, ReadDatabaseError, READER_ROLE, SCHEMA, type Session } from './read-database.js';
+import { openReadDatabase, ReadDatabaseError, READER_ROLE, type Session } from './read-database.js';
+import { SCHEMA } from './schema.js';
 
 /**
  * The fixed tables, in order. Add at the end; never change one that was released. Projections make their own tables.

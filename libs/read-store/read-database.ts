@@ -8,6 +8,7 @@ import {
 } from 'kysely';
 import pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
+import { SCHEMA } from './schema.js';
 
 /** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not let in. */
 export class ReadDatabaseError extends Error {
@@ -30,9 +31,6 @@ export interface Reader {
   /** Runs what a `queryBuilder` built. */
   rows<Row>(query: Compilable<Row>): Promise<readonly Row[]>;
 }
-
-/** The schema of all read models. */
-export const SCHEMA = 'scrip_read';
 
 /** The role that customers' queries run under; the policies of every table with `customer_id` are written for it. */
 export const READER_ROLE = 'scrip_reader';

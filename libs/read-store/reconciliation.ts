@@ -1,7 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from './cursor.js';
-import { SCHEMA, type ReadDatabase, type Reader } from './read-database.js';
+import type { ReadDatabase, Reader } from './read-database.js';
+import { SCHEMA } from './schema.js';
 import { document } from './tables.js';
 
 /** A comparison of Stripe with the ledger. */

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '#event-store/event-store.js';
-import { tableOf } from './generations.js';
 import { ModelFold, type Compared } from './model-fold.js';
 import type { ProjectedEvent } from './projection.js';
 import { digestSum, type TableDigest } from './row-digest.js';
+import { tableOf } from './schema.js';
 
 /** What folding a share of the log came to; those of all shares add up to what folding all of it comes to. */
 export type ShareFolded = {

@@ -1,4 +1,5 @@
-import { SCHEMA, type Reader } from './read-database.js';
+import type { Reader } from './read-database.js';
+import { SCHEMA } from './schema.js';
 
 /** Our customers of those of the Stripe customers that have a link. */
 export async function customersOfStripe(

@@ -183,12 +183,16 @@ const safeNumber = (digits: string): number | string => {
 };
 
 /** A position as text has leading zeros, which a bigint column does not keep. */
-const leadingZeros = /^0+(?=\d)/;
+function withoutLeadingZeros(digits: string): string {
+  let zeros = 0;
+  while (zeros < digits.length - 1 && digits[zeros] === '0') zeros += 1;
+  return digits.slice(zeros);
+}
 
 /** A value as `column::text` shows it; text may hold the character that PostgreSQL does not keep, see `storable`. */
 export function columnText(type: ColumnType, value: string | number | boolean): string {
   if (typeof value !== 'string') return String(value);
-  return type === 'bigint' ? value.replace(leadingZeros, '') : value;
+  return type === 'bigint' ? withoutLeadingZeros(value) : value;
 }
 
 /** The same as it is kept, to compare what is expected with what is found. */

@@ -1,6 +1,7 @@
 import type { Position } from '#event-store/event-store.js';
 import { toPosition } from './generations.js';
-import { SCHEMA, type ReadDatabase } from './read-database.js';
+import type { ReadDatabase } from './read-database.js';
+import { SCHEMA } from './schema.js';
 
 const POLL_MS = 12;
 

@@ -8,7 +8,7 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { accountDecider } from '#ledger/account.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
-import type { LapsedSubscription } from '#projections/subscriptions.js';
+import type { LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import { Agenda } from '../../apps/worker/agenda.js';
 import { Inbox } from '../../apps/worker/inbox.js';

@@ -13,14 +13,10 @@ import {
 } from '#projections/balance-lists.js';
 import { balanceOf, BalanceReader, isKnownCustomer, type AccountBalance } from '#projections/balance-queries.js';
 import { balances } from '#projections/balances.js';
-import { claimsOf, claimsProjection, type Claim, type ClaimFilter } from '#projections/claims.js';
-import {
-  historyOf,
-  historyProjection,
-  type HistoryEntry,
-  type HistoryFilter,
-  type HistoryStart,
-} from '#projections/history.js';
+import { claimsProjection } from '#projections/claims.js';
+import { claimsOf, type Claim, type ClaimFilter } from '#projections/claims-queries.js';
+import { historyProjection } from '#projections/history.js';
+import { historyOf, type HistoryEntry, type HistoryFilter, type HistoryStart } from '#projections/history-queries.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import { customersProjection } from '#projections/customers.js';
 import { Problem } from '../http/problems.js';

@@ -5,7 +5,7 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { parkedCursor } from '#projections/parked-events.js';
+import { parkedCursor } from '#projections/parked-events-queries.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { differencesCursor } from '#read-store/reconciliation.js';

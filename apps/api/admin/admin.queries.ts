@@ -1,5 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { parkedEvents, parkedEventsProjection, type ParkedEvent } from '#projections/parked-events.js';
+import { parkedEventsProjection } from '#projections/parked-events.js';
+import { parkedEvents, type ParkedEvent } from '#projections/parked-events-queries.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 import { ReadDatabase } from '#read-store/read-database.js';

@@ -11,7 +11,7 @@ import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import { contactIntentId, customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
-import { subscriptionOf } from '#projections/subscriptions.js';
+import { subscriptionOf } from '#projections/subscriptions-queries.js';
 import { contactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeClient } from '#stripe/client.js';

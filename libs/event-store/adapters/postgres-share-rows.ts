@@ -15,13 +15,21 @@ export const streamIn = (row: Buffer, start: number): { readonly from: number; r
   return { from, to: from + row.readInt32BE(start) };
 };
 
-/** The events of rows in PostgreSQL's binary form, one after the other and without the numbers of their fields. */
-export function eventsInRows(bytes: ShareBytes): HashedEvents {
+/**
+ * So many events are read at once: what is made of more would be copied by each collection of garbage that comes meanwhile; a processor
+ * that does all there is to do for one event before the next finds none of the programs in its nearest memory.
+ */
+const eventsMax = 32;
+
+/** The events of rows in PostgreSQL's binary form, which follow each other without the numbers of their fields. */
+export function* eventsInRows(bytes: ShareBytes): Iterable<HashedEvents> {
   const rows = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const events: RecordedEvent[] = [];
-  const contentHashes: string[] = [];
-  for (let place = 0; place < rows.length;) place = readRow(rows, place, events, contentHashes);
-  return { events, contentHashes };
+  for (let place = 0; place < rows.length;) {
+    const events: RecordedEvent[] = [];
+    const contentHashes: string[] = [];
+    while (place < rows.length && events.length < eventsMax) place = readRow(rows, place, events, contentHashes);
+    yield { events, contentHashes };
+  }
 }
 
 const names = new TextCache();

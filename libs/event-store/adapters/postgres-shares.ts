@@ -1,13 +1,10 @@
 import pg from 'pg';
 import { StoreUnavailable } from '../event-store.js';
 import type { LogShares, ShareTakers } from '../log-shares.js';
+import { CopyOut, type CopiedRows } from './postgres-copy-out.js';
+import { socketFor } from './postgres-copy-socket.js';
 import { columnsOfRows, streamIn } from './postgres-share-rows.js';
 import { sessionOptions } from './postgres-session.js';
-
-/** What stands before the rows of a binary copy: its signature, flags and the length of an extension that there is none of. */
-const HEADER_BYTES = 19;
-/** A row begins with the number of its fields; the end is marked by a negative one. */
-const FIELD_COUNT_BYTES = 2;
 
 const copyText = (through: string): string =>
   `copy (select ${columnsOfRows} from scrip_log.events where position <= ${String(Number(through))} order by position) to stdout (format binary)`;
@@ -23,6 +20,7 @@ export async function readPostgresShares({ databaseUrl, of, through }: LogShares
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     options: sessionOptions(0),
+    stream: socketFor,
   });
   client.on('error', () => undefined); // also told to the copy
   try {
@@ -37,11 +35,10 @@ export async function readPostgresShares({ databaseUrl, of, through }: LogShares
   }
 }
 
-type Socket = { pause(): unknown; resume(): unknown };
 type Hand = { bytes: Buffer<SharedArrayBuffer>; end: number };
 
 /** Deals rows out to the shares of their streams, many at a time. */
-class Dealer {
+class Dealer implements CopiedRows {
   readonly #hands: Hand[];
   readonly #takers: ShareTakers;
 
@@ -50,16 +47,16 @@ class Dealer {
     this.#hands = Array.from({ length: of }, () => ({ bytes: Buffer.from(takers.room()), end: 0 }));
   }
 
-  /** Puts a row, which begins at `start`, to its share. Answers what the taker answers when it is given something. */
-  deal(row: Buffer, start: number): Promise<void> | undefined {
-    const share = shareOf(row, start, this.#hands.length);
+  /** Puts a row to its share. Answers what the taker answers when it is given something. */
+  row(from: Buffer, start: number, end: number): Promise<void> | undefined {
+    const share = shareOf(from, start, this.#hands.length);
     const hand = this.#hands[share];
     if (hand === undefined) return undefined;
-    const length = row.length - start;
+    const length = end - start;
     const full = hand.end + length > hand.bytes.length;
     const taken = full ? this.#give(share, hand) : undefined;
     if (length > hand.bytes.length) hand.bytes = Buffer.from(new SharedArrayBuffer(length));
-    row.copy(hand.bytes, hand.end, start);
+    from.copy(hand.bytes, hand.end, start, end);
     hand.end += length;
     return taken;
   }
@@ -90,79 +87,4 @@ function shareOf(row: Buffer, start: number, of: number): number {
   let hash = 0;
   for (place += 1; place < to && row[place] !== dot; place += 1) hash = Math.imul(hash, 31) + (row[place] ?? 0);
   return (hash >>> 0) % of;
-}
-
-/** A statement that the client runs, and hands each message that it is answered with. */
-class CopyOut {
-  readonly ended: Promise<void>;
-  readonly #text: string;
-  readonly #dealer: Dealer;
-  #resolve: () => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
-  #socket: Socket | null = null;
-  #waitingFor = 0;
-  #failed = false;
-  #begun = false;
-
-  constructor(text: string, dealer: Dealer) {
-    this.#text = text;
-    this.#dealer = dealer;
-    this.ended = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  submit(connection: pg.Connection): void {
-    const { stream } = connection as unknown as { readonly stream: Socket };
-    this.#socket = stream;
-    (connection as unknown as { query(text: string): void }).query(this.#text);
-  }
-
-  handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
-    if (this.#failed) return;
-    const start = this.#begun ? 0 : HEADER_BYTES;
-    this.#begun = true;
-    if (chunk.length < start + FIELD_COUNT_BYTES || chunk.readInt16BE(start) < 0) return;
-    try {
-      const taken = this.#dealer.deal(chunk, start + FIELD_COUNT_BYTES);
-      if (taken !== undefined) this.#waitFor(taken);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  handleCommandComplete(): void {
-    // What comes next is the end.
-  }
-
-  handleReadyForQuery(): void {
-    if (this.#failed) return;
-    this.#dealer.end().then(this.#resolve, this.#reject);
-  }
-
-  handleError(cause: unknown): void {
-    this.#fail(new StoreUnavailable('the database did not answer a read', { cause }));
-  }
-
-  /** What has arrived by now is still dealt out. */
-  #waitFor(taken: Promise<void>): void {
-    this.#waitingFor += 1;
-    this.#socket?.pause();
-    taken.then(
-      () => {
-        this.#waitingFor -= 1;
-        if (this.#waitingFor === 0) this.#socket?.resume();
-      },
-      (error: unknown) => {
-        this.#fail(error);
-      },
-    );
-  }
-
-  /** The connection is then ended by who opened it, whatever is still to come. */
-  #fail(error: unknown): void {
-    this.#failed = true;
-    this.#reject(error);
-  }
 }

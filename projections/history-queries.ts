@@ -1,0 +1,100 @@
+import type { Instant } from '#kernel/instant.js';
+import type { Resource } from '#ledger/account-events.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { toPosition } from '#read-store/generations.js';
+import { queryBuilder, type Reader } from '#read-store/read-database.js';
+import type { StoredRow } from '#read-store/tables.js';
+import type { HistoryType, history } from './history.js';
+
+export type HistoryEntry = {
+  readonly id: string;
+  readonly type: HistoryType;
+  readonly at: Instant;
+  /** The signed change of the available credits. */
+  readonly amount: number;
+  /** The available credits after it. */
+  readonly balanceAfter: number;
+  /** The signed change of the credits that are owed. */
+  readonly debtChange: number;
+  readonly grantId?: string;
+  readonly consumptionId?: string;
+  readonly holdId?: string;
+  readonly reversalId?: string;
+  readonly adjustmentId?: string;
+  readonly resource?: Resource;
+  readonly description?: string;
+  readonly paymentReference?: string;
+  readonly actor: string;
+  readonly eventId: string;
+  readonly position: string;
+};
+
+export type HistoryFilter = {
+  readonly customerId: string;
+  readonly unit: string;
+  readonly types?: readonly HistoryType[];
+  /** From this instant on. */
+  readonly from?: Instant;
+  /** Before this instant. */
+  readonly to?: Instant;
+};
+/** Where the page starts: at a decoded cursor of one field, or after a number of rows (then the answer has a total). */
+export type HistoryStart = { readonly cursor: Cursor | null } | { readonly offset: number };
+export const historyCursor: CursorShape = ['bigint'];
+
+const build = queryBuilder<{ history: Stored }>();
+
+/** An account's movements, newest first; `total` only where an offset was given. */
+export async function historyOf(
+  reader: Reader,
+  filter: HistoryFilter,
+  limit: number,
+  start: HistoryStart,
+): Promise<Page<HistoryEntry> & { readonly total?: number }> {
+  let matching = build
+    .selectFrom('history')
+    .where('customer_id', '=', filter.customerId)
+    .where('unit', '=', filter.unit);
+  if (filter.types !== undefined)
+    matching = matching.where('type', 'in', filter.types.length === 0 ? [''] : filter.types);
+  if (filter.from !== undefined) matching = matching.where('at', '>=', filter.from);
+  if (filter.to !== undefined) matching = matching.where('at', '<', filter.to);
+  let page = matching
+    .selectAll()
+    .orderBy('position', 'desc')
+    .limit(limit + 1);
+  if ('offset' in start) page = page.offset(start.offset);
+  else if (start.cursor !== null) page = page.where('position', '<', String(start.cursor[0]));
+  const rows = await reader.rows(page);
+  const data = pageOf(rows, limit, entryOf, ({ position }) => [position]);
+  if (!('offset' in start)) return data;
+  const [count] = await reader.rows(matching.select(({ fn }) => fn.countAll<string>().as('total')));
+  return { ...data, total: Number(count?.total ?? 0) };
+}
+
+/** Tables of version 1 are read until those of this version are built. */
+type Stored = Omit<StoredRow<typeof history>, 'debt_change'> & { readonly debt_change: string | undefined };
+
+function entryOf(row: Stored): HistoryEntry {
+  return {
+    id: row.event_id,
+    type: row.type as HistoryType,
+    at: row.at,
+    amount: Number(row.amount),
+    balanceAfter: Number(row.balance_after),
+    debtChange: Number(row.debt_change ?? 0),
+    ...(row.grant_id === null ? {} : { grantId: row.grant_id }),
+    ...(row.consumption_id === null ? {} : { consumptionId: row.consumption_id }),
+    ...(row.hold_id === null ? {} : { holdId: row.hold_id }),
+    ...(row.reversal_id === null ? {} : { reversalId: row.reversal_id }),
+    ...(row.adjustment_id === null ? {} : { adjustmentId: row.adjustment_id }),
+    ...(row.resource_type === null || row.resource_id === null
+      ? {}
+      : { resource: { type: row.resource_type, id: row.resource_id } }),
+    ...(row.description === null ? {} : { description: row.description }),
+    ...(row.payment_reference === null ? {} : { paymentReference: row.payment_reference }),
+    actor: row.actor,
+    eventId: row.event_id,
+    position: toPosition(row.position),
+  };
+}
