@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
@@ -50,4 +52,18 @@ it('scrip audits a long log on threads, and names what is wrong with it as ever'
   expect(tampered.code).toBe(1);
   expect(tampered.stdout).toMatch(/The first bad event: position 40000, stream account-c\d+, revision \d+: the hash/);
   await drop();
+});
+
+it('loads no client of a database in the threads of an audit, which would take a third of their memory', async () => {
+  const program = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+    await import(process.argv[1]);
+    console.log(JSON.stringify(loaded));`;
+  const share = new URL('../../dist/apps/cli/share-audit.js', import.meta.url).href;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program, share]);
+  const loaded = JSON.parse(stdout) as readonly string[];
+  expect(loaded).toContain(share);
+  expect(loaded.filter((url) => /\/node_modules\/(pg|kysely)\//.test(url))).toEqual([]);
 });
