@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { fastifyCors } from '@fastify/cors';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
@@ -181,15 +180,9 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
   const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
-  if (config.corsOrigins.length > 0) {
-    await server.register(fastifyCors, {
-      origin: [...config.corsOrigins],
-      exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
-      maxAge: 600,
-    });
-  }
   const times = parts.metrics.requests;
-  const { methodsOf } = guardRoutes(server, { authenticator, load: parts.load, rates, times });
+  const { corsOrigins } = config;
+  const { methodsOf } = await guardRoutes(server, { authenticator, load: parts.load, rates, times, corsOrigins });
   if (config.logRequests) logRequests(server, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.with(parts, config.metricsPort === null),
@@ -209,7 +202,8 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const { authenticator, load, context } = parts;
-  const { methodsOf } = guardRoutes(adapter.getInstance(), { authenticator, load, rates: null, times: null });
+  const gatekeepers = { authenticator, load, rates: null, times: null, corsOrigins: [] };
+  const { methodsOf } = await guardRoutes(adapter.getInstance(), gatekeepers);
   const app = await NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
     logger: false,
     bodyParser: false,

@@ -298,6 +298,29 @@ describe('bad input', () => {
     expect([granted.status, granted.body['unit']]).toEqual([201, 'points']);
   });
 
+  it('answers a problem to what asks for no path', async () => {
+    for (const target of ['*', '*livez', 'ftp://scrip.example/livez']) {
+      for (const method of ['GET', 'POST', 'QUERY']) {
+        const text = await exchange(`${method} ${target} HTTP/1.1\r\nHost: scrip.example\r\nConnection: close\r\n\r\n`);
+        const [head = '', body = ''] = text.split('\r\n\r\n');
+        expect([method, target, head]).toEqual([method, target, expect.stringMatching(/^HTTP\/1\.1 404 /)]);
+        expect([method, target, (JSON.parse(body) as { code: string }).code]).toEqual([method, target, 'not_found']);
+      }
+    }
+  });
+
+  it('takes a client that leaves in the middle of its body for no failure of its own', async () => {
+    const { port } = new URL(api.url);
+    for (let n = 0; n < 20; n += 1) {
+      const socket = connect(Number(port), '127.0.0.1');
+      const head = 'POST /v1/webhooks/stripe HTTP/1.1\r\nHost: scrip.example\r\nContent-Length: 100\r\n\r\nhalf';
+      await new Promise<void>((sent) => socket.write(head, () => setTimeout(sent, 20)));
+      socket.resetAndDestroy();
+    }
+    expect((await api.get('/readyz')).status).toBe(200);
+    expect(process.lines.filter((line) => line.includes('request failed'))).toEqual([]);
+  });
+
   it('has logged nothing of all this that names a person', async () => {
     expect((await api.get('/readyz')).status).toBe(200);
     expect(process.lines.join('\n')).not.toContain('canary');

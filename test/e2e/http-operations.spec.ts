@@ -212,6 +212,18 @@ describe('operations', () => {
     expect(stranger.headers.get('access-control-allow-origin')).not.toBe('https://evil.example');
   });
 
+  it('counts what it answers to browsers before their requests, and lets pages read why they are refused', async () => {
+    const origin = 'https://app.example';
+    const path = '/v1/customers/acme/balance';
+    const headers = { origin, 'access-control-request-method': 'GET' };
+    const preflight = await api.call('OPTIONS', path, { token: null, headers });
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([204, origin]);
+    const refused = await api.get(path, { token: null, headers: { origin } });
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
+    const text = await (await fetch(`${api.url}/metrics`)).text();
+    expect(text).toMatch(/^scrip_http_request_seconds_count\{method="OPTIONS",route="\*",status="204"\} 1$/m);
+  });
+
   it('moves its own affairs to another port where one is set', async () => {
     const { client, process } = await scrip.startApi({ METRICS_PORT: '0' });
     const metricsUrl = String(process.ready['metricsUrl']);

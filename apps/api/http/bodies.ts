@@ -90,8 +90,12 @@ function receive(
   let body: Buffer = nothing;
   let length = 0;
   const finish = (error: Error | null): void => {
-    payload.off('data', collect).off('end', end).off('error', finish);
+    payload.off('data', collect).off('end', end).off('error', leave);
     done(error, body.subarray(0, length));
+  };
+  // The client has gone: nobody hears the answer, and nothing went wrong here.
+  const leave = (): void => {
+    finish(unreadable('the body did not come whole'));
   };
   const end = (): void => {
     finish(null);
@@ -112,7 +116,7 @@ function receive(
     const here = (payload.read() as Buffer | null) ?? nothing;
     const whole = payload.complete || here.length === Number(headers['content-length']);
     if (whole && here.length <= Math.min(limit, SMALL_BYTES)) return void done(null, here);
-    payload.on('data', collect).on('end', end).on('error', finish);
+    payload.on('data', collect).on('end', end).on('error', leave);
     if (here.length > 0) collect(here);
   });
 }

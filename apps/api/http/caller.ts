@@ -20,8 +20,16 @@ export type Authenticates = {
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 
-/** `place`: whether it takes one of those that the process has for work, which `load` counts. */
-export type ApiRequest = FastifyRequest & { caller: Caller | null; place: boolean; load: LoadLimit | null };
+/**
+ * `place`: whether it takes one of those that the process has for work, which `load` counts. `route`: what the server knows of the
+ * route that was found, of which `url` is the pattern.
+ */
+export type ApiRequest = FastifyRequest & {
+  caller: Caller | null;
+  place: boolean;
+  load: LoadLimit | null;
+  route: { readonly url?: string } | null;
+};
 
 /** Everything is allowed to `admin`. */
 export const hasScope = (caller: Caller, scope: Scope): boolean =>

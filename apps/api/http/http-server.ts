@@ -1,5 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { fastifyCors } from '@fastify/cors';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   fastify,
@@ -129,19 +130,22 @@ export type Gatekeepers = {
   readonly rates: RateLimit | null;
   /** Where the time that each answered request took is noted; null: nowhere. */
   readonly times: { observe(method: string, route: string, status: number, seconds: number): void } | null;
+  /** Whose pages may read the answers. */
+  readonly corsOrigins: readonly string[];
 };
 
-/** Adds body parsers and the hooks that run before every route: load, authentication, scope. */
-export function guardRoutes(
+/** Adds body parsers and the hooks that run before every route: load, CORS, authentication, scope. */
+export async function guardRoutes(
   server: FastifyInstance,
   gatekeepers: Gatekeepers,
-): { methodsOf: (url: string) => readonly string[] } {
+): Promise<{ methodsOf: (url: string) => readonly string[] }> {
   const { load, times } = gatekeepers;
   const large = new LargeBodies();
   parseBodies(server, large);
   server.decorateRequest('caller', null);
   server.decorateRequest('place', false);
   server.decorateRequest('load', null);
+  server.decorateRequest('route', null);
   const table = new RouteTable();
   server.addHook('onRoute', (route) => {
     table.add(route);
@@ -150,18 +154,30 @@ export function guardRoutes(
     const request = given as ApiRequest;
     const { raw } = reply;
     const begun = performance.now();
-    // The getter makes a new object each time: it is asked once.
-    const route = request.routeOptions.config as Route;
     request.load = load;
+    // The getter makes a new object each time: it is asked once.
+    request.route = request.routeOptions.config;
     // One listener for all that ends with a request, and not for once: each costs as much as a hook.
     raw.on('close', () => {
       leave(request);
       large.giveBack(request.raw);
       readEnd(request.raw);
       if (times === null || !raw.writableFinished) return;
-      times.observe(request.method, route.url ?? 'none', raw.statusCode, (performance.now() - begun) / 1000);
+      times.observe(
+        request.method,
+        routeOf(request, raw.statusCode),
+        raw.statusCode,
+        (performance.now() - begun) / 1000,
+      );
     });
-    if (!isPath(request.url)) reply.callNotFound();
+    done();
+  });
+  // Behind what watches every request, for it answers some; before what refuses any, so that pages can read why.
+  if (gatekeepers.corsOrigins.length > 0) await server.register(fastifyCors, corsOf(gatekeepers.corsOrigins));
+  server.addHook('onRequest', (given, reply, done) => {
+    const request = given as ApiRequest;
+    const route = request.route as Partial<RouteDemands>;
+    if (!isPath(request.url)) done(new Problem('not_found') as unknown as FastifyError);
     else if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') done(noHost());
     else if (route.demand == null) done();
     else admit(request, reply, route as Guarded, gatekeepers, done);
@@ -172,6 +188,18 @@ export function guardRoutes(
     done(null, payload);
   });
   return { methodsOf: (url) => table.methodsOf(url) };
+}
+
+const corsOf = (origins: readonly string[]): object => ({
+  origin: [...origins],
+  exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
+  maxAge: 600,
+});
+
+/** The pattern of the route that answered; `none` where there is none, or its handler found that there is none. */
+function routeOf(request: ApiRequest, status: number): string {
+  if (!isPath(request.url)) return 'none';
+  return (status === 404 ? request.routeOptions : request.route)?.url ?? 'none';
 }
 
 /**
@@ -193,8 +221,6 @@ const noHost = (): FastifyError =>
   }) as unknown as FastifyError;
 
 type Done = HookHandlerDoneFunction;
-/** What Fastify keeps of a route; an empty object where none was found. */
-type Route = Partial<RouteDemands> & { readonly url?: string };
 type Guarded = RouteDemands & { readonly url: string; readonly demand: Demand };
 
 function admit(request: ApiRequest, reply: FastifyReply, route: Guarded, gatekeepers: Gatekeepers, done: Done): void {

@@ -29,11 +29,12 @@ const authenticator = new Authenticator(
   new SystemClock(),
   () => Promise.resolve(null),
 );
-const { methodsOf } = guardRoutes(app.getHttpAdapter().getInstance(), {
+const { methodsOf } = await guardRoutes(app.getHttpAdapter().getInstance(), {
   authenticator,
   load: new LoadLimit(20_000),
   rates: null,
   times: null,
+  corsOrigins: [],
 });
 callControllers(app, new ProblemAnswers(logger, methodsOf));
 await app.listen(0, '127.0.0.1');
