@@ -5,7 +5,7 @@ import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
-import type { EventSharing, Projection } from './projection.js';
+import { relevant, type EventSharing, type Projection } from './projection.js';
 import { literal, type ReadDatabase, type Session } from './read-database.js';
 import { SCHEMA } from './schema.js';
 import { whileAlive } from './while-alive.js';
@@ -33,6 +33,8 @@ const LOCK_POLL_MS = 300;
 /** Who gets a small batch so soon after the one before rests for a moment, so that more comes together for the next. */
 const BUSY_WITHIN_MS = 10;
 const REST_MS = 20;
+/** Longer where the batch held nothing for the projection, which then only moves its checkpoint. */
+const IDLE_REST_MS = 80;
 const LARGE_BATCH = 500;
 const HALTED_POLL_MS = 1000;
 const BACKOFF_MAX_MS = 5000;
@@ -180,7 +182,7 @@ async function untilRunning(session: Session, own: Numbered, clock: Clock, signa
 
 async function follow<Event>(
   running: Running<Event>,
-  { generation, writer }: Task<Event>,
+  { projection, generation, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
   // The subscription must end with this attempt, also when no further event ever comes.
@@ -193,7 +195,8 @@ async function follow<Event>(
       const isBusy = running.clock.now() - restedAt < BUSY_WITHIN_MS;
       await writer.apply(batch);
       // A log that grows all the time is followed in fewer, larger steps; what comes alone is applied at once.
-      if (isBusy && batch.length < LARGE_BATCH) await running.clock.sleep(REST_MS, signal);
+      if (isBusy && batch.length < LARGE_BATCH)
+        await running.clock.sleep(relevant(projection, batch).length === 0 ? IDLE_REST_MS : REST_MS, signal);
       restedAt = running.clock.now();
     }
   } finally {

@@ -67,21 +67,24 @@ async function started(bench: Bench): Promise<{ api: NodeProcess; stop: () => Pr
   };
 }
 
-/** Runs `probe` while 1,000 commands a second come in. */
+/** Runs `probe` while 1,000 commands a second come in, after the load's warm-up. */
 async function underLoad(
   bench: Bench,
   api: NodeProcess,
   probe: (signal: AbortSignal) => Promise<void>,
 ): Promise<Measured> {
   const measuring = new AbortController();
-  const probing = probe(measuring.signal);
-  const load = await bench.run(api, {
+  const loading = bench.run(api, {
     requests: { kind: 'consume', customerPrefix, customers, keyPrefix: customerPrefix },
     connections: 128,
     loop: { kind: 'open', rate: 1_000 },
     seconds: Math.max(bench.effort.seconds, bench.effort.lagSeconds),
   });
-  measuring.abort();
+  await Promise.race([loading, sleep(bench.effort.warmUpSeconds * 1000)]);
+  const probing = probe(measuring.signal);
+  const load = await loading.finally(() => {
+    measuring.abort();
+  });
   await probing;
   return load;
 }

@@ -5,9 +5,9 @@ import type { Job, JobResult } from './job.js';
 export class LoadProcess {
   readonly #child: ChildProcess;
 
-  /** `execArgv`: flags with which node runs the repository's TypeScript. */
+  /** `execArgv`: flags with which node runs the repository's TypeScript. Like the servers, it has one thread of V8's beside its own. */
   constructor(execArgv: readonly string[] = process.execArgv) {
-    this.#child = fork(new URL('generator.ts', import.meta.url), { execArgv: [...execArgv] });
+    this.#child = fork(new URL('generator.ts', import.meta.url), { execArgv: [...execArgv, '--v8-pool-size=1'] });
   }
 
   /** Runs a job to its end. Rejects when the server could not be reached at all. */
