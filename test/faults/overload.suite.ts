@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { Job, JobResult } from '../bench/load/job.js';
+import type { Job, JobResult, Requests } from '../bench/load/job.js';
 import { LoadProcess } from '../bench/load/load-process.js';
 import { eventually } from '../support/eventually.js';
 import { memoryOf } from '../support/process-figures.js';
@@ -30,46 +30,62 @@ export function overloadSuite(seconds: number): void {
       await world.stop();
     });
 
-    const run = (keyPrefix: string, job: Pick<Job, 'connections' | 'loop' | 'seconds'>): Promise<JobResult> =>
+    const run = (requests: Requests, job: Pick<Job, 'connections' | 'loop' | 'seconds'>): Promise<JobResult> =>
       generator.run({
         host: '127.0.0.1',
         port: Number(new URL(world.api.url).port),
         apiKey: adminKey,
-        requests: { kind: 'consume', customerPrefix: 'acme-', customers: customers.length, keyPrefix },
+        requests,
         warmUpSeconds: 0,
         atMost: null,
         ...job,
       });
 
-    it('refuses early with Retry-After, serves the others in time, stays small, and is itself again at once', async () => {
-      const { perSecond } = await run('calm-', { connections: 64, loop: { kind: 'closed' }, seconds: 3 });
-      const memory = await memoryOf(world.api.pid);
-      const storm = run('storm-', {
-        connections: 3_000,
-        loop: { kind: 'open', rate: perSecond * 10, giveUp: true },
-        seconds,
-      });
-      const enough = new AbortController();
-      const load = world.client.load(customers, 8, enough.signal);
-      const refusal = await eventually(
-        () =>
-          world.client.post('/v1/customers/acme-0/consumptions', `probe-${String(performance.now())}`, { amount: 1 }),
-        ({ status }) => status !== 201,
-      );
-      expect([refusal.status, refusal.headers.get('retry-after')]).toEqual([503, '1']);
-      const { statuses, failures } = await storm;
-      expect(await memoryOf(world.api.pid)).toBeLessThan(memory + 300);
-      enough.abort();
-      await load;
-      // Only these two answers, both of them, and nobody was cut off.
-      expect(Object.keys(statuses).sort()).toEqual(['201', '503']);
-      expect(failures).toBe(0);
-      const served = world.client.acknowledged.map(({ slowest }) => slowest).sort((a, b) => a - b);
-      expect(served[Math.floor(served.length * 0.99)]).toBeLessThan(10_000); // a busy machine included
-      await expectCalm();
-      await world.client.settle();
-      expect(await world.violations()).toEqual([]);
-    });
+    const shared = { customerPrefix: 'acme-', customers: customers.length };
+    const loads = [
+      { of: 'single commands', accepted: '201', requests: { kind: 'consume', ...shared, keyPrefix: 'one-' } },
+      {
+        of: 'bulk requests',
+        accepted: '200',
+        requests: { kind: 'bulk', ...shared, keyPrefix: 'many-', commands: 100 },
+      },
+    ] as const;
+
+    it.each(loads)(
+      '$of: refuses early with Retry-After, serves the others in time, stays small, recovers at once',
+      async ({ accepted, requests }) => {
+        const { perSecond } = await run(
+          { ...requests, keyPrefix: `calm-${requests.keyPrefix}` },
+          { connections: 64, loop: { kind: 'closed' }, seconds: 3 },
+        );
+        const memory = await memoryOf(world.api.pid);
+        const storm = run(requests, {
+          connections: 3_000,
+          loop: { kind: 'open', rate: perSecond * 10, giveUp: true },
+          seconds,
+        });
+        const enough = new AbortController();
+        const load = world.client.load(customers, 8, enough.signal);
+        const refusal = await eventually(
+          () =>
+            world.client.post('/v1/customers/acme-0/consumptions', `probe-${String(performance.now())}`, { amount: 1 }),
+          ({ status }) => status !== 201,
+        );
+        expect([refusal.status, refusal.headers.get('retry-after')]).toEqual([503, '1']);
+        const { statuses, failures } = await storm;
+        expect(await memoryOf(world.api.pid)).toBeLessThan(memory + 300);
+        enough.abort();
+        await load;
+        // Only these two answers, both of them, and nobody was cut off.
+        expect(Object.keys(statuses).sort()).toEqual([accepted, '503']);
+        expect(failures).toBe(0);
+        const served = world.client.acknowledged.map(({ slowest }) => slowest).sort((a, b) => a - b);
+        expect(served[Math.floor(served.length * 0.99)]).toBeLessThan(10_000); // a busy machine included
+        await expectCalm();
+        await world.client.settle();
+        expect(await world.violations()).toEqual([]);
+      },
+    );
 
     async function expectCalm(): Promise<void> {
       const asked = await eventually(
