@@ -3,6 +3,7 @@ import { chmod, chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { runCli } from '../../support/cli-process.js';
 import { eventually } from '../../support/eventually.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { World } from '../../support/world.js';
@@ -11,12 +12,13 @@ const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 describe('a network that changes bits, with TLS to PostgreSQL', () => {
   let world: World;
   let proxy: TcpProxy;
+  let env: { readonly DATABASE_URL: string };
 
   beforeAll(async () => {
     world = await World.start();
     await switchTlsOn(world);
     proxy = await TcpProxy.listen({ host: '127.0.0.1', port: world.postgres.port });
-    const env = { DATABASE_URL: `${proxy.through(world.postgres.url)}?sslmode=no-verify` };
+    env = { DATABASE_URL: `${proxy.through(world.postgres.url)}?sslmode=no-verify` };
     await Promise.all([world.startApi(env), world.startWorker(env)]);
     await Promise.all(customers.map((customer) => world.client.grant(customer, 1_000_000)));
   });
@@ -50,6 +52,11 @@ describe('a network that changes bits, with TLS to PostgreSQL', () => {
     expect(await world.violations()).toEqual([]);
     expect(await world.replayViolations()).toEqual([]);
     expect(await world.projectionViolations()).toEqual([]);
+    const { code, stdout } = await runCli(['audit', 'verify', '--json'], env);
+    const [{ events } = { events: 0 }] = await world.query<{ events: number }>(
+      'select count(*)::int as events from scrip_log.events',
+    );
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { log: { events, findingsTotal: 0 } }]);
   });
 });
 
