@@ -1,6 +1,6 @@
 /**
  * Which branches no test reaches: over all kinds of tests together, in the specs and in the programs that they start. Works on an
- * instrumented copy of the repository, which it leaves where it says. Takes an hour or so.
+ * instrumented copy of the repository, which it leaves where it says. Takes twenty minutes or more.
  *
  *   npm run coverage                        every test
  *   npm run coverage -- unit integration    some of jest's projects
