@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiClient } from '../support/api-client.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { query } from '../support/postgres.js';
-import { RunningScrip } from '../support/running-scrip.js';
+import { adminKey, RunningScrip } from '../support/running-scrip.js';
 const canary = 'canary.person@example.com';
 const tooLarge = JSON.stringify({ amount: 1, source: 'purchase', description: 'x'.repeat(1_048_576) });
 
@@ -252,6 +252,20 @@ describe('bad input', () => {
   it('answers what is not HTTP', async () => {
     expect(await exchange(`${canary}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400[^]*application\/problem\+json/);
     expect(await exchange(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431/);
+  });
+
+  it('answers what came before that, although it takes longer', async () => {
+    const asked = (path: string): string =>
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${adminKey}\r\n\r\n`;
+    const slow = asked('/v1/customers/c/balance?minPosition=99999999&waitMs=300');
+    const text = await exchange(`${slow}${asked('/v1/plans')}${canary}\r\n\r\n`);
+    expect(text.match(/HTTP\/1\.1 \d+|"code":"\w+"/g)).toEqual([
+      'HTTP/1.1 503',
+      '"code":"projection_behind"',
+      'HTTP/1.1 200',
+      'HTTP/1.1 400',
+      '"code":"invalid_request"',
+    ]);
   });
 
   it('tells one whose request never comes in whole that it may be sent again', async () => {

@@ -6,6 +6,9 @@ import { boundConnections } from './connections.js';
 
 const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const large = 'x'.repeat(1_000_000);
+const nonsense = 'this is not HTTP\r\n\r\n';
+/** A request of which the end can never be read. */
+const cutShort = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nno length\r\n';
 
 describe('connections', () => {
   let server: Server;
@@ -22,6 +25,7 @@ describe('connections', () => {
       seen += 1;
       held.push(() => response.end(body));
     });
+    server.on('clientError', (_, socket) => socket.end('unreadable'));
     boundConnections(server, { waiting: 100, takeWithinMs: 300 });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   });
@@ -45,6 +49,13 @@ describe('connections', () => {
       () => Promise.resolve(seen),
       (now) => now === count,
     );
+  /** What comes on a connection until the server ends it. */
+  const heard = (socket: Socket): Promise<string> =>
+    new Promise((ended) => {
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString())).once('close', () => ended(text));
+      socket.once('end', () => socket.end());
+    });
   const answerAll = async (): Promise<void> => {
     while (held.length > 0) {
       for (const answer of held.splice(0)) answer();
@@ -110,5 +121,52 @@ describe('connections', () => {
     await answerAll();
     await ended;
     expect(text).toContain('ok');
+  });
+
+  it.each([
+    ['bytes that are no request', request.repeat(20) + nonsense, 20],
+    ['a request whose end cannot be read', request.repeat(3) + cutShort, 3],
+    ['a request whose end cannot be read and that waits', request.repeat(18) + cutShort, 18],
+    ['bytes that are no request, and nothing before', nonsense, 0],
+    ['a request whose end cannot be read, and nothing before', cutShort, 0],
+  ])('are told of %s behind the answers to what came before', async (_, sent, answers) => {
+    body = 'x'.repeat(100_000);
+    const socket = await open();
+    const text = heard(socket);
+    socket.write(sent);
+    await eventually(
+      () => Promise.resolve(seen),
+      (now) => now >= Math.min(answers, 16),
+    );
+    socket.write(nonsense.repeat(1_000));
+    // What is never whole stays without an answer of its own.
+    const whole = held.splice(0, answers);
+    for (const answer of whole.reverse()) answer();
+    await eventually(
+      () => Promise.resolve(seen),
+      (now) => now >= answers,
+    );
+    for (const answer of held.splice(0, answers - whole.length)) answer();
+    const parts = (await text).split('HTTP/1.1 200');
+    expect(parts.length - 1).toBe(answers);
+    expect(parts.at(-1)!.endsWith(answers === 0 ? 'unreadable' : `${body}unreadable`)).toBe(true);
+  });
+
+  it('are told so too when they have ended their own side', async () => {
+    const socket = await open();
+    const text = heard(socket);
+    socket.end(request + nonsense);
+    await whenSeen(1);
+    await new Promise((next) => setTimeout(next, 20));
+    await answerAll();
+    expect(await text).toMatch(/okunreadable$/);
+  });
+
+  it('that cannot be read on are cut when the answers to what came before take too long', async () => {
+    const socket = await open();
+    const text = heard(socket);
+    socket.write(request + nonsense);
+    await whenSeen(1);
+    expect(await text).toBe('');
   });
 });

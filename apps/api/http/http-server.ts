@@ -83,12 +83,13 @@ export function createAdapter(bootId: string): FastifyAdapter {
   return new PlainAdapter(server);
 }
 
-/** An address that no route can be found for: broken percent-encoding, or a part of it that is far too long. */
-function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  send(
-    reply,
-    problemAnswer('invalid_request', request.id, { errors: [{ field: '', message: 'the address cannot be read' }] }),
-  );
+/**
+ * An address that no route can be found for: broken percent-encoding, or a part of it that is far too long. No hook has run. The
+ * request is begun again without its address, so that it goes the way of all that find no route.
+ */
+function answerUnroutable(_: FastifyError, { raw, server }: FastifyRequest, reply: FastifyReply): void {
+  raw.url = '';
+  server.routing(raw, reply.raw);
 }
 
 /** Node would refuse it without a word. No route is looked for, so there is no id of the request either. */
@@ -177,8 +178,10 @@ export async function guardRoutes(
   server.addHook('onRequest', (given, reply, done) => {
     const request = given as ApiRequest;
     const route = request.route as Partial<RouteDemands>;
-    if (!isPath(request.url)) done(new Problem('not_found') as unknown as FastifyError);
-    else if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') done(noHost());
+    if (request.url === '') done(invalid('', 'the address cannot be read'));
+    else if (!isPath(request.url)) done(new Problem('not_found') as unknown as FastifyError);
+    else if (request.headers.host === undefined && request.raw.httpVersion !== '1.0')
+      done(invalid('Host', 'must be sent'));
     else if (route.demand == null) done();
     else admit(request, reply, route as Guarded, gatekeepers, done);
   });
@@ -215,10 +218,8 @@ function readEnd(request: IncomingMessage): void {
 /** Whether a request asks for a path, as it is or in a whole address. The router would take `*x` for `/x`. */
 const isPath = (target: string): boolean => target.startsWith('/') || /^https?:\/\//i.test(target);
 
-const noHost = (): FastifyError =>
-  new Problem('invalid_request', {
-    errors: [{ field: 'Host', message: 'must be sent' }],
-  }) as unknown as FastifyError;
+const invalid = (field: string, message: string): FastifyError =>
+  new Problem('invalid_request', { errors: [{ field, message }] }) as unknown as FastifyError;
 
 type Done = HookHandlerDoneFunction;
 type Guarded = RouteDemands & { readonly url: string; readonly demand: Demand };

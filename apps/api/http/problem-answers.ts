@@ -36,8 +36,10 @@ export class ProblemAnswers {
 }
 
 function sendAfterBody(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
-  // These end a body before it has come whole.
+  // Only these end a body before it has come whole.
   if (answer.status !== 413 && answer.status !== 503) {
+    // Fastify closes the connection behind whatever a parser refuses; more may have been asked on it.
+    if (reply.hasHeader('connection') && reply.raw.shouldKeepAlive) void reply.header('connection', 'keep-alive');
     send(reply, answer);
     return;
   }
