@@ -1,7 +1,17 @@
 import { assert } from '#kernel/assert.js';
+import { SystemClock } from '#config/system-clock.js';
+import { EventStoreDbEventStore } from '#event-store/adapters/eventstoredb.js';
+import { START } from '#event-store/event-store.js';
 import { installationOnEventStoreDb } from './eventstoredb.contract.js';
 
 const url = process.env['EVENTSTORE_URL'] ?? '';
 assert(url !== '', 'EVENTSTORE_URL names the server to be tried');
 
-installationOnEventStoreDb(() => Promise.resolve({ url, stop: () => undefined }));
+// Read models rightly halt at what the contract's tests write, which is no ledger's.
+installationOnEventStoreDb(async () => {
+  const store = new EventStoreDbEventStore(url, new SystemClock());
+  const [event] = await store.readAll(START, 1);
+  await store.close();
+  assert(event === undefined, 'the server at EVENTSTORE_URL has events already: name a new one');
+  return { url, stop: () => undefined };
+});
