@@ -52,15 +52,17 @@ export class CheckpointedWriter<Event> {
 
   /**
    * Applies the batch and moves the checkpoint behind it. A batch that fails for its content, or takes too long, is cut in
-   * halves until it passes or the event at fault is found. Throws Halted at that event, Fenced, or ReadDatabaseError.
+   * halves until it passes or the event at fault is found. True when there was more to do than to move the checkpoint. Throws
+   * Halted at the event at fault, Fenced, or ReadDatabaseError.
    */
-  async apply(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
+  async apply(batch: readonly ProjectedEvent<Event>[]): Promise<boolean> {
     let rest = batch;
     let size = batch.length;
+    let concerned = false;
     while (rest.length > 0) {
       const part = rest.slice(0, size);
       try {
-        await this.#commit(part);
+        if (await this.#commit(part)) concerned = true;
         rest = rest.slice(part.length);
       } catch (error) {
         this.#writer = this.#freshWriter();
@@ -72,6 +74,7 @@ export class CheckpointedWriter<Event> {
         size = Math.ceil(part.length / 2);
       }
     }
+    return concerned;
   }
 
   /** Writes rows and checkpoint in the transaction that the caller has begun on the session, and holds the lock in. */
@@ -100,7 +103,7 @@ export class CheckpointedWriter<Event> {
     return last;
   }
 
-  async #commit(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
+  async #commit(batch: readonly ProjectedEvent<Event>[]): Promise<boolean> {
     const last = this.#assertInOrder(batch);
     const events = relevant(this.#projection, batch);
     const expected = `${this.#row} and position = ${this.position} and state = 'running' and role <> 'retired'`;
@@ -114,6 +117,7 @@ export class CheckpointedWriter<Event> {
       await this.#inTransaction(expected, events, `${move} ${this.#row}`);
     }
     this.position = last;
+    return events.length > 0;
   }
 
   async #inTransaction(expected: string, events: readonly ProjectedEvent<Event>[], move: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
-import { relevant, type EventSharing, type Projection } from './projection.js';
+import type { EventSharing, Projection } from './projection.js';
 import { literal, type ReadDatabase, type Session } from './read-database.js';
 import { SCHEMA } from './schema.js';
 import { whileAlive } from './while-alive.js';
@@ -182,7 +182,7 @@ async function untilRunning(session: Session, own: Numbered, clock: Clock, signa
 
 async function follow<Event>(
   running: Running<Event>,
-  { projection, generation, writer }: Task<Event>,
+  { generation, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
   // The subscription must end with this attempt, also when no further event ever comes.
@@ -193,10 +193,9 @@ async function follow<Event>(
     let restedAt = -Infinity;
     for await (const batch of joined(running.sharing.pages(together), BATCH_MAX)) {
       const isBusy = running.clock.now() - restedAt < BUSY_WITHIN_MS;
-      await writer.apply(batch);
+      const concerned = await writer.apply(batch);
       // A log that grows all the time is followed in fewer, larger steps; what comes alone is applied at once.
-      if (isBusy && batch.length < LARGE_BATCH)
-        await running.clock.sleep(relevant(projection, batch).length === 0 ? IDLE_REST_MS : REST_MS, signal);
+      if (isBusy && batch.length < LARGE_BATCH) await running.clock.sleep(concerned ? REST_MS : IDLE_REST_MS, signal);
       restedAt = running.clock.now();
     }
   } finally {

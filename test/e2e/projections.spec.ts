@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { accountAt } from '#ledger/account-at.js';
@@ -10,6 +10,7 @@ import { projectionStatus } from '#read-store/projection-status.js';
 import { waitForPosition } from '#read-store/wait-for-position.js';
 import { balances } from '../../projections/balances.js';
 import { balanceOf, BalanceReader } from '../../projections/balance-queries.js';
+import { catalogueProjection } from '../../projections/catalogue.js';
 import { historyProjection } from '../../projections/history.js';
 import { historyOf } from '../../projections/history-queries.js';
 import { projections } from '../../projections/registry.js';
@@ -361,6 +362,22 @@ describe('a rebuild', () => {
       (await historyOf(world.db, { customerId: 'acme', unit: 'credits' }, 10, { cursor: null })).data,
     ).toHaveLength(1);
   });
+});
+
+it.each([
+  ['shortly where it has rows to write', historyProjection, 20],
+  ['longer where it only moves its checkpoint', catalogueProjection, 80],
+])('a projection of a busy log rests between its batches, %s', async (_, projection, rest) => {
+  const sleep = jest.spyOn(world.clock, 'sleep');
+  const worker = world.work([projection]);
+  await world.writer.run('account-acme', grant(1000), at(0));
+  const rested = (): readonly number[] => sleep.mock.calls.map(([ms]) => ms).filter((ms) => ms === 20 || ms === 80);
+  for (let n = 1; rested().length < 3; n += 1) {
+    await world.writer.run('account-acme', consume(1), at(n));
+    await new Promise((next) => setTimeout(next, 3));
+  }
+  await worker.stop();
+  expect(new Set(rested())).toEqual(new Set([rest]));
 });
 
 it('migrations can run many times at once', async () => {
