@@ -254,6 +254,21 @@ describe('operations', () => {
     await process.stop();
   });
 
+  it('serves a bulk request that is larger than its bound', async () => {
+    const { client, process } = await scrip.startApi({ MAX_IN_FLIGHT: '1' });
+    const commands = Array.from({ length: 1_000 }, (_, n) => ({
+      type: 'grant',
+      customerId: 'large-bulk',
+      idempotencyKey: `large-${String(n)}`,
+      amount: 1,
+      source: 'trial',
+    }));
+    const answer = await client.post('/v1/commands', { commands });
+    expect(answer.status).toBe(200);
+    expect(new Set(answer.body.results.map(({ status }) => status))).toEqual(new Set([201]));
+    await process.stop();
+  });
+
   it('limits each caller where that is set', async () => {
     const { client, process } = await scrip.startApi({ RATE_LIMIT: '10' });
     const answers = await Promise.all(

@@ -45,7 +45,7 @@ export class BulkController {
   async run(@Req() request: ApiRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
     const items = itemsOf(body);
     const places = items.length - 1;
-    if (!this.load.enter(places)) throw new Problem('overloaded');
+    if (!this.load.grow(places)) throw new Problem('overloaded');
     try {
       await this.#turns.begin(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));

@@ -225,7 +225,7 @@ type Done = HookHandlerDoneFunction;
 type Guarded = RouteDemands & { readonly url: string; readonly demand: Demand };
 
 function admit(request: ApiRequest, reply: FastifyReply, route: Guarded, gatekeepers: Gatekeepers, done: Done): void {
-  if (!gatekeepers.load.enter(1)) {
+  if (!gatekeepers.load.enter()) {
     send(reply, problemAnswer('overloaded', request.id));
     return;
   }

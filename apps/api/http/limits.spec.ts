@@ -34,19 +34,38 @@ describe('RateLimit', () => {
 });
 
 describe('LoadLimit', () => {
-  it('turns away what does not fit, but never a request that comes alone', () => {
-    const load = new LoadLimit(10);
-    expect([load.enter(500), load.enter(1)]).toEqual([true, false]);
-    load.leave(500);
-    expect([load.enter(9), load.enter(2), load.enter(1), load.inFlight]).toEqual([true, false, true, 10]);
+  const entered = (max: number, requests: number): LoadLimit => {
+    const load = new LoadLimit(max);
+    for (let n = 0; n < requests; n += 1) load.enter();
+    return load;
+  };
+
+  it('turns away what does not fit', () => {
+    const load = entered(10, 9);
+    expect([load.enter(), load.enter(), load.inFlight]).toEqual([true, false, 10]);
+    load.leave(1);
+    expect(load.enter()).toBe(true);
+  });
+
+  it.each([1, 2, 300, 998, 999, 1_000])('lets work of any size in beside others, with %i places', (max) => {
+    for (const requests of [1, max]) {
+      const load = entered(max, requests);
+      expect([load.grow(999), load.inFlight]).toEqual([true, requests + 999]);
+    }
+  });
+
+  it('lets nothing in beside work that is larger than the bound', () => {
+    const load = entered(10, 2);
+    expect([load.grow(20), load.enter(), load.grow(1)]).toEqual([true, false, false]);
+    load.leave(20);
+    expect([load.grow(20), load.inFlight]).toEqual([true, 22]);
   });
 
   it('lets nothing in when it is closed, and what is under way go on', () => {
-    const load = new LoadLimit(10);
-    load.enter(1);
+    const load = entered(10, 1);
     load.close();
-    expect([load.enter(1), load.inFlight]).toEqual([false, 1]);
-    load.leave(1);
-    expect([load.enter(1), load.inFlight]).toEqual([false, 0]);
+    expect([load.enter(), load.grow(4), load.inFlight]).toEqual([false, true, 5]);
+    load.leave(5);
+    expect([load.enter(), load.inFlight]).toEqual([false, 0]);
   });
 });

@@ -17,14 +17,24 @@ export class LoadLimit {
     return this.#draining;
   }
 
-  /** Takes `n` places; false when there are not enough. What was taken is given back by `leave`. */
-  enter(n: number): boolean {
-    if (this.#closed) return false;
-    if (this.#inFlight > 0 && this.#inFlight + n > this.max) return false;
+  /** Takes a place for a new request; false when there is none. It is given back by `leave`. */
+  enter(): boolean {
+    if (this.#closed || this.#inFlight >= this.max) return false;
+    this.#inFlight += 1;
+    return true;
+  }
+
+  /**
+   * Takes `n` more places for a request that has one. False when others have taken them all. Else it may go beyond the bound: work that
+   * is larger than the bound would never fit, and until it ends nothing else is let in.
+   */
+  grow(n: number): boolean {
+    if (this.#inFlight > this.max) return false;
     this.#inFlight += n;
     return true;
   }
 
+  /** Gives `n` places back. */
   leave(n: number): void {
     this.#inFlight -= n;
   }
