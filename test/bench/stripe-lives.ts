@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { peakMemoryOf } from '../support/process-figures.js';
-import { openMarket } from '../lives/market.js';
+import { openMarket } from '../lives/story/market.js';
 import { Writer } from '../support/writer.js';
 import { apiKey, type Bench, type Figure } from './bench.js';
 import { cpuSeconds } from './cpu-time.js';

@@ -1,6 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { SERVER_URL, temporaryPostgres } from '../support/postgres.js';
 import { play, type Failure, type Played } from './play.js';
+import { kinds } from './story/kinds.js';
+import { Workers } from './workers.js';
 
 const { values } = parseArgs({
   options: {
@@ -9,13 +12,22 @@ const { values } = parseArgs({
     years: { type: 'string', default: '2' },
     /** So many live side by side. */
     together: { type: 'string', default: '100' },
+    /** So many processes play. */
+    workers: { type: 'string', default: String(availableParallelism()) },
     seed: { type: 'string' },
+    /** Ends with the figures as one line of JSON. */
+    json: { type: 'boolean', default: false },
   },
 });
 const years = Number(values.years);
 const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.lives) : 1;
 const together = Number(values.together);
+
+/** The sums of all batches. */
+const sums = { lives: 0, webhooks: 0, failed: 0 };
+const money = new Map<string, number>();
+const occurrences = new Map<string, number>(kinds.map((kind) => [kind, 0]));
 
 // The server of a test run, or one of its own.
 const server = process.env[SERVER_URL] === undefined ? await temporaryPostgres() : null;
@@ -31,38 +43,53 @@ try {
 
 async function playAll(): Promise<boolean> {
   const begin = performance.now();
-  const money = new Map<string, number>();
-  let webhooks = 0;
-  let failed = 0;
-  for (let from = first; from < first + count; from += together) {
-    const seeds = Array.from({ length: Math.min(together, first + count - from) }, (_, index) => from + index);
-    const played = await play(seeds, years);
-    webhooks += played.webhooks;
-    failed += played.failures.length + played.faults.length;
-    for (const { currency, amount, became } of played.money) {
-      const key = `${currency} ${became}`;
-      money.set(key, (money.get(key) ?? 0) + amount);
-    }
-    for (const line of played.faults) console.log(line);
-    for (const failure of played.failures) console.log(told(failure));
-    const [shortest] = played.failures.toSorted((a, b) => a.story.length - b.story.length);
-    if (shortest !== undefined) console.log(await shrunk(shortest, played));
+  const seeds = Array.from({ length: count }, (_, index) => first + index);
+  const batches = Array.from({ length: Math.ceil(count / together) }, (_, index) => ({
+    seeds: seeds.slice(index * together, (index + 1) * together),
+    years,
+    without: [],
+  }));
+  const workers = new Workers(Math.min(Number(values.workers), batches.length));
+  try {
+    await workers.playAll(batches, add);
+  } finally {
+    workers.close();
   }
   for (const [key, amount] of [...money].sort()) console.log(`${String(amount).padStart(14)} ${key}`);
+  for (const [kind, times] of occurrences) console.log(`${String(times).padStart(14)} ${kind}`);
+  const { lives, webhooks, failed } = sums;
   const seconds = (performance.now() - begin) / 1000;
-  const sum = `${String(count)} lives from ${String(first)} of ${String(years)} years, ${String(webhooks)} webhooks, ${seconds.toFixed(1)} s`;
+  const sum = `${String(lives)} lives from ${String(first)} of ${String(years)} years, ${String(webhooks)} webhooks, ${seconds.toFixed(1)} s`;
   console.log(failed === 0 ? `every cent has its credits or its reason: ${sum}` : `${String(failed)} fail: ${sum}`);
-  return failed === 0;
+  if (values.json) console.log(JSON.stringify({ ...sums, kinds: Object.fromEntries(occurrences) }));
+  return failed === 0 && lives === count;
 }
 
-function told({ seed, faults }: Failure): string {
+/** Adds a batch to the sums; a failing life is printed, and the shortest is shrunk. */
+async function add(played: Played): Promise<void> {
+  sums.lives += played.lives;
+  sums.webhooks += played.webhooks;
+  sums.failed += played.failures.length + played.faults.length;
+  for (const { currency, amount, became } of played.money) {
+    const key = `${currency} ${became}`;
+    money.set(key, (money.get(key) ?? 0) + amount);
+  }
+  for (const kind of kinds) occurrences.set(kind, (occurrences.get(kind) ?? 0) + (played.kinds[kind] ?? 0));
+  for (const line of played.faults) console.log(line);
+  for (const failure of played.failures) console.log(text(failure));
+  const [shortest] = played.failures.toSorted((a, b) => a.story.length - b.story.length);
+  if (shortest !== undefined) console.log(await shrunk(shortest, played));
+}
+
+function text({ seed, faults }: Failure): string {
   return `seed ${String(seed)} fails:\n  ${faults.join('\n  ')}`;
 }
 
 /** The failing life alone, with every step left out that it fails without. */
 async function shrunk(failure: Failure, { lives }: Played): Promise<string> {
   const without = new Set<number>();
-  const alone = async (): Promise<Failure | undefined> => (await play([failure.seed], years, without)).failures[0];
+  const alone = async (): Promise<Failure | undefined> =>
+    (await play({ seeds: [failure.seed], years, without: [...without] })).failures[0];
   let smallest = await alone();
   if (smallest === undefined) return `seed ${String(failure.seed)} fails only among ${String(lives)} lives`;
   const until = performance.now() + 60_000;
@@ -73,5 +100,5 @@ async function shrunk(failure: Failure, { lives }: Played): Promise<string> {
     if (still === undefined) without.delete(step);
     else smallest = still;
   }
-  return `shrunk: ${told(smallest)}\n  ${smallest.story.join('\n  ')}`;
+  return `shrunk: ${text(smallest)}\n  ${smallest.story.join('\n  ')}`;
 }

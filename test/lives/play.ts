@@ -1,12 +1,13 @@
 import { translatedTypes } from '#stripe/translate.js';
-import { audit } from './audit.js';
-import { booksOf, type Money } from './books.js';
-import { DAY } from './calendar.js';
-import { ledgerViews } from './ledger-view.js';
-import { live, type Life } from './life.js';
-import { openMarket } from './market.js';
-import { differencesOf } from './reconciled.js';
-import { ScripInMemory } from './scrip-in-memory.js';
+import { audit } from './audit/audit.js';
+import { booksOf, type Money } from './books/books.js';
+import { DAY } from './books/calendar.js';
+import { ledgerViews } from './audit/ledger-view.js';
+import { live, type Life } from './story/life.js';
+import { kindsOf, sumOfKinds, type Occurrences } from './story/kinds.js';
+import { openMarket } from './story/market.js';
+import { differencesOf } from './audit/reconciled.js';
+import { ScripInMemory } from './audit/scrip-in-memory.js';
 
 const START = Date.UTC(2026, 0, 1) / 1000;
 const TICK = DAY / 4;
@@ -20,19 +21,26 @@ export type Played = {
   readonly webhooks: number;
   readonly failures: readonly Failure[];
   readonly money: readonly Money[];
+  /** How often each kind of thing has happened. */
+  readonly kinds: Occurrences;
   /** What is wrong beyond a single life: events left parked, read models that differ from the log. */
   readonly faults: readonly string[];
 };
 
-/** Lives these lives side by side for `years`, through webhooks, ledger and read models, and audits each against its books. */
-export async function play(
-  seeds: readonly number[],
-  years: number,
-  without: ReadonlySet<number> = new Set(),
-): Promise<Played> {
+export type Batch = {
+  readonly seeds: readonly number[];
+  readonly years: number;
+  /** Steps of the stories that are left out. */
+  readonly without: readonly number[];
+};
+
+/** Lives these lives side by side, through webhooks, ledger and read models, and audits each against its books. */
+export async function play({ seeds, years, without }: Batch): Promise<Played> {
   const market = openMarket(START - DAY);
   const end = START + years * 365 * DAY;
-  const lives = seeds.map((seed) => live(seed, market, { start: START, end, types: translatedTypes, without }));
+  const lives = seeds.map((seed) =>
+    live(seed, market, { start: START, end, types: translatedTypes, without: new Set(without) }),
+  );
   const scrip = await ScripInMemory.open(market);
   try {
     const consumed = await through(scrip, lives, end);
@@ -56,6 +64,7 @@ export async function play(
       webhooks: lives.reduce((sum, { arrivals, lost }) => sum + arrivals.length + lost.length, 0),
       failures,
       money: all.flatMap(({ books }) => books.money),
+      kinds: sumOfKinds(lives.map((life) => kindsOf(life, market))),
       faults: [...scrip.parked, ...unlike, ...differences.map((difference) => JSON.stringify(difference))],
     };
   } finally {

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { translatedTypes } from '#stripe/translate.js';
 import { SeededRandom } from '../simulation/random.js';
-import { booksOf } from './books.js';
-import { ledgerViews } from './ledger-view.js';
-import { live, type Life } from './life.js';
-import { openMarket } from './market.js';
-import { differencesOf, findingsOf } from './reconciled.js';
-import { ScripInMemory } from './scrip-in-memory.js';
+import { booksOf } from './books/books.js';
+import { ledgerViews } from './audit/ledger-view.js';
+import { live, type Life } from './story/life.js';
+import { openMarket } from './story/market.js';
+import { differencesOf, findingsOf } from './audit/reconciled.js';
+import { ScripInMemory } from './audit/scrip-in-memory.js';
 
 const start = Date.UTC(2026, 0, 1) / 1000;
 const end = start + 365 * 86_400;

@@ -4,8 +4,8 @@ import { Sandbox } from '../../../apps/stripe-sandbox/core/sandbox.js';
 import { World } from '../../../apps/stripe-sandbox/core/world.js';
 import { startSandbox, type RunningSandbox } from '../../../apps/stripe-sandbox/http/server.js';
 import { program } from '../../../apps/stripe-sandbox/program.js';
-import type { Life } from '../../lives/life.js';
-import { copyTable } from '../../lives/stripe-account.js';
+import type { Life } from '../../lives/story/life.js';
+import { copyTable } from '../../lives/story/stripe-account.js';
 
 /** Stripe lists events for so long. */
 const LISTED_SECONDS = 30 * 86_400;

@@ -1,5 +1,5 @@
-import type { Subscription } from '../../apps/stripe-sandbox/core/model.js';
-import { SeededRandom } from '../simulation/random.js';
+import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
+import { SeededRandom } from '../../simulation/random.js';
 import { actions, begin, link } from './actions.js';
 import type { Actor } from './actor.js';
 import { currencies, type Market } from './market.js';

@@ -1,10 +1,10 @@
-import type { Charge, Invoice, PaymentIntent } from '../../apps/stripe-sandbox/core/model.js';
-import { sells } from '../../apps/stripe-sandbox/resources/checkout-content.js';
-import { discountOf } from '../../apps/stripe-sandbox/resources/discounts.js';
+import type { Charge, Invoice, PaymentIntent } from '../../../apps/stripe-sandbox/core/model.js';
+import { sells } from '../../../apps/stripe-sandbox/resources/checkout-content.js';
+import { discountOf } from '../../../apps/stripe-sandbox/resources/discounts.js';
 import { shareOf, textOf } from './calendar.js';
-import type { Life } from './life.js';
+import type { Life } from '../story/life.js';
 import { linesOf } from './invoice-books.js';
-import type { Market } from './market.js';
+import type { Market } from '../story/market.js';
 import { trialsOf } from './subscription-books.js';
 
 /**

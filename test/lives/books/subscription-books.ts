@@ -1,7 +1,7 @@
 import type { DueGrant } from './books.js';
 import { DAY } from './calendar.js';
-import type { Life, Standing } from './life.js';
-import type { Market } from './market.js';
+import type { Life, Standing } from '../story/life.js';
+import type { Market } from '../story/market.js';
 
 /** How long Scrip may take to do what time asks for, on top of a life's late webhooks. */
 const PATIENCE = 8 * DAY;

@@ -1,8 +1,8 @@
 import { instantOf } from '#kernel/instant.js';
 import { StripeClient } from '#stripe/client.js';
 import { stagesOf, type Finding, type KnownToLedger } from '#stripe/reconcile-stages.js';
-import { ManualClock } from '../support/manual-clock.js';
-import type { Life } from './life.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import type { Life } from '../story/life.js';
 
 /** Goes through everything that Stripe has of a life, and gives, page by page, what the ledger says otherwise. */
 export async function* findingsOf({ stripe, seed }: Life, ledger: KnownToLedger): AsyncGenerator<readonly Finding[]> {

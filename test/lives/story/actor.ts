@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../simulation/random.js';
+import type { SeededRandom } from '../../simulation/random.js';
 import type { Currency, Market } from './market.js';
 import type { StripeAccount } from './stripe-account.js';
 

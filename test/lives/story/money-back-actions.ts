@@ -1,7 +1,7 @@
-import type { Charge, Dispute, Invoice } from '../../apps/stripe-sandbox/core/model.js';
-import { moveDispute, openDispute } from '../../apps/stripe-sandbox/resources/disputes.js';
-import { settleRefund } from '../../apps/stripe-sandbox/resources/refunds.js';
-import type { SeededRandom } from '../simulation/random.js';
+import type { Charge, Dispute, Invoice } from '../../../apps/stripe-sandbox/core/model.js';
+import { moveDispute, openDispute } from '../../../apps/stripe-sandbox/resources/disputes.js';
+import { settleRefund } from '../../../apps/stripe-sandbox/resources/refunds.js';
+import type { SeededRandom } from '../../simulation/random.js';
 import type { Actor } from './actor.js';
 import type { StripeAccount } from './stripe-account.js';
 

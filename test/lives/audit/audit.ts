@@ -1,9 +1,9 @@
-import { creditsFor, type Books, type DueGrant, type DuePayment } from './books.js';
-import { DAY, secondsOf, textOf } from './calendar.js';
+import { creditsFor, type Books, type DueGrant, type DuePayment } from '../books/books.js';
+import { DAY, secondsOf, textOf } from '../books/calendar.js';
 import type { AccountEventSeen, GrantSeen, LedgerView, Row } from './ledger-view.js';
-import type { Life } from './life.js';
-import { freePlan, type Market } from './market.js';
-import { freeSince } from './subscription-books.js';
+import type { Life } from '../story/life.js';
+import { freePlan, type Market } from '../story/market.js';
+import { freeSince } from '../books/subscription-books.js';
 
 /** Everything in which Scrip and the books of a life differ; empty when all is as it should be. */
 export function audit(life: Life, market: Market, books: Books, view: LedgerView, consumed: number): readonly string[] {

@@ -1,8 +1,8 @@
-import type { Invoice, InvoiceLine } from '../../apps/stripe-sandbox/core/model.js';
+import type { Invoice, InvoiceLine } from '../../../apps/stripe-sandbox/core/model.js';
 import type { DueGrant, Money } from './books.js';
 import { monthsLater, monthsOf, shareOf } from './calendar.js';
-import type { Life } from './life.js';
-import type { Market, Offer } from './market.js';
+import type { Life } from '../story/life.js';
+import type { Market, Offer } from '../story/market.js';
 import { mayGive, slackOf } from './subscription-books.js';
 
 type Found = {

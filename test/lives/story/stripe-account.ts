@@ -1,12 +1,12 @@
-import { ApiError } from '../../apps/stripe-sandbox/core/errors.js';
-import type { Customer, Kind, Tables, Thing } from '../../apps/stripe-sandbox/core/model.js';
-import { parseForm } from '../../apps/stripe-sandbox/core/params.js';
-import { Sandbox } from '../../apps/stripe-sandbox/core/sandbox.js';
-import type { Tx } from '../../apps/stripe-sandbox/core/tx.js';
-import { bookAttempt, deliveryBody, dueDeliveries } from '../../apps/stripe-sandbox/core/webhooks.js';
-import { noFaults, World } from '../../apps/stripe-sandbox/core/world.js';
-import { program } from '../../apps/stripe-sandbox/program.js';
-import { newEndpoint } from '../../apps/stripe-sandbox/resources/events.js';
+import { ApiError } from '../../../apps/stripe-sandbox/core/errors.js';
+import type { Customer, Kind, Tables, Thing } from '../../../apps/stripe-sandbox/core/model.js';
+import { parseForm } from '../../../apps/stripe-sandbox/core/params.js';
+import { Sandbox } from '../../../apps/stripe-sandbox/core/sandbox.js';
+import type { Tx } from '../../../apps/stripe-sandbox/core/tx.js';
+import { bookAttempt, deliveryBody, dueDeliveries } from '../../../apps/stripe-sandbox/core/webhooks.js';
+import { noFaults, World } from '../../../apps/stripe-sandbox/core/world.js';
+import { program } from '../../../apps/stripe-sandbox/program.js';
+import { newEndpoint } from '../../../apps/stripe-sandbox/resources/events.js';
 import type { Market } from './market.js';
 
 /** A webhook as Stripe would send it, not signed yet, and the object it is about as the sandbox keeps it. */

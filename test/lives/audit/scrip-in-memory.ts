@@ -11,19 +11,19 @@ import {
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { KnownToLedger } from '#stripe/reconcile-stages.js';
 import { readWebhook } from '#stripe/verify.js';
-import { signature } from '../../apps/stripe-sandbox/http/webhook-sender.js';
-import { ProjectedAgenda } from '../../apps/worker/agenda.js';
-import { Inbox } from '../../apps/worker/inbox.js';
-import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
-import { Scheduler } from '../../apps/worker/scheduler.js';
-import { byTest } from '../support/inbox-world.js';
-import { InMemoryInboxState } from '../support/in-memory-inbox-state.js';
-import { ManualClock } from '../support/manual-clock.js';
-import { ProjectionWorld } from '../support/projection-world.js';
-import { allowancesProjection } from '../../projections/allowances.js';
-import { balances } from '../../projections/balances.js';
-import { projections } from '../../projections/registry.js';
-import type { Market } from './market.js';
+import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
+import { ProjectedAgenda } from '../../../apps/worker/agenda.js';
+import { Inbox } from '../../../apps/worker/inbox.js';
+import { ledgerHandlers } from '../../../apps/worker/ledger-handlers.js';
+import { Scheduler } from '../../../apps/worker/scheduler.js';
+import { byTest } from '../../support/inbox-world.js';
+import { InMemoryInboxState } from '../../support/in-memory-inbox-state.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { ProjectionWorld } from '../../support/projection-world.js';
+import { allowancesProjection } from '../../../projections/allowances.js';
+import { balances } from '../../../projections/balances.js';
+import { projections } from '../../../projections/registry.js';
+import type { Market } from '../story/market.js';
 
 /** What tells the scheduler what to do. */
 const agenda = [allowancesProjection, balances];

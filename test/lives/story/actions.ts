@@ -1,8 +1,8 @@
-import type { Subscription } from '../../apps/stripe-sandbox/core/model.js';
-import type { Tx } from '../../apps/stripe-sandbox/core/tx.js';
-import { completeSession } from '../../apps/stripe-sandbox/resources/checkout-completion.js';
-import { accountFromEntry, methodOf } from '../../apps/stripe-sandbox/resources/payment-methods.js';
-import { portalCancel, portalChange, portalResume } from '../../apps/stripe-sandbox/resources/portal.js';
+import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
+import type { Tx } from '../../../apps/stripe-sandbox/core/tx.js';
+import { completeSession } from '../../../apps/stripe-sandbox/resources/checkout-completion.js';
+import { accountFromEntry, methodOf } from '../../../apps/stripe-sandbox/resources/payment-methods.js';
+import { portalCancel, portalChange, portalResume } from '../../../apps/stripe-sandbox/resources/portal.js';
 import type { Action, Actor } from './actor.js';
 import type { Offer } from './market.js';
 import { creditNote, dispute, endRefund, moveOn, refund } from './money-back-actions.js';

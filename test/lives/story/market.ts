@@ -1,8 +1,8 @@
 import type { Catalog, CreditProduct, Plan, PlanPolicy } from '#ledger/catalog.js';
-import { parseForm } from '../../apps/stripe-sandbox/core/params.js';
-import { Sandbox } from '../../apps/stripe-sandbox/core/sandbox.js';
-import { World } from '../../apps/stripe-sandbox/core/world.js';
-import { program } from '../../apps/stripe-sandbox/program.js';
+import { parseForm } from '../../../apps/stripe-sandbox/core/params.js';
+import { Sandbox } from '../../../apps/stripe-sandbox/core/sandbox.js';
+import { World } from '../../../apps/stripe-sandbox/core/world.js';
+import { program } from '../../../apps/stripe-sandbox/program.js';
 
 /** A currency of each number of decimals, and one whose amounts are multiples of a hundred. */
 export const currencies = ['usd', 'jpy', 'kwd', 'isk'] as const;
