@@ -7,14 +7,17 @@ import { sessionSettled } from './resources/checkout-completion.js';
 import { checkoutRoutes, expireSession } from './resources/checkout-sessions.js';
 import { couponRoutes, endRedemption } from './resources/coupons.js';
 import { creditNoteRoutes } from './resources/credit-notes.js';
+import { customerBalanceRoutes } from './resources/customer-balance-routes.js';
 import { customerRoutes } from './resources/customers.js';
 import { endDiscount } from './resources/discounts.js';
 import { disputeByCard, disputeRoutes } from './resources/disputes.js';
 import { eventRoutes } from './resources/events.js';
 import { finalizeDue, paymentSettled, retryDue } from './resources/invoice-payment.js';
+import { invoiceItemRoutes } from './resources/invoice-items.js';
 import { invoiceRoutes } from './resources/invoices.js';
 import { meterRoutes } from './resources/meters.js';
 import { paymentIntentRoutes } from './resources/payment-intents.js';
+import { paymentLinkRoutes } from './resources/payment-links.js';
 import { paymentMethodRoutes } from './resources/payment-methods.js';
 import { paymentPageRoutes } from './resources/payment-pages.js';
 import { settle } from './resources/payments.js';
@@ -24,7 +27,6 @@ import { announceScheduleEnd, runPhase, scheduleRoutes } from './resources/sched
 import {
   announceRenewal,
   announceTrialEnd,
-  cancelDue,
   expireIncomplete,
   expirePendingUpdate,
   invoiceClosed,
@@ -32,6 +34,8 @@ import {
   renew,
   resumeCollection,
 } from './resources/subscription-life.js';
+import { cancelDue } from './resources/subscription-end.js';
+import { subscriptionItemRoutes } from './resources/subscription-item-routes.js';
 import { subscriptionRoutes } from './resources/subscriptions.js';
 import { setupIntentRoutes } from './resources/setup-intents.js';
 import { testClockRoutes } from './resources/test-clocks.js';
@@ -91,6 +95,7 @@ const listOf = (url: string, data: readonly unknown[]): unknown => ({ object: 'l
 export const program: Program = {
   routes: [
     ...customerRoutes,
+    ...customerBalanceRoutes,
     ...catalogueRoutes,
     ...couponRoutes,
     ...paymentMethodRoutes,
@@ -101,8 +106,11 @@ export const program: Program = {
     ...balanceRoutes,
     ...checkoutRoutes,
     ...paymentPageRoutes,
+    ...paymentLinkRoutes,
     ...subscriptionRoutes,
+    ...subscriptionItemRoutes,
     ...scheduleRoutes,
+    ...invoiceItemRoutes,
     ...invoiceRoutes,
     ...creditNoteRoutes,
     ...portalRoutes,
@@ -129,6 +137,8 @@ export const program: Program = {
     'charge.refunds': (tx, id) => listOf(`/v1/charges/${id}/refunds`, [...tx.ownedBy('refund', id)].reverse()),
     'checkout.session.line_items': (tx, id) =>
       listOf(`/v1/checkout/sessions/${id}/line_items`, tx.get('checkout.session', id)?.sandbox.lines ?? []),
+    'payment_link.line_items': (tx, id) =>
+      listOf(`/v1/payment_links/${id}/line_items`, tx.get('payment_link', id)?.sandbox.lines ?? []),
     'customer.subscriptions': (tx, id) =>
       listOf(
         `/v1/customers/${id}/subscriptions`,

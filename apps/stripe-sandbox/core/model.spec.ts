@@ -23,8 +23,10 @@ type Published = {
   invoiceitem: Stripe.InvoiceItem;
   invoice_payment: Stripe.InvoicePayment;
   credit_note: Stripe.CreditNote;
+  customer_balance_transaction: Stripe.CustomerBalanceTransaction;
   tax_rate: Stripe.TaxRate;
   'checkout.session': Stripe.Checkout.Session;
+  payment_link: Stripe.PaymentLink;
   'billing_portal.session': Stripe.BillingPortal.Session;
   'billing_portal.configuration': Stripe.BillingPortal.Configuration;
   'billing.meter': Stripe.Billing.Meter;
@@ -75,8 +77,10 @@ const asPublished: { [K in Kind]: Fits<Tables[K], Published[K]> } = {
   invoiceitem: true,
   invoice_payment: true,
   credit_note: true,
+  customer_balance_transaction: true,
   tax_rate: true,
   'checkout.session': true,
+  payment_link: true,
   'billing_portal.session': true,
   'billing_portal.configuration': true,
   'billing.meter': true,

@@ -205,6 +205,10 @@ export type CreditNote = With<
   Stripe.CreditNote,
   { readonly lines: Stripe.ApiList<CreditNoteLine>; readonly invoice: string; readonly customer: string }
 >;
+export type CustomerBalanceTransaction = Stripe.CustomerBalanceTransaction & {
+  readonly customer: string;
+  readonly metadata: Record<string, string>;
+};
 export type SchedulePhaseItem = With<
   Stripe.SubscriptionSchedule.Phase['items'][number],
   { readonly price: string; readonly plan: string }
@@ -216,7 +220,7 @@ export type Schedule = With<
 >;
 export type SessionLine = With<
   Omit<Stripe.LineItem, 'adjustable_quantity'>,
-  { readonly price: Price; readonly quantity: number }
+  { readonly price: Price; readonly quantity: number | null }
 >;
 export type CheckoutSession = With<
   Omit<Stripe.Checkout.Session, 'line_items' | 'currency_conversion'>,
@@ -246,6 +250,11 @@ export type CheckoutSession = With<
     };
   }
 >;
+export type PaymentLink = Stripe.PaymentLink & {
+  readonly metadata: Record<string, string>;
+  /** The parameters of the sessions that it opens, by name as in a form, and what it sells. */
+  readonly sandbox: { readonly form: Readonly<Record<string, string>>; readonly lines: readonly SessionLine[] };
+};
 /** A session that sells something: one in `setup` mode has no amount. */
 export type SellingSession = CheckoutSession & { readonly currency: string; readonly amount_total: number };
 export type PortalSession = Stripe.BillingPortal.Session;
@@ -282,8 +291,10 @@ export type Tables = {
   invoiceitem: InvoiceItem;
   invoice_payment: InvoicePayment;
   credit_note: CreditNote;
+  customer_balance_transaction: CustomerBalanceTransaction;
   tax_rate: TaxRate;
   'checkout.session': CheckoutSession;
+  payment_link: PaymentLink;
   'billing_portal.session': PortalSession;
   'billing_portal.configuration': PortalConfiguration;
   'billing.meter': Meter;
@@ -316,8 +327,10 @@ export const prefixes: Readonly<Record<Kind, string>> = {
   invoiceitem: 'ii',
   invoice_payment: 'inpay',
   credit_note: 'cn',
+  customer_balance_transaction: 'cbtxn',
   tax_rate: 'txr',
   'checkout.session': 'cs_test',
+  payment_link: 'plink',
   'billing_portal.session': 'bps',
   'billing_portal.configuration': 'bpc',
   'billing.meter': 'mtr',

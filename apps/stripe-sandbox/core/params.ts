@@ -179,6 +179,21 @@ export class Params {
     return Object.fromEntries(result);
   }
 
+  /** These parameters and what is nested in them, by their names in a form. */
+  flattened(keys: readonly string[]): Record<string, string> {
+    const found: [string, string][] = [];
+    const visit = (name: string, value: Tree): void => {
+      if (typeof value === 'string') found.push([name, value]);
+      else for (const [key, member] of value) visit(`${name}[${key}]`, member);
+    };
+    for (const key of keys) {
+      const value = this.#tree.get(key);
+      this.#read.add(key);
+      if (value !== undefined) visit(this.name(key), value);
+    }
+    return Object.fromEntries(found);
+  }
+
   /** Refuses the parameters that nobody read. */
   finish(): void {
     for (const key of this.#tree.keys()) {

@@ -94,6 +94,8 @@ const owners: { readonly [K in Kind]?: (thing: Tables[K]) => string | null } = {
   dispute: (dispute) => dispute.charge,
   charge: (charge) => charge.payment_intent,
   credit_note: (note) => note.invoice,
+  customer_balance_transaction: (transaction) => transaction.customer,
+  'checkout.session': (session) => (typeof session.payment_link === 'string' ? session.payment_link : null),
   price: (price) => price.product,
   'billing.meter_event': (event) => `${event.sandbox.meter}:${event.sandbox.customer}`,
 };

@@ -7,6 +7,7 @@ import { completeSession } from '../resources/checkout-completion.js';
 import { moveDispute, openDispute, type DisputeStatus } from '../resources/disputes.js';
 import { newEndpoint, rollSecret } from '../resources/events.js';
 import { accountFromEntry, cardFromEntry, methodOf } from '../resources/payment-methods.js';
+import { openLink } from '../resources/payment-links.js';
 import { authenticate, settle } from '../resources/payments.js';
 import { settleRefund } from '../resources/refunds.js';
 import { authenticateSetup } from '../resources/setup-intents.js';
@@ -136,6 +137,12 @@ const handlers: Readonly<Record<string, Handler>> = {
     return { resent: id };
   },
   'POST /checkout/:id/complete': ({ sandbox }, body, id) => shown(sandbox.step((tx) => complete(tx, body, id))),
+  'POST /payment_links/:id/open': ({ sandbox }, body, id) =>
+    shown(
+      sandbox.step((tx) =>
+        openLink(tx, id, { reference: body.text('clientReferenceId') ?? null, email: body.text('email') ?? null }),
+      ),
+    ),
   'POST /payment_intents/:id/authenticate': ({ sandbox }, body, id) =>
     sandbox.step((tx) => {
       authenticate(tx, id, body.flag('passes') ?? true);

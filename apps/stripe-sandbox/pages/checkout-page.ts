@@ -86,7 +86,7 @@ function codePart(session: SellingSession, form: URLSearchParams, refusal: Refus
 
 /** What one of several costs. */
 const eachText = ({ price, quantity, currency }: SessionLine): Markup | null =>
-  quantity === 1 || price.unit_amount === null
+  quantity === null || quantity === 1 || price.unit_amount === null
     ? null
     : html`<div class="small soft">${money(price.unit_amount, currency)} each</div>`;
 
@@ -98,7 +98,8 @@ function summary(session: CheckoutSession, form: URLSearchParams, refusal: Refus
       html`<tr>
         <td>
           ${line.description ?? 'One item'}
-          ${line.quantity === 1 ? null : html`<span class="soft nowrap">× ${line.quantity}</span>`} ${eachText(line)}
+          ${line.quantity === null || line.quantity === 1 ? null : html`<span class="soft nowrap">× ${line.quantity}</span>`}
+          ${eachText(line)}
         </td>
         <td class="money">${money(line.amount_subtotal, line.currency)}${everyText(line.price)}</td>
       </tr>`,

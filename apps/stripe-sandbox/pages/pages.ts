@@ -2,6 +2,7 @@ import type { Runtime } from '../http/runtime.js';
 import { checkoutPage } from './checkout-page.js';
 import { notice, type Page } from './html.js';
 import { authenticatePage, invoicePage } from './invoice-page.js';
+import { linkPage } from './link-page.js';
 import { portalPage } from './portal-page.js';
 import { returnPage } from './return-page.js';
 import { statusPage } from './status-page.js';
@@ -33,6 +34,7 @@ export async function servePage(runtime: Runtime, request: PageRequest): Promise
   if (path === '/return') return returnPage(sandbox.world, query.get('session'));
   if (first === 'c' && second === 'pay')
     return checkoutPage(sandbox, third ?? '', method, form, () => webhooksAnswered(runtime));
+  if (first === 'buy') return linkPage(sandbox, second ?? '', query);
   if (first === 'p' && second === 'session') return portalPage(sandbox, third ?? '', method, form, query);
   if (first === 'i') return invoicePage(sandbox, second ?? '', third === 'pdf', method, form);
   if (first === 'authenticate') return authenticatePage(sandbox, second ?? '', method, form);

@@ -41,7 +41,7 @@ export function returnPage(world: World, sessionId: string | null): Page {
     html`<div class="card">
       <h1>${title}</h1>
       <p>
-        ${session.sandbox.lines.map((line) => html`${line.description}${line.quantity === 1 ? '' : ` × ${line.quantity}`}. `)}
+        ${session.sandbox.lines.map((line) => html`${line.description}${line.quantity === null || line.quantity === 1 ? '' : ` × ${line.quantity}`}. `)}
         ${sells(session) && session.amount_total > 0 ? `${money(session.amount_total, session.currency)} in test money.` : 'Nothing is due today.'}
       </p>
       ${deliveries(world, objects)}

@@ -19,6 +19,7 @@ import { redeem } from './discounts.js';
 import { createDraft, draftInvoice } from './invoice-building.js';
 import { itemLine, newInvoiceItem } from './invoice-lines.js';
 import { attach } from './payment-methods.js';
+import { countCompletion } from './payment-links.js';
 import { newIntent } from './payment-objects.js';
 import { attempt } from './payments.js';
 import { setUp } from './setup-intents.js';
@@ -86,6 +87,7 @@ function completed(tx: Tx, session: CheckoutSession, buyer: Buyer, changes: Part
   };
   tx.put('checkout.session', session.id, done);
   tx.emit('checkout.session.completed', done);
+  countCompletion(tx, done);
   return done;
 }
 
@@ -180,7 +182,7 @@ const oneOffItem = (tx: Tx, session: SellingSession, customer: Customer, line: S
     currency: session.currency,
     description: line.description,
     period: { start: tx.now, end: tx.now },
-    quantity: line.quantity,
+    quantity: line.quantity ?? 1,
     price: line.price,
     invoice,
   });

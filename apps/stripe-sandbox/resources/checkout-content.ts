@@ -1,11 +1,12 @@
 import { invalid } from '../core/errors.js';
-import type { CheckoutSession, SellingSession, SessionLine, TaxRate } from '../core/model.js';
+import type { CheckoutSession, Price, SellingSession, SessionLine, TaxRate } from '../core/model.js';
 import { checkChargeable, checkedCurrency, formatMoney, share } from '../core/money.js';
 import type { Params } from '../core/params.js';
 import type { Tx } from '../core/tx.js';
 import { priceOf } from './catalogue.js';
 import { promotionByCode } from './coupons.js';
 import { redemptionOf, redemptionsIn, takeOff, type Off, type Redemption } from './discounts.js';
+import { isMetered, refuseQuantity } from './subscription-items.js';
 import { priceAmount } from './tiers.js';
 
 const missingMethod = ['cancel', 'create_invoice', 'pause'] as const;
@@ -15,6 +16,17 @@ export type Mode = 'payment' | 'setup' | 'subscription';
 
 /** False for a session that only saves a payment method. */
 export const sells = (session: CheckoutSession): session is SellingSession => session.mode !== 'setup';
+
+/** How many are bought; null for a metered price, which is billed by what will be used. */
+function quantityOf(line: Params, price: Price): number | null {
+  if (isMetered(price)) {
+    refuseQuantity(line);
+    return null;
+  }
+  const quantity = line.integer('quantity') ?? 1;
+  if (quantity < 1 || quantity > 999_999) throw invalid('Invalid positive integer', line.name('quantity'));
+  return quantity;
+}
 
 function linesOf(
   tx: Tx,
@@ -31,11 +43,10 @@ function linesOf(
         line.name('price'),
       );
     }
-    const quantity = line.integer('quantity') ?? 1;
-    if (quantity < 1 || quantity > 999_999) throw invalid('Invalid positive integer', line.name('quantity'));
+    const quantity = quantityOf(line, price);
     for (const rate of line.texts('tax_rates') ?? [])
       taxRates.add(tx.need('tax_rate', rate, line.name('tax_rates')).id);
-    const amount = priceAmount(price, quantity);
+    const amount = quantity === null ? 0 : priceAmount(price, quantity); // what is used is billed later
     return {
       id: tx.idWith('li'),
       object: 'item',

@@ -144,7 +144,8 @@ function setupFor(tx: Tx, params: Params, head: Head, session: string): string {
   }).id;
 }
 
-function create(tx: Tx, params: Params): CheckoutSession {
+/** A new session, of a payment link or of none. */
+export function createSession(tx: Tx, params: Params, link: string | null): CheckoutSession {
   const mode = params.oneOf('mode', ['payment', 'setup', 'subscription']) ?? (params.required('mode') as Mode);
   params.accept(...looks);
   params.oneOf('ui_mode', ['hosted_page', 'hosted']);
@@ -178,7 +179,7 @@ function create(tx: Tx, params: Params): CheckoutSession {
     mode,
     origin_context: null,
     payment_intent: null,
-    payment_link: null,
+    payment_link: link,
     payment_method_configuration_details: null,
     payment_method_options: {},
     permissions: null,
@@ -211,7 +212,7 @@ export function expireSession(tx: Tx, id: string): CheckoutSession | null {
 }
 
 export const checkoutRoutes: readonly Route[] = [
-  { method: 'POST', path: '/v1/checkout/sessions', run: ({ tx, params }) => create(tx, params) },
+  { method: 'POST', path: '/v1/checkout/sessions', run: ({ tx, params }) => createSession(tx, params, null) },
   retrieving('checkout.session', '/v1/checkout/sessions'),
   {
     method: 'POST',
@@ -239,12 +240,13 @@ export const checkoutRoutes: readonly Route[] = [
       page(params, path, tx.need('checkout.session', id).sandbox.lines, (line) => line.id),
   },
   listing('checkout.session', '/v1/checkout/sessions', (params) => {
-    const keys = ['customer', 'subscription', 'payment_intent', 'status'] as const;
-    const [customer, subscription, intent, status] = keys.map((key) => params.text(key));
+    const keys = ['customer', 'subscription', 'payment_intent', 'status', 'payment_link'] as const;
+    const [customer, subscription, intent, status, link] = keys.map((key) => params.text(key));
     return (session) =>
       matching(customer, (value) => session.customer === value) &&
       matching(subscription, (value) => session.subscription === value) &&
       matching(intent, (value) => session.payment_intent === value) &&
-      matching(status, (value) => session.status === value);
+      matching(status, (value) => session.status === value) &&
+      matching(link, (value) => session.payment_link === value);
   }),
 ];

@@ -5,6 +5,7 @@ import type { Params } from '../core/params.js';
 import { listing, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { withCoupon } from './discounts.js';
+import { recordMove } from './customer-balance.js';
 import { attach, methodOf } from './payment-methods.js';
 
 type Details = Pick<
@@ -147,6 +148,8 @@ function create(tx: Tx, params: Params): Customer {
   const clock = params.text('test_clock');
   if (clock !== undefined) tx.need('test_helpers.test_clock', clock, 'test_clock');
   const customer = newCustomer(tx, detailsFrom(params, nothing));
+  if (customer.balance !== 0)
+    recordMove(tx, { ...customer, balance: 0 }, { amount: customer.balance, type: 'initial' });
   const complete = withCoupon(tx, withMethods(tx, customer, params), params.emptyable('coupon'));
   return complete === customer ? customer : tx.update('customer', complete, 'customer.updated');
 }
@@ -154,7 +157,10 @@ function create(tx: Tx, params: Params): Customer {
 function update(tx: Tx, id: string, params: Params): Customer {
   const customer = customerOf(tx, id, 'id');
   params.accept('tax');
-  const detailed = withMethods(tx, { ...customer, ...detailsFrom(params, customer) }, params);
+  const details = detailsFrom(params, customer);
+  const moved = details.balance - customer.balance;
+  if (moved !== 0) recordMove(tx, customer, { amount: moved, type: 'adjustment' });
+  const detailed = withMethods(tx, { ...customer, ...details }, params);
   const changed = withCoupon(tx, detailed, params.emptyable('coupon'));
   return tx.update('customer', changed, 'customer.updated');
 }

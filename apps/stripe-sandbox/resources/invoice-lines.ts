@@ -170,7 +170,8 @@ export function newInvoiceItem(tx: Tx, given: NewItem): InvoiceItem {
   return tx.create('invoiceitem', item, 'invoiceitem.created');
 }
 
-function taxOf(rate: TaxRate, amount: number): Stripe.InvoiceLineItem.Tax {
+/** The tax of a rate on an amount. */
+export function taxOf(rate: TaxRate, amount: number): Stripe.InvoiceLineItem.Tax {
   const basis = Math.round(rate.percentage * 10_000);
   const tax = rate.inclusive ? share(amount, basis, 1_000_000 + basis) : share(amount, basis, 1_000_000);
   return {

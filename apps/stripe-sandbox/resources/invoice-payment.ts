@@ -2,6 +2,7 @@ import { invalid } from '../core/errors.js';
 import type { Customer, Invoice, InvoicePayment, PaymentMethod } from '../core/model.js';
 import { DAY } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
+import { moveBalance } from './customer-balance.js';
 import { attempt, cancelIntent, type Failure, type Outcome } from './payments.js';
 import { newIntent } from './payment-objects.js';
 
@@ -14,12 +15,11 @@ export type PaidHow = {
 export const subscriptionOf = (invoice: Invoice): string | null =>
   invoice.parent?.subscription_details.subscription ?? null;
 
-function moveBalance(tx: Tx, customer: Customer, balance: number): void {
-  tx.update(
-    'customer',
-    { ...customer, balance, next_invoice_sequence: customer.next_invoice_sequence + 1 },
-    balance === customer.balance ? null : 'customer.updated',
-  );
+/** Takes the number of an invoice, and what its total moves the customer's balance by. */
+function useBalance(tx: Tx, customer: Customer, invoice: string, amount: number): void {
+  const counted = { ...customer, next_invoice_sequence: customer.next_invoice_sequence + 1 };
+  tx.put('customer', customer.id, counted);
+  moveBalance(tx, customer.id, { amount, type: 'applied_to_invoice', invoice });
 }
 
 function openPayment(tx: Tx, invoice: Invoice): Invoice {
@@ -58,7 +58,7 @@ export function finalize(tx: Tx, draft: Invoice): Invoice {
   const customer = tx.need('customer', draft.customer);
   const due = Math.max(0, draft.total + customer.balance);
   const number = `${customer.invoice_prefix}-${String(customer.next_invoice_sequence).padStart(4, '0')}`;
-  moveBalance(tx, customer, draft.total + customer.balance - due);
+  useBalance(tx, customer, draft.id, draft.total - due);
   const open: Invoice = {
     ...draft,
     amount_due: due,
@@ -250,8 +250,7 @@ export function voidInvoice(tx: Tx, invoice: Invoice): Invoice {
 /** What a voided invoice took from the customer's balance goes back to it (a transaction of type `unapplied_from_invoice`). */
 function unapplyBalance(tx: Tx, invoice: Invoice): void {
   const taken = (invoice.ending_balance ?? invoice.starting_balance) - invoice.starting_balance;
-  const customer = tx.need('customer', invoice.customer);
-  if (taken !== 0) tx.update('customer', { ...customer, balance: customer.balance - taken }, 'customer.updated');
+  moveBalance(tx, invoice.customer, { amount: 0 - taken, type: 'unapplied_from_invoice', invoice: invoice.id });
 }
 
 export function markUncollectible(tx: Tx, invoice: Invoice): Invoice {

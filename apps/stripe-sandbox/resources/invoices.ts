@@ -1,15 +1,14 @@
 import { ApiError, invalid } from '../core/errors.js';
 import { page } from '../core/lists.js';
-import type { Invoice, InvoiceItem, InvoiceLine } from '../core/model.js';
-import { checkSteps, checkedCurrency } from '../core/money.js';
+import type { Invoice } from '../core/model.js';
+import { checkedCurrency } from '../core/money.js';
 import type { Params } from '../core/params.js';
 import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
-import { priceOf } from './catalogue.js';
 import { customerOf } from './customers.js';
 import { redeem, redemptionsIn, type Redemption } from './discounts.js';
-import { createDraft, draftInvoice, finalizeLater, takePendingItems, withLines } from './invoice-building.js';
-import { itemLine, newInvoiceItem } from './invoice-lines.js';
+import { createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
+import { draftOnly, resum } from './invoice-items.js';
 import {
   collect,
   finalize,
@@ -21,74 +20,8 @@ import {
 } from './invoice-payment.js';
 import { attach, methodOf } from './payment-methods.js';
 import { declinedError } from './payments.js';
-import { changeItems } from './subscription-change.js';
+import { changeItems, itemChange } from './subscription-change.js';
 import { upcomingInvoice } from './subscription-life.js';
-import { itemChange } from './subscriptions.js';
-import { priceAmount } from './tiers.js';
-
-const draftOnly = (invoice: Invoice): void => {
-  if (invoice.status !== 'draft')
-    throw invalid(
-      `This invoice is no longer editable; its status is ${invoice.status}.`,
-      undefined,
-      'invoice_not_editable',
-    );
-};
-
-/** The invoice with the lines it has now, summed again. */
-function resum(tx: Tx, invoice: Invoice, lines: readonly InvoiceLine[]): Invoice {
-  return withLines(invoice, lines, tx.need('customer', invoice.customer).balance);
-}
-
-function createItem(tx: Tx, params: Params): InvoiceItem {
-  const customer = customerOf(tx, params.required('customer'), 'customer');
-  params.accept('discountable', 'tax_behavior', 'tax_code');
-  const pricing = params.child('pricing');
-  const hasPrice = pricing !== undefined || params.has('price') || params.has('price_data');
-  const price = hasPrice ? priceOf(tx, pricing ?? params) : null;
-  const quantity = params.integer('quantity') ?? 1;
-  const currency = price?.currency ?? checkedCurrency(params.required('currency'));
-  const amount = price === null ? params.requiredInteger('amount') : priceAmount(price, quantity);
-  checkSteps(amount, currency, 'amount');
-  const period = params.child('period');
-  const invoiceId = params.text('invoice');
-  const invoice = invoiceId === undefined ? null : tx.need('invoice', invoiceId, 'invoice');
-  if (invoice !== null) draftOnly(invoice);
-  const subscription = params.text('subscription');
-  if (subscription !== undefined) tx.need('subscription', subscription, 'subscription');
-  const item = newInvoiceItem(tx, {
-    customer: customer.id,
-    amount,
-    currency,
-    description: params.emptyable('description') ?? null,
-    period: { start: period?.requiredInteger('start') ?? tx.now, end: period?.requiredInteger('end') ?? tx.now },
-    quantity,
-    price,
-    metadata: params.metadata(),
-    subscription: subscription ?? null,
-    invoice: invoiceId ?? null,
-  });
-  if (invoice !== null)
-    tx.update(
-      'invoice',
-      resum(tx, invoice, [...invoice.lines.data, itemLine(tx, invoice.id, item)]),
-      'invoice.updated',
-    );
-  return item;
-}
-
-function deleteItem(tx: Tx, id: string): unknown {
-  const item = tx.need('invoiceitem', id);
-  const invoice = item.invoice === null ? null : tx.need('invoice', item.invoice);
-  if (invoice !== null) {
-    draftOnly(invoice);
-    const lines = invoice.lines.data.filter((line) => line.parent?.invoice_item_details?.invoice_item !== id);
-    tx.update('invoice', resum(tx, invoice, lines), 'invoice.updated');
-  }
-  tx.remove('invoiceitem', id);
-  tx.emit('invoiceitem.deleted', item);
-  return { id, object: 'invoiceitem', deleted: true };
-}
 
 function create(tx: Tx, params: Params): Invoice {
   const customer = customerOf(tx, params.required('customer'), 'customer');
@@ -251,16 +184,6 @@ const previewRoute: Route = {
 };
 
 export const invoiceRoutes: readonly Route[] = [
-  { method: 'POST', path: '/v1/invoiceitems', run: ({ tx, params }) => createItem(tx, params) },
-  retrieving('invoiceitem', '/v1/invoiceitems'),
-  { method: 'DELETE', path: '/v1/invoiceitems/:id', run: ({ tx, id }) => deleteItem(tx, id) },
-  listing('invoiceitem', '/v1/invoiceitems', (params) => {
-    const [customer, invoice, pending] = [params.text('customer'), params.text('invoice'), params.flag('pending')];
-    return (item) =>
-      matching(customer, (value) => item.customer === value) &&
-      matching(invoice, (value) => item.invoice === value) &&
-      matching(pending, (value) => (item.invoice === null) === value);
-  }),
   previewRoute,
   { method: 'POST', path: '/v1/invoices', run: ({ tx, params }) => create(tx, params) },
   retrieving('invoice', '/v1/invoices'),

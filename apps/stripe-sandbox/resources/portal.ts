@@ -8,7 +8,7 @@ import { configurationOf, portalPrices } from './portal-sessions.js';
 import { prorations } from './schedule-phases.js';
 import { arrangeChange, changeItems } from './subscription-change.js';
 import { periodOf } from './subscription-items.js';
-import { endSubscription } from './subscription-life.js';
+import { endSubscription } from './subscription-end.js';
 
 function ownSubscription(tx: Tx, session: PortalSession, id: string): Subscription {
   const subscription = tx.need('subscription', id);

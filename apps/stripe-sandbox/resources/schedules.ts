@@ -18,7 +18,7 @@ import {
 import { changeItems } from './subscription-change.js';
 import { plainSubscription, startSubscription } from './subscription-create.js';
 import { changedItems, commonCycle, periodOf, sameCycle, withItems, type WantedItem } from './subscription-items.js';
-import { endSubscription } from './subscription-life.js';
+import { endSubscription } from './subscription-end.js';
 
 const behaviors = ['release', 'cancel'] as const;
 

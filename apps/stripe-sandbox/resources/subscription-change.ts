@@ -19,6 +19,7 @@ import {
   periodLines,
   periodOf,
   sameCycle,
+  wantedItems,
   withItems,
   type WantedItem,
 } from './subscription-items.js';
@@ -270,6 +271,31 @@ function holdUpdate(tx: Tx, before: Subscription, after: Subscription, open: Inv
 /** Credits the unused rest of the period when a subscription ends early with `prorate`. */
 export function creditUnused(tx: Tx, subscription: Subscription): void {
   makeProrations(tx, subscription, withItems(subscription, []), tx.now, false);
+}
+
+const prorations = ['create_prorations', 'always_invoice', 'none'] as const;
+const paymentBehaviors = [
+  'allow_incomplete',
+  'default_incomplete',
+  'error_if_incomplete',
+  'pending_if_incomplete',
+] as const;
+
+/** How a change is to be billed, by the parameters that every request for one takes. */
+export function paymentOf(tx: Tx, params: Params): Pick<ItemChange, 'proration' | 'prorationDate' | 'payment'> {
+  return {
+    proration: params.oneOf('proration_behavior', prorations) ?? 'create_prorations',
+    prorationDate: params.integer('proration_date') ?? tx.now,
+    payment: params.oneOf('payment_behavior', paymentBehaviors) ?? 'allow_incomplete',
+  };
+}
+
+/** Reads the change of items that a request asks for; null when it asks for none. */
+export function itemChange(tx: Tx, params: Params): ItemChange | null {
+  const wanted = wantedItems(tx, params) ?? [];
+  const anchorNow = anchorsNow(params);
+  const change: ItemChange = { wanted, anchorNow, ...paymentOf(tx, params) };
+  return wanted.length > 0 || anchorNow ? change : null;
 }
 
 /** `billing_cycle_anchor` is an object since endive; the older plain word means the same. */

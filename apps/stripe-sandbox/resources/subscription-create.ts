@@ -4,6 +4,7 @@ import type { Customer, EventType, Invoice, InvoiceLine, PaymentMethod, Subscrip
 import { share } from '../core/money.js';
 import { DAY, boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
+import { addToNextInvoice, type AddedItem } from './added-items.js';
 import { redeem, withDiscounts, type Redemption } from './discounts.js';
 import { billedBy, createDraft, draftInvoice, finalizeLater, takePendingItems } from './invoice-building.js';
 import { subscriptionLine, type Span } from './invoice-lines.js';
@@ -46,6 +47,7 @@ export type PaymentBehavior =
 export type NewSubscription = {
   readonly customer: Customer;
   readonly items: readonly WantedItem[];
+  readonly added: readonly AddedItem[];
   readonly metadata: Record<string, string>;
   readonly description: string | null;
   readonly trialEnd: number | null;
@@ -70,6 +72,7 @@ export type NewSubscription = {
 
 /** What a plain new subscription has; a caller names what differs. */
 export const plainSubscription = {
+  added: [],
   metadata: {},
   description: null,
   trialEnd: null,
@@ -265,6 +268,7 @@ export function startSubscription(tx: Tx, given: NewSubscription): Subscription 
     })),
   );
   tx.put('subscription', subscription.id, subscription);
+  for (const added of given.added) addToNextInvoice(tx, subscription, added);
   return withFirstInvoice(tx, subscription, period, given);
 }
 

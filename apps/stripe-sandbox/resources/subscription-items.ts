@@ -15,9 +15,21 @@ export type WantedItem = {
   readonly quantity: number | null;
   readonly deleted: boolean;
   readonly metadata: Record<string, string> | null;
+  /** The name of the parameter that the item came in, for refusals. */
+  readonly param?: string;
 };
 
 export const isMetered = (price: Price): boolean => price.recurring?.usage_type === 'metered';
+
+/** A metered item has no quantity of its own. */
+export function refuseQuantity(item: Params): void {
+  if (!item.has('quantity')) return;
+  const of = item.name('quantity').replace(/\[?quantity\]?$/, '');
+  throw invalid(
+    `Quantity should not be specified where usage_type is \`metered\`. Remove quantity from \`${of}\``,
+    item.name('quantity'),
+  );
+}
 
 /** How often a price is billed. */
 export function cycleOf(price: Price): Cycle {
@@ -48,28 +60,37 @@ export function commonCycle(items: readonly { readonly price: Price }[]): Cycle 
 export const sameCycle = (a: Cycle, b: Cycle): boolean =>
   a.interval === b.interval && a.interval_count === b.interval_count;
 
+/** Reads one wanted item; `id` is that of the address, or null to read it from the parameters. */
+export function wantedItem(tx: Tx, item: Params, id: string | null): WantedItem {
+  item.accept('clear_usage', 'billing_thresholds', 'tax_rates');
+  const hasPrice = item.has('price') || item.has('price_data');
+  const plan = hasPrice ? undefined : item.text('plan');
+  const price = plan !== undefined ? tx.need('price', plan, item.name('plan')) : hasPrice ? priceOf(tx, item) : null;
+  if (price !== null && price.recurring === null) {
+    throw invalid(
+      `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
+      item.name('price'),
+    );
+  }
+  if (price !== null && isMetered(price)) refuseQuantity(item);
+  const quantity = item.integer('quantity');
+  if (quantity !== undefined && quantity < 0) throw invalid('Invalid non-negative integer', item.name('quantity'));
+  return {
+    id,
+    price,
+    quantity: quantity ?? null,
+    deleted: false,
+    metadata: item.has('metadata') ? item.metadata() : null,
+  };
+}
+
 /** Reads `items[]`. */
 export function wantedItems(tx: Tx, params: Params): readonly WantedItem[] | undefined {
-  return params.children('items')?.map((item) => {
-    item.accept('clear_usage');
-    const hasPrice = item.has('price') || item.has('price_data');
-    const price = hasPrice ? priceOf(tx, item) : null;
-    if (price !== null && price.recurring === null) {
-      throw invalid(
-        `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
-        item.name('price'),
-      );
-    }
-    const quantity = item.integer('quantity');
-    if (quantity !== undefined && quantity < 0) throw invalid('Invalid non-negative integer', item.name('quantity'));
-    return {
-      id: item.text('id') ?? null,
-      price,
-      quantity: quantity ?? null,
-      deleted: item.flag('deleted') ?? false,
-      metadata: item.has('metadata') ? item.metadata() : null,
-    };
-  });
+  return params.children('items')?.map((item) => ({
+    ...wantedItem(tx, item, item.text('id') ?? null),
+    deleted: item.flag('deleted') ?? false,
+    param: item.name(item.has('id') ? 'id' : 'price'),
+  }));
 }
 
 export function newItem(
@@ -109,23 +130,25 @@ export function changedItems(
   for (const want of wanted) {
     if (want.id === null) {
       if (want.price === null)
-        throw invalid('Missing required param: items[0][price].', 'items[0][price]', 'parameter_missing');
+        throw invalid(`Missing required param: ${want.param ?? 'price'}.`, want.param ?? 'price', 'parameter_missing');
       const added = newItem(tx, subscription.id, want.price, want.quantity ?? 1, period, want.metadata ?? {});
       known.set(added.id, added);
       continue;
     }
     const item = known.get(want.id);
     if (item === undefined)
-      throw invalid(`No such subscription item: '${want.id}'`, 'items[0][id]', 'resource_missing');
+      throw invalid(`No such subscription_item: '${want.id}'`, want.param ?? 'id', 'resource_missing');
     if (want.deleted) known.delete(want.id);
     else {
       const price = want.price ?? item.price;
+      const { quantity: before, ...rest } = item;
+      const kept = price.id === item.price.id ? before : undefined; // another price starts at one again
       known.set(want.id, {
-        ...item,
+        ...rest,
         metadata: want.metadata ?? item.metadata,
         plan: planOf(price),
         price,
-        ...(isMetered(price) ? {} : { quantity: want.quantity ?? item.quantity ?? 1 }),
+        ...(isMetered(price) ? {} : { quantity: want.quantity ?? kept ?? 1 }),
       });
     }
   }

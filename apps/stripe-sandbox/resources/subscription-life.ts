@@ -13,15 +13,13 @@ import {
   withLines,
 } from './invoice-building.js';
 import { discountsAt } from './discounts.js';
+import { endAsPlanned, endSubscription } from './subscription-end.js';
 import { markUncollectible, subscriptionOf, voidInvoice } from './invoice-payment.js';
 import { commonCycle, inPeriod, periodLines, periodOf } from './subscription-items.js';
 
 export const incompleteFor = 23 * HOUR;
 
 const living: readonly string[] = ['active', 'trialing', 'past_due', 'unpaid'];
-const isOver = (subscription: Subscription): boolean =>
-  subscription.status === 'canceled' || subscription.status === 'incomplete_expired';
-
 /** The next period after one that ends at `from`. */
 function nextPeriod(subscription: Subscription, from: number): Span {
   const cycle = commonCycle(subscription.items.data);
@@ -43,47 +41,6 @@ export function setTimers(tx: Tx, subscription: Subscription): void {
   if (subscription.cancel_at !== null) tx.schedule(subscription.cancel_at, { task: 'cancel_subscription', id });
 }
 
-export type Ending = {
-  readonly reason: NonNullable<Stripe.Subscription.CancellationDetails['reason']>;
-  readonly comment?: string | null;
-  readonly feedback?: Stripe.Subscription.CancellationDetails['feedback'];
-};
-
-/** Ends a subscription now: `customer.subscription.deleted`. Its drafts stop advancing and its schedule ends with it. */
-export function endSubscription(tx: Tx, subscription: Subscription, ending: Ending): Subscription {
-  const ended: Subscription = {
-    ...subscription,
-    cancel_at_period_end: false,
-    canceled_at: subscription.canceled_at ?? tx.now,
-    cancellation_details: {
-      comment: ending.comment ?? null,
-      feedback: ending.feedback ?? null,
-      feedback_option: null,
-      reason: ending.reason,
-    },
-    ended_at: tx.now,
-    pending_update: null,
-    schedule: null,
-    status: 'canceled',
-  };
-  tx.put('subscription', ended.id, ended);
-  tx.emit('customer.subscription.deleted', ended);
-  for (const invoice of tx.ownedBy('invoice', subscription.customer)) {
-    if (subscriptionOf(invoice) === subscription.id && invoice.status === 'draft') {
-      tx.put('invoice', invoice.id, { ...invoice, auto_advance: false, automatically_finalizes_at: null });
-    }
-  }
-  const schedule = subscription.schedule === null ? null : tx.get('subscription_schedule', subscription.schedule);
-  if (schedule !== null && ['active', 'not_started'].includes(schedule.status)) {
-    tx.update(
-      'subscription_schedule',
-      { ...schedule, status: 'canceled', canceled_at: tx.now, current_phase: null },
-      ending.reason === 'payment_failed' ? 'subscription_schedule.aborted' : 'subscription_schedule.canceled',
-    );
-  }
-  return ended;
-}
-
 /** The draft that bills the coming period (and the use of the one that ended). */
 function cycleInvoice(tx: Tx, subscription: Subscription, old: Span, autoAdvance: boolean): Invoice {
   const customer = tx.need('customer', subscription.customer);
@@ -103,10 +60,16 @@ function cycleInvoice(tx: Tx, subscription: Subscription, old: Span, autoAdvance
   return autoAdvance ? finalizeLater(tx, invoice) : invoice;
 }
 
+/** True when a trial that ends now is billed; false when nobody left a payment method and `trial_settings` say otherwise. */
+export const endsWithInvoice = (tx: Tx, subscription: Subscription): boolean =>
+  (subscription.trial_settings?.end_behavior.missing_payment_method ?? 'create_invoice') === 'create_invoice' ||
+  subscription.default_payment_method !== null ||
+  tx.need('customer', subscription.customer).invoice_settings.default_payment_method !== null;
+
 /** The end of a trial when nobody left a payment method, by `trial_settings`. Null: bill as usual. */
-function endTrialWithoutMethod(tx: Tx, subscription: Subscription, hasMethod: boolean): Subscription | null {
-  const wanted = subscription.trial_settings?.end_behavior.missing_payment_method ?? 'create_invoice';
-  if (hasMethod || wanted === 'create_invoice') return null;
+function endTrialWithoutMethod(tx: Tx, subscription: Subscription): Subscription | null {
+  if (endsWithInvoice(tx, subscription)) return null;
+  const wanted = subscription.trial_settings?.end_behavior.missing_payment_method;
   if (wanted === 'cancel') return endSubscription(tx, subscription, { reason: 'cancellation_requested' });
   const paused: Subscription = {
     ...subscription,
@@ -127,10 +90,6 @@ export const pausedBecause = (
   paused: { subscription: { type }, transitioned_at: tx.now, type: 'subscription' },
 });
 
-const hasMethod = (tx: Tx, subscription: Subscription): boolean =>
-  subscription.default_payment_method !== null ||
-  tx.need('customer', subscription.customer).invoice_settings.default_payment_method !== null;
-
 /** A period's end: the trial's end, the planned cancellation, or the next period with its invoice. */
 export function renew(tx: Tx, id: string): void {
   const subscription = tx.get('subscription', id);
@@ -138,11 +97,11 @@ export function renew(tx: Tx, id: string): void {
   const old = periodOf(subscription);
   if (old.end > tx.now || subscription.sandbox.renewedAt === old.end) return;
   if (subscription.cancel_at_period_end) {
-    endSubscription(tx, subscription, { reason: 'cancellation_requested', ...detailsOf(subscription) });
+    endAsPlanned(tx, subscription);
     return;
   }
   const trialEnds = subscription.status === 'trialing';
-  if (trialEnds && endTrialWithoutMethod(tx, subscription, hasMethod(tx, subscription)) !== null) return;
+  if (trialEnds && endTrialWithoutMethod(tx, subscription) !== null) return;
   const moved: Subscription = {
     ...inPeriod(subscription, nextPeriod(subscription, old.end)),
     status: trialEnds ? 'active' : subscription.status,
@@ -155,21 +114,6 @@ export function renew(tx: Tx, id: string): void {
   tx.put('subscription', id, renewed);
   tx.emit('customer.subscription.updated', renewed, subscription);
   setTimers(tx, renewed);
-}
-
-const detailsOf = (subscription: Subscription): Pick<Ending, 'comment' | 'feedback'> => ({
-  comment: subscription.cancellation_details?.comment ?? null,
-  feedback: subscription.cancellation_details?.feedback ?? null,
-});
-
-/** `cancel_at` has come, or the customer was deleted. */
-export function cancelDue(tx: Tx, id: string): void {
-  const subscription = tx.get('subscription', id);
-  if (subscription === null || isOver(subscription)) return;
-  const customerGone = tx.need('customer', subscription.customer).sandbox.deleted;
-  const due = subscription.cancel_at !== null && subscription.cancel_at <= tx.now;
-  if (due || customerGone)
-    endSubscription(tx, subscription, { reason: 'cancellation_requested', ...detailsOf(subscription) });
 }
 
 /** The invoice that the next renewal would make, without making it. */

@@ -4,16 +4,19 @@ import type { Params } from '../core/params.js';
 import { DAY } from '../core/period.js';
 import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
+import { addedItems, addToNextInvoice } from './added-items.js';
 import { customerOf } from './customers.js';
 import { redemptionsIn, replaceDiscounts } from './discounts.js';
 import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import { collect, finalize } from './invoice-payment.js';
 import { attach, methodOf } from './payment-methods.js';
-import { anchorsNow, arrangeChange, changeItems, creditUnused, type ItemChange } from './subscription-change.js';
+import { arrangeChange, changeItems, creditUnused, itemChange } from './subscription-change.js';
 import { startSubscription, subscriptionOrder } from './subscription-create.js';
 import { pause, resume } from './subscription-pause.js';
-import { inPeriod, periodLines, periodOf, wantedItems } from './subscription-items.js';
-import { endSubscription, renew, setTimers } from './subscription-life.js';
+import { periodLines, periodOf, wantedItems } from './subscription-items.js';
+import { endSubscription } from './subscription-end.js';
+import { renew, setTimers } from './subscription-life.js';
+import { moveTrial } from './subscription-trial.js';
 
 const paymentBehaviors = [
   'allow_incomplete',
@@ -74,6 +77,7 @@ function create(tx: Tx, params: Params): Subscription {
   const subscription = startSubscription(tx, {
     customer,
     items,
+    added: addedItems(tx, params),
     metadata: params.metadata(),
     description: params.emptyable('description') ?? null,
     trialEnd: trialEndOf(tx, params),
@@ -161,33 +165,6 @@ function withSimpleFields(tx: Tx, subscription: Subscription, params: Params): S
   };
 }
 
-/** A new trial end moves the period with it; `now` ends the trial at once, as its timer would. */
-function withTrialEnd(tx: Tx, subscription: Subscription, params: Params): Subscription {
-  if (!params.has('trial_end')) return subscription;
-  const end = params.text('trial_end') === 'now' ? tx.now : (params.integer('trial_end') ?? tx.now);
-  if (end < tx.now) throw invalid('Invalid timestamp: must be in the future.', 'trial_end');
-  const period = { start: periodOf(subscription).start, end };
-  const moved = inPeriod(
-    { ...subscription, billing_cycle_anchor: end, trial_end: end, trial_start: subscription.trial_start ?? tx.now },
-    period,
-  );
-  return end > tx.now ? { ...moved, status: 'trialing' } : moved;
-}
-
-/** Reads the change of items that a request asks for; null when it asks for none. */
-export function itemChange(tx: Tx, params: Params): ItemChange | null {
-  const wanted = wantedItems(tx, params) ?? [];
-  const anchorNow = anchorsNow(params);
-  const change: ItemChange = {
-    wanted,
-    proration: params.oneOf('proration_behavior', prorations) ?? 'create_prorations',
-    prorationDate: params.integer('proration_date') ?? tx.now,
-    anchorNow,
-    payment: params.oneOf('payment_behavior', paymentBehaviors) ?? 'allow_incomplete',
-  };
-  return wanted.length > 0 || anchorNow ? change : null;
-}
-
 function update(tx: Tx, id: string, params: Params): Subscription {
   const before = tx.need('subscription', id);
   params.accept(...looks, 'off_session', 'payment_settings');
@@ -198,26 +175,31 @@ function update(tx: Tx, id: string, params: Params): Subscription {
       'resource_missing',
     );
   }
-  const simple = withTrialEnd(tx, withPauseCollection(tx, withSimpleFields(tx, before, params), params), params);
+  const simple = withPauseCollection(tx, withSimpleFields(tx, before, params), params);
   const { customer, currency } = before;
   const priced = replaceDiscounts(tx, simple, redemptionsIn(tx, params, { customer, currency }));
   tx.put('subscription', id, priced);
+  for (const added of addedItems(tx, params)) addToNextInvoice(tx, priced, added);
   const change = itemChange(tx, params);
-  const changed = change === null ? priced : changeItems(tx, priced, change);
+  const changed = moveTrial(tx, change === null ? priced : changeItems(tx, priced, change), params);
   const done = withCancellation(tx, changed, params);
   tx.put('subscription', id, before);
   if (done.sandbox !== before.sandbox || done !== before)
     tx.update('subscription', done, 'customer.subscription.updated');
   arrangeChange(tx);
-  if (params.has('trial_end')) {
-    if (done.trial_end !== null && done.trial_end <= tx.now) renew(tx, id);
-    else setTimers(tx, done);
-    if (done.trial_end !== null && done.trial_end - 3 * DAY <= tx.now)
-      tx.emit('customer.subscription.trial_will_end', done);
-  } else if (done.cancel_at !== before.cancel_at && done.cancel_at !== null) {
+  if (params.has('trial_end')) afterTrialMove(tx, done);
+  else if (done.cancel_at !== before.cancel_at && done.cancel_at !== null)
     tx.schedule(done.cancel_at, { task: 'cancel_subscription', id });
-  }
   return tx.need('subscription', id);
+}
+
+/** The timers of a trial that was moved; one that ended without a payment method is ended as its settings say. */
+function afterTrialMove(tx: Tx, subscription: Subscription): void {
+  if (subscription.status === 'trialing' && subscription.trial_end !== null && subscription.trial_end <= tx.now)
+    renew(tx, subscription.id);
+  else setTimers(tx, subscription);
+  if (subscription.trial_end !== null && subscription.trial_end - 3 * DAY <= tx.now)
+    tx.emit('customer.subscription.trial_will_end', subscription);
 }
 
 function cancel(tx: Tx, id: string, params: Params): Subscription {
@@ -269,15 +251,6 @@ export const subscriptionRoutes: readonly Route[] = [
       matching(customer, (value) => subscription.customer === value) &&
       matching(price, (value) => subscription.items.data.some((item) => item.price.id === value));
   }),
-  {
-    method: 'GET',
-    path: '/v1/subscription_items',
-    run: ({ tx, params, path }) => {
-      const subscription = tx.need('subscription', params.required('subscription'), 'subscription');
-      params.accept('limit', 'starting_after', 'ending_before');
-      return { object: 'list', url: path, has_more: false, data: subscription.items.data };
-    },
-  },
 ];
 
 const matchesStatus = (subscription: Subscription, status: string): boolean =>
