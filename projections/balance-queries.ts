@@ -1,19 +1,24 @@
-import { instantOf, monthAfter, monthOf, type Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { START, type Position } from '#event-store/event-store.js';
+import { timePassed } from '#ledger/account-at.js';
 import type { Settings, Source } from '#ledger/account-events.js';
+import { calendarMonth, consumedIn, type Usage } from '#ledger/account-usage.js';
 import { toPosition } from '#read-store/generations.js';
 import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
 import { SCHEMA } from '#read-store/schema.js';
 import { arrayText } from '#read-store/tables.js';
-import { balanceAt, type BalanceAt, type Lot, type OpenHold } from './balance-at.js';
+import type { AccountLog, LoggedAccount } from './account-log.js';
+import { sumsOf, type BalanceSums, type Lot } from './balance-sums.js';
+import { usageOf } from './balances-tables.js';
 
-export type AccountBalance = BalanceAt & {
+export type AccountBalance = BalanceSums & {
   readonly customerId: string;
   readonly unit: string;
   readonly status: Settings['status'];
+  readonly debt: number;
   readonly overdraftLimit: number;
-  /** Of the calendar month, UTC: what was consumed in it, less what was given back of that. */
+  /** Of the calendar month, UTC: what was consumed in it, less what was given back of that; at most 2^53−1. */
   readonly usage: {
     readonly periodStart: Instant;
     readonly periodEnd: Instant;
@@ -23,50 +28,48 @@ export type AccountBalance = BalanceAt & {
   readonly asOf: { readonly position: Position; readonly time: Instant };
 };
 
-/** What a balance is made of, from wherever it was folded. */
-export type BalanceParts = {
+/** What a balance is made of, where nothing is due. */
+type BalanceParts = {
   readonly customerId: string;
   readonly unit: string;
   readonly status: Settings['status'];
   readonly overdraftLimit: number;
   readonly debt: number;
-  readonly lots: readonly Lot[];
-  readonly holds: readonly OpenHold[];
-  /** The newest month in which something was consumed, and how much less what was given back of it. */
-  readonly usage: { readonly month: string | null; readonly consumed: number };
+  readonly lots: Iterable<Lot>;
+  readonly usage: Usage | null;
   readonly position: Position;
 };
 
-/** The answer to "what is the balance at `now`", exact to the millisecond whatever was recorded by then. */
-export function balanceAnswer(parts: BalanceParts, now: Instant): AccountBalance {
-  const { customerId, unit, status, overdraftLimit, usage, position } = parts;
-  const month = monthOf(now);
+function balanceAnswer(parts: BalanceParts, now: Instant): AccountBalance {
+  const { customerId, unit, status, debt, overdraftLimit, usage, position } = parts;
+  const period = calendarMonth(now);
+  const sums = sumsOf(parts.lots, now);
   return {
     customerId,
     unit,
     status,
-    ...balanceAt(parts.lots, parts.holds, parts.debt, now),
+    available: sums.available,
+    held: sums.held,
+    debt,
+    bySource: sums.bySource,
+    expiryBuckets: sums.expiryBuckets,
+    nextExpiry: sums.nextExpiry,
     overdraftLimit,
-    usage: {
-      periodStart: `${month}-01T00:00:00.000Z`,
-      periodEnd: monthAfter(month),
-      consumed: usage.month === month ? usage.consumed : 0,
-      limit: null,
-    },
+    usage: { periodStart: period.start, periodEnd: period.end, consumed: consumedIn(usage, period), limit: null },
     asOf: { position, time: now },
   };
 }
 
-type LotColumns = readonly [
-  id: string,
-  source: Source,
-  free: number,
-  held: number,
-  scheduled: boolean,
-  effectiveAt: Instant,
-  expiresAt: Instant | null,
-];
-type HoldColumns = readonly [id: string, expiresAt: Instant, allocations: string];
+/** The balance of an account at `now`: what its events left, and what time has done since by the ledger's own rules. */
+export function balanceAt(account: LoggedAccount, now: Instant, position: Position): AccountBalance {
+  const { state } = timePassed(account.state, now, account.revision);
+  const { customerId, unit, settings, balance, grants, usage } = state;
+  const { status, overdraftLimit } = settings;
+  const lots = grants.values();
+  return balanceAnswer({ customerId, unit, status, overdraftLimit, debt: balance.debt, lots, usage, position }, now);
+}
+
+type LotColumns = readonly [source: Source, free: number, held: number, scheduled: boolean, expiresAt: Instant | null];
 type Row = {
   readonly n: string;
   readonly known: boolean;
@@ -74,64 +77,71 @@ type Row = {
   readonly status: Settings['status'] | null;
   readonly overdraft_limit: string | null;
   readonly debt: string | null;
-  readonly usage_month: string | null;
+  readonly revision: string | null;
+  readonly next_due_at: Instant | null;
+  readonly usage_start: string | null;
+  readonly usage_since: string | null;
   readonly usage_consumed: string | null;
   readonly lots: readonly LotColumns[] | null;
-  readonly holds: readonly HoldColumns[] | null;
 };
-type Wanted = { readonly customerId: string; readonly unit: string };
+/** Whose balance is wanted. */
+export type Wanted = { readonly customerId: string; readonly unit: string };
 
 /** One statement for any number of accounts: rows and checkpoint are of one instant. */
 const statement = `
   select r.n, a.stream is not null or exists (select from ${SCHEMA}.customers c where c.customer_id = r.customer_id) as known,
     (select position from ${SCHEMA}.projection_checkpoints where name = 'balances' and role = 'live') as position,
-    a.status, a.overdraft_limit, a.debt, a.usage_month, a.usage_consumed,
-    (select json_agg(json_build_array(g.grant_id, g.source, g.free, g.held, g.scheduled, g.effective_at, g.expires_at))
-      from ${SCHEMA}.grants g where g.stream = a.stream and g.live) as lots,
-    case when a.held > 0 then (select json_agg(json_build_array(h.hold_id, h.expires_at, h.allocations))
-      from ${SCHEMA}.holds h where h.stream = a.stream and h.status = 'open') end as holds
+    a.status, a.overdraft_limit, a.debt, a.revision, a.next_due_at, a.usage_start, a.usage_since, a.usage_consumed,
+    (select json_agg(json_build_array(g.source, g.free, g.held, g.scheduled, g.expires_at))
+      from ${SCHEMA}.grants g where g.stream = a.stream and g.live) as lots
   from unnest($1::text[], $2::text[]) with ordinality as r(stream, customer_id, n)
   left join ${SCHEMA}.account_balances a on a.stream = r.stream`;
 
-async function partsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly (BalanceParts | null)[]> {
+/** What the rows tell of each account that is wanted; null for a customer never heard of. */
+async function rowsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly (Row | null)[]> {
   const streams = arrayText(wanted.map(({ customerId, unit }) => accountStream(customerId, unit)));
   const rows = await reader.query<Row>({
     name: 'balances',
     text: statement,
     values: [streams, arrayText(wanted.map(({ customerId }) => customerId))],
   });
-  const answers: (BalanceParts | null)[] = wanted.map(() => null);
-  for (const row of rows) {
-    const index = Number(row.n) - 1;
-    const of = wanted[index];
-    if (of !== undefined && row.known) answers[index] = toParts(of, row);
-  }
+  const answers: (Row | null)[] = wanted.map(() => null);
+  for (const row of rows) if (row.known) answers[Number(row.n) - 1] = row;
   return answers;
 }
 
-const toParts = ({ customerId, unit }: Wanted, row: Row): BalanceParts => ({
-  customerId,
-  unit,
-  status: row.status ?? 'active',
-  overdraftLimit: Number(row.overdraft_limit ?? 0),
-  debt: Number(row.debt ?? 0),
-  lots: (row.lots ?? []).map(([id, source, free, held, scheduled, effectiveAt, expiresAt]) => ({
-    id,
-    source,
-    free,
-    held,
-    scheduled,
-    effectiveAt,
-    expiresAt,
-  })),
-  holds: (row.holds ?? []).map(([id, expiresAt, allocations]) => ({
-    id,
-    expiresAt,
-    allocations: JSON.parse(allocations) as OpenHold['allocations'],
-  })),
-  usage: { month: row.usage_month, consumed: Number(row.usage_consumed ?? 0) },
-  position: row.position === null ? START : toPosition(row.position),
-});
+/** Rows are as old as their newest event: where time has done something since, the account itself is asked. */
+function balanceOfRow(
+  log: AccountLog,
+  { customerId, unit }: Wanted,
+  row: Row,
+  now: Instant,
+): AccountBalance | Promise<AccountBalance> {
+  const position = row.position === null ? START : toPosition(row.position);
+  if (row.next_due_at !== null && row.next_due_at <= now)
+    return log
+      .load(accountStream(customerId, unit), { revision: Number(row.revision) })
+      .then((account) => balanceAt(account, now, position));
+  return balanceAnswer(
+    {
+      customerId,
+      unit,
+      status: row.status ?? 'active',
+      overdraftLimit: Number(row.overdraft_limit ?? 0),
+      debt: Number(row.debt ?? 0),
+      lots: (row.lots ?? []).map(([source, free, held, scheduled, expiresAt]) => ({
+        source,
+        free,
+        held,
+        scheduled,
+        expiresAt,
+      })),
+      usage: usageOf(row),
+      position,
+    },
+    now,
+  );
+}
 
 /**
  * The balance of one account at `now` (milliseconds since the epoch); zeros for a customer without an account in that unit,
@@ -139,12 +149,12 @@ const toParts = ({ customerId, unit }: Wanted, row: Row): BalanceParts => ({
  */
 export async function balanceOf(
   reader: Reader,
-  customerId: string,
-  unit: string,
+  log: AccountLog,
+  wanted: Wanted,
   now: number,
 ): Promise<AccountBalance | null> {
-  const [parts] = await partsOf(reader, [{ customerId, unit }]);
-  return parts == null ? null : balanceAnswer(parts, instantOf(now));
+  const [row] = await rowsOf(reader, [wanted]);
+  return row == null ? null : balanceOfRow(log, wanted, row, instantOf(now));
 }
 
 /** Whether a customer was ever heard of, as `balanceOf` sees it. Usable inside `asCustomer`. */
@@ -160,7 +170,7 @@ export async function isKnownCustomer(reader: Reader, customerId: string, unit: 
 
 type Waiting = Wanted & {
   readonly now: Instant;
-  readonly resolve: (balance: AccountBalance | null) => void;
+  readonly resolve: (balance: AccountBalance | Promise<AccountBalance> | null) => void;
   readonly reject: (error: unknown) => void;
 };
 
@@ -174,11 +184,13 @@ const WAITING_MAX = 10_000;
  */
 export class BalanceReader {
   readonly #reader: Reader;
+  readonly #log: AccountLog;
   #waiting: Waiting[] = [];
   #inFlight = 0;
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, log: AccountLog) {
     this.#reader = reader;
+    this.#log = log;
   }
 
   /** As `balanceOf`. Errors: ReadDatabaseError, also when too many requests wait. */
@@ -205,10 +217,10 @@ export class BalanceReader {
 
   async #answer(batch: readonly Waiting[]): Promise<void> {
     try {
-      const parts = await partsOf(this.#reader, batch);
-      batch.forEach(({ now, resolve }, index) => {
-        const found = parts[index];
-        resolve(found == null ? null : balanceAnswer(found, now));
+      const rows = await rowsOf(this.#reader, batch);
+      batch.forEach((wanted, index) => {
+        const row = rows[index];
+        wanted.resolve(row == null ? null : balanceOfRow(this.#log, wanted, row, wanted.now));
       });
     } catch (error) {
       for (const { reject } of batch) reject(error);

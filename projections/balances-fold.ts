@@ -1,11 +1,20 @@
 import { assert } from '#kernel/assert.js';
-import { monthOf } from '#kernel/instant.js';
-import type { AccountEvent, HeldSlice, Settings, Slice } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, HeldSlice, Settings, Slice } from '#ledger/account-events.js';
+import { startOfMonth, usageAfter } from '#ledger/account-usage.js';
 import type { RecordedEvent } from '#event-store/event-store.js';
 import type { ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document, TableWriter } from '#read-store/tables.js';
-import { accountBalances, grants, holds, type AccountRow, type GrantRow, type HoldRow } from './balances-tables.js';
+import {
+  accountBalances,
+  grants,
+  holds,
+  usageColumns,
+  usageOf,
+  type AccountRow,
+  type GrantRow,
+  type HoldRow,
+} from './balances-tables.js';
 import { dispatch, ownerOf, type Handlers, type Projected } from './ledger-projection.js';
 import type { LedgerEvent } from '#ledger/events.js';
 
@@ -212,15 +221,13 @@ function move(
   assert(grant[from] >= 0 && grant.cost_left >= 0, `grant ${slice.grantId} would hold less than nothing`);
 }
 
-function consume(fold: AccountFold, recorded: RecordedEvent, at: string, amount: number): void {
+function countUsage(
+  fold: AccountFold,
+  recorded: RecordedEvent,
+  event: AccountEventOf<'CreditsConsumed'> | AccountEventOf<'HoldCaptured'> | AccountEventOf<'ConsumptionReversed'>,
+): void {
   const { row } = fold.account(recorded);
-  const month = monthOf(at);
-  if (row.usage_month !== month) {
-    row.usage_month = month;
-    row.usage_consumed = 0;
-    row.usage_since = recorded.revision;
-  }
-  row.usage_consumed = Number(row.usage_consumed) + amount;
+  Object.assign(row, usageColumns(usageAfter(usageOf(row), event, recorded.revision, startOfMonth)));
 }
 
 const settle = (fold: AccountFold, event: { readonly settings: Settings }, { recorded }: Projected): void => {
@@ -264,9 +271,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       revision: -1,
       position: recorded.position,
       next_due_at: null,
-      usage_month: null,
-      usage_consumed: 0,
-      usage_since: null,
+      ...usageColumns(null),
       opened_at: event.at,
     });
   },
@@ -294,6 +299,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       cost_left: event.costBasis?.amount ?? 0,
       payment_reference: event.paymentReference,
       description: event.description,
+      metadata: document(event.metadata),
       created_at: event.at,
     });
   },
@@ -302,7 +308,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   CreditsConsumed: (fold, event, { recorded }) => {
     for (const slice of event.allocations) move(fold, recorded, slice, 'free', 'consumed');
-    consume(fold, recorded, event.at, event.amount);
+    countUsage(fold, recorded, event);
   },
   CreditsHeld: (fold, event, { recorded }) => {
     for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'free', 'held');
@@ -317,6 +323,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       expires_at: event.expiresAt,
       allocations: document(event.allocations),
       description: event.description,
+      metadata: document(event.metadata),
       created_at: event.at,
     });
   },
@@ -325,7 +332,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   HoldCaptured: (fold, event, { recorded }) => {
     for (const slice of event.allocations) move(fold, recorded, slice, 'held', 'consumed');
-    consume(fold, recorded, event.at, event.amount);
+    countUsage(fold, recorded, event);
     const hold = changeHold(fold, recorded, event);
     hold.captured = Number(hold.captured) + event.amount;
     if (event.remaining === 0) hold.status = 'captured';
@@ -346,10 +353,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   ConsumptionReversed: (fold, event, { recorded }) => {
     for (const slice of event.restored) move(fold, recorded, slice, 'consumed', 'free');
-    const { row } = fold.account(recorded);
-    // What was given back of an earlier month is not this month's.
-    if (row.usage_since !== null && event.consumptionRevision >= Number(row.usage_since))
-      row.usage_consumed = Number(row.usage_consumed) - event.amount;
+    countUsage(fold, recorded, event);
   },
   DebtIncurred: () => undefined,
   DebtRepaid: (fold, event, { recorded }) => {

@@ -1,24 +1,22 @@
 import { assert } from '#kernel/assert.js';
-import { monthOf } from '#kernel/instant.js';
 import { accountDecider } from '#ledger/account.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf } from '#ledger/account-events.js';
 import { nextDueAt } from '#ledger/account-time.js';
 import type { AccountState, Grant } from '#ledger/account-state.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#read-store/projection.js';
 import { document } from '#read-store/tables.js';
-import type { AccountRow, GrantRow, HoldRow } from './balances-tables.js';
+import { usageColumns, type AccountRow, type GrantRow, type HoldRow } from './balances-tables.js';
 import type { Projected } from './ledger-projection.js';
 
 /** What the ledger's own state does not keep, because no decision needs it. */
-type Told = Pick<GrantRow, 'description' | 'created_at'>;
+type Told = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
 type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string };
 type Folded = {
   state: AccountState;
   revision: number;
   position: string;
   openedAt: string;
-  usage: { readonly month: string | null; consumed: number; readonly since: number | null };
   readonly grants: Map<string, Told>;
   readonly holds: Map<string, HoldTold>;
 };
@@ -36,7 +34,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
     folded.state = accountDecider.evolve(folded.state, accountEvent, recorded.revision);
     folded.revision = recorded.revision;
     folded.position = recorded.position;
-    note(folded, accountEvent, recorded.revision);
+    note(folded, accountEvent);
     return [];
   }
 
@@ -54,41 +52,36 @@ const opened = (stream: string, at: string): Folded => ({
   revision: -1,
   position: '0',
   openedAt: at,
-  usage: { month: null, consumed: 0, since: null },
   grants: new Map(),
   holds: new Map(),
 });
 
-function note(folded: Folded, event: AccountEvent, revision: number): void {
+const toldBy = (event: AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsHeld'>): Told => ({
+  description: event.description,
+  metadata: document(event.metadata),
+  created_at: event.at,
+});
+
+function note(folded: Folded, event: AccountEvent): void {
   switch (event.type) {
     case 'CreditsGranted':
-      folded.grants.set(event.grantId, { description: event.description, created_at: event.at });
+      folded.grants.set(event.grantId, toldBy(event));
       return;
     case 'CreditsHeld': {
-      const { amount, description, expiresAt } = event;
+      const { amount, expiresAt } = event;
       folded.holds.set(event.holdId, {
+        ...toldBy(event),
         amount,
-        description,
-        created_at: event.at,
         captured: 0,
         status: 'open',
         expires_at: expiresAt,
       });
       return;
     }
-    case 'CreditsConsumed':
-      use(folded, event, revision);
-      return;
-    case 'ConsumptionReversed': {
-      const { usage } = folded;
-      if (usage.since !== null && event.consumptionRevision >= usage.since) usage.consumed -= event.amount;
-      return;
-    }
     case 'HoldExtended':
       holdOf(folded, event.holdId).expires_at = event.expiresAt;
       return;
     case 'HoldCaptured': {
-      use(folded, event, revision);
       const hold = holdOf(folded, event.holdId);
       hold.captured += event.amount;
       if (event.remaining === 0) hold.status = 'captured';
@@ -107,13 +100,7 @@ function holdOf(folded: Folded, id: string): HoldTold {
   return hold;
 }
 
-function use(folded: Folded, { at, amount }: { readonly at: string; readonly amount: number }, revision: number): void {
-  const month = monthOf(at);
-  if (folded.usage.month !== month) folded.usage = { month, consumed: 0, since: revision };
-  folded.usage.consumed += amount;
-}
-
-function accountRow(stream: string, { state, revision, position, openedAt, usage }: Folded): AccountRow {
+function accountRow(stream: string, { state, revision, position, openedAt }: Folded): AccountRow {
   return {
     stream,
     customer_id: state.customerId,
@@ -127,9 +114,7 @@ function accountRow(stream: string, { state, revision, position, openedAt, usage
     revision,
     position,
     next_due_at: nextDueAt(state),
-    usage_month: usage.month,
-    usage_consumed: usage.consumed,
-    usage_since: usage.since,
+    ...usageColumns(state.usage),
     opened_at: openedAt,
   };
 }
@@ -160,6 +145,7 @@ function grantRow(stream: string, { state, grants }: Folded, grant: Grant): Gran
     cost_left: grant.costLeft,
     payment_reference: grant.paymentReference,
     description: told?.description ?? null,
+    metadata: told?.metadata ?? '',
     created_at: told?.created_at ?? '',
   };
 }
@@ -178,6 +164,7 @@ function holdRow(stream: string, { state }: Folded, id: string, told: HoldTold):
     expires_at: told.expires_at,
     allocations: document(open?.allocations ?? []),
     description: told.description,
+    metadata: told.metadata,
     created_at: told.created_at,
   };
 }

@@ -10,10 +10,12 @@ import { ledgerCodec } from '#ledger/events.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
+import { AccountLog } from '#projections/account-log.js';
 import { BalanceReader } from '#projections/balance-queries.js';
 import { CommandKeyIndex } from '#projections/command-key-index.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { PastAccounts } from './accounts/past-accounts.js';
 import { TopUp } from './accounts/top-up.js';
 import { ApiContext } from './api-context.js';
 import { StripeConnection } from './billing/stripe-connection.js';
@@ -24,6 +26,7 @@ import { EventFinder } from './log/event-finder.js';
 import { HealthChecks } from './operations/health.js';
 import { Metrics } from './operations/metrics.js';
 import { probeStripe } from './operations/stripe-probe.js';
+import { BoundedReads } from './reads/bounded-reads.js';
 import { apiAccountDecider } from './writes/api-account-decider.js';
 import {
   AccountWriter,
@@ -41,6 +44,8 @@ export type Parts = {
   readonly store: EventStore;
   readonly database: ReadDatabase;
   readonly finder: EventFinder;
+  /** For reads of what is now, and for those of the past, which must never hold those up. */
+  readonly accounts: { readonly now: AccountLog; readonly past: PastAccounts };
   readonly writers: {
     readonly account: AccountWriter;
     readonly customer: CustomerWriter;
@@ -55,6 +60,8 @@ export type Parts = {
   readonly authenticator: Authenticator;
 };
 
+/** How many accounts are folded at a time, and how many reads may be under way or waiting for that. */
+const accountReads = { now: { atATime: 8, most: 5_000 }, past: { atATime: 2, most: 100 } } as const;
 /** So that a reader hears within five seconds that the database does not answer. */
 const patience = { connectTimeoutMs: 2_000, queryTimeoutMs: 2_500 };
 
@@ -84,6 +91,8 @@ export async function openParts(
     subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
     catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
   };
+  const accountsFor = (kind: keyof typeof accountReads): PastAccounts =>
+    new PastAccounts(store, snapshots, clock, new BoundedReads(accountReads[kind].atATime, accountReads[kind].most));
   const load = new LoadLimit(config.maxInFlight);
   const projections = (): Promise<readonly ProjectionStatus[]> => projectionStatus(database, store, clock.now());
   return {
@@ -92,6 +101,7 @@ export async function openParts(
     store,
     database,
     finder: new EventFinder(store, keys, clock),
+    accounts: { now: accountsFor('now'), past: accountsFor('past') },
     writers,
     load,
     checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
@@ -107,7 +117,9 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: EventStore, useValue: parts.store },
   { provide: ReadDatabase, useValue: parts.database },
   { provide: EventFinder, useValue: parts.finder },
-  { provide: BalanceReader, useValue: new BalanceReader(parts.database) },
+  { provide: BalanceReader, useValue: new BalanceReader(parts.database, parts.accounts.now) },
+  { provide: AccountLog, useValue: parts.accounts.now },
+  { provide: PastAccounts, useValue: parts.accounts.past },
   { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },

@@ -103,9 +103,8 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
   }
 
   /** The stream's state as the store has it now. The state belongs to the caller. */
-  async load(stream: StreamName): Promise<{ state: State; revision: number }> {
-    const { state, revision } = await this.#loader.load(stream);
-    return { state, revision };
+  load(stream: StreamName): Promise<LoadedStream<State>> {
+    return this.#loader.load(stream);
   }
 
   /** Decides a batch on the state in memory and sends its append; null when more has to be known first. */
@@ -263,6 +262,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     if (newest !== undefined) {
       loaded.revision += plan.encoded.length;
       loaded.hash = newest.hash;
+      loaded.position = positions.at(-1) ?? loaded.position;
       loaded.recordedAt = plan.recordedAt;
     }
     this.statistics.commands += plan.taken;

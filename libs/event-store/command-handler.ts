@@ -8,6 +8,8 @@ import type { WriteLimits, WriteStatistics } from './write-limits.js';
 type Lane<Command, Event, State, Refusal extends Refused> = {
   readonly stream: StreamName;
   readonly queue: Item<Command, Event, State, Refusal>[];
+  /** Called when the batch under way is done. */
+  readonly whenDone: (() => void)[];
 };
 
 /**
@@ -48,16 +50,22 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
         lane.queue.push(item);
         return;
       }
-      lane = { stream: request.stream, queue: [item] };
+      lane = { stream: request.stream, queue: [item], whenDone: [] };
       this.#lanes.set(request.stream, lane);
       // What is called in the same turn belongs to the same batch.
       if (this.#ready.push(lane) === 1) void this.#startReady();
     });
   }
 
-  /** The stream's state as the store has it now. For reading: the state belongs to the caller. */
-  load(stream: StreamName): Promise<{ state: State; revision: number }> {
+  /** The stream's state as the store has it now, and its newest event. For reading: the state belongs to the caller. */
+  load(stream: StreamName): Promise<{ readonly state: State; readonly revision: number; readonly position: Position }> {
     return this.#writer.load(stream);
+  }
+
+  /** Resolves when everything that was decided for the stream by now is stored, or will never be. */
+  async settled(stream: StreamName): Promise<void> {
+    const lane = this.#lanes.get(stream);
+    if (lane !== undefined) await new Promise<void>((resolve) => lane.whenDone.push(resolve));
   }
 
   /** Resolves when no command is waiting or under way. */
@@ -132,6 +140,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     taken: number,
   ): void {
     this.statistics.waiting -= taken;
+    for (const resolve of lane.whenDone.splice(0)) resolve();
     if (taken < batch.length) lane.queue.unshift(...batch.slice(taken));
     this.#next(lane);
   }

@@ -4,7 +4,7 @@ import type { StreamName } from '#kernel/stream-name.js';
 import type { Codec } from './command.js';
 import { ZERO_HASH } from './encode-event.js';
 import { metadataOf, NO_STREAM, START, type EventStore, type Position, type RecordedEvent } from './event-store.js';
-import type { Snapshot, SnapshotStore } from './snapshots.js';
+import { eventsBetween, type Snapshot, type SnapshotStore } from './snapshots.js';
 
 export type KnownKey = { readonly revision: number; readonly position: Position };
 
@@ -13,6 +13,8 @@ export type LoadedStream<State> = {
   state: State;
   revision: number;
   hash: string;
+  /** Of the newest event. */
+  position: Position;
   /** The recordedAt of the newest event; empty when there is none. */
   recordedAt: string;
   /** First event id of the known commands → where it stands, in the order they were recorded. */
@@ -29,8 +31,6 @@ const FIRST_PAGE = 64;
 const PAGE = 1000;
 /** So many times as many keys as usual are kept while the index lags behind. */
 const KEPT_FOR_INDEX = 10;
-/** A large snapshot is taken more rarely: one event more for so many bytes. */
-const SNAPSHOT_BYTES_PER_EVENT = 100;
 
 /** The log contradicts itself: a hash does not follow from the one before, or an event cannot be read. Nothing may be written. */
 export class StreamCorrupt extends Error {
@@ -74,6 +74,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
       state: this.#decider.initial(stream),
       revision: NO_STREAM,
       hash: ZERO_HASH,
+      position: START,
       recordedAt: '',
       keys: new Map(),
       keysFrom: { revision: 0, position: START },
@@ -152,9 +153,10 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     loaded.snapshotRevision = loaded.revision;
     try {
       const state = codec.encode(loaded.state);
-      loaded.snapshotAfter = Math.max(this.#snapshotEvery, JSON.stringify(state).length / SNAPSHOT_BYTES_PER_EVENT);
-      const { revision, hash, recordedAt } = loaded;
-      await this.#snapshots.save({ stream, version: codec.version, revision, head: { hash, recordedAt }, state });
+      loaded.snapshotAfter = eventsBetween(state, this.#snapshotEvery);
+      const { revision, hash, recordedAt, position } = loaded;
+      const head = { hash, recordedAt, position };
+      await this.#snapshots.save({ stream, version: codec.version, revision, head, state });
     } catch {
       // The stream itself is all that a later load needs.
     }
@@ -174,6 +176,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
       state: codec.decode(snapshot.state, stream),
       revision: snapshot.revision,
       hash: snapshot.head.hash,
+      position: snapshot.head.position,
       recordedAt: snapshot.head.recordedAt,
       snapshotRevision: snapshot.revision,
     };
@@ -198,6 +201,7 @@ export class StreamLoader<Command, Event extends TypedEvent, State, Refusal exte
     loaded.state = this.#decider.evolve(loaded.state, this.decode(event), event.revision);
     loaded.revision = event.revision;
     loaded.hash = event.hash;
+    loaded.position = event.position;
     const metadata = metadataOf(event);
     loaded.recordedAt = metadata.recordedAt;
     if (metadata.commandKey !== null) this.remember(loaded, event.id, event);

@@ -27,6 +27,10 @@ export function makeId(prefix: IdPrefix, at: Instant, revision: number, commandI
   return `${prefix}_${lastTime.text}${encode(revision, 8)}${encode(parseInt(commandId.slice(-10), 16), 8)}`;
 }
 
+/** The same for what follows by itself from what has `id`, whoever records it and when: `id` gives the last 8 characters. */
+export const makeIdAfter = (prefix: IdPrefix, at: Instant, revision: number, id: string): string =>
+  `${prefix}_${encode(msOf(at), 10)}${encode(revision, 8)}${id.slice(-8).padStart(8, '0')}`;
+
 let lastTime = { at: '', text: '' };
 
 /** The revision that `makeId` put into an id; null when `id` is not of that form. */

@@ -8,6 +8,7 @@ import { evolveHolds } from './account-holds.js';
 import { evolveSettings } from './account-settings.js';
 import { evolveSpending } from './account-spending.js';
 import type { AccountState } from './account-state.js';
+import { startOfMonth, usageAfter } from './account-usage.js';
 
 /** Takes over `state` and returns it as the event leaves it. Asserts what the rules exclude. */
 export function evolveAccount(state: AccountState, event: AccountEvent, revision: number): AccountState {
@@ -18,6 +19,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
   );
   state.balance = event.balance;
   state.lastAt = event.at;
+  state.usage = usageAfter(state.usage, event, revision, startOfMonth);
   switch (event.type) {
     case 'AccountOpened':
       state.opened = true;

@@ -1,5 +1,5 @@
 import type { Moment } from '#kernel/decider.js';
-import { makeId, type IdPrefix } from '#kernel/ids.js';
+import { makeId, makeIdAfter, type IdPrefix } from '#kernel/ids.js';
 import type { Instant } from '#kernel/instant.js';
 import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './account-events.js';
 import { forkAccount, type AccountState } from './account-state.js';
@@ -42,6 +42,11 @@ export class Recording {
   /** An id for what the next event makes. */
   newId(prefix: IdPrefix): string {
     return makeId(prefix, this.moment.at, this.moment.revision + this.events.length, this.moment.commandId);
+  }
+
+  /** An id for what time makes of what has `id`: the same one whoever shows or records it, and when. */
+  newIdAfter(prefix: IdPrefix, at: Instant, id: string): string {
+    return makeIdAfter(prefix, at, this.moment.revision + this.events.length, id);
   }
 
   /** The state with everything recorded so far; the state that the decision began with stays as it is. */

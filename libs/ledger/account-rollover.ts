@@ -21,7 +21,7 @@ export function rollOver(recording: Recording, expired: Grant, amount: number, a
   recording.record(
     {
       type: 'CreditsGranted',
-      grantId: recording.newId('gr'),
+      grantId: recording.newIdAfter('gr', at, expired.id),
       amount: goesOn,
       source: 'subscription',
       priority: agreed.priority,

@@ -32,10 +32,12 @@ type Kept = {
   readonly unspentClaims: readonly (readonly [Instant, readonly UnspentClaim[]])[];
   readonly rollovers: readonly (readonly [Instant, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
+  /** The amount as digits: it may be beyond 2^53. */
+  readonly usage: { readonly periodStart: Instant; readonly since: number; readonly consumed: string } | null;
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 4;
+export const SNAPSHOT_VERSION = 5;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -53,6 +55,7 @@ export function encodeAccount(state: AccountState): Json {
     unspentClaims: [...state.unspentClaims.entries()],
     rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
+    usage: state.usage && { ...state.usage, consumed: String(state.usage.consumed) },
   };
   return kept as unknown as Json;
 }
@@ -77,6 +80,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     unspentClaims: LayeredMap.from(kept.unspentClaims),
     rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
+    usage: kept.usage && { ...kept.usage, consumed: BigInt(kept.usage.consumed) },
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };
 }

@@ -15,6 +15,7 @@ import {
   type Slice,
   type Source,
 } from './account-events.js';
+import type { Usage } from './account-usage.js';
 import type { Claim } from './payment-claims.js';
 
 /**
@@ -133,6 +134,8 @@ export type AccountState = {
   rollovers: LayeredMap<Instant, Rollover>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
+  /** Of the newest period in which something was consumed; null before. No rule asks for it: it is shown. */
+  usage: Usage | null;
   /** What time will do, soonest first. */
   timeline: readonly Due[];
 };
@@ -165,6 +168,7 @@ export function initialAccount(stream: StreamName): AccountState {
     unspentClaims: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
+    usage: null,
     timeline: [],
   };
 }

@@ -6,11 +6,13 @@ import type { Snapshot, SnapshotStore } from '#event-store/snapshots.js';
 import { freshDatabase } from '../support/postgres.js';
 import { newStream } from '../support/sample-events.js';
 
+const minute = (revision: number): string => `2026-11-21T08:${String(revision).padStart(2, '0')}:00.000Z`;
+const place = (revision: number): string => String(revision * 7).padStart(19, '0');
 const snapshotOf = (stream: string, version: number, revision: number): Snapshot => ({
   stream,
   version,
   revision,
-  head: { hash: 'a'.repeat(64), recordedAt: '2026-11-21T08:00:00.000Z' },
+  head: { hash: 'a'.repeat(64), recordedAt: minute(revision), position: place(revision) },
   state: { revision, text: 'quotes " \\ é 🙂', list: [1, null, { a: true }] },
 });
 
@@ -37,6 +39,32 @@ function snapshotContract(
       await store.save(snapshotOf(other, 1, 3));
       expect(await store.load(stream, 1)).toEqual(snapshotOf(stream, 1, 20));
       expect(await store.load(stream, 2)).toBeNull();
+    });
+
+    test('gives back the newest snapshot within a bound', async () => {
+      const { store } = opened;
+      const stream = newStream();
+      for (const revision of [10, 30, 20]) await store.save(snapshotOf(stream, 1, revision));
+      const bounds = [
+        { recordedAt: minute(29) },
+        { recordedAt: minute(20) },
+        { position: place(20) },
+        { position: place(29) },
+        { revision: 20 },
+        { revision: 29, recordedAt: minute(25) },
+      ];
+      for (const bound of bounds) expect(await store.load(stream, 1, bound)).toEqual(snapshotOf(stream, 1, 20));
+      for (const bound of [{ recordedAt: minute(9) }, { position: place(9) }, { revision: 9 }])
+        expect(await store.load(stream, 1, bound)).toBeNull();
+    });
+
+    test('takes the place of one at the same revision', async () => {
+      const { store } = opened;
+      const stream = newStream();
+      const other = { ...snapshotOf(stream, 1, 10), state: 'restored' };
+      await store.save(snapshotOf(stream, 1, 10));
+      await store.save(other);
+      expect(await store.load(stream, 1)).toEqual(other);
     });
 
     test('keeps a newer version against an older one', async () => {

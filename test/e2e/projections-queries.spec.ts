@@ -62,7 +62,7 @@ describe('an account', () => {
 
   it('has a balance exact in time', async () => {
     const position = (await world.generations('balances'))[0]!.position;
-    expect(await balanceOf(world.db, 'acme', 'credits', now(10))).toEqual({
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, now(10))).toEqual({
       ...acme,
       status: 'active',
       available: 114,
@@ -75,34 +75,52 @@ describe('an account', () => {
       usage: { periodStart: start, periodEnd: '2026-12-01T00:00:00.000Z', consumed: 7, limit: null },
       asOf: { position, time: at(10) },
     });
-    expect(await balanceOf(world.db, 'acme', 'credits', now(999.999))).toMatchObject({ available: 144, held: 0 });
-    expect(await balanceOf(world.db, 'acme', 'credits', now(1000))).toMatchObject({
-      available: 94,
-      held: 0,
-      nextExpiry: null,
-    });
-    expect(await balanceOf(world.db, 'acme', 'credits', now(2000))).toMatchObject({ available: 119 });
-    expect((await balanceOf(world.db, 'acme', 'credits', Date.parse('2026-12-01T00:00:00Z')))!.usage).toMatchObject({
+    expect(
+      await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, now(999.999)),
+    ).toMatchObject({ available: 144, held: 0 });
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, now(1000))).toMatchObject(
+      {
+        available: 94,
+        held: 0,
+        nextExpiry: null,
+      },
+    );
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, now(2000))).toMatchObject(
+      { available: 119 },
+    );
+    expect(
+      (await balanceOf(
+        world.db,
+        world.accounts,
+        { customerId: 'acme', unit: 'credits' },
+        Date.parse('2026-12-01T00:00:00Z'),
+      ))!.usage,
+    ).toMatchObject({
       consumed: 0,
     });
   });
 
   it('keeps the largest amounts exact', async () => {
-    expect(await balanceOf(world.db, 'rich', 'points', now(60))).toMatchObject({ available: Number.MAX_SAFE_INTEGER });
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'rich', unit: 'points' }, now(60))).toMatchObject({
+      available: Number.MAX_SAFE_INTEGER,
+    });
   });
 
   it('that a known customer does not have is empty; an unknown customer has none', async () => {
-    expect(await balanceOf(world.db, 'quiet', 'credits', now(60))).toMatchObject({
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'quiet', unit: 'credits' }, now(60))).toMatchObject({
       status: 'active',
       available: 0,
       bySource: {},
     });
-    expect(await balanceOf(world.db, 'acme', 'points', now(60))).toMatchObject({ available: 0, unit: 'points' });
-    expect(await balanceOf(world.db, 'nobody', 'credits', now(60))).toBeNull();
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'points' }, now(60))).toMatchObject({
+      available: 0,
+      unit: 'points',
+    });
+    expect(await balanceOf(world.db, world.accounts, { customerId: 'nobody', unit: 'credits' }, now(60))).toBeNull();
   });
 
   it('is answered in batches to many at once, each their own', async () => {
-    const reader = new BalanceReader(world.db);
+    const reader = new BalanceReader(world.db, world.accounts);
     const names = Array.from({ length: 700 }, (_, index) => ['acme', 'other', 'nobody'][index % 3]!);
     const answers = await Promise.all(names.map((name) => reader.balanceOf(name, 'credits', now(10))));
     names.forEach((name, index) => {
@@ -111,7 +129,9 @@ describe('an account', () => {
   });
 
   it('lists its grants as they are now', async () => {
-    const all = await allOf((cursor) => grantsOf(world.db, acme, 2, cursor, now(10)));
+    const all = await allOf((cursor) =>
+      grantsOf(world.db, world.accounts, { filter: acme, limit: 2, cursor: cursor, now: now(10) }),
+    );
     expect(
       all.map(({ source, amount, remaining, held, consumed, revoked, status }) => [
         source,
@@ -133,16 +153,33 @@ describe('an account', () => {
       costBasis: { amount: 999, currency: 'usd' },
       createdAt: at(0),
     });
-    const expired = await grantsOf(world.db, { ...acme, status: 'expired' }, 10, null, now(1000));
+    const expired = await grantsOf(world.db, world.accounts, {
+      filter: { ...acme, status: 'expired' },
+      limit: 10,
+      cursor: null,
+      now: now(1000),
+    });
     expect(expired.data).toEqual([
       expect.objectContaining({ source: 'trial', remaining: 0, expired: 50, status: 'expired' }),
     ]);
-    const active = await grantsOf(world.db, { ...acme, status: 'active' }, 10, null, now(1000));
+    const active = await grantsOf(world.db, world.accounts, {
+      filter: { ...acme, status: 'active' },
+      limit: 10,
+      cursor: null,
+      now: now(1000),
+    });
     expect(active.data.map(({ source }) => source)).toEqual(['adjustment', 'purchase']);
   });
 
   it('lists its holds as they are now', async () => {
-    const [hold] = (await holdsOf(world.db, { ...acme, status: 'open' }, 10, null, now(10))).data;
+    const [hold] = (
+      await holdsOf(world.db, world.accounts, {
+        filter: { ...acme, status: 'open' },
+        limit: 10,
+        cursor: null,
+        now: now(10),
+      })
+    ).data;
     expect(hold).toMatchObject({
       amount: 30,
       remaining: 30,
@@ -150,10 +187,19 @@ describe('an account', () => {
       expiresAt: at(504),
       allocations: [{ source: 'purchase', amount: 30 }],
     });
-    expect((await holdsOf(world.db, acme, 10, null, now(504))).data).toEqual([
-      expect.objectContaining({ status: 'expired', remaining: 0, allocations: [] }),
-    ]);
-    expect((await holdsOf(world.db, { ...acme, status: 'open' }, 10, null, now(504))).data).toEqual([]);
+    expect(
+      (await holdsOf(world.db, world.accounts, { filter: acme, limit: 10, cursor: null, now: now(504) })).data,
+    ).toEqual([expect.objectContaining({ status: 'expired', remaining: 0, allocations: [] })]);
+    expect(
+      (
+        await holdsOf(world.db, world.accounts, {
+          filter: { ...acme, status: 'open' },
+          limit: 10,
+          cursor: null,
+          now: now(504),
+        })
+      ).data,
+    ).toEqual([]);
   });
 
   it('has a history with the running balance', async () => {
@@ -251,9 +297,9 @@ describe('a customer reads', () => {
 
   it('their balance and lists by the same queries; of others nothing', async () => {
     const [own, other, grants, history, customer, stranger] = await asCustomer(world.db, 'acme', async (reader) => [
-      await balanceOf(reader, 'acme', 'credits', now(10)),
-      await balanceOf(reader, 'other', 'credits', now(10)),
-      await grantsOf(reader, acme, 10, null, now(10)),
+      await balanceOf(reader, world.accounts, { customerId: 'acme', unit: 'credits' }, now(10)),
+      await balanceOf(reader, world.accounts, { customerId: 'other', unit: 'credits' }, now(10)),
+      await grantsOf(reader, world.accounts, { filter: acme, limit: 10, cursor: null, now: now(10) }),
       await historyOf(reader, { customerId: 'other', unit: 'credits' }, 10, { offset: 0 }),
       await customerById(reader, 'acme'),
       await customerById(reader, 'other'),
@@ -287,7 +333,12 @@ describe('a grant', () => {
     await run('account-debtor', consume(14), 2);
     await run('account-debtor', grant(100), 3);
     await caughtUp();
-    const { data } = await grantsOf(world.db, { customerId: 'debtor', unit: 'credits' }, 10, null, now(4));
+    const { data } = await grantsOf(world.db, world.accounts, {
+      filter: { customerId: 'debtor', unit: 'credits' },
+      limit: 10,
+      cursor: null,
+      now: now(4),
+    });
     expect(data.map(({ remaining, consumed, repaidDebt }) => ({ remaining, consumed, repaidDebt }))).toEqual([
       { remaining: 96, consumed: 0, repaidDebt: 4 },
       { remaining: 0, consumed: 10, repaidDebt: 0 },
@@ -301,7 +352,14 @@ describe('a grant', () => {
     await run('account-pinned', hold(5, 500), 1);
     await caughtUp();
     const by = async (status: GrantStatus, second: number): Promise<readonly GrantEntry[]> =>
-      (await grantsOf(world.db, { ...pinned, status }, 10, null, now(second))).data;
+      (
+        await grantsOf(world.db, world.accounts, {
+          filter: { ...pinned, status },
+          limit: 10,
+          cursor: null,
+          now: now(second),
+        })
+      ).data;
     expect(await by('active', 99)).toMatchObject([{ status: 'active', remaining: 5, held: 5 }]);
     expect(await by('active', 100)).toEqual([]);
     expect(await by('expired', 100)).toMatchObject([{ status: 'expired', remaining: 5, held: 5, expired: 0 }]);
@@ -312,7 +370,8 @@ describe('the usage of a month', () => {
   it('is what was consumed in it, less what was given back of that, whenever it was', async () => {
     const day = 86_400;
     const usageAt = async (second: number): Promise<number> =>
-      (await balanceOf(world.db, 'monthly', 'credits', now(second)))!.usage.consumed;
+      (await balanceOf(world.db, world.accounts, { customerId: 'monthly', unit: 'credits' }, now(second)))!.usage
+        .consumed;
     const idOf = (recorded: unknown): string => (recorded as readonly { consumptionId: string }[])[0]!.consumptionId;
     const giveBack = (consumptionId: string, amount: number) => ({
       type: 'ReverseConsumption',

@@ -78,7 +78,7 @@ describe('the read models', () => {
     const kinds = new Set(world.log.events.map(({ type }) => type));
     for (const type of Object.keys(balances.handlers)) if (!seldom.includes(type)) expect(kinds).toContain(type);
     expect(await world.differences()).toEqual([]);
-    const reader = new BalanceReader(world.db);
+    const reader = new BalanceReader(world.db, world.accounts);
     for (const stream of world.writer.streams) {
       const state = world.writer.account(stream);
       if (!state.opened) continue;
@@ -86,7 +86,7 @@ describe('the read models', () => {
         const now = msOf(newest) + wait;
         const expected = accountAt(state, instantOf(now)).balance;
         const [one, other] = await Promise.all([
-          balanceOf(world.db, state.customerId, state.unit, now),
+          balanceOf(world.db, world.accounts, state, now),
           reader.balanceOf(state.customerId, state.unit, now),
         ]);
         expect(one).toMatchObject({ ...expected, customerId: state.customerId, unit: state.unit });
@@ -153,7 +153,7 @@ describe('the read models', () => {
       await world.writer.run('account-acme', grant(1), at(round));
       const head = await world.store.head();
       expect(await waitForPosition(world.db, 'balances', head, 5000)).toBe('reached');
-      const balance = await balanceOf(world.db, 'acme', 'credits', msOf(at(60)));
+      const balance = await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, msOf(at(60)));
       expect(balance!.available).toBe(round);
       expect(balance!.asOf.position >= head).toBe(true);
     }
@@ -238,7 +238,9 @@ describe('an event that cannot be applied', () => {
     expect(stopped.haltedReason).toMatch(reason);
     // The others go on, past the event and past what follows it.
     await world.reached(await world.store.head(), ['catalogue', 'parked-events', 'command-keys']);
-    expect((await balanceOf(world.db, 'acme', 'credits', msOf(at(60))))!.available).toBe(5);
+    expect(
+      (await balanceOf(world.db, world.accounts, { customerId: 'acme', unit: 'credits' }, msOf(at(60))))!.available,
+    ).toBe(5);
   });
 
   it('is tried again when somebody asks, and after a restart', async () => {
@@ -276,7 +278,12 @@ describe('a rebuild', () => {
     let [reading, spent, reads] = [true, 0, 0];
     const seen = (async () => {
       for (let lowest = 1_000_000 - 3000; reading; reads += 1) {
-        const balance = await balanceOf(world.db, 'acme', 'credits', msOf(at(9999)));
+        const balance = await balanceOf(
+          world.db,
+          world.accounts,
+          { customerId: 'acme', unit: 'credits' },
+          msOf(at(9999)),
+        );
         const page = await historyOf(world.db, { customerId: 'acme', unit: 'credits' }, 5, { offset: 0 });
         expect(balance!.available).toBeLessThanOrEqual(lowest);
         expect(page.total).toBeGreaterThanOrEqual(3001);

@@ -1,4 +1,6 @@
-import { InMemoryEventStore, InMemoryLog } from '../../libs/event-store/adapters/in-memory.js';
+import { PastAccounts } from '../../apps/api/accounts/past-accounts.js';
+import { BoundedReads } from '../../apps/api/reads/bounded-reads.js';
+import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../../libs/event-store/adapters/in-memory.js';
 import { SystemClock } from '#config/system-clock.js';
 import type { Position } from '#event-store/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
@@ -23,6 +25,7 @@ export class ProjectionWorld {
   readonly log = new InMemoryLog();
   readonly store = new InMemoryEventStore(this.log);
   readonly writer = new LedgerWriter(this.store);
+  readonly accounts = new PastAccounts(this.store, new InMemorySnapshotStore(), this.clock, new BoundedReads(2, 1_000));
   readonly #workers = new Set<Worker>();
 
   private constructor(

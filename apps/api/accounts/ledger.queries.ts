@@ -11,6 +11,7 @@ import {
   type HoldEntry,
   type HoldStatus,
 } from '#projections/balance-lists.js';
+import { AccountLog } from '#projections/account-log.js';
 import { balanceOf, BalanceReader, isKnownCustomer, type AccountBalance } from '#projections/balance-queries.js';
 import { balances } from '#projections/balances.js';
 import { claimsProjection } from '#projections/claims.js';
@@ -40,6 +41,7 @@ export class GetBalanceHandler implements IQueryHandler<GetBalance> {
   constructor(
     private readonly reads: FreshReads,
     private readonly batched: BalanceReader,
+    private readonly log: AccountLog,
     private readonly clock: Clock,
   ) {}
 
@@ -47,7 +49,7 @@ export class GetBalanceHandler implements IQueryHandler<GetBalance> {
     await this.reads.reached(request, balances.name);
     const now = this.clock.now();
     if (request.ownCustomerId === null) return this.batched.balanceOf(customerId, unit, now);
-    return this.reads.as(request, (reader) => balanceOf(reader, customerId, unit, now));
+    return this.reads.as(request, (reader) => balanceOf(reader, this.log, { customerId, unit }, now));
   }
 }
 
@@ -112,14 +114,19 @@ export class ListGrants extends Query<Fresh<Page<GrantEntry>>> {
 
 @QueryHandler(ListGrants)
 export class ListGrantsHandler implements IQueryHandler<ListGrants> {
-  constructor(private readonly reads: FreshReads) {}
+  constructor(
+    private readonly reads: FreshReads,
+    private readonly log: AccountLog,
+  ) {}
 
   execute({ listing: { filter, limit, cursor, request } }: ListGrants): Promise<Fresh<Page<GrantEntry>>> {
     return ofKnown(
       this.reads,
       request,
       filter,
-      this.reads.read(request, balances.name, (reader, now) => grantsOf(reader, filter, limit, cursor, msOf(now))),
+      this.reads.read(request, balances.name, (reader, now) =>
+        grantsOf(reader, this.log, { filter, limit, cursor, now: msOf(now) }),
+      ),
     );
   }
 }
@@ -132,14 +139,19 @@ export class ListHolds extends Query<Fresh<Page<HoldEntry>>> {
 
 @QueryHandler(ListHolds)
 export class ListHoldsHandler implements IQueryHandler<ListHolds> {
-  constructor(private readonly reads: FreshReads) {}
+  constructor(
+    private readonly reads: FreshReads,
+    private readonly log: AccountLog,
+  ) {}
 
   execute({ listing: { filter, limit, cursor, request } }: ListHolds): Promise<Fresh<Page<HoldEntry>>> {
     return ofKnown(
       this.reads,
       request,
       filter,
-      this.reads.read(request, balances.name, (reader, now) => holdsOf(reader, filter, limit, cursor, msOf(now))),
+      this.reads.read(request, balances.name, (reader, now) =>
+        holdsOf(reader, this.log, { filter, limit, cursor, now: msOf(now) }),
+      ),
     );
   }
 }

@@ -2,6 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Money } from '#kernel/amount.js';
 import { msOf, type Instant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { AccountLog } from '#projections/account-log.js';
 import { balanceOf } from '#projections/balance-queries.js';
 import { plansOf, type ListedPlan } from '#projections/catalogue-queries.js';
 import { invoicesProjection } from '#projections/invoices.js';
@@ -135,6 +136,7 @@ export class GetBillingStatus extends Query<Fresh<BillingStatus | null>> {
 export class GetBillingStatusHandler implements IQueryHandler<GetBillingStatus> {
   constructor(
     private readonly reads: FreshReads,
+    private readonly log: AccountLog,
     private readonly context: ApiContext,
   ) {}
 
@@ -144,18 +146,18 @@ export class GetBillingStatusHandler implements IQueryHandler<GetBillingStatus> 
     await this.reads.reached(request, 'balances');
     const { gracePeriodDays } = this.context.config.stripe;
     return this.reads.read(request, subscriptionsProjection.name, (reader, now) =>
-      statusOf(reader, customerId, now, gracePeriodDays),
+      statusOf(reader, this.log, customerId, { now, graceDays: gracePeriodDays }),
     );
   }
 }
 
 async function statusOf(
   reader: Reader,
+  log: AccountLog,
   customerId: string,
-  now: Instant,
-  graceDays: number,
+  { now, graceDays }: { readonly now: Instant; readonly graceDays: number },
 ): Promise<BillingStatus | null> {
-  const balance = await balanceOf(reader, customerId, DEFAULT_UNIT, msOf(now));
+  const balance = await balanceOf(reader, log, { customerId, unit: DEFAULT_UNIT }, msOf(now));
   const subscription = await subscriptionOf(reader, customerId, now, graceDays);
   if (balance === null && subscription === null) return null;
   const plans = await plansOf(reader);

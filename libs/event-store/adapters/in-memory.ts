@@ -12,7 +12,7 @@ import {
   type Position,
   type RecordedEvent,
 } from '../event-store.js';
-import { SnapshotStore, type Snapshot } from '../snapshots.js';
+import { SnapshotStore, type Snapshot, type SnapshotBound } from '../snapshots.js';
 
 const pageSize = 1_000;
 
@@ -140,20 +140,28 @@ export class InMemoryEventStore extends EventStore {
 
 /** Snapshots in this process's memory. */
 export class InMemorySnapshotStore extends SnapshotStore {
-  readonly #snapshots = new Map<StreamName, Snapshot>();
+  readonly #snapshots = new Map<StreamName, readonly Snapshot[]>();
 
-  override async load(stream: StreamName, version: number): Promise<Snapshot | null> {
+  override async load(stream: StreamName, version: number, bound: SnapshotBound = {}): Promise<Snapshot | null> {
     await Promise.resolve();
-    const snapshot = this.#snapshots.get(stream);
-    return snapshot?.version === version ? snapshot : null;
+    const within = ({ head, revision, ...snapshot }: Snapshot): boolean =>
+      snapshot.version === version &&
+      (bound.recordedAt === undefined || head.recordedAt <= bound.recordedAt) &&
+      (bound.position === undefined || head.position <= bound.position) &&
+      (bound.revision === undefined || revision <= bound.revision);
+    return this.#snapshots.get(stream)?.findLast(within) ?? null;
   }
 
   override async save(snapshot: Snapshot): Promise<void> {
     await Promise.resolve();
-    const kept = this.#snapshots.get(snapshot.stream);
-    if (kept === undefined || supersedes(snapshot, kept)) this.#snapshots.set(snapshot.stream, snapshot);
+    const kept = this.#snapshots.get(snapshot.stream) ?? [];
+    if (kept.some(({ version }) => version > snapshot.version)) return;
+    const others = kept.filter(
+      ({ version, revision }) => version === snapshot.version && revision !== snapshot.revision,
+    );
+    this.#snapshots.set(
+      snapshot.stream,
+      [...others, snapshot].sort((a, b) => a.revision - b.revision),
+    );
   }
 }
-
-const supersedes = (newer: Snapshot, older: Snapshot): boolean =>
-  newer.version > older.version || (newer.version === older.version && newer.revision > older.revision);

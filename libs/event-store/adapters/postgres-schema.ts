@@ -140,6 +140,20 @@ const versions: readonly string[] = [
         from unnest(new_events) with ordinality n (append, revision, schema_version, id, stream, type, prev_hash, hash, data, metadata, i);
   end $$;
   `,
+  // Snapshots of the past beside the newest. What is there is left behind: snapshots are only a help.
+  `
+  drop table scrip_log.snapshots;
+  create table scrip_log.snapshots (
+    stream text collate "C",
+    version integer,
+    revision integer,
+    position text collate "C" not null,
+    hash text not null,
+    recorded_at text collate "C" not null,
+    state text not null,
+    primary key (stream, version, revision)
+  );
+  `,
 ];
 
 /** Advisory locks are shared by the whole database: ours have a first number of their own. */

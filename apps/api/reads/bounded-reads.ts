@@ -1,0 +1,28 @@
+import { Problem } from '../http/problems.js';
+import { Turns } from '../http/turns.js';
+
+/** Reads that take long: a few at a time, some more wait, and what is beyond is refused at once. */
+export class BoundedReads {
+  readonly #turns: Turns;
+  #present = 0;
+
+  constructor(
+    atATime: number,
+    private readonly most: number,
+  ) {
+    this.#turns = new Turns(atATime);
+  }
+
+  /** What `read` answers. Throws the problem `overloaded` when too many are under way or waiting. */
+  async run<Result>(read: () => Promise<Result>): Promise<Result> {
+    if (this.#present >= this.most) throw new Problem('overloaded');
+    this.#present += 1;
+    await this.#turns.begin(1);
+    try {
+      return await read();
+    } finally {
+      this.#turns.end(1);
+      this.#present -= 1;
+    }
+  }
+}
