@@ -18,6 +18,8 @@ export type Subscription = {
   readonly metadata: Metadata;
   readonly status: SubscriptionStatus;
   readonly items: readonly SubscriptionItem[];
+  /** Items that cannot be read. They only matter where their price is a plan's. */
+  readonly oddItems: readonly { readonly priceId: string | null; readonly problem: string }[];
   readonly trialStart: Instant | null;
   readonly trialEnd: Instant | null;
   readonly cancelAtPeriodEnd: boolean;
@@ -36,21 +38,15 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
   if (id === null) return unreadable('id');
   if (status === undefined) return unreadable('status');
   if (rows === null) return unreadable('items');
-  const items: SubscriptionItem[] = [];
-  for (const row of rows.map(objectIn)) {
-    const itemId = idAt(row, 'id');
-    const priceId = idAt(row, 'price') ?? idAt(row, 'plan');
-    const quantity = at(row, 'quantity') == null ? 1 : integerAt(row, 'quantity');
-    if (itemId === null || priceId === null || quantity === null || quantity < 0) return unreadable('items');
-    const periodStart = timeAt(row, 'current_period_start') ?? timeAt(subscription, 'current_period_start');
-    const periodEnd = timeAt(row, 'current_period_end') ?? timeAt(subscription, 'current_period_end');
-    items.push({ id: itemId, priceId, quantity, periodStart, periodEnd });
-  }
+  const read = rows.map(objectIn).map((row) => ({ row, item: normaliseItem(row, subscription) }));
   return {
     ok: {
       id,
       status,
-      items,
+      items: read.flatMap(({ item }) => ('ok' in item ? [item.ok] : [])),
+      oddItems: read.flatMap(({ row, item }) =>
+        'ok' in item ? [] : [{ priceId: priceOf(row), problem: `items: ${item.unreadable}` }],
+      ),
       stripeCustomerId: idAt(subscription, 'customer'),
       metadata: metadataAt(subscription, 'metadata'),
       trialStart: timeAt(subscription, 'trial_start'),
@@ -62,4 +58,18 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
       paused: status === 'paused' || objectAt(subscription, 'pause_collection') !== null,
     },
   };
+}
+
+const priceOf = (item: Fields | null): string | null => idAt(item, 'price') ?? idAt(item, 'plan');
+
+function normaliseItem(item: Fields | null, subscription: Fields | null): Normalised<SubscriptionItem> {
+  const id = idAt(item, 'id');
+  const priceId = priceOf(item);
+  const quantity = at(item, 'quantity') == null ? 1 : integerAt(item, 'quantity');
+  if (id === null) return unreadable('id');
+  if (priceId === null) return unreadable('price');
+  if (quantity === null || quantity < 0) return unreadable('quantity');
+  const periodStart = timeAt(item, 'current_period_start') ?? timeAt(subscription, 'current_period_start');
+  const periodEnd = timeAt(item, 'current_period_end') ?? timeAt(subscription, 'current_period_end');
+  return { ok: { id, priceId, quantity, periodStart, periodEnd } };
 }

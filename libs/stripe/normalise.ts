@@ -33,6 +33,18 @@ export type InvoiceLine = {
   readonly proration: boolean;
   readonly priceId: string | null;
   readonly subscriptionItemId: string | null;
+  /** Of which subscription it is; null where the line does not say. */
+  readonly subscriptionId: string | null;
+  /** True where the price is known to charge once, or by usage: no plan's price does. False where the line does not say. */
+  readonly isNoPlans: boolean;
+};
+
+/** A line that cannot be read. It only matters where its price is a plan's. */
+export type OddLine = {
+  readonly priceId: string | null;
+  /** What it cost without discounts and without tax; null where even that cannot be read. */
+  readonly net: number | null;
+  readonly problem: string;
 };
 
 /** An invoice, in the one shape that the translation knows, whatever version of Stripe's API wrote it. */
@@ -55,6 +67,9 @@ export type Invoice = {
   /** The subscription's metadata as it was when the invoice was made. */
   readonly subscriptionMetadata: Metadata;
   readonly lines: readonly InvoiceLine[];
+  readonly oddLines: readonly OddLine[];
+  /** When it was made; null where it does not say. */
+  readonly createdAt: Instant | null;
   /** True when Stripe holds more lines than it sent. */
   readonly hasMoreLines: boolean;
 };
@@ -139,12 +154,7 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
   if (total === null) return unreadable('total');
   const rows = listAt(objectAt(invoice, 'lines'), 'data');
   if (rows === null) return unreadable('lines');
-  const lines: InvoiceLine[] = [];
-  for (const row of rows) {
-    const line = normaliseLine(objectIn(row));
-    if ('unreadable' in line) return { unreadable: `lines: ${line.unreadable}` };
-    lines.push(line.ok);
-  }
+  const read = rows.map(objectIn).map((row) => ({ row, line: normaliseLine(row) }));
   const subscription = objectAt(invoice, 'parent', 'subscription_details');
   return {
     ok: {
@@ -164,7 +174,11 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
         at(invoice, 'paid_out_of_band') === true || (integerAt(invoice, 'amount_paid_off_stripe') ?? 0) >= amountPaid,
       metadata: metadataAt(invoice, 'metadata'),
       subscriptionMetadata: metadataAt(subscription ?? objectAt(invoice, 'subscription_details'), 'metadata'),
-      lines,
+      lines: read.flatMap(({ line }) => ('ok' in line ? [line.ok] : [])),
+      oddLines: read.flatMap(({ row, line }) =>
+        'ok' in line ? [] : [{ priceId: priceOf(row), net: netIn(row), problem: `lines: ${line.unreadable}` }],
+      ),
+      createdAt: timeAt(invoice, 'created'),
       hasMoreLines: at(objectAt(invoice, 'lines'), 'has_more') === true,
     },
   };
@@ -196,15 +210,36 @@ function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
       quantity,
       periodStart,
       periodEnd,
-      discount: sumOf(listAt(line, 'discount_amounts')),
-      includedTax:
-        sumOf(listAt(line, 'taxes'), (tax) => textAt(tax, 'tax_behavior') === 'inclusive') +
-        sumOf(listAt(line, 'tax_amounts'), (tax) => at(tax, 'inclusive') === true),
+      discount: discountIn(line),
+      includedTax: includedTaxIn(line),
       proration: at(details, 'proration') === true,
-      priceId: idAt(objectAt(line, 'pricing', 'price_details'), 'price') ?? idAt(line, 'price') ?? idAt(line, 'plan'),
+      priceId: priceOf(line),
       subscriptionItemId: idAt(details, 'subscription_item'),
+      subscriptionId: idAt(details, 'subscription') ?? idAt(line, 'subscription'),
+      isNoPlans: chargesOtherwise(line),
     },
   };
+}
+
+const discountIn = (line: Fields | null): number => sumOf(listAt(line, 'discount_amounts'));
+
+const includedTaxIn = (line: Fields | null): number =>
+  sumOf(listAt(line, 'taxes'), (tax) => textAt(tax, 'tax_behavior') === 'inclusive') +
+  sumOf(listAt(line, 'tax_amounts'), (tax) => at(tax, 'inclusive') === true);
+
+function netIn(line: Fields | null): number | null {
+  const amount = integerAt(line, 'amount');
+  return amount === null ? null : amount - discountIn(line) - includedTaxIn(line);
+}
+
+const priceOf = (line: Fields | null): string | null =>
+  idAt(objectAt(line, 'pricing', 'price_details'), 'price') ?? idAt(line, 'price') ?? idAt(line, 'plan');
+
+/** Older shapes, and those with the price expanded, say how a price charges; others only name it. */
+function chargesOtherwise(line: Fields | null): boolean {
+  const price = objectAt(line, 'pricing', 'price_details', 'price') ?? objectAt(line, 'price');
+  const usage = textAt(objectAt(price, 'recurring'), 'usage_type') ?? textAt(objectAt(line, 'plan'), 'usage_type');
+  return textAt(price, 'type') === 'one_time' || usage === 'metered';
 }
 
 function sumOf(rows: readonly Json[] | null, counts: (row: Fields) => boolean = () => true): number {

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
+import type { CatalogState } from '#ledger/catalog.js';
 import type { InvoiceState as KnownInvoice } from '#ledger/invoice.js';
 import { claimsOf, type CreditNoteFact, type DisputeFact, type RefundFact } from '#ledger/payment-claims.js';
 import { currencyOf } from '#ledger/payment-settlement.js';
@@ -10,6 +10,7 @@ import type { SubscriptionState } from '#ledger/subscription.js';
 import type { InvoiceState } from './normalise-invoice-state.js';
 import type { Charge, PaymentIntent } from './normalise-money.js';
 import type { Session } from './normalise.js';
+import { planItemsOf } from './plan-item.js';
 import type { Subscription } from './normalise-subscription.js';
 import { namedCustomer } from './translation.js';
 import { translatedTypes } from './translate.js';
@@ -161,18 +162,18 @@ export function compareSubscription(
   catalog: CatalogState,
 ): Difference | null {
   const { id, items, cancelAt, cancelAtPeriodEnd, status, trialEnd, paused } = subscription;
-  const priced = items.map((item) => ({ item, known: planOfStripePrice(catalog, item.priceId) }));
-  const main = priced.find(({ known }) => known !== null) ?? priced[0];
+  const [main] = planItemsOf(items, catalog);
+  const item = main?.item ?? items[0];
   const stripe = {
     status,
-    plan: main?.known?.plan.id ?? null,
-    interval: main?.known?.interval ?? null,
-    price: main?.item.priceId ?? null,
-    quantity: main?.item.quantity ?? null,
-    periodStart: main?.item.periodStart ?? null,
-    periodEnd: main?.item.periodEnd ?? null,
+    plan: main?.known.plan.id ?? null,
+    interval: main?.known.interval ?? null,
+    price: item?.priceId ?? null,
+    quantity: item?.quantity ?? null,
+    periodStart: item?.periodStart ?? null,
+    periodEnd: item?.periodEnd ?? null,
     trialEnd,
-    cancelAt: cancelAt ?? (cancelAtPeriodEnd ? (main?.item.periodEnd ?? null) : null),
+    cancelAt: cancelAt ?? (cancelAtPeriodEnd ? (item?.periodEnd ?? null) : null),
     paused,
   };
   if (standing === null) return compared('subscription', id, stripe, null);

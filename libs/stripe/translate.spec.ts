@@ -245,13 +245,14 @@ describe('a paid invoice of a subscription', () => {
   });
 
   test('without a subscription it is recorded only, unless its metadata sells credits', () => {
-    const manual = { parent: null, metadata: { credits: '5' } };
+    const byItself = line({ parent: { invoice_item_details: { invoice_item: 'ii_1', proration: false } } });
+    const manual = { ...byItself, parent: null, metadata: { credits: '5' } };
     expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual([
       'RecordInvoicePaid',
       'LinkInvoice',
       'LinkInvoice',
     ]);
-    const sale = { parent: null, metadata: { credits: '5', top_up: 'true' } };
+    const sale = { ...manual, metadata: { credits: '5', top_up: 'true' } };
     expect(commandsOf('invoice.paid.endive', sale)).toMatchObject([
       { type: 'GrantCredits', amount: 5, key: 'invoice:in_1' },
       { type: 'RecordInvoicePaid' },

@@ -34,7 +34,7 @@ export type Translation =
   | { readonly kind: 'commands'; readonly commands: readonly FactCommand[] }
   | { readonly kind: 'park'; readonly reason: ParkReason };
 
-type Parked = Extract<Translation, { kind: 'park' }>;
+export type Parked = Extract<Translation, { kind: 'park' }>;
 
 /** Translates the Stripe events of some types. Pure: the same event and lookups give the same translation, for ever. */
 export type Translate = (event: ReceivedStripeEvent, lookups: Lookups) => Translation;

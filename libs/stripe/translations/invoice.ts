@@ -20,6 +20,7 @@ import {
   type Translation,
 } from '../translation.js';
 import { costOf, netOf, prorations } from './proration.js';
+import { isPlans, waitsForPrice } from './invoice-waiting.js';
 import { grantOfSale, invoiceKey } from './sale.js';
 
 /**
@@ -50,26 +51,34 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
       'neither metadata.customer_id nor a link names a customer',
     );
   }
-  const bought =
-    invoice.subscriptionId === null
-      ? topUp(invoice, customerId, lookups)
-      : periods(invoice, invoice.subscriptionId, customerId, lookups);
-  if (bought.kind === 'park') return bought;
+  const waits = waitsForPrice(invoice, lookups.catalog);
+  if (waits !== null) return waits;
+  const periods = paidPeriods(invoice, customerId, lookups);
+  if (periods.kind === 'park') return periods;
+  const sale = topUp(invoice, customerId, lookups);
+  if (sale.kind === 'park') return sale;
   const state = normaliseInvoiceState(subjectOf(event.payload), event.created);
   const details = 'ok' in state ? { ...state.ok.snapshot, customerId } : null;
   return commands(
-    ...bought.commands,
+    ...sale.commands,
+    ...periods.commands,
     recordInvoice(invoice, customerId, details),
-    ...recordPayment(invoice, customerId),
+    ...recordPayment(invoice, customerId, periods.commands.length > 0),
     ...linkInvoice(invoice.paymentIntentId, invoice.id, invoice.currency),
   );
 };
 
 function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
   // A paid Checkout session that made an invoice has granted already: only an invoice that says so itself is a sale of credits.
-  if (invoice.metadata['top_up'] !== 'true') return commands();
+  if (invoice.subscriptionId !== null || invoice.metadata['top_up'] !== 'true') return commands();
   const { id, metadata, paidAt: soldAt, currency, amountPaid, paymentIntentId: intent, paidElsewhere } = invoice;
-  const net = invoice.lines.reduce((sum, line) => sum + netOf(line), 0);
+  // A plan's line beside the sale has bought its own credits.
+  const lines = invoice.lines.filter((line) => !isPlans(line, lookups.catalog));
+  let net = lines.reduce((sum, line) => sum + netOf(line), 0);
+  for (const odd of invoice.oddLines) {
+    if (odd.net === null) return park('unknown_shape', id, odd.problem);
+    net += odd.net;
+  }
   const paid = paidElsewhere ? null : costOf(amountPaid, currency);
   const sale = { session: null, intent, invoice: id, paid };
   const cost = costOf(net, currency);
@@ -86,16 +95,32 @@ type Allotment = {
   readonly lines: readonly InvoiceLine[];
 };
 
+/**
+ * What the lines of subscriptions bought: those of each subscription by themselves, as an invoice may hold those of several. A line that
+ * is of no plan is money and nothing else.
+ */
+function paidPeriods(invoice: Invoice, customerId: string, lookups: Lookups): Translation {
+  const bySubscription = Map.groupBy(invoice.lines, (line) => line.subscriptionId ?? invoice.subscriptionId);
+  const list: FactCommand[] = [];
+  for (const [subscriptionId, lines] of bySubscription) {
+    if (subscriptionId === null) continue;
+    const own = { ...invoice, lines };
+    const granted = periods(own, subscriptionId, customerId, lookups);
+    if (granted.kind === 'park') return granted;
+    const prorated = prorations(own, subscriptionId, customerId, lookups);
+    if (prorated.kind === 'park') return prorated;
+    list.push(...granted.commands, ...prorated.commands);
+  }
+  return commands(...list);
+}
+
 function periods(invoice: Invoice, subscriptionId: string, customerId: string, lookups: Lookups): Translation {
   const list: FactCommand[] = [];
   for (const allotment of allotmentsOf(invoice)) {
     const known = planOfStripePrice(lookups.catalog, allotment.priceId);
-    const charged = allotment.lines.some((line) => line.amount > 0);
+    if (known === null) continue;
     // A line of nothing is a trial's, unless the plan's price is nothing.
-    if (known !== null && !charged && known.price.money.amount > 0) continue;
-    if (known === null && !charged) continue;
-    if (known === null)
-      return park('unknown_price', allotment.priceId, 'no plan of the catalogue has this Stripe price');
+    if (known.price.money.amount > 0 && !allotment.lines.some((line) => line.amount > 0)) continue;
     const granted = period(allotment, known.plan, known.interval, {
       invoice,
       subscriptionId,
@@ -105,8 +130,7 @@ function periods(invoice: Invoice, subscriptionId: string, customerId: string, l
     if (granted.kind === 'park') return granted;
     list.push(...granted.commands);
   }
-  const prorated = prorations(invoice, subscriptionId, customerId, lookups);
-  return prorated.kind === 'park' ? prorated : commands(...list, ...prorated.commands);
+  return commands(...list);
 }
 
 function allotmentsOf(invoice: Invoice): readonly Allotment[] {
@@ -207,9 +231,9 @@ function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSna
   };
 }
 
-/** The payment of a one-off invoice belongs to the session or intent that made it; only a subscription's is recorded here. */
-function recordPayment(invoice: Invoice, customerId: string): readonly FactCommand[] {
-  const ownMoney = invoice.subscriptionId !== null || invoice.metadata['top_up'] === 'true';
+/** The payment of a one-off invoice belongs to the session or intent that made it, unless it paid for a subscription too. */
+function recordPayment(invoice: Invoice, customerId: string, boughtPeriod: boolean): readonly FactCommand[] {
+  const ownMoney = boughtPeriod || invoice.subscriptionId !== null || invoice.metadata['top_up'] === 'true';
   if (!ownMoney || invoice.amountPaid === 0) return [];
   const { id, amountPaid, currency, paidAt } = invoice;
   return [
@@ -221,7 +245,7 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
         type: 'RecordPayment',
         paymentId: id,
         customerId,
-        kind: kindOf(invoice),
+        kind: kindOf(invoice, boughtPeriod),
         money: { amount: amountPaid, currency },
         paidAt,
         // Told by the link, in whatever shape and order it is heard of.
@@ -233,7 +257,10 @@ function recordPayment(invoice: Invoice, customerId: string): readonly FactComma
   ];
 }
 
-function kindOf({ subscriptionId, billingReason }: Invoice): 'top_up' | 'subscription' | 'upgrade' {
-  if (subscriptionId === null) return 'top_up';
+function kindOf(
+  { subscriptionId, billingReason }: Invoice,
+  boughtPeriod: boolean,
+): 'top_up' | 'subscription' | 'upgrade' {
+  if (subscriptionId === null && !boughtPeriod) return 'top_up';
   return billingReason === 'subscription_update' ? 'upgrade' : 'subscription';
 }

@@ -44,9 +44,8 @@ export function prorations(
   for (const line of invoice.lines) {
     if (!line.proration || line.priceId === null || line.amount === 0 || line.periodEnd <= line.periodStart) continue;
     const known = planOfStripePrice(catalog, line.priceId);
-    // Something else than a plan was charged for, or it is no plan of ours that ends.
-    if (known === null && line.amount < 0) continue;
-    if (known === null) return park('unknown_price', line.priceId, 'no plan of the catalogue has this Stripe price');
+    // Something else than a plan was charged for, or is no longer.
+    if (known === null) continue;
     const name = known.interval === 'year' ? `${line.periodEnd} ${line.periodStart}` : line.periodEnd;
     const lines = changes.get(name)?.lines ?? [];
     changes.set(name, { end: line.periodEnd, lines: [...lines, { line, ...known }] });

@@ -1,7 +1,7 @@
 import { isAmount } from '#kernel/amount.js';
 import { earlier, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
-import { freePlanOf, planOfStripePrice, type Plan } from '#ledger/catalog.js';
+import { freePlanOf } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stepBetween } from '#ledger/subscription-order.js';
@@ -9,6 +9,7 @@ import { hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standi
 import { idAt, objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
 import { metadataAt, requestOf, subjectBefore, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
+import { planItemsOf, type PlanItem } from '../plan-item.js';
 import {
   commands,
   customerOf,
@@ -20,8 +21,10 @@ import {
   type Lookups,
   type Translate,
 } from '../translation.js';
+import { isPlans } from './invoice-waiting.js';
 
-type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plan: Plan };
+/** `plans`: all items that have one; the first is that of the snapshot. */
+type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plans: readonly PlanItem[] };
 
 /** What a subscription's object shows, as of the event; or why it cannot be kept. */
 function seenIn(
@@ -32,21 +35,21 @@ function seenIn(
 ): Seen | ReturnType<typeof park> {
   const read = normaliseSubscription(subject);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-  const { items, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
+  const { items, oddItems, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
   const { id: subscriptionId, ...seen } = rest;
   const customerId = namedCustomer(metadata['customer_id']) ?? customerOf(lookups, stripeCustomerId);
   if (customerId === null) {
     return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
   }
-  const priced = items.flatMap((item) => {
-    const known = planOfStripePrice(lookups.catalog, item.priceId);
-    return known === null ? [] : [{ item, known }];
-  });
-  const [main] = priced;
-  const [unknown] = items;
+  const odd = oddItems.find((item) => isPlans(item, lookups.catalog));
+  if (odd !== undefined) return park('unknown_shape', subscriptionId, odd.problem);
+  const plans = planItemsOf(items, lookups.catalog);
+  const [main] = plans;
   if (main === undefined) {
-    if (unknown === undefined) return park('unknown_shape', subscriptionId, 'the subscription has no items');
-    return park('unknown_price', unknown.priceId, 'no plan of the catalogue has this Stripe price');
+    const [unknown] = items.map(({ priceId }) => priceId).sort();
+    if (unknown !== undefined)
+      return park('unknown_price', unknown, 'no plan of the catalogue has the Stripe price of any item');
+    return park('unknown_shape', subscriptionId, oddItems[0]?.problem ?? 'the subscription has no items');
   }
   const { item, known } = main;
   const snapshot: SubscriptionSnapshot = {
@@ -63,7 +66,7 @@ function seenIn(
     seenAt: event.created,
     stage,
   };
-  return { snapshot, plan: known.plan };
+  return { snapshot, plans };
 }
 
 /**
@@ -75,7 +78,7 @@ const translateStanding =
   (event, lookups) => {
     const seen = seenIn(subjectOf(event.payload), stage, event, lookups);
     if ('kind' in seen) return seen;
-    const { snapshot, plan } = seen;
+    const { snapshot, plans } = seen;
     const earlier = subjectBefore(event.payload);
     const before = earlier === null ? null : seenIn(earlier, stage, event, lookups);
     // What was before may be unreadable, or of a plan that is not sold here: then nothing is known of the step.
@@ -89,7 +92,7 @@ const translateStanding =
       key: tellingKey(event),
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
-    const trial = beginsTrial(event) ? trialOf(snapshot, plan, lookups.now) : [];
+    const trial = beginsTrial(event) ? trialOf(snapshot, plans, lookups.now) : [];
     return commands(observe, ...trial, ...fallOf(event, snapshot, lookups));
   };
 
@@ -110,9 +113,12 @@ function beginsTrial({ stripeType, payload }: ReceivedStripeEvent): boolean {
   return before === null || (status !== null && status !== 'trialing');
 }
 
-/** A trial's credits, once in the life of a subscription; they end with the trial. */
-function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): readonly FactCommand[] {
-  const amount = (plan.policy?.trialCredits ?? 0) * snapshot.quantity;
+/** A trial's credits, once in the life of a subscription; they end with the trial. Every item's plan gives its own, as its paid months do. */
+function trialOf(snapshot: SubscriptionSnapshot, plans: readonly PlanItem[], now: Instant): readonly FactCommand[] {
+  const amount = plans.reduce(
+    (sum, { item, known }) => sum + (known.plan.policy?.trialCredits ?? 0) * item.quantity,
+    0,
+  );
   const { status, trialStart, trialEnd, customerId, subscriptionId } = snapshot;
   if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
   return [
@@ -130,7 +136,7 @@ function trialOf(snapshot: SubscriptionSnapshot, plan: Plan, now: Instant): read
         costBasis: null,
         paymentReference: null,
         description: null,
-        metadata: { plan: plan.id, subscription: subscriptionId },
+        metadata: { plan: snapshot.planId, subscription: subscriptionId },
       },
     },
   ];
