@@ -70,7 +70,10 @@ export class Inbox {
       const ids = [...seen.links.keys()];
       await this.#retry((after) => this.#state.waitingForSubjects('unknown_customer', ids, after, PAGE), seen);
     }
-    if (seen.catalogChanged) await this.#retry((after) => this.#state.waitingFor('unknown_price', after, PAGE), seen);
+    if (seen.catalogChanged) {
+      for (const code of ['unknown_price', 'amount_mismatch'] as const)
+        await this.#retry((after) => this.#state.waitingFor(code, after, PAGE), seen);
+    }
     if (seen.linked.size > 0) {
       const ids = [...seen.linked];
       await this.#retry((after) => this.#state.waitingForSubjects('sale_in_doubt', ids, after, PAGE), seen);

@@ -2,7 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import type { PaymentRecord } from '#ledger/payment-record.js';
 import { byTest, deliver, InboxWorld, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../test/support/stripe-events.js';
+import {
+  oneOffLines,
+  stripeEvent,
+  type StripeEventBody,
+  type StripeFixture,
+} from '../../test/support/stripe-events.js';
 
 const metadata = { customer_id: 'acme', top_up: 'true', credits: '250' };
 let told = 0;
@@ -15,8 +20,9 @@ const session = (change: object = {}): StripeEventBody =>
 const intent = (change: object = {}): StripeEventBody =>
   tell('payment_intent.succeeded.endive', { id: 'pi_1', metadata, ...change });
 /** As webhooks tell it since 2025-03: nothing in it says what paid it. */
+const ofItsOwn = { metadata, parent: null, payments: null, amount_paid: 1190, ...oneOffLines(1190) };
 const invoice = (change: object = {}): StripeEventBody =>
-  tell('invoice.paid.endive', { id: 'in_1', metadata, parent: null, payments: null, amount_paid: 1190, ...change });
+  tell('invoice.paid.endive', { id: 'in_1', ...ofItsOwn, ...change });
 const link = (payment_intent = 'pi_1', id = 'in_1'): StripeEventBody =>
   tell('invoice_payment.paid.endive', { invoice: id, payment: { type: 'payment_intent', payment_intent } });
 const refund = tell('refund.updated.endive', { id: 're_1', payment_intent: 'pi_1', amount: 595, status: 'succeeded' });

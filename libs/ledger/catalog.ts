@@ -79,6 +79,8 @@ export type CatalogState = {
   readonly creditEvents: Listing<CreditEvent>;
   /** Stripe prices that plans had before: who subscribed at one goes on paying it. */
   readonly formerPrices: ReadonlyMap<string, FormerPrice>;
+  /** What credit products cost before: a page or link of then may still be paid. */
+  readonly formerPackPrices: ReadonlyMap<string, readonly Money[]>;
 };
 type FormerPrice = { readonly planId: string; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
 
@@ -88,6 +90,7 @@ export const emptyCatalog: CatalogState = {
   creditProducts: new Map(),
   creditEvents: new Map(),
   formerPrices: new Map(),
+  formerPackPrices: new Map(),
 };
 
 /** The former prices once `plan` has taken the place of its earlier version. */
@@ -101,6 +104,15 @@ function formerPricesAfter({ plans, formerPrices }: CatalogState, plan: Plan): C
       : [[id, { planId: plan.id, interval, price: old }] as const];
   });
   return replaced.length === 0 ? formerPrices : new Map([...formerPrices, ...replaced]);
+}
+
+/** The former prices of credit products once `product` has taken the place of its earlier version. */
+function formerPackPricesAfter(state: CatalogState, product: CreditProduct): CatalogState['formerPackPrices'] {
+  const before = state.creditProducts.get(product.id)?.item.price;
+  const same = before?.amount === product.price.amount && before.currency === product.price.currency;
+  if (before === undefined || same) return state.formerPackPrices;
+  const known = state.formerPackPrices.get(product.id) ?? [];
+  return new Map(state.formerPackPrices).set(product.id, [...known, before]);
 }
 
 const listed = <Item>(listing: Listing<Item>, id: string, item: Item): Listing<Item> =>
@@ -122,7 +134,11 @@ function evolve(state: CatalogState, event: CatalogEvent): CatalogState {
     case 'PlanRetired':
       return { ...state, plans: withdrawn(state.plans, event.planId) };
     case 'CreditProductPublished':
-      return { ...state, creditProducts: listed(state.creditProducts, event.product.id, event.product) };
+      return {
+        ...state,
+        creditProducts: listed(state.creditProducts, event.product.id, event.product),
+        formerPackPrices: formerPackPricesAfter(state, event.product),
+      };
     case 'CreditProductRetired':
       return { ...state, creditProducts: withdrawn(state.creditProducts, event.productId) };
     case 'CreditEventPriced':

@@ -13,6 +13,8 @@ export type ParkReason = {
     | 'wrong_mode'
     | 'connected_account'
     | 'unsupported_currency'
+    /** The number of packs that the metadata names costs something else than what was charged; `subject` is the credit product. */
+    | 'amount_mismatch'
     /** Money that goes back in another currency than its payment's; which may be heard of after it was translated. */
     | 'currency_mismatch'
     /** Credits may have been granted for the same money already; `subject` is the invoice whose link to its payment settles it. */

@@ -157,6 +157,8 @@ export type PaymentIntent = {
   readonly metadata: Metadata;
   readonly invoiceId: string | null;
   readonly sessionId: string | null;
+  /** What is in the amount beside the price, as the intent's details say: tax less discounts. */
+  readonly besidePrice: number;
   readonly attempt: Omit<Attempt, 'customerId'>;
 };
 
@@ -164,6 +166,15 @@ export type PaymentIntent = {
 function orderOf(intent: Fields | null, prefix: 'in_' | 'cs_'): string | null {
   const order = idAt(objectAt(intent, 'payment_details'), 'order_reference');
   return order?.startsWith(prefix) === true ? order : null;
+}
+
+function besidePriceIn(details: Fields | null): number {
+  const lines = (listAt(objectAt(details, 'line_items'), 'data') ?? []).map(objectIn);
+  const ofLines = (amount: (line: Fields | null) => number | null): number =>
+    lines.reduce((sum, line) => sum + (amount(line) ?? 0), 0);
+  const taxOf = (fields: Fields | null): number | null => integerAt(objectAt(fields, 'tax'), 'total_tax_amount');
+  const discountOf = (fields: Fields | null): number | null => integerAt(fields, 'discount_amount');
+  return (taxOf(details) ?? ofLines(taxOf)) - (discountOf(details) ?? ofLines(discountOf));
 }
 
 /** @param status what the event says of the intent: its own status does not tell a failed attempt from none. */
@@ -187,6 +198,7 @@ export function normalisePaymentIntent(
       metadata: metadataAt(intent, 'metadata'),
       invoiceId: idAt(intent, 'invoice') ?? orderOf(intent, 'in_'),
       sessionId: orderOf(intent, 'cs_'),
+      besidePrice: besidePriceIn(objectAt(intent, 'amount_details')),
       attempt: {
         status,
         money: { amount, currency },

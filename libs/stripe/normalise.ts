@@ -13,7 +13,15 @@ export type Session = {
   readonly clientReferenceId: string | null;
   readonly metadata: Metadata;
   /** Null outside of payments. */
-  readonly amount: { readonly total: number; readonly tax: number; readonly currency: string } | null;
+  readonly amount: {
+    readonly total: number;
+    readonly tax: number;
+    /** Before discounts and taxes; null where the session does not say. */
+    readonly subtotal: number | null;
+    readonly currency: string;
+  } | null;
+  /** What was bought, where the session holds all of it: webhooks do not. */
+  readonly lines: readonly { readonly priceId: string | null; readonly subtotal: number }[];
   readonly paymentIntentId: string | null;
   readonly invoiceId: string | null;
 };
@@ -132,11 +140,23 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
       stripeCustomerId: idAt(session, 'customer'),
       clientReferenceId: textAt(session, 'client_reference_id'),
       metadata: metadataAt(session, 'metadata'),
-      amount: total === null || currency === null ? null : { total, tax, currency },
+      amount:
+        total === null || currency === null
+          ? null
+          : { total, tax, subtotal: integerAt(session, 'amount_subtotal'), currency },
+      lines: sessionLinesOf(objectAt(session, 'line_items')),
       paymentIntentId: idAt(session, 'payment_intent'),
       invoiceId: idAt(session, 'invoice'),
     },
   };
+}
+
+function sessionLinesOf(list: Fields | null): Session['lines'] {
+  if (at(list, 'has_more') === true) return [];
+  return (listAt(list, 'data') ?? []).map(objectIn).flatMap((row) => {
+    const subtotal = integerAt(row, 'amount_subtotal');
+    return subtotal === null ? [] : [{ priceId: idAt(row, 'price'), subtotal }];
+  });
 }
 
 /**

@@ -61,7 +61,8 @@ describe('a session', () => {
     stripeCustomerId: 'cus_1',
     clientReferenceId: null,
     metadata: { credits: '10' },
-    amount: { total: 500, tax: 0, currency: 'usd' },
+    amount: { total: 500, tax: 0, subtotal: null, currency: 'usd' },
+    lines: [],
     paymentIntentId: 'pi_1',
     invoiceId: null,
   };
@@ -71,7 +72,7 @@ describe('a session', () => {
     [{ paymentIntentId: null }, 'cs_1'],
     [{ mode: 'subscription' }, null],
     [{ paymentStatus: 'unpaid' }, null],
-    [{ amount: { total: 0, tax: 0, currency: 'usd' } }, null],
+    [{ amount: { total: 0, tax: 0, subtotal: null, currency: 'usd' } }, null],
     [{ metadata: { order: '7' } }, null],
   ])('with %j is kept under %s', (change, id) => {
     expect(paymentOfSession({ ...session, ...change })).toBe(id);
@@ -93,6 +94,7 @@ describe('a payment intent', () => {
     metadata: customer === undefined ? {} : { customer_id: customer },
     invoiceId: null,
     sessionId: null,
+    besidePrice: 0,
     attempt: { status, money: { amount: 500, currency: 'usd' }, failureReason: null, at },
   });
   const tried = (status: Attempt['status']): PaymentState => ({

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readdirSync } from 'node:fs';
 import { catalogState } from '../../test/support/catalog.js';
-import { received, stripeEvent, stripeFixtures } from '../../test/support/stripe-events.js';
+import { oneOffLines, received, stripeEvent, stripeFixtures } from '../../test/support/stripe-events.js';
 import { translate, translatedTypes } from './translate.js';
 import type { Lookups } from './translation.js';
 
@@ -40,9 +40,12 @@ const ways: readonly [Fixture, Record<string, unknown>][] = [
   ['checkout.session.completed.endive', { created: 1_790_812_800 }],
   [
     'invoice.paid.endive',
-    { parent: null, metadata: bought, status_transitions: { paid_at: 1_790_812_800 }, status: 'paid' },
+    {
+      ...{ parent: null, metadata: bought, status_transitions: { paid_at: 1_790_812_800 }, status: 'paid' },
+      ...oneOffLines(500),
+    },
   ],
-  ['payment_intent.succeeded.endive', { metadata: bought }],
+  ['payment_intent.succeeded.endive', { metadata: bought, amount_received: 500 }],
 ];
 
 describe.each(ways)('a pack that is bought by %s', (name, change) => {
@@ -245,8 +248,7 @@ describe('a paid invoice of a subscription', () => {
   });
 
   test('without a subscription it is recorded only, unless its metadata sells credits', () => {
-    const byItself = line({ parent: { invoice_item_details: { invoice_item: 'ii_1', proration: false } } });
-    const manual = { ...byItself, parent: null, metadata: { credits: '5' } };
+    const manual = { ...oneOffLines(1950), parent: null, metadata: { credits: '5' } };
     expect(commandsOf('invoice.paid.endive', manual).map(({ type }) => type)).toEqual([
       'RecordInvoicePaid',
       'LinkInvoice',

@@ -2,7 +2,7 @@ import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { isCustomerId, paymentStream, type StreamName } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { CatalogState } from '#ledger/catalog.js';
+import type { CatalogState, CreditProduct } from '#ledger/catalog.js';
 import type { CustomerCommand } from '#ledger/customer.js';
 import type { InvoiceCommand } from '#ledger/invoice.js';
 import type { PaymentCommand } from '#ledger/payment.js';
@@ -86,7 +86,13 @@ export const namedCustomer = (...candidates: readonly (string | null | undefined
 
 /** Credits that were sold by metadata: `credit_product` × `quantity`, or `credits`. */
 export type SoldCredits =
-  | { readonly kind: 'credits'; readonly amount: number; readonly expiresAfterDays: number | null }
+  | {
+      readonly kind: 'credits';
+      readonly amount: number;
+      readonly expiresAfterDays: number | null;
+      /** Which pack of the catalogue and how often; null where only a number of credits is named. */
+      readonly packs: { readonly product: CreditProduct; readonly count: number } | null;
+    }
   | { readonly kind: 'unsold' }
   | { readonly kind: 'park'; readonly translation: Parked };
 
@@ -102,7 +108,7 @@ export function soldCredits(metadata: Metadata, catalog: CatalogState): SoldCred
     const field = productId === undefined ? 'credits' : 'quantity';
     return { kind: 'park', translation: park('unknown_shape', null, `metadata.${field} is not a positive integer`) };
   }
-  if (productId === undefined) return { kind: 'credits', amount: count, expiresAfterDays: null };
+  if (productId === undefined) return { kind: 'credits', amount: count, expiresAfterDays: null, packs: null };
   const product = catalog.creditProducts.get(productId)?.item;
   if (product === undefined) {
     return { kind: 'park', translation: park('unknown_price', productId, 'the catalogue has no such credit product') };
@@ -110,7 +116,7 @@ export function soldCredits(metadata: Metadata, catalog: CatalogState): SoldCred
   const amount = product.credits * count;
   if (!isAmount(amount))
     return { kind: 'park', translation: park('unknown_shape', null, 'more credits than an account can hold') };
-  return { kind: 'credits', amount, expiresAfterDays: product.expiresAfterDays };
+  return { kind: 'credits', amount, expiresAfterDays: product.expiresAfterDays, packs: { product, count } };
 }
 
 function positiveInteger(text: string): number | null {

@@ -61,7 +61,8 @@ export class Shop {
       monthly: this.#priced(`${id}.month`),
       yearly: this.#priced(`${id}.year`),
     });
-    return { ...catalog, plans: [free, priced('starter', 500), priced('pro', 2000)] };
+    const packs = catalog.creditProducts.map((pack) => ({ ...pack, price: { amount: 3000, currency: 'usd' } }));
+    return { ...catalog, plans: [free, priced('starter', 500), priced('pro', 2000)], creditProducts: packs };
   }
 
   #priced(name: PriceName): Plan['monthly'] {

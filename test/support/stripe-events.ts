@@ -93,3 +93,11 @@ export function received(body: StripeEventBody): ReceivedStripeEvent {
     payload: redact({ account: null, request: body.request?.id ?? null, data: body.data as unknown as Json }),
   };
 }
+
+/** The lines of an invoice of its own: one that charges `amount` for something that is of no subscription. */
+export const oneOffLines = (amount: number): Record<string, unknown> => {
+  const { lines } = stripeEvent('invoice.paid.endive').data.object as { lines: { data: Record<string, unknown>[] } };
+  const parent = { invoice_item_details: { invoice_item: 'ii_1', proration: false, subscription: null } };
+  const own = { amount, parent, pricing: null, discount_amounts: [] };
+  return { lines: { ...lines, data: [{ ...lines.data[0], ...own }] } };
+};

@@ -2,6 +2,7 @@ import { isAmount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { customerStream, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
+import type { CatalogState } from '#ledger/catalog.js';
 import { normaliseSession, subjectOf, type Session } from '../normalise.js';
 import {
   commands,
@@ -14,6 +15,7 @@ import {
   type Translate,
   type Translation,
 } from '../translation.js';
+import { packPriceId, type Charged } from './pack-price.js';
 import { grantOfSale } from './sale.js';
 
 /**
@@ -52,6 +54,7 @@ export const translateSession: Translate = (event, lookups) => {
       soldAt: paidAt,
       cost: net.amount === 0 ? null : net,
       sale: { session: id, intent, invoice, paid: total.amount === 0 ? null : total },
+      charged: chargedIn(session, lookups.catalog),
       by: intent === null ? 'session' : 'intent',
     },
     lookups,
@@ -101,6 +104,19 @@ function linkTo(session: Session, customerId: string | null): readonly FactComma
   if (customerId === null || stripeCustomerId === null) return [];
   const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
   return [{ to: 'customer', stream: customerStream(customerId), key: keyOf(session), command }];
+}
+
+/**
+ * Stripe's subtotal is without discounts and taxes; tax that is included in a price may be in it or not. Where the session holds its lines,
+ * those of the pack's own price count.
+ */
+function chargedIn({ amount, lines, metadata }: Session, catalog: CatalogState): Charged | null {
+  if (amount === null) return null;
+  const { currency, subtotal, tax } = amount;
+  const price = packPriceId(metadata, catalog);
+  const own = lines.filter(({ priceId }) => price !== null && priceId === price);
+  if (own.length > 0) return { currency, amounts: [own.reduce((sum, line) => sum + line.subtotal, 0)] };
+  return subtotal === null ? null : { currency, amounts: [subtotal, subtotal + tax] };
 }
 
 /** What was paid with tax, and what the credits cost without it. */

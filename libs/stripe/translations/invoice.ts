@@ -20,7 +20,8 @@ import {
   type Translation,
 } from '../translation.js';
 import { costOf, netOf, prorations } from './proration.js';
-import { isPlans, waitsForPrice } from './invoice-waiting.js';
+import { soldBy } from './invoice-sale.js';
+import { waitsForPrice } from './invoice-waiting.js';
 import { grantOfSale, invoiceKey } from './sale.js';
 
 /**
@@ -72,17 +73,13 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   // A paid Checkout session that made an invoice has granted already: only an invoice that says so itself is a sale of credits.
   if (invoice.subscriptionId !== null || invoice.metadata['top_up'] !== 'true') return commands();
   const { id, metadata, paidAt: soldAt, currency, amountPaid, paymentIntentId: intent, paidElsewhere } = invoice;
-  // A plan's line beside the sale has bought its own credits.
-  const lines = invoice.lines.filter((line) => !isPlans(line, lookups.catalog));
-  let net = lines.reduce((sum, line) => sum + netOf(line), 0);
-  for (const odd of invoice.oddLines) {
-    if (odd.net === null) return park('unknown_shape', id, odd.problem);
-    net += odd.net;
-  }
+  const odd = invoice.oddLines.find((line) => line.net === null);
+  if (odd !== undefined) return park('unknown_shape', id, odd.problem);
+  const { net, charged } = soldBy(invoice, lookups.catalog);
   const paid = paidElsewhere ? null : costOf(amountPaid, currency);
   const sale = { session: null, intent, invoice: id, paid };
   const cost = costOf(net, currency);
-  const grant = grantOfSale({ id, customerId, metadata, soldAt, cost, sale, by: 'invoice' }, lookups);
+  const grant = grantOfSale({ id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice' }, lookups);
   return 'kind' in grant ? grant : commands(grant);
 }
 

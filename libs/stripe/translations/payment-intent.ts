@@ -78,7 +78,11 @@ function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Tr
   const paid = money.amount === 0 ? null : money;
   const by = invoiceId === null ? 'intent' : 'invoice';
   const sale = { session: sessionId, intent: id, invoice: invoiceId, paid };
-  const grant = grantOfSale({ id, customerId, metadata, soldAt: paidAt, cost: paid, sale, by }, lookups);
+  // The session or the invoice that it was made for knows its price before discount and tax, and is compared itself.
+  const ofOrder = invoiceId !== null || sessionId !== null;
+  const charged = ofOrder ? null : { currency: money.currency, amounts: [money.amount - intent.besidePrice] };
+  const sold = { id, customerId, metadata, soldAt: paidAt, cost: paid, sale, charged, by } as const;
+  const grant = grantOfSale(sold, lookups);
   if ('kind' in grant) return grant;
   const paymentId = invoiceId ?? id;
   const ids = { paymentIntentId: invoiceId === null ? id : null, invoiceId, sessionId };

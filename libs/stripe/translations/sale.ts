@@ -4,6 +4,7 @@ import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { Sale } from '#ledger/account-events.js';
 import { park, soldCredits, type FactCommand, type Lookups, type Translation } from '../translation.js';
 import type { Metadata } from '../normalise.js';
+import { mismatchOf, type Charged } from './pack-price.js';
 
 const DAY_MS = 86_400_000;
 
@@ -18,6 +19,8 @@ export type Sold = {
   /** Without tax; null when it cost nothing. */
   readonly cost: Money | null;
   readonly sale: Sale;
+  /** What was charged before discount and tax; null where the object does not say. */
+  readonly charged: Charged | null;
   /** Which of the sale's ids its payment is kept under. */
   readonly by: 'session' | 'intent' | 'invoice';
 };
@@ -36,6 +39,8 @@ export function grantOfSale(
   if (bought.kind === 'park') return bought.translation;
   if (bought.kind === 'unsold')
     return park('unknown_price', sold.id, 'the metadata names neither credit_product nor credits');
+  const mismatch = bought.packs === null ? null : mismatchOf(bought.packs, sold.charged, catalog);
+  if (mismatch !== null) return mismatch;
   const { customerId, sale, by, soldAt, cost } = sold;
   const paymentReference = sale[by] ?? sold.id;
   const days = bought.expiresAfterDays;
