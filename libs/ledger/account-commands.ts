@@ -2,7 +2,16 @@ import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Claim } from './payment-claims.js';
-import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Sale, Source, Usage } from './account-events.js';
+import type {
+  BoughtLine,
+  BurnOrderName,
+  DebtPolicy,
+  Resource,
+  RevocationCause,
+  Sale,
+  Source,
+  Usage,
+} from './account-events.js';
 
 type Told = { readonly description: string | null; readonly metadata: Json };
 
@@ -24,6 +33,8 @@ export type AccountCommand =
       /** Grants only if this sale has not granted yet, whatever told of it. `apart`: ids of sales that it is known not to be. */
       readonly sale?: Sale;
       readonly apart?: readonly string[];
+      /** The lines of an invoice that buy it, so that a credit note on them claims it. */
+      readonly lines?: readonly BoughtLine[];
     })
   | (Told & {
       readonly type: 'ConsumeCredits';

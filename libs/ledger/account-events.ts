@@ -26,6 +26,9 @@ export type Sale = {
   readonly paid: Money | null;
 };
 
+/** A line of the invoice that a grant was bought with: its amount before discounts, in minor units; negative for what it gives back. */
+export type BoughtLine = { readonly id: string; readonly amount: number };
+
 export const burnOrders = ['purchased-first', 'expiring-first'] as const;
 export type BurnOrderName = (typeof burnOrders)[number];
 /** The rule that chose the slices, by name and version, so that a changed rule never re-interprets the past. */
@@ -85,6 +88,8 @@ type Facts = {
     readonly rolledOverFrom?: Instant;
     /** Set on what was bought at Stripe; left out in old events. */
     readonly sale?: Sale;
+    /** The lines of the invoice that bought it; left out where it is not known, so that it is a share of the whole payment. */
+    readonly lines?: readonly BoughtLine[];
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };

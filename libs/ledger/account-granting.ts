@@ -3,7 +3,7 @@ import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { AccountEventOf, Sale, Source } from './account-events.js';
+import type { AccountEventOf, BoughtLine, Sale, Source } from './account-events.js';
 import { slicesToSpend } from './account-burn-order.js';
 import { settleNewGrant } from './account-claims.js';
 import { openAccount } from './account-opening.js';
@@ -27,6 +27,7 @@ type NewGrant = {
   metadata: Json;
   rollover?: { readonly cap: Amount; readonly endedAt: Instant };
   sale?: Sale;
+  lines?: readonly BoughtLine[];
 };
 
 /** Lots of credits enter the account. The first one opens it; a grant that is effective repays debt first. */
@@ -60,6 +61,7 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     adjustmentId: adjusts === null ? null : recording.newId('adj'),
     ...(grant.rollover === undefined ? {} : { rollover: grant.rollover }),
     ...(grant.sale === undefined ? {} : { sale: grant.sale }),
+    ...(grant.lines === undefined ? {} : { lines: grant.lines }),
     description: grant.description,
     metadata: grant.metadata,
   });
@@ -123,6 +125,7 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
         expiresAt: event.expiresAt,
         paymentReference: event.paymentReference,
         sale: saleOf(event),
+        lines: event.lines ?? null,
         costBasis: event.costBasis,
         costLeft: event.costBasis?.amount ?? 0,
         scheduled: event.effectiveAt > event.at,

@@ -8,6 +8,7 @@ import {
   NOTHING,
   type AccountEventOf,
   type Balance,
+  type BoughtLine,
   type HeldSlice,
   type RevocationCause,
   type Sale,
@@ -33,6 +34,8 @@ export type Grant = {
   readonly paymentReference: string | null;
   /** What was bought at Stripe; null for all else. */
   readonly sale: Sale | null;
+  /** The lines of the invoice that bought it; null where it is not known. */
+  readonly lines: readonly BoughtLine[] | null;
   readonly costBasis: Money | null;
   /** Minor units of the cost basis not yet used up by consumption, expiry or revocation. */
   readonly costLeft: number;

@@ -19,7 +19,7 @@ import {
   type Translate,
   type Translation,
 } from '../translation.js';
-import { costOf, netOf, prorations } from './proration.js';
+import { boughtBy, costOf, netOf, prorations } from './proration.js';
 import { soldBy } from './invoice-sale.js';
 import { waitsForPrice } from './invoice-waiting.js';
 import { grantOfSale, invoiceKey } from './sale.js';
@@ -79,7 +79,9 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   const paid = paidElsewhere ? null : costOf(amountPaid, currency);
   const sale = { session: null, intent, invoice: id, paid };
   const cost = costOf(net, currency);
-  const grant = grantOfSale({ id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice' }, lookups);
+  const lines = boughtBy(invoice.lines);
+  const sold = { id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice', lines } as const;
+  const grant = grantOfSale(sold, lookups);
   return 'kind' in grant ? grant : commands(grant);
 }
 
@@ -196,6 +198,7 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
       paymentReference: invoice.id,
       description: null,
       metadata: { plan: plan.id, subscription: subscriptionId },
+      lines: boughtBy(lines),
       ...rolloverOf(rolloverCap, periodStart),
     },
   };

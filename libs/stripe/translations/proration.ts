@@ -2,6 +2,7 @@ import { isAmount, proportion, type Money } from '#kernel/amount.js';
 import { earlier, later, msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
+import type { BoughtLine } from '#ledger/account-events.js';
 import { dripKey, periodName } from '#ledger/allowance-keys.js';
 import { planOfStripePrice, type Plan } from '#ledger/catalog.js';
 import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn, monthsUntil } from '#ledger/paid-month.js';
@@ -10,6 +11,10 @@ import { commands, park, type FactCommand, type Lookups, type Translation } from
 
 /** What a line cost without discounts and without tax. */
 export const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;
+
+/** The lines as what is granted for them names them. */
+export const boughtBy = (lines: readonly InvoiceLine[]): readonly BoughtLine[] =>
+  lines.map(({ id, amount }) => ({ id, amount }));
 
 export const costOf = (amount: number, currency: string): Money | null => (amount > 0 ? { amount, currency } : null);
 
@@ -140,6 +145,7 @@ function grantRest(change: Change, plan: Plan, line: InvoiceLine, amount: number
       paymentReference: invoice.id,
       description: null,
       metadata: { plan: plan.id, subscription: subscriptionId },
+      lines: boughtBy(change.lines.map((priced) => priced.line)),
     },
   };
 }
