@@ -51,7 +51,8 @@ export type HoldEntry = {
   readonly remaining: number;
   readonly captured: number;
   readonly status: HoldStatus;
-  readonly expiresAt: Instant;
+  /** Null for what a refund under way or a dispute reserves of credits that never expire. */
+  readonly expiresAt: Instant | null;
   readonly allocations: readonly HeldSlice[];
   readonly description: string | null;
   readonly metadata: Json;

@@ -179,10 +179,11 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** The grants, perhaps used up long ago, that an event gives credits back to. */
+/** The grants, perhaps used up long ago, that an event gives credits back to or takes expired ones of. */
 function restoredGrants(event: LedgerEvent): readonly string[] {
   if (event.type === 'ConsumptionReversed' || event.type === 'DebtForgiven')
     return event.restored.map(({ grantId }) => grantId);
+  if (event.type === 'CreditsRevoked' && event.expired > 0) return event.allocations.map(({ grantId }) => grantId);
   return event.type === 'CreditsReinstated' ? [event.grantId] : [];
 }
 
@@ -217,8 +218,10 @@ function move(
   grant[from] = Number(grant[from]) - slice.amount;
   grant[to] = Number(grant[to]) + slice.amount;
   const cost = slice.cost?.amount ?? 0;
-  grant.cost_left = Number(grant.cost_left) + (to === 'free' ? cost : -cost);
-  assert(grant[from] >= 0 && grant.cost_left >= 0, `grant ${slice.grantId} would hold less than nothing`);
+  const usedUp = from === 'free' || from === 'held' ? -cost : 0;
+  const left = Number(grant.cost_left) + (to === 'free' ? cost : usedUp);
+  grant.cost_left = left;
+  assert(grant[from] >= 0 && left >= 0, `grant ${slice.grantId} would hold less than nothing`);
 }
 
 function countUsage(
@@ -244,7 +247,7 @@ type HoldAfter = {
   readonly holdId: string;
   readonly remaining: number;
   readonly heldAllocations: readonly HeldSlice[];
-  readonly expiresAt: string;
+  readonly expiresAt: string | null;
 };
 
 function changeHold(fold: AccountFold, recorded: RecordedEvent, after: HoldAfter): HoldRow {
@@ -346,10 +349,11 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
     move(fold, recorded, event, 'free', 'expired');
   },
   CreditsRevoked: (fold, event, { recorded }) => {
-    for (const slice of event.allocations) move(fold, recorded, slice, 'free', 'revoked');
+    const from = event.expired > 0 ? 'expired' : 'free';
+    for (const slice of event.allocations) move(fold, recorded, slice, from, 'revoked');
   },
   CreditsReinstated: (fold, event, { recorded }) => {
-    move(fold, recorded, event, 'revoked', 'free');
+    move(fold, recorded, event, 'revoked', event.expired ? 'expired' : 'free');
   },
   ConsumptionReversed: (fold, event, { recorded }) => {
     for (const slice of event.restored) move(fold, recorded, slice, 'consumed', 'free');

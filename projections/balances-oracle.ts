@@ -11,7 +11,7 @@ import type { Projected } from './ledger-projection.js';
 
 /** What the ledger's own state does not keep, because no decision needs it. */
 type Told = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
-type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string };
+type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string | null };
 type Folded = {
   state: AccountState;
   revision: number;

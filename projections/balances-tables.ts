@@ -85,7 +85,7 @@ export const holds = {
     remaining: 'bigint',
     captured: 'bigint',
     status: 'text',
-    expires_at: 'text',
+    expires_at: 'text?',
     allocations: 'text',
     description: 'text?',
     metadata: 'text',

@@ -12,6 +12,8 @@ type GrantBook = Record<Place, Amount> & {
   scheduled: boolean;
   /** Minor units of the cost basis that the credits not yet used up still carry. */
   costLeft: number;
+  /** Minor units of it that the expired credits carry: breakage. */
+  costExpired: number;
 };
 
 type Slice = { readonly grantId: string; readonly amount: Amount; readonly cost?: Money | null };
@@ -100,10 +102,9 @@ export class AccountBooks {
         return this.#shift(event, 'free', 'expired');
       case 'CreditsRevoked':
         this.#equal(sumOf(event.allocations), event.amount, 'the slices', 'the amount');
-        for (const slice of event.allocations) this.#shift(slice, 'free', 'revoked');
-        return;
+        return this.#revoke(event);
       case 'CreditsReinstated':
-        return this.#shift(event, 'revoked', 'free');
+        return this.#shift(event, 'revoked', this.#placeAfter(event));
       case 'ConsumptionReversed':
         this.#equal(sumOf(event.restored) + event.debtReversed, event.amount, 'what came back', 'the amount');
         for (const slice of event.restored) this.#shift(slice, 'consumed', 'free');
@@ -138,7 +139,7 @@ export class AccountBooks {
     const scheduled = effectiveAt > at;
     if (!scheduled) this.#available += amount;
     this.#grants.set(grantId, {
-      ...{ granted: amount, expiresAt, scheduled, costLeft: costBasis?.amount ?? 0 },
+      ...{ granted: amount, expiresAt, scheduled, costLeft: costBasis?.amount ?? 0, costExpired: 0 },
       ...{ free: amount, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 },
     });
   }
@@ -162,6 +163,20 @@ export class AccountBooks {
     }
   }
 
+  /** Credits are taken that are free, or that had expired: all of them one or the other. */
+  #revoke({ allocations, amount, expired }: Extract<AccountEvent, { type: 'CreditsRevoked' }>): void {
+    if (expired !== 0) this.#equal(amount, expired, 'the slices', 'the expired part');
+    for (const slice of allocations) this.#shift(slice, expired > 0 ? 'expired' : 'free', 'revoked');
+  }
+
+  /** Where given back credits go: a grant that has expired has no free ones. */
+  #placeAfter({ grantId, expired, at }: Extract<AccountEvent, { type: 'CreditsReinstated' }>): Place {
+    const { expiresAt } = this.#known(grantId);
+    if (expired !== (expiresAt !== null && expiresAt <= at))
+      throw new Contradiction(`credits given back to grant ${grantId} are free after its expiry, or expired before it`);
+    return expired ? 'expired' : 'free';
+  }
+
   /** Moves credits of a grant; their cost leaves the grant when they are used up and comes back when they do. */
   #shift({ grantId, amount, cost }: Slice, from: Place, to: Place, grant = this.#known(grantId)): void {
     if (!Number.isSafeInteger(amount) || amount < 0)
@@ -169,7 +184,13 @@ export class AccountBooks {
     grant[from] -= amount;
     grant[to] += amount;
     if (grant[from] < 0) throw new Contradiction(`the ${from} part of grant ${grantId} would fall below zero`);
-    grant.costLeft += to === 'free' ? (cost?.amount ?? 0) : -(cost?.amount ?? 0);
+    if (to === 'free') grant.costLeft += cost?.amount ?? 0;
+    else if (from === 'free' || from === 'held') grant.costLeft -= cost?.amount ?? 0;
+    if (to === 'expired') grant.costExpired += cost?.amount ?? 0;
+    else if (from === 'expired') grant.costExpired -= cost?.amount ?? 0;
+    if (grant.costExpired < 0) throw new Contradiction(`more than the breakage of grant ${grantId} is turned back`);
+    if (grant.expired === 0 && grant.costExpired !== 0)
+      throw new Contradiction(`nothing of grant ${grantId} is expired, a part of its cost is`);
     if (grant.costLeft < 0) throw new Contradiction(`more than the cost of grant ${grantId} is used up`);
     if (grant.free + grant.held === 0 && grant.costLeft !== 0)
       throw new Contradiction(`grant ${grantId} is used up, a part of its cost is not`);

@@ -1,17 +1,8 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Claim } from './payment-claims.js';
-import type {
-  BoughtLine,
-  BurnOrderName,
-  DebtPolicy,
-  Resource,
-  RevocationCause,
-  Sale,
-  Source,
-  Usage,
-} from './account-events.js';
+import type { BoughtLine, Claim } from './payment-claims.js';
+import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Sale, Source, Usage } from './account-events.js';
 
 type Told = { readonly description: string | null; readonly metadata: Json };
 

@@ -31,14 +31,14 @@ function repayFrom(recording: Recording, grant: Grant, at: Instant): void {
 
 /**
  * Undoes up to `amount` of a debt: what is still owed is forgiven, what was repaid goes back to the grants that repaid it,
- * newest repayment first. Answers how much it undid.
+ * newest repayment first. Answers what went back to grants.
  */
 export function forgiveDebt(
   recording: Recording,
   debt: Debt,
   amount: Amount,
   cause: AccountEventOf<'DebtForgiven'>['cause'],
-): Amount {
+): readonly Slice[] {
   const forgiven = Math.min(amount, debt.outstanding);
   const restored: Slice[] = [];
   let left = amount - forgiven;
@@ -48,10 +48,12 @@ export function forgiveDebt(
     restored.push({ ...repayment, amount: part, cost: partOfCost(repayment, 0, part) });
     left -= part;
   }
-  const undone = amount - left;
-  if (undone > 0) recording.record({ type: 'DebtForgiven', debtId: debt.id, amount: forgiven, restored, cause });
-  return undone;
+  if (amount > left) recording.record({ type: 'DebtForgiven', debtId: debt.id, amount: forgiven, restored, cause });
+  return restored;
 }
+
+/** What of a debt has not been forgiven: still owed, or repaid. */
+export const standing = (debt: Debt): Amount => debt.outstanding + total(debt.repayments);
 
 function putDebt(state: AccountState, debt: Debt): void {
   const before = state.debts.get(debt.id);

@@ -2,7 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Claim } from './payment-claims.js';
+import type { BoughtLine, Claim } from './payment-claims.js';
 
 export const sources = [
   'purchase',
@@ -26,9 +26,6 @@ export type Sale = {
   readonly paid: Money | null;
 };
 
-/** A line of the invoice that a grant was bought with: its amount before discounts, in minor units; negative for what it gives back. */
-export type BoughtLine = { readonly id: string; readonly amount: number };
-
 export const burnOrders = ['purchased-first', 'expiring-first'] as const;
 export type BurnOrderName = (typeof burnOrders)[number];
 /** The rule that chose the slices, by name and version, so that a changed rule never re-interprets the past. */
@@ -48,6 +45,9 @@ export type Slice = {
 };
 /** A reserved part of a grant. Its cost is known when it is captured. */
 export type HeldSlice = { readonly grantId: string; readonly source: Source; readonly amount: Amount };
+
+/** Whose a hold is: of the caller that placed it, or of the claims on a payment, which alone change it. */
+export type HoldOwner = 'caller' | { readonly payment: string };
 
 export type Resource = { readonly type: string; readonly id: string };
 export type Settings = {
@@ -108,8 +108,11 @@ type Facts = {
     readonly holdId: string;
     readonly amount: Amount;
     readonly allocations: readonly HeldSlice[];
-    readonly expiresAt: Instant;
-    readonly burnOrder: BurnOrder;
+    /** Null for claims on a grant that never expires. */
+    readonly expiresAt: Instant | null;
+    readonly owner: HoldOwner;
+    /** By which the slices were chosen; null for claims, whose order is their own. */
+    readonly burnOrder: BurnOrder | null;
   };
   HoldExtended: HoldAfter & { readonly holdId: string };
   HoldCaptured: HoldAfter & {
@@ -126,7 +129,7 @@ type Facts = {
     readonly allocations: readonly HeldSlice[];
     readonly reason: 'released' | 'captured' | 'expired';
     readonly heldAmount: Amount;
-    readonly expiresAt: Instant;
+    readonly expiresAt: Instant | null;
   };
   /** Breakage: `cost` is the money that was paid for the credits that nobody used. */
   CreditsExpired: { readonly grantId: string; readonly amount: Amount; readonly cost: Money | null };
@@ -136,6 +139,8 @@ type Facts = {
     readonly allocations: readonly Slice[];
     /** The part of `amount` that came from scheduled grants and so was not in the balance. */
     readonly scheduled: Amount;
+    /** The part of `amount` that had expired unused: its breakage is turned back. All of `amount`, or nothing. */
+    readonly expired: Amount;
     /** Spent or reserved credits that were not asked back, by the account's policy. Beyond `amount`. */
     readonly writtenOff: Amount;
     readonly grantId: string | null;
@@ -151,6 +156,8 @@ type Facts = {
     readonly writtenOff: Amount;
     /** True when the grant is still scheduled, so the balance does not change. */
     readonly scheduled: boolean;
+    /** True when the grant has expired, so the credits are expired ones again: breakage, and none for the balance. */
+    readonly expired: boolean;
     readonly cause: RevocationCause;
   };
   ConsumptionReversed: {
@@ -259,9 +266,9 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'CreditsExpired':
       return { available: -fact.amount, held: 0, debt: 0 };
     case 'CreditsRevoked':
-      return { available: fact.scheduled - fact.amount, held: 0, debt: 0 };
+      return { available: fact.scheduled + fact.expired - fact.amount, held: 0, debt: 0 };
     case 'CreditsReinstated':
-      return { available: fact.scheduled ? 0 : fact.amount, held: 0, debt: 0 };
+      return { available: fact.scheduled || fact.expired ? 0 : fact.amount, held: 0, debt: 0 };
     case 'ConsumptionReversed':
       return { available: total(fact.restored), held: 0, debt: 0 };
     case 'DebtIncurred':

@@ -1,10 +1,10 @@
 import { assert, assertNever } from '#kernel/assert.js';
 import { evolveClaims } from './account-claims.js';
-import { evolveRevocations } from './account-clawback.js';
 import { evolveDebts } from './account-debt.js';
 import type { AccountEvent } from './account-events.js';
 import { evolveGrants } from './account-granting.js';
 import { evolveHolds } from './account-holds.js';
+import { evolveRevocations } from './account-revocations.js';
 import { evolveSettings } from './account-settings.js';
 import { evolveSpending } from './account-spending.js';
 import type { AccountState } from './account-state.js';

@@ -3,15 +3,18 @@ import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { AccountEventOf, BoughtLine, Sale, Source } from './account-events.js';
+import type { AccountEventOf, Sale, Source } from './account-events.js';
 import { slicesToSpend } from './account-burn-order.js';
-import { settleNewGrant } from './account-claims.js';
+import { settleClaims } from './account-claim-settling.js';
 import { openAccount } from './account-opening.js';
 import { changeGrant, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
 import { refusalOfSale, saleOf } from './account-sales.js';
 import { noteRollover, rollOverExpired } from './account-rollover.js';
 import type { AccountState } from './account-state.js';
+import { letTimePass } from './account-time.js';
+import { settleUnspent } from './account-unspent.js';
+import type { BoughtLine } from './payment-claims.js';
 
 type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
 type Adjust = Extract<AccountCommand, { type: 'AdjustCredits' }>;
@@ -65,7 +68,9 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     description: grant.description,
     metadata: grant.metadata,
   });
-  settleNewGrant(recording, grant, grantId);
+  settleClaims(recording, [{ grantId }]);
+  settleUnspent(recording, grant.expiresAt);
+  letTimePass(recording);
   return null;
 }
 
@@ -99,6 +104,7 @@ export function adjustCredits(recording: Recording, command: Adjust): AccountRef
     amount,
     allocations: slicesToSpend(recording.state, amount),
     scheduled: 0,
+    expired: 0,
     writtenOff: 0,
     grantId: null,
     cause: { kind: 'adjustment', id: recording.newId('adj') },
@@ -128,6 +134,7 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
         lines: event.lines ?? null,
         costBasis: event.costBasis,
         costLeft: event.costBasis?.amount ?? 0,
+        costExpired: 0,
         scheduled: event.effectiveAt > event.at,
         free: event.amount,
         held: 0,

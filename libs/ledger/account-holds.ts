@@ -1,14 +1,14 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
-import { later, plusMs } from '#kernel/instant.js';
+import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
 import { burnOrderOf, slicesToHold } from './account-burn-order.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
 import { costOf } from './account-cost.js';
-import type { AccountEventOf, HeldSlice, Slice } from './account-events.js';
+import type { AccountEventOf, HeldSlice, HoldOwner, Slice } from './account-events.js';
 import { compareDue, grantOf, holdReleased, move, timeoutOf } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import { NO_TIMEOUT, type AccountState, type Hold } from './account-state.js';
+import type { AccountState, Hold } from './account-state.js';
 import { letTimePass } from './account-time.js';
 import { insertSorted, removeSorted } from './sorted.js';
 
@@ -25,6 +25,7 @@ export function holdCredits(recording: Recording, command: Command<'HoldCredits'
     amount: command.amount,
     allocations: slicesToHold(recording.state, command.amount),
     expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
+    owner: 'caller',
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),
     description: command.description,
     metadata: command.metadata,
@@ -35,13 +36,19 @@ export function holdCredits(recording: Recording, command: Command<'HoldCredits'
 /** The revision at which a hold that is not open was placed, if the id is one of ours. */
 export const revisionOfHold = (command: HoldCommand): number | null => revisionInId('hold', command.holdId);
 
-function openHold(recording: Recording, command: HoldCommand): Hold | AccountRefusal {
+/** A hold that a caller may settle, with the time-out that each of those has. */
+type CallersHold = Hold & { readonly expiresAt: Instant };
+
+const isCallers = (hold: Hold): hold is CallersHold => hold.owner === 'caller' && hold.expiresAt !== null;
+
+function openHold(recording: Recording, command: HoldCommand): CallersHold | AccountRefusal {
   const hold = recording.state.holds.get(command.holdId);
   // What a refund or dispute reserves is not the callers' to settle.
-  if (hold !== undefined && hold.expiresAt !== NO_TIMEOUT) return hold;
+  if (hold !== undefined && isCallers(hold)) return hold;
   const { past } = recording.moment;
-  const timedOutJustNow = recording.before.holds.get(command.holdId) !== undefined;
-  const wasPlaced = timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId);
+  const timedOutJustNow = recording.before.holds.get(command.holdId)?.owner === 'caller';
+  const wasPlaced =
+    timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId && past.owner === 'caller');
   return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
 }
 
@@ -112,21 +119,26 @@ export function releaseHold(recording: Recording, command: Command<'ReleaseHold'
 
 function release(recording: Recording, hold: Hold, reason: 'released' | 'captured'): void {
   recording.record(holdReleased(hold, reason));
-  letTimePass(recording);
+  letTimePass(recording, hold.allocations);
 }
 
 const free = (slice: HeldSlice): Slice => ({ ...slice, cost: null });
 
 function putHold(state: AccountState, hold: Hold): void {
   const before = state.holds.get(hold.id);
-  if (before !== undefined) state.timeline = removeSorted(state.timeline, timeoutOf(before), compareDue);
+  const due = before === undefined ? null : timeoutOf(before);
+  if (due !== null) state.timeline = removeSorted(state.timeline, due, compareDue);
   if (hold.remaining === 0) {
     state.holds.delete(hold.id);
     return;
   }
   state.holds.set(hold.id, hold);
-  state.timeline = insertSorted(state.timeline, timeoutOf(hold), compareDue);
+  const next = timeoutOf(hold);
+  if (next !== null) state.timeline = insertSorted(state.timeline, next, compareDue);
 }
+
+/** The owner of an open hold, which no event after its first names again. */
+const ownerOf = (state: AccountState, holdId: string): HoldOwner => state.holds.get(holdId)?.owner ?? 'caller';
 
 type HoldEvent =
   | AccountEventOf<'CreditsHeld'>
@@ -145,6 +157,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: event.amount,
         allocations: event.allocations,
         expiresAt: event.expiresAt,
+        owner: event.owner,
       });
       return state;
     case 'HoldExtended':
@@ -156,6 +169,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: event.remaining,
         allocations: event.heldAllocations,
         expiresAt: event.expiresAt,
+        owner: ownerOf(state, event.holdId),
       });
       return state;
     case 'HoldReleased':
@@ -166,6 +180,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: 0,
         allocations: [],
         expiresAt: event.expiresAt,
+        owner: ownerOf(state, event.holdId),
       });
       return state;
     default:

@@ -1,5 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
 import type { AccountFact } from './account-events.js';
 import { compareForBurn } from './account-burn-order.js';
 import { moneyOf } from './account-cost.js';
@@ -21,8 +22,12 @@ export const dueOf = (grant: Grant): Due | null => {
   if (grant.scheduled) return { at: grant.effectiveAt, order: 0, kind: 'activate', id: grant.id };
   return grant.expiresAt === null ? null : { at: grant.expiresAt, order: 2, kind: 'expire', id: grant.id };
 };
-/** When time closes a hold. */
-export const timeoutOf = (hold: Hold): Due => ({ at: hold.expiresAt, order: 1, kind: 'timeout', id: hold.id });
+/** When time closes a hold; null when it never does. */
+export const timeoutOf = (hold: Hold): Due | null =>
+  hold.expiresAt === null ? null : { at: hold.expiresAt, order: 1, kind: 'timeout', id: hold.id };
+
+/** Whether a grant has expired by `at`. */
+export const isOver = ({ expiresAt }: Grant, at: Instant): boolean => expiresAt !== null && expiresAt <= at;
 
 /** The end of a hold, giving back all that it still holds. */
 export const holdReleased = (hold: Hold, reason: 'released' | 'captured' | 'expired'): AccountFact => ({
@@ -53,7 +58,9 @@ export function putGrant(state: AccountState, before: Grant | null, after: Grant
       after.consumed >= 0 &&
       after.revoked >= 0 &&
       after.repaid >= 0 &&
-      after.costLeft >= 0,
+      after.expired >= 0 &&
+      after.costLeft >= 0 &&
+      after.costExpired >= 0,
     `grant ${after.id} would hold less than nothing`,
   );
   state.grants.set(after.id, after);
@@ -105,7 +112,10 @@ export const changeGrant = (state: AccountState, grant: Grant, change: Counters)
 };
 
 type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
-/** Moves credits of a grant from one counter to another; their cost leaves the grant when they are used up, and comes back. */
+/**
+ * Moves credits of a grant from one counter to another. Their cost leaves what is left of the grant's when they are used up, and
+ * comes back with them; that of expired ones is kept beside it.
+ */
 export function move(
   state: AccountState,
   slice: { grantId: string; amount: Amount; cost: Money | null },
@@ -113,11 +123,15 @@ export function move(
   to: Counter,
 ): void {
   const grant = grantOf(state, slice.grantId);
-  const cost = to === 'free' ? moneyOf(slice) : -moneyOf(slice);
+  const cost = moneyOf(slice);
   // Not by `changeGrant`: every consumption comes here, and the changes would be one more object, of computed names.
-  const after: { -readonly [Member in keyof Grant]: Grant[Member] } = { ...grant, costLeft: grant.costLeft + cost };
+  const after: { -readonly [Member in keyof Grant]: Grant[Member] } = { ...grant };
   after[from] -= slice.amount;
   after[to] += slice.amount;
+  if (to === 'free') after.costLeft += cost;
+  else if (from === 'free' || from === 'held') after.costLeft -= cost;
+  if (to === 'expired') after.costExpired += cost;
+  else if (from === 'expired') after.costExpired -= cost;
   putGrant(state, grant, after);
 }
 

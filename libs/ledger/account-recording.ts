@@ -10,6 +10,8 @@ export class Recording {
   /** The state that the decision began with. */
   readonly before: AccountState;
   readonly events: AccountEvent[] = [];
+  /** The instant that is being recorded: that of the decision, except while the time before it is let pass. */
+  at: Instant;
   #state: AccountState;
   #balance: Balance;
   #folded = 0;
@@ -22,6 +24,7 @@ export class Recording {
     private readonly evolve: (state: AccountState, event: AccountEvent, revision: number) => AccountState,
   ) {
     this.moment = moment;
+    this.at = moment.at;
     this.before = state;
     this.#state = state;
     this.#balance = state.balance;
@@ -32,7 +35,7 @@ export class Recording {
     return this.#balance;
   }
 
-  record(fact: AccountFact, at: Instant = this.moment.at): void {
+  record(fact: AccountFact, at: Instant = this.at): void {
     const change = balanceChange(fact, at);
     const { available, held, debt } = this.#balance;
     this.#balance = { available: available + change.available, held: held + change.held, debt: debt + change.debt };

@@ -75,6 +75,7 @@ export function reverseConsumption(recording: Recording, command: Reverse): Acco
 
   const debtReversed = overlap(before, before + amount, 0, consumption.debt);
   const reversalId = recording.newId('rev');
+  const restored = slicesToRestore(consumption, before, amount);
   recording.record({
     type: 'ConsumptionReversed',
     reversalId,
@@ -82,13 +83,14 @@ export function reverseConsumption(recording: Recording, command: Reverse): Acco
     consumptionRevision: revision,
     amount,
     reversedTotal: before + amount,
-    restored: slicesToRestore(consumption, before, amount),
+    restored,
     debtReversed,
     reason: command.reason,
   });
   const debt = debtReversed === 0 ? null : overdraftOf(recording.state, command.consumptionId);
-  if (debt !== null) forgiveDebt(recording, debt, debtReversed, { kind: 'reversal', id: reversalId });
-  letTimePass(recording);
+  const returned =
+    debt === null ? [] : forgiveDebt(recording, debt, debtReversed, { kind: 'reversal', id: reversalId });
+  letTimePass(recording, [...restored, ...returned]);
   return null;
 }
 

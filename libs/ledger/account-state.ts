@@ -8,8 +8,8 @@ import {
   NOTHING,
   type AccountEventOf,
   type Balance,
-  type BoughtLine,
   type HeldSlice,
+  type HoldOwner,
   type RevocationCause,
   type Sale,
   type Settings,
@@ -17,7 +17,7 @@ import {
   type Source,
 } from './account-events.js';
 import type { Usage } from './account-usage.js';
-import type { Claim } from './payment-claims.js';
+import type { BoughtLine, Claim } from './payment-claims.js';
 
 /**
  * A lot of credits. Always: amount = free + held + consumed + expired + revoked + repaid, where `free` is scheduled before
@@ -39,6 +39,8 @@ export type Grant = {
   readonly costBasis: Money | null;
   /** Minor units of the cost basis not yet used up by consumption, expiry or revocation. */
   readonly costLeft: number;
+  /** Minor units of the cost basis that the expired credits took along: breakage. */
+  readonly costExpired: number;
   readonly scheduled: boolean;
   readonly free: Amount;
   readonly held: Amount;
@@ -63,10 +65,7 @@ export type Revocation = {
   readonly writtenOff: Amount;
 };
 
-/** The time-out of what claims reserve: none that will come. Callers' holds end within days. */
-export const NO_TIMEOUT: Instant = '9999-12-31T23:59:59.999Z';
-
-/** What is claimed of a payment of `paid` minor units, as told last. */
+/** What is claimed of a payment of `paid` minor units, as reported last. */
 export type PaymentClaims = {
   readonly version: number;
   readonly paid: number;
@@ -90,7 +89,9 @@ export type Hold = {
   readonly amount: Amount;
   readonly remaining: Amount;
   readonly allocations: readonly HeldSlice[];
-  readonly expiresAt: Instant;
+  /** Null: when its owner releases it. */
+  readonly expiresAt: Instant | null;
+  readonly owner: HoldOwner;
 };
 
 export type Debt = {

@@ -1,5 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import { later, type Instant } from '#kernel/instant.js';
+import { settleClaims, type Touched } from './account-claim-settling.js';
 import { costOf } from './account-cost.js';
 import { repayOwed } from './account-debt.js';
 import { grantOf, holdReleased } from './account-lots.js';
@@ -13,36 +14,53 @@ export const nextDueAt = (state: AccountState): Instant | null => state.timeline
 /**
  * Records what time alone has done by the moment of the decision: grants became effective (and repaid debt), holds timed
  * out, grants expired. Each at its own instant, though never before the newest event. Every command records this first and
- * again after giving credits back, so the log shows time passing in order and no expired credit is ever spent.
+ * again after credits became unspent, so the log shows time passing in order and no expired credit is ever spent. What became
+ * unspent, of the `touched` grants or by time, meets first what is claimed of its payment, then what expires, then what is owed.
  */
-export function letTimePass(recording: Recording): void {
+export function letTimePass(recording: Recording, touched: readonly Touched[] = []): void {
+  let unsettled = touched;
   for (;;) {
     const due = recording.state.timeline[0];
-    if (due === undefined || due.at > recording.moment.at) return;
-    const at = later(due.at, recording.state.lastAt);
-    recordDue(recording, due, at);
-    const next = recording.state.timeline[0];
+    const isDue = due !== undefined && due.at <= recording.moment.at;
+    if (!isDue && unsettled.length === 0) break;
+    const at = isDue ? later(due.at, recording.state.lastAt) : recording.moment.at;
+    recording.at = at;
+    if (isDue) {
+      unsettled = [...unsettled, ...recordDue(recording, due, at)];
+      // At one instant all falls due before anything is settled.
+      if (isDueBy(recording, at)) continue;
+    }
+    settleClaims(recording, unsettled);
+    unsettled = [];
     // What came free at an instant and did not expire at the same one pays what is owed.
-    if (next === undefined || next.at > at) repayOwed(recording, at);
+    if (isDue && !isDueBy(recording, at)) repayOwed(recording, at);
   }
+  recording.at = recording.moment.at;
 }
 
-function recordDue(recording: Recording, due: Due, at: Instant): void {
+function isDueBy({ state }: Recording, at: Instant): boolean {
+  const next = state.timeline[0];
+  return next !== undefined && next.at <= at;
+}
+
+/** Answers the grants that the change concerns. */
+function recordDue(recording: Recording, due: Due, at: Instant): readonly Touched[] {
   const { state } = recording;
   if (due.kind === 'timeout') {
     const hold = state.holds.get(due.id);
     assert(hold !== undefined, `hold ${due.id} is due but not open`);
     recording.record(holdReleased(hold, 'expired'), at);
-    return;
+    return hold.allocations;
   }
   const grant = grantOf(state, due.id);
-  if (due.kind === 'expire') {
-    recording.record(
-      { type: 'CreditsExpired', grantId: grant.id, amount: grant.free, cost: costOf(grant, grant.free) },
-      at,
-    );
-    rollOver(recording, grant, grant.free, at);
-    return;
+  if (due.kind === 'activate') {
+    recording.record({ type: 'CreditsActivated', grantId: grant.id, amount: grant.free }, at);
+    return [{ grantId: grant.id }];
   }
-  recording.record({ type: 'CreditsActivated', grantId: grant.id, amount: grant.free }, at);
+  recording.record(
+    { type: 'CreditsExpired', grantId: grant.id, amount: grant.free, cost: costOf(grant, grant.free) },
+    at,
+  );
+  rollOver(recording, grant, grant.free, at);
+  return [];
 }

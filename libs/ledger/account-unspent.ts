@@ -1,11 +1,11 @@
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import { undoRevocation } from './account-clawback.js';
 import { costOf } from './account-cost.js';
 import type { Slice } from './account-events.js';
 import { grantOf } from './account-lots.js';
 import { compareForBurn } from './account-burn-order.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
+import { undoRevocation } from './account-revocations.js';
 import type { Grant, UnspentClaim } from './account-state.js';
 
 type TakeUnspent = Extract<AccountCommand, { type: 'TakeUnspent' }>;
@@ -84,6 +84,7 @@ export function settleUnspent(recording: Recording, endsAt: string | null): void
         return { grantId, source: grant.source, amount, cost: costOf(grant, amount) };
       }),
       scheduled: 0,
+      expired: 0,
       writtenOff: 0,
       grantId: null,
       cause: claim.cause,

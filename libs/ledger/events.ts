@@ -38,7 +38,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   HoldReleased: [],
   CreditsExpired: [],
   CreditsRevoked: [],
-  CreditsReinstated: [(data) => ({ ...data, writtenOff: 0 })],
+  CreditsReinstated: [],
   ConsumptionReversed: [],
   DebtIncurred: [],
   DebtRepaid: [],

@@ -1,4 +1,3 @@
-import { proportion, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 
 export type RefundFact = {
@@ -61,13 +60,21 @@ export function inCurrency({ refunds, disputes, creditNotes, chargeRefunds }: Mo
   };
 }
 
+/** A line of the invoice that a grant was bought with: its amount before discounts, in minor units; negative for what it gives back. */
+export type BoughtLine = { readonly id: string; readonly amount: number };
+
 /** A part of a payment that was taken back (`taken`), or may be (`reserved`: a refund under way, a dispute not decided). */
 export type Claim = {
   readonly cause: { readonly kind: 'refund' | 'dispute'; readonly id: string };
   readonly state: 'taken' | 'reserved';
   readonly amount: number;
   readonly since: Instant;
+  /** The lines of the invoice that `money` of the amount was for; the rest is a share of all. Left out where all of it is. */
+  readonly byLines?: ByLines;
 };
+
+/** Of each line as much as goes back of it, in minor units of the line's own amount: before discounts and tax. */
+export type ByLines = { readonly money: number; readonly lines: readonly BoughtLine[] };
 
 const refundRank = { pending: 0, succeeded: 1, failed: 2 } as const;
 const disputeRank = { inquiry: 0, open: 1, lost: 2, won: 3 } as const;
@@ -180,29 +187,4 @@ export function claimsOf(
     if (status === 'lost') add('dispute', disputeId, 'taken', amount - reinstated, createdAt);
   }
   return sortedClaims(claims);
-}
-
-/** What claims mean for one grant: how much of it each cause takes, and how much is reserved on top. */
-export type ClaimedCredits = {
-  readonly taken: readonly { readonly cause: Claim['cause']; readonly amount: Amount }[];
-  readonly reserved: Amount;
-};
-
-/**
- * The share of a grant that goes with the claimed share of the payment, by the running total, so that parts add up exactly and
- * all claims together never take more than the grant. `claims` in their order; `paid` > 0 unless nothing was paid.
- */
-export function claimedOf(granted: Amount, paid: number, claims: readonly Claim[]): ClaimedCredits {
-  if (paid <= 0) return { taken: [], reserved: 0 };
-  const upTo = (money: number): Amount => proportion(granted, Math.min(money, paid), paid);
-  let money = 0;
-  const taken: { cause: Claim['cause']; amount: Amount }[] = [];
-  for (const { cause, state, amount } of claims) {
-    if (state !== 'taken') continue;
-    const share = upTo(money + amount) - upTo(money);
-    if (share > 0) taken.push({ cause, amount: share });
-    money = Math.min(paid, money + amount);
-  }
-  const reserved = claims.reduce((sum, { state, amount }) => sum + (state === 'reserved' ? amount : 0), 0);
-  return { taken, reserved: upTo(money + reserved) - upTo(money) };
 }

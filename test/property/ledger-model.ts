@@ -154,6 +154,7 @@ class Session extends Spending {
       amount: wanted,
       allocations: uses.map((use) => this.slice(use)),
       scheduled: 0,
+      expired: 0,
       writtenOff: 0,
       grantId: null,
       cause,
@@ -191,6 +192,7 @@ class Session extends Spending {
         amount: taken,
         allocations: uses.map((use) => this.slice(use)),
         scheduled: bucket === 'scheduled' ? taken : 0,
+        expired: 0,
         writtenOff,
         grantId: command.grantId,
         cause: command.cause,
@@ -225,13 +227,17 @@ class Session extends Spending {
     const revocation = this.books.revocations.find((each) => each.grant === number && same(each.cause));
     const amount = Math.min(rest, revocation === undefined ? 0 : revocation.amount - revocation.returned);
     if (amount + writtenOff > 0) {
-      const scheduled = !this.books.grants[number]!.activated;
+      const { activated, expiresAt } = this.books.grants[number]!;
+      const scheduled = !activated;
+      const expired = expiresAt !== null && expiresAt <= this.at;
+      const place = expired ? 'expired' : scheduled ? 'scheduled' : 'free';
       const back =
         revocation === undefined || amount === 0
           ? null
-          : this.slice(this.giveBack(revocation, 'revoked', amount, scheduled ? 'scheduled' : 'free'));
+          : this.slice(this.giveBack(revocation, 'revoked', amount, place));
       const { grantId, cause } = command;
-      this.emit('CreditsReinstated', { grantId, amount, cost: back?.cost ?? null, writtenOff, scheduled, cause });
+      const what = { grantId, amount, cost: back?.cost ?? null, writtenOff, scheduled, expired, cause };
+      this.emit('CreditsReinstated', what);
     }
     this.passTime();
   }

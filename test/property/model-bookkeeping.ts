@@ -52,7 +52,7 @@ export class Bookkeeping {
     use: Use,
     from: 'consumed' | 'repaid' | 'revoked',
     amount: number,
-    to: 'free' | 'scheduled' = 'free',
+    to: 'free' | 'scheduled' | 'expired' = 'free',
   ): Use {
     const recorded = use.cost ?? 0;
     const share =
@@ -62,7 +62,7 @@ export class Bookkeeping {
     const cost = use.cost === null ? null : share;
     use.returnedCost += cost ?? 0;
     use.returned += amount;
-    this.books.grants[use.grant]!.costLeft += cost ?? 0;
+    if (to !== 'expired') this.books.grants[use.grant]!.costLeft += cost ?? 0;
     this.move(use.grant, from, to, amount);
     return { grant: use.grant, amount, cost, returned: 0, returnedCost: 0 };
   }

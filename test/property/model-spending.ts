@@ -125,6 +125,7 @@ export class Spending extends Bookkeeping {
       amount,
       allocations,
       expiresAt,
+      owner: 'caller',
       burnOrder: this.burnOrder(),
     });
   }

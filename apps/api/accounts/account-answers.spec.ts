@@ -174,6 +174,7 @@ describe('answers of account commands', () => {
       amount: 3,
       allocations: [{ grantId: 'gr_1', source: 'purchase', amount: 3, cost: null }],
       scheduled: 0,
+      expired: 0,
       writtenOff: 0,
       grantId: null,
       cause: { kind: 'adjustment', id: 'adj_2' },

@@ -50,7 +50,7 @@ const hold = {
   remaining: whole,
   captured: whole,
   status: word('open', 'captured', 'released', 'expired'),
-  expiresAt: time,
+  expiresAt: orNull(time),
   allocations: list(heldSlice),
 };
 

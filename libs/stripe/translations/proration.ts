@@ -2,10 +2,10 @@ import { isAmount, proportion, type Money } from '#kernel/amount.js';
 import { earlier, later, msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { BoughtLine } from '#ledger/account-events.js';
 import { dripKey, periodName } from '#ledger/allowance-keys.js';
 import { planOfStripePrice, type Plan } from '#ledger/catalog.js';
 import { anniversary, costOfMonth, endOfMonth, endOfPeriod, monthsIn, monthsUntil } from '#ledger/paid-month.js';
+import type { BoughtLine } from '#ledger/payment-claims.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { commands, park, type FactCommand, type Lookups, type Translation } from '../translation.js';
 

@@ -1,0 +1,154 @@
+import type { Amount } from '#kernel/amount.js';
+import { claimedPayment, isAfterClaims, type Asked, type ClaimedPayment, type OfGrant } from './account-claim-view.js';
+import { repayOwed } from './account-debt.js';
+import type { Slice } from './account-events.js';
+import { grantOf, holdReleased, isOver, sameCause } from './account-lots.js';
+import { recordSpent, recordTaken, undoSpent, undoTaken } from './account-revocations.js';
+import type { AccountState, Grant } from './account-state.js';
+import { giveBackUnspent, settleUnspent } from './account-unspent.js';
+import type { Recording } from './account-recording.js';
+
+/** A grant that something has happened to. */
+export type Touched = { readonly grantId: string };
+
+/**
+ * Makes the grants of payments what the claims on these leave of them, wherever one of them is among `touched`. What is taken is
+ * always what `allocate` says: so the end does not depend on whether a refund, a dispute, an expiry or a release comes first. What
+ * comes back to an expired grant stays free until time is let pass.
+ */
+export const settleClaims = (recording: Recording, touched: readonly Touched[]): void => {
+  if (touched.length > 0) settleAll(recording, referencesOf(recording.state, touched));
+};
+
+/** The same for the grants of one payment, whose claims have changed. */
+export const settleClaimsOn = (recording: Recording, reference: string): void => {
+  settleAll(recording, new Set([reference]));
+};
+
+function settleAll(recording: Recording, references: Set<string>): void {
+  let someReturned = false;
+  for (const reference of references) {
+    references.delete(reference);
+    // Debt that is undone gives credits back to the grants that had repaid it, perhaps of a payment with claims, too.
+    const returned = settlePayment(recording, reference);
+    for (const other of referencesOf(recording.state, returned)) references.add(other);
+    someReturned ||= returned.length > 0;
+  }
+  // What had repaid one claim's debt repays what another claim makes of it, before it may expire.
+  if (someReturned) repayOwed(recording, recording.at);
+}
+
+function referencesOf({ grants, claims }: AccountState, touched: readonly Touched[]): Set<string> {
+  const references = new Set<string>();
+  for (const { grantId } of touched) {
+    const reference = grants.get(grantId)?.paymentReference ?? null;
+    if (reference !== null && claims.get(reference) !== undefined) references.add(reference);
+  }
+  return references;
+}
+
+type Change = { readonly grant: Grant; readonly now: OfGrant; readonly due: OfGrant };
+
+/** Settles one payment. Answers what went back to grants that had repaid a debt of its claims. */
+function settlePayment(recording: Recording, reference: string): readonly Slice[] {
+  const payment = claimedPayment(recording.state, reference);
+  const changes = payment === null ? [] : changesOf(payment, recording.at);
+  if (payment === null || changes.length === 0) return [];
+  const ends = endsOf(recording, payment.grants);
+  for (const endsAt of ends) giveBackUnspent(recording, endsAt);
+  for (const hold of payment.holds) recording.record(holdReleased(hold, 'released'));
+  for (const { grant, now, due } of changes) {
+    for (const { cause, amount } of now.taken.slice(sameUpTo(now.taken, due.taken)).toReversed())
+      undoTaken(recording, { grantId: grant.id, amount, cause });
+  }
+  const returned = changes.flatMap(({ grant, now, due }) => giveUpSpent(recording, grant.id, now.spent, due.spent));
+  for (const { grant, now, due } of changes) {
+    for (const { cause, amount } of due.taken.slice(sameUpTo(now.taken, due.taken))) {
+      giveUpUnspent(recording, grant.id, amount);
+      recordTaken(recording, grant.id, amount, cause);
+    }
+  }
+  for (const { grant, now, due } of changes) askForSpent(recording, grant.id, now.spent, due.spent);
+  for (const grant of payment.grants) reserve(recording, reference, grant.id, payment.due(grant.id).held);
+  for (const endsAt of ends) settleUnspent(recording, endsAt);
+  return returned;
+}
+
+function changesOf({ grants, now, due }: ClaimedPayment, at: string): readonly Change[] {
+  return grants
+    .map((grant): Change => ({ grant, now: now(grant.id), due: due(grant.id) }))
+    .filter(
+      ({ grant, now: before, due: after }) =>
+        before.held !== reservable(grant, after.held, at) ||
+        sameUpTo(before.taken, after.taken) < Math.max(before.taken.length, after.taken.length) ||
+        [...before.spent, ...after.spent].some(
+          ({ cause }) => ofCause(before.spent, cause) !== ofCause(after.spent, cause),
+        ),
+    );
+}
+
+/** How many of the first are the same: what comes after them is undone, the newest first, and taken again, for the sake of the cents. */
+function sameUpTo(before: readonly Asked[], after: readonly Asked[]): number {
+  const differs = after.findIndex(({ cause, amount }, index) => {
+    const other = before[index];
+    return other === undefined || other.amount !== amount || !sameCause(other.cause, cause);
+  });
+  return differs === -1 ? after.length : differs;
+}
+
+const ofCause = (list: readonly Asked[], cause: Asked['cause']): Amount =>
+  list.find((each) => sameCause(each.cause, cause))?.amount ?? 0;
+
+const giveUpSpent = (
+  recording: Recording,
+  grantId: string,
+  now: readonly Asked[],
+  due: readonly Asked[],
+): readonly Slice[] =>
+  now.flatMap(({ cause, amount }) =>
+    undoSpent(recording, { grantId, amount: Math.max(0, amount - ofCause(due, cause)), cause }),
+  );
+
+function askForSpent(recording: Recording, grantId: string, now: readonly Asked[], due: readonly Asked[]): void {
+  for (const { cause, amount } of due)
+    recordSpent(recording, grantId, Math.max(0, amount - ofCause(now, cause)), cause);
+}
+
+/** Has what comes after claims give up as much as these need and is not there otherwise: of a period that is over. */
+function giveUpUnspent(recording: Recording, grantId: string, needed: Amount): void {
+  const { free, expired, revocations } = grantOf(recording.state, grantId);
+  let missing = needed - free - expired;
+  for (const { cause, amount } of revocations.filter(isAfterClaims).toReversed()) {
+    if (missing <= 0) return;
+    undoTaken(recording, { grantId, amount: Math.min(missing, amount), cause });
+    missing -= amount;
+  }
+}
+
+/** The periods of the grants in which a smaller plan takes what is unspent: it takes only what claims leave. */
+const endsOf = ({ state }: Recording, grants: readonly Grant[]): readonly string[] =>
+  [...new Set(grants.flatMap(({ expiresAt }) => expiresAt ?? []))].filter(
+    (endsAt) => state.unspentClaims.get(endsAt) !== undefined,
+  );
+
+/** Nothing is reserved of what cannot be spent: it does not run away. */
+const reservable = (grant: Grant, reserved: Amount, at: string): Amount =>
+  grant.scheduled || isOver(grant, at) ? 0 : reserved;
+
+function reserve(recording: Recording, reference: string, grantId: string, reserved: Amount): void {
+  const grant = grantOf(recording.state, grantId);
+  const amount = reservable(grant, reserved, recording.at);
+  if (amount === 0) return;
+  recording.record({
+    type: 'CreditsHeld',
+    holdId: recording.newId('hold'),
+    amount,
+    allocations: [{ grantId, source: grant.source, amount }],
+    // With its grant: what expires is not reserved any more.
+    expiresAt: grant.expiresAt,
+    owner: { payment: reference },
+    burnOrder: null,
+    description: 'refund under way or payment disputed',
+    metadata: {},
+  });
+}

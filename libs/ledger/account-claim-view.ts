@@ -1,0 +1,92 @@
+import type { Amount } from '#kernel/amount.js';
+import { standing } from './account-debt.js';
+import type { RevocationCause } from './account-events.js';
+import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
+import { allocate, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
+
+/** What of a grant's credits is asked back, and by which claim. */
+export type Asked = { readonly cause: RevocationCause; readonly amount: Amount };
+
+/** What claims have of a grant: unspent credits in the order in which they were taken, spent ones, and what they reserve. */
+export type OfGrant = { readonly taken: readonly Asked[]; readonly spent: readonly Asked[]; readonly held: Amount };
+
+/** A payment with claims: what these have of its grants, and what is theirs by the facts. */
+export type ClaimedPayment = {
+  readonly grants: readonly Grant[];
+  readonly holds: readonly Hold[];
+  now(grantId: string): OfGrant;
+  due(grantId: string): OfGrant;
+};
+
+const isClaim = ({ cause }: { readonly cause: { readonly kind: string } }): boolean =>
+  cause.kind === 'refund' || cause.kind === 'dispute';
+
+/** Whether a revocation took only what nobody had used, for a reason that comes after all claims. */
+export const isAfterClaims = ({ cause }: Revocation): boolean => cause.kind === 'downgrade';
+
+const sum = (list: readonly { readonly amount: Amount }[]): Amount =>
+  list.reduce((total, { amount }) => total + amount, 0);
+
+const NOTHING_ASKED: OfGrant = { taken: [], spent: [], held: 0 };
+
+/** The payment as it is and as it has to be; null where nothing was ever claimed of it. */
+export function claimedPayment(state: AccountState, reference: string): ClaimedPayment | null {
+  const known = state.claims.get(reference);
+  if (known === undefined) return null;
+  const grants = [...state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
+  const holds = [...state.holds.values()].filter(({ owner }) => owner !== 'caller' && owner.payment === reference);
+  const now = new Map(grants.map((grant) => [grant.id, ofGrantNow(state, grant, holds)]));
+  const nowOf = (id: string): OfGrant => now.get(id) ?? NOTHING_ASKED;
+  const shares = allocate(
+    grants.map((grant) => lotOf(grant, nowOf(grant.id))),
+    known.paid,
+    known.claims,
+  );
+  return { grants, holds, now: nowOf, due: (id) => ofGrantBy(shares, id) };
+}
+
+function ofGrantNow(state: AccountState, grant: Grant, holds: readonly Hold[]): OfGrant {
+  const asked = new Map<string, Asked>();
+  const add = (cause: RevocationCause, amount: Amount): void => {
+    const name = `${cause.kind} ${cause.id}`;
+    const all = (asked.get(name)?.amount ?? 0) + amount;
+    if (all > 0) asked.set(name, { cause: { kind: cause.kind, id: cause.id }, amount: all });
+  };
+  for (const { cause, writtenOff } of grant.revocations) if (isClaim({ cause })) add(cause, writtenOff);
+  if (grant.clawedBack > 0) for (const debt of state.debts.values()) addDebt(debt.cause, standing(debt));
+  function addDebt({ kind, id, grantId }: { kind: string; id: string; grantId: string | null }, amount: Amount): void {
+    if (grantId === grant.id && (kind === 'refund' || kind === 'dispute')) add({ kind, id }, amount);
+  }
+  const slices = holds.flatMap(({ allocations }) => allocations.filter(({ grantId }) => grantId === grant.id));
+  return {
+    taken: grant.revocations.filter((each) => isClaim(each) && each.amount > 0),
+    spent: [...asked.values()],
+    held: sum(slices),
+  };
+}
+
+function lotOf(grant: Grant, { taken, spent, held }: OfGrant): ClaimedLot {
+  const { id, amount, effectiveAt, expiresAt, lines } = grant;
+  const others = grant.clawedBack - sum(spent);
+  return {
+    ...{ id, amount, effectiveAt, expiresAt, lines },
+    unspent: grant.free + held + grant.expired + sum(taken) + sum(grant.revocations.filter(isAfterClaims)),
+    spent: Math.max(0, grant.consumed + grant.repaid + grant.held - held - others),
+  };
+}
+
+function ofGrantBy(shares: readonly ClaimShare[], grantId: string): OfGrant {
+  const of = (list: readonly { readonly lotId: string; readonly amount: Amount }[]): Amount =>
+    sum(list.filter(({ lotId }) => lotId === grantId));
+  const asked = (member: 'unspent' | 'spent'): readonly Asked[] =>
+    shares.flatMap(({ cause, state, [member]: parts }) => {
+      const amount = state === 'taken' ? of(parts) : 0;
+      return amount === 0 ? [] : [{ cause, amount }];
+    });
+  const reserved = shares.filter(({ state }) => state === 'reserved');
+  return {
+    taken: asked('unspent'),
+    spent: asked('spent'),
+    held: reserved.reduce((total, { unspent }) => total + of(unspent), 0),
+  };
+}
