@@ -244,7 +244,7 @@ test('after every decision claims have what the rules give them, and no more', (
         account.run(due, hour(now + 200));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 
@@ -327,6 +327,6 @@ test('refund, dispute, expiry, release and reversal end the same in whatever ord
         expect(play(late, spareFirst ? 0 : 95)).toEqual(play(early, spareFirst ? 95 : 0));
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });

@@ -377,3 +377,105 @@ describe('what was written off', () => {
     expect(direct.balance.available).toBe(0);
   });
 });
+
+describe('the examples of the README', () => {
+  const year = Array.from({ length: 12 }, (_, index) => ({
+    effectiveAt: `${index < 3 ? '2026-1' + String(index) : '2027-0' + String(index - 2)}-01T00:00:00.000Z`,
+    expiresAt: `${index < 2 ? '2026-1' + String(index + 1) : '2027-' + (index === 11 ? '10' : '0' + String(index - 1))}-01T00:00:00.000Z`,
+  }));
+  const refund = (
+    version: number,
+    paid: number,
+    ...amounts: readonly (readonly [number, Instant])[]
+  ): AccountCommand => ({
+    type: 'SettlePayment',
+    paymentReference: 'in_1',
+    version,
+    paid,
+    claims: amounts.map(([amount, since], index) => ({ ...claim(`re_${String(index)}`, amount), since })),
+  });
+
+  test('a year of which three months were used, and the rest refunded, owes nothing', () => {
+    const account = new Account();
+    for (const month of year) account.run(bought(5000, 'in_1', month));
+    for (const { effectiveAt } of year.slice(0, 3)) account.run(consume(5000), effectiveAt);
+    account.run(refund(1, 49_000, [36_750, '2026-12-15T00:00:00.000Z']), '2026-12-15T00:00:00.000Z');
+    const revoked = [...account.state.grants.values()].map((each) => each.revoked);
+    expect(revoked).toEqual([0, 0, 0, ...Array.from({ length: 9 }, () => 5000)]);
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+
+  test.each([october, december])('half of a month, of which the rest had expired or not, owes nothing', (heardAt) => {
+    const account = new Account();
+    account.run(bought(5000, 'in_1', { expiresAt: november, costBasis: { amount: 4900, currency: 'usd' } }));
+    account.run(consume(2000));
+    account.run(refund(1, 4900, [2450, october]), heardAt);
+    account.run({ type: 'RecordDue' }, december);
+    expect([...account.state.grants.values()]).toMatchObject([{ consumed: 2000, revoked: 2500, expired: 500 }]);
+    expect([...account.state.grants.values()]).toMatchObject([{ costLeft: 0, costExpired: 490 }]);
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+
+  test('a pack of which 40 of 100 were used owes 40 when all of it is refunded after it expired', () => {
+    const account = new Account();
+    account.run(bought(100, 'in_1', { expiresAt: november }));
+    account.run(consume(40));
+    account.run(refund(1, 1000, [500, december]), december);
+    expect([...account.state.grants.values()]).toMatchObject([{ revoked: 50, expired: 10 }]);
+    expect(account.balance.debt).toBe(0);
+    account.run(refund(2, 1000, [500, december], [500, december]), december);
+    expect([...account.state.grants.values()]).toMatchObject([{ revoked: 60, expired: 0 }]);
+    expect(account.balance.debt).toBe(40);
+  });
+});
+
+describe('what claims reserve', () => {
+  const reserved = settle(1, claim('du_1', 1000, 'reserved'));
+
+  test('ends with its grant, and is no caller’s to settle', () => {
+    const account = new Account();
+    account.run(bought(300, 'pi_1', { expiresAt: november }));
+    account.run(reserved);
+    const [hold] = [...account.state.holds.values()];
+    expect(hold).toMatchObject({ owner: { payment: 'pi_1' }, expiresAt: november, remaining: 300 });
+    expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' })).toBe('hold_not_found');
+    expect(account.run({ type: 'RecordDue' }, november)).toBe('HoldReleased CreditsExpired');
+    expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' }, november)).toBe('hold_not_found');
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    account.run(settle(2), december);
+    expect([...account.state.grants.values()]).toMatchObject([{ expired: 300, revoked: 0 }]);
+  });
+
+  test('is reserved of credits to come at the instant at which they begin', () => {
+    const account = new Account();
+    account.run(bought(300, 'pi_1', { effectiveAt: november }));
+    account.run(reserved);
+    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    account.run({ type: 'RecordDue' }, '2026-11-01T00:00:00.001Z');
+    expect(account.balance).toEqual({ available: 0, held: 300, debt: 0 });
+    expect(account.run(consume(1), december)).toBe('insufficient_credits');
+  });
+
+  test('looks at the owner, not at how long it lasts', () => {
+    const account = new Account();
+    account.run(bought(300, 'pi_1'));
+    account.run(consume(100));
+    account.run(reserved);
+    account.run(bought(100, 'caller'));
+    account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 900, description: null, metadata: {} });
+    const callers = [...account.state.holds.values()].find(({ owner }) => owner === 'caller');
+    expect(account.run({ type: 'ReleaseHold', holdId: callers?.id ?? '' })).toBe('HoldReleased');
+    expect(account.balance).toEqual({ available: 100, held: 200, debt: 0 });
+  });
+});
+
+test('a reversal of what was spent undoes the debt of a claim, also after the grant expired', () => {
+  const account = new Account();
+  account.run(bought(100, 'pi_1', { expiresAt: november }));
+  account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 40 * 86_400, description: null, metadata: {} });
+  account.run(settle(1, claim('re_1', 1000)));
+  expect(account.balance).toEqual({ available: 0, held: 100, debt: 100 });
+  expect(account.run({ type: 'RecordDue' }, december)).toBe('HoldReleased CreditsExpired DebtForgiven CreditsRevoked');
+  expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  expect([...account.state.grants.values()]).toMatchObject([{ revoked: 100, expired: 0 }]);
+});
