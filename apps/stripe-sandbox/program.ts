@@ -14,6 +14,7 @@ import { disputeByCard, disputeRoutes } from './resources/disputes.js';
 import { eventRoutes } from './resources/events.js';
 import { finalizeDue, paymentSettled, retryDue } from './resources/invoice-payment.js';
 import { invoiceItemRoutes } from './resources/invoice-items.js';
+import { invoicePreviewRoutes } from './resources/invoice-preview.js';
 import { invoiceRoutes } from './resources/invoices.js';
 import { meterRoutes } from './resources/meters.js';
 import { paymentIntentRoutes } from './resources/payment-intents.js';
@@ -111,6 +112,7 @@ export const program: Program = {
     ...subscriptionItemRoutes,
     ...scheduleRoutes,
     ...invoiceItemRoutes,
+    ...invoicePreviewRoutes,
     ...invoiceRoutes,
     ...creditNoteRoutes,
     ...portalRoutes,

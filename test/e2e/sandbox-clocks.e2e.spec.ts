@@ -48,6 +48,8 @@ describe('test clocks', () => {
     const other = await world.subscription(await world.price());
     expect(await world.since()).toContain('test_helpers.test_clock.created');
 
+    await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: past + 59 * DAY });
+    await ready(stripe, clock.id);
     const advancing = await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: past + 95 * DAY });
     expect(advancing).toMatchObject({
       status: 'advancing',

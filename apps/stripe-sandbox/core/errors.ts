@@ -47,6 +47,13 @@ export const missing = (noun: string, id: string, param = 'id', status: 400 | 40
     param,
   });
 
+/** 404 for the search addresses, which the sandbox does not serve. */
+export const notSearched = (method: string, path: string): ApiError =>
+  new ApiError(404, {
+    type: 'invalid_request_error',
+    message: `Unrecognized request URL (${method}: ${path}). The sandbox does not serve search: list ${path.replace(/\/search$/, '')} instead.`,
+  });
+
 /** 404 for an address that the sandbox does not serve. */
 export const unknownUrl = (method: string, path: string): ApiError =>
   new ApiError(404, {

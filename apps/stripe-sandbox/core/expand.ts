@@ -1,4 +1,5 @@
 import { invalid } from './errors.js';
+import { formerFields, newerFields } from './former-fields.js';
 import { kinds, prefixes, type Kind } from './model.js';
 import { isRecord } from './present.js';
 import type { Tx } from './tx.js';
@@ -22,12 +23,21 @@ function expandPath(tx: Tx, value: unknown, path: readonly string[], whole: stri
   if (field === undefined) return value;
   if (Array.isArray(value)) return value.map((item) => expandPath(tx, item, path, whole, included));
   if (!isRecord(value)) return value;
-  const include = included[`${String(value['object'])}.${field}`];
+  const name = `${String(value['object'])}.${field}`;
+  const include = included[name];
+  const former = formerFields[name];
+  const isFormer = former !== undefined && tx.isBefore(former.until);
+  const isTooNew = tx.isBefore(newerFields[name] ?? '');
   const present = value[field];
-  if (include === undefined && !(field in value)) {
+  if (isTooNew || (include === undefined && !isFormer && !(field in value))) {
     throw invalid(`This property cannot be expanded (${whole}).`, 'expand[0]');
   }
-  const found = include !== undefined && present === undefined ? include(tx, String(value['id'])) : present;
+  const found =
+    present !== undefined || (include === undefined && !isFormer)
+      ? present
+      : isFormer
+        ? former.read(tx, value)
+        : include?.(tx, String(value['id']));
   const open = (one: unknown): unknown => (typeof one === 'string' ? (lookUp(tx, one) ?? one) : one);
   const opened = Array.isArray(found) ? found.map(open) : open(found);
   return { ...value, [field]: expandPath(tx, opened, rest, whole, included) };

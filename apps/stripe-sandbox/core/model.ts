@@ -70,7 +70,8 @@ export type Plan = With<
 >;
 export type PaymentMethod = Stripe.PaymentMethod & {
   readonly customer: string | null;
-  readonly sandbox: { readonly behaviour: Behaviour };
+  /** `spent`: it was detached, or used without a customer, and cannot be used again. */
+  readonly sandbox: { readonly behaviour: Behaviour; readonly spent?: true };
 };
 export type PaymentIntent = Stripe.PaymentIntent & {
   readonly customer: string | null;

@@ -23,7 +23,7 @@ export function parseForm(text: string): Branch {
 function place(root: Branch, path: readonly string[], value: string): void {
   let branch = root;
   path.forEach((part, index) => {
-    const name = part === '' ? String(branch.size) : part;
+    const name = part === '' ? nextIndex(branch, path[index + 1]) : part;
     if (index === path.length - 1) {
       branch.set(name, value);
       return;
@@ -33,6 +33,13 @@ function place(root: Branch, path: readonly string[], value: string): void {
     branch.set(name, child);
     branch = child;
   });
+}
+
+/** The index that `[]` means: the last element as long as it lacks the member that follows (`a[][b]=1&a[][c]=2`), else a new one. */
+function nextIndex(branch: Branch, member: string | undefined): string {
+  const last = branch.get(String(branch.size - 1));
+  const goesOn = member !== undefined && member !== '' && last instanceof Map && !last.has(member);
+  return String(goesOn ? branch.size - 1 : branch.size);
 }
 
 /** Text of a form with its parameters in order, to compare two requests. */
@@ -123,8 +130,9 @@ export class Params {
   flag(key: string): boolean | undefined {
     const value = this.text(key);
     if (value === undefined) return undefined;
-    if (value !== 'true' && value !== 'false') throw invalid(`Invalid boolean: ${value}`, this.name(key));
-    return value === 'true';
+    const word = value.toLowerCase(); // older Python clients write `True`
+    if (word !== 'true' && word !== 'false') throw invalid(`Invalid boolean: ${value}`, this.name(key));
+    return word === 'true';
   }
 
   oneOf<const T extends string>(key: string, allowed: readonly T[]): T | undefined {
@@ -177,6 +185,15 @@ export class Params {
     }
     if (result.size > 50) throw invalid('Metadata can have up to 50 keys', this.name(key));
     return Object.fromEntries(result);
+  }
+
+  /** The parameters whose names begin with `prefix`, by their names without it. */
+  without(prefix: string): Params {
+    const found = [...this.#tree].filter(([key]) => key.startsWith(prefix));
+    for (const [key] of found) this.#read.add(key);
+    const child = new Params(new Map(found.map(([key, value]) => [key.slice(prefix.length), value])));
+    this.#children.push(child);
+    return child;
   }
 
   /** These parameters and what is nested in them, by their names in a form. */

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { createdFilter, page } from './lists.js';
-import type { Kind, Tables } from './model.js';
+import { nouns, type Kind, type Tables } from './model.js';
 import type { Params } from './params.js';
 import type { Tx } from './tx.js';
 import type { World } from './world.js';
@@ -20,6 +20,8 @@ export type Route = {
   /** `/v1/customers/:id`. */
   readonly path: string;
   readonly run: (call: Call) => unknown;
+  /** The first version that has this address no longer. */
+  readonly until?: string;
   /** Only tries: its changes are dropped when it has answered. */
   readonly dry?: true;
 };
@@ -42,10 +44,18 @@ export function listing<K extends Kind>(
       const things = [...source]
         .filter((thing) => (!('created' in thing) || inTime(thing.created)) && keep(thing) && !isDeleted(thing))
         .reverse();
-      return page(call.params, call.path, things, (thing) => ('id' in thing ? String(thing.id) : ''));
+      const positions = (): ReadonlyMap<string, number> =>
+        new Map([...call.tx.all(kind)].map((thing, index) => [idOf(thing), index]));
+      let known: ReadonlyMap<string, number> | null = null;
+      return page(call.params, call.path, things, idOf, {
+        noun: nouns[kind] ?? kind,
+        place: (id) => (known ??= positions()).get(id) ?? null,
+      });
     },
   };
 }
+
+const idOf = (thing: object): string => ('id' in thing ? String(thing.id) : '');
 
 const ownedByCustomer: ReadonlySet<Kind> = new Set<Kind>(['payment_method', 'invoiceitem', 'invoice', 'subscription']);
 

@@ -1,4 +1,5 @@
-import { ApiError, invalid, unknownUrl } from './errors.js';
+import { checkKey, checkVersion, foreignAccount } from './credentials.js';
+import { ApiError, invalid, notSearched, unknownUrl } from './errors.js';
 import { expand, type Included } from './expand.js';
 import { makeId } from './ids.js';
 import { Params, fingerprint, type Branch } from './params.js';
@@ -17,6 +18,8 @@ export type Request = {
   readonly apiKey: string | null;
   readonly idempotencyKey: string | null;
   readonly version: string | null;
+  /** Of the `Stripe-Account` or `Stripe-Context` header. */
+  readonly account?: string | null;
 };
 export type Answer = {
   readonly status: number;
@@ -60,8 +63,8 @@ export class Sandbox {
   }
 
   /** Runs one step: what `work` does, and what follows from it, is kept together or not at all. */
-  step<T>(work: (tx: Tx) => T, request?: RequestInfo): T {
-    const tx = new Tx(this.world, request);
+  step<T>(work: (tx: Tx) => T, request?: RequestInfo, version?: string): T {
+    const tx = new Tx(this.world, request, version);
     try {
       const result = work(tx);
       this.#finish(tx);
@@ -150,6 +153,8 @@ export class Sandbox {
     const version = request.version ?? NEWEST_VERSION;
     try {
       checkKey(request.apiKey);
+      if (request.account != null) throw foreignAccount(request.apiKey ?? '', request.account);
+      checkVersion(version);
       if (key !== null) {
         if (key.length > 255) throw invalid('Idempotency keys must be at most 255 characters.');
         const kept = this.world.answers.get(key);
@@ -176,8 +181,9 @@ export class Sandbox {
     const { params: branch } = request;
     const paths = new Params(branch).texts('expand') ?? [];
     branch.delete('expand');
+    if (/^\/v1\/[a-z_]+\/search$/.test(request.path)) throw notSearched(request.method, request.path);
     for (const { route, pattern } of this.#compiled) {
-      if (route.method !== request.method) continue;
+      if (route.method !== request.method || version.slice(0, 10) >= (route.until ?? '9')) continue;
       const match = pattern.exec(request.path);
       if (match === null) continue;
       const ids = match.slice(1).map(decoded);
@@ -210,7 +216,7 @@ export class Sandbox {
         2,
       );
     };
-    return route.dry === true ? work(new Tx(this.world, info)) : this.step(work, info);
+    return route.dry === true ? work(new Tx(this.world, info, version)) : this.step(work, info, version);
   }
 
   #answer(
@@ -263,22 +269,6 @@ function current(tx: Tx, result: unknown): unknown {
   if (!isRecord(result) || !isKind(result['object']) || typeof result['id'] !== 'string') return result;
   if (result['object'] === 'webhook_endpoint' || result['deleted'] === true) return result;
   return tx.get(result['object'], result['id']) ?? result;
-}
-
-function checkKey(apiKey: string | null): void {
-  if (apiKey === null || apiKey === '') {
-    throw new ApiError(401, {
-      type: 'invalid_request_error',
-      message:
-        "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-    });
-  }
-  if (!/^(sk|rk)_test_/.test(apiKey)) {
-    throw new ApiError(401, {
-      type: 'invalid_request_error',
-      message: 'Invalid API Key provided. The sandbox takes secret test keys (sk_test_…).',
-    });
-  }
 }
 
 const headersFor = (requestId: string, version: string, key: string | null): Record<string, string> => ({

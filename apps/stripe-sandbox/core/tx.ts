@@ -11,6 +11,7 @@ import {
   type TestClock,
   type Thing,
 } from './model.js';
+import { NEWEST_VERSION } from './present.js';
 import { rankOf, type Task, type Timer } from './timers.js';
 import { ownerOf, type Faults, type RequestInfo, type Settings, type StoredEvent, type World } from './world.js';
 
@@ -40,13 +41,22 @@ export class Tx {
   #sequence: number;
   #clock: TestClock | null = null;
 
-  constructor(world: World, request: RequestInfo = ownRequest) {
+  /** The API version in which its request is made and answered. */
+  readonly version: string;
+
+  constructor(world: World, request: RequestInfo = ownRequest, version = NEWEST_VERSION) {
+    this.version = version;
     this.#world = world;
     this.#request = request;
     this.settings = world.settings;
     this.site = world.site;
     this.faults = world.faults;
     this.#sequence = world.sequence;
+  }
+
+  /** True when the request speaks a version from before this date. */
+  isBefore(date: string): boolean {
+    return this.version.slice(0, 10) < date;
   }
 
   /** The time of the sandbox, or of the test clock by which the customer lives whom this step is about. */

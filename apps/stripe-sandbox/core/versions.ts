@@ -66,8 +66,8 @@ function subscriptionBeforeBasil(object: Raw): Raw {
     ...without(object, 'billing_mode', 'billing_schedules', 'status_details', 'customer_account', 'managed_payments'),
     current_period_start: items.length === 0 ? object['start_date'] : Math.max(...starts),
     current_period_end: items.length === 0 ? object['start_date'] : Math.min(...ends),
-    discount: listIn(record(object['sandbox']), 'discounts')[0] ?? null,
-    plan: only?.['plan'] ?? null,
+    discount: object['discount'] ?? listIn(record(object['sandbox']), 'discounts')[0] ?? null,
+    plan: object['plan'] ?? only?.['plan'] ?? null,
     quantity: only?.['quantity'] ?? null,
     items: {
       ...record(object['items']),
@@ -92,13 +92,13 @@ function invoiceBeforeBasil(object: Raw): Raw {
       'status_details',
     ),
     application_fee_amount: null,
-    charge: sandbox['charge'] ?? null,
-    discount: listIn(sandbox, 'discounts')[0] ?? null,
+    charge: object['charge'] ?? sandbox['charge'] ?? null,
+    discount: object['discount'] ?? listIn(sandbox, 'discounts')[0] ?? null,
     paid: object['status'] === 'paid',
     paid_out_of_band: sandbox['outOfBand'] === true,
-    payment_intent: sandbox['paymentIntent'] ?? null,
+    payment_intent: object['payment_intent'] ?? sandbox['paymentIntent'] ?? null,
     quote: null,
-    subscription: details['subscription'] ?? null,
+    subscription: object['subscription'] ?? details['subscription'] ?? null,
     subscription_details: { metadata: details['metadata'] ?? null },
     ...(prorationDate === undefined ? {} : { subscription_proration_date: prorationDate }),
     tax: taxTotal(object['total_taxes']) === 0 ? null : taxTotal(object['total_taxes']),
@@ -119,7 +119,7 @@ function lineBeforeBasil(object: Raw): Raw {
     amount_excluding_tax: object['amount'],
     ...(isItem ? { invoice_item: ofItem['invoice_item'] } : {}),
     plan: planOfPrice(price),
-    price,
+    price: object['price'] ?? price,
     proration: details['proration'] ?? false,
     proration_details: details['proration_details'] ?? { credited_items: null },
     ...(isItem ? {} : { subscription_item: ofSubscription['subscription_item'] }),
@@ -136,8 +136,8 @@ function invoiceItemBeforeBasil(object: Raw): Raw {
   return {
     ...without(object, 'parent', 'pricing', 'customer_account', 'quantity_decimal', 'net_amount'),
     plan: planOfPrice(price),
-    price,
-    subscription: details['subscription'] ?? null,
+    price: object['price'] ?? price,
+    subscription: object['subscription'] ?? details['subscription'] ?? null,
     ...(details['subscription_item'] === undefined ? {} : { subscription_item: details['subscription_item'] }),
     unit_amount: record(price)['unit_amount'] ?? object['amount'],
     unit_amount_decimal: record(object['pricing'])['unit_amount_decimal'] ?? null,
@@ -146,7 +146,7 @@ function invoiceItemBeforeBasil(object: Raw): Raw {
 
 const withInvoice: Step = (object) => ({
   ...without(object, 'customer_account'),
-  invoice: record(object['sandbox'])['invoice'] ?? null,
+  invoice: object['invoice'] ?? record(object['sandbox'])['invoice'] ?? null,
 });
 
 function creditNoteBeforeBasil(object: Raw): Raw {
@@ -161,10 +161,23 @@ function creditNoteBeforeBasil(object: Raw): Raw {
       'pretax_credit_amounts',
       'customer_account',
     ),
-    refund: refunds[0]?.['refund'] ?? null,
+    refund: object['refund'] ?? refunds[0]?.['refund'] ?? null,
     tax_amounts: legacyTaxes(object['total_taxes']),
   };
 }
+
+const couponOf = (object: Raw): unknown => object['coupon'] ?? record(object['sandbox'])['coupon'];
+
+const creditNoteLineBeforeBasil: Step = (object) => ({
+  ...without(object, 'taxes', 'pretax_credit_amounts', 'metadata'),
+  amount_excluding_tax:
+    Number(object['amount']) - Number(object['discount_amount'] ?? 0) - includedTax(object['taxes']),
+  tax_amounts: legacyTaxes(object['taxes']),
+  unit_amount_excluding_tax: object['unit_amount_decimal'] ?? null,
+});
+
+const includedTax = (taxes: unknown): number =>
+  legacyTaxes(taxes).reduce((sum, tax) => sum + (tax['inclusive'] === true ? Number(tax['amount']) : 0), 0);
 
 /** What was asked for while paying moved into `collected_information`; the rest came later than these versions. */
 const sessionBeforeBasil: Step = (object) => ({
@@ -205,8 +218,8 @@ const changes: readonly Change[] = [
     since: '2025-09-30',
     shapes: {
       invoice: (object) => without(object, 'total_pretax_credit_amounts'),
-      discount: (object) => ({ ...without(object, 'source'), coupon: record(object['sandbox'])['coupon'] }),
-      promotion_code: (object) => ({ ...without(object, 'promotion'), coupon: record(object['sandbox'])['coupon'] }),
+      discount: (object) => ({ ...without(object, 'source'), coupon: couponOf(object) }),
+      promotion_code: (object) => ({ ...without(object, 'promotion'), coupon: couponOf(object) }),
     },
   },
   {
@@ -220,9 +233,13 @@ const changes: readonly Change[] = [
       charge: withInvoice,
       payment_intent: withInvoice,
       credit_note: creditNoteBeforeBasil,
+      credit_note_line_item: creditNoteLineBeforeBasil,
     },
   },
 ];
+
+/** The oldest version whose shapes the sandbox knows. */
+export const OLDEST_VERSION = '2022-11-15';
 
 /** The object as `version` (`2024-06-20`, `2025-03-31.basil`) shapes it; its members are still of the newest version. */
 export function downgrade(object: Raw, version: string): Raw {

@@ -77,8 +77,18 @@ function refuseByFault(response: ServerResponse, fault: RequestFault): boolean {
   return false;
 }
 
+/** The first version of the API takes forms only. */
+function refuseJson(request: IncomingMessage, body: string): void {
+  if (body === '' || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return;
+  throw new ApiError(400, {
+    type: 'invalid_request_error',
+    message: 'Invalid request (check that your POST content type is application/x-www-form-urlencoded).',
+  });
+}
+
 async function serveApi(runtime: Runtime, request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
   const body = await readBody(request);
+  refuseJson(request, body);
   const params = parseForm([url.search.slice(1), body].filter((part) => part !== '').join('&'));
   const given: Request = {
     method: request.method ?? 'GET',
@@ -87,6 +97,7 @@ async function serveApi(runtime: Runtime, request: IncomingMessage, response: Se
     apiKey: apiKeyOf(request),
     idempotencyKey: header(request, 'idempotency-key'),
     version: header(request, 'stripe-version'),
+    account: header(request, 'stripe-account') ?? header(request, 'stripe-context'),
   };
   const key = given.method === 'POST' ? given.idempotencyKey : null;
   if (key !== null && !runtime.sandbox.reserve(key)) {

@@ -1,4 +1,4 @@
-import { invalid } from '../core/errors.js';
+import { invalid, missing } from '../core/errors.js';
 import type { Plan, Price, Product, TaxRate } from '../core/model.js';
 import { checkedCurrency, checkSteps } from '../core/money.js';
 import type { Params } from '../core/params.js';
@@ -7,6 +7,8 @@ import type { Tx } from '../core/tx.js';
 import { amountFrom, tiersFrom } from './tiers.js';
 
 const intervals = ['day', 'week', 'month', 'year'] as const;
+/** Three years of each. */
+const longest: Readonly<Record<string, number>> = { day: 1095, week: 156, month: 36, year: 3 };
 
 function newProduct(tx: Tx, params: Params, id: string): Product {
   params.accept(
@@ -54,8 +56,15 @@ function createProduct(tx: Tx, params: Params): Product {
   return tx.update('product', { ...product, default_price: price.id }, 'product.updated');
 }
 
+/** A product that is not deleted. */
+function productOf(tx: Tx, id: string, param?: string): Product {
+  const product = tx.need('product', id, param);
+  if (product.sandbox.deleted) throw missing('product', id, param ?? 'id', param === undefined ? 404 : 400);
+  return product;
+}
+
 function updateProduct(tx: Tx, id: string, params: Params): Product {
-  const product = tx.need('product', id);
+  const product = productOf(tx, id);
   params.accept('images', 'tax_code', 'statement_descriptor', 'unit_label', 'marketing_features', 'shippable', 'url');
   const defaultPrice = params.text('default_price');
   if (defaultPrice !== undefined) tx.need('price', defaultPrice, 'default_price');
@@ -73,7 +82,7 @@ function updateProduct(tx: Tx, id: string, params: Params): Product {
 }
 
 function deleteProduct(tx: Tx, id: string): Product {
-  const product = tx.need('product', id);
+  const product = productOf(tx, id);
   if (tx.ownedBy('price', id).length > 0)
     throw invalid('This product cannot be deleted because it has one or more user-created prices.', 'id');
   tx.emit('product.deleted', product);
@@ -82,15 +91,22 @@ function deleteProduct(tx: Tx, id: string): Product {
   return deleted;
 }
 
-function recurringOf(params: Params | undefined): Price['recurring'] {
+function recurringOf(tx: Tx, params: Params | undefined): Price['recurring'] {
   if (params === undefined) return null;
-  return {
-    interval: params.oneOf('interval', intervals) ?? params.required('interval'),
-    interval_count: params.integer('interval_count') ?? 1,
-    meter: params.text('meter') ?? null,
-    trial_period_days: null,
-    usage_type: params.oneOf('usage_type', ['licensed', 'metered']) ?? 'licensed',
-  };
+  const interval = params.oneOf('interval', intervals) ?? params.required('interval');
+  const count = params.integer('interval_count') ?? 1;
+  if (count < 1 || count > (longest[interval] ?? 0)) {
+    throw invalid(
+      'Invalid interval_count: maximum of three years interval allowed (3 years, 36 months, or 156 weeks)',
+      params.name('interval_count'),
+    );
+  }
+  const usage = params.oneOf('usage_type', ['licensed', 'metered']) ?? 'licensed';
+  const meter = params.text('meter') ?? null;
+  if (meter !== null) tx.need('billing.meter', meter, params.name('meter'));
+  if (usage === 'metered' && meter === null && !tx.isBefore('2025-03-31'))
+    throw invalid('A price with `usage_type=metered` needs a meter.', params.name('meter'), 'parameter_missing');
+  return { interval, interval_count: count, meter, trial_period_days: null, usage_type: usage };
 }
 
 function amountOf(params: Params, currency: string): { unit_amount: number | null; unit_amount_decimal: string } {
@@ -117,8 +133,10 @@ function takeLookupKey(tx: Tx, key: string | undefined, transfer: boolean, excep
 /** A price from `price_data` or from the parameters of `prices`. */
 export function newPrice(tx: Tx, params: Params, productId: string, inline = false): Price {
   const currency = checkedCurrency(params.required('currency'), params.name('currency'));
-  const recurring = recurringOf(params.child('recurring'));
+  const recurring = recurringOf(tx, params.child('recurring'));
   const lookupKey = params.text('lookup_key');
+  if ((lookupKey?.length ?? 0) > 200)
+    throw invalid('Invalid string: must be at most 200 characters', params.name('lookup_key'));
   const { mode, tiers } = tiersFrom(params);
   takeLookupKey(tx, lookupKey, params.flag('transfer_lookup_key') ?? false, null);
   const price: Price = {
@@ -148,7 +166,7 @@ export function newPrice(tx: Tx, params: Params, productId: string, inline = fal
 /** The product of `product` or `product_data`. */
 function productFor(tx: Tx, params: Params): string {
   const id = params.text('product');
-  if (id !== undefined) return tx.need('product', id, params.name('product')).id;
+  if (id !== undefined) return productOf(tx, id, params.name('product')).id;
   const data = params.child('product_data');
   if (data === undefined)
     throw invalid('You must specify either `product` or `product_data`.', params.name('product'), 'parameter_missing');
@@ -212,7 +230,8 @@ export function planOf(price: Price): Plan {
 
 function createTaxRate(tx: Tx, params: Params): TaxRate {
   const percentage = Number(params.required('percentage'));
-  if (!(percentage >= 0 && percentage <= 100)) throw invalid('Invalid percentage', 'percentage');
+  if (!/^\d{1,3}(\.\d{1,4})?$/.test(params.required('percentage')) || percentage > 100)
+    throw invalid('Invalid percentage', 'percentage');
   const rate: TaxRate = {
     id: tx.newId('tax_rate'),
     object: 'tax_rate',
@@ -250,7 +269,7 @@ function updateTaxRate(tx: Tx, id: string, params: Params): TaxRate {
 
 export const catalogueRoutes: readonly Route[] = [
   { method: 'POST', path: '/v1/products', run: ({ tx, params }) => createProduct(tx, params) },
-  retrieving('product', '/v1/products'),
+  { method: 'GET', path: '/v1/products/:id', run: ({ tx, id }) => productOf(tx, id) },
   { method: 'POST', path: '/v1/products/:id', run: ({ tx, id, params }) => updateProduct(tx, id, params) },
   { method: 'DELETE', path: '/v1/products/:id', run: ({ tx, id }) => deleteProduct(tx, id) },
   listing('product', '/v1/products', (params) => {

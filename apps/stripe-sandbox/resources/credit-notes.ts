@@ -6,7 +6,7 @@ import type { Params } from '../core/params.js';
 import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { creditedLines, summedDiscounts, summedTaxes } from './credit-note-lines.js';
-import { moveBalance } from './customer-balance.js';
+import { recordMove } from './customer-balance.js';
 import { markPaid } from './invoice-payment.js';
 import { checkRefundable, makeRefund } from './refunds.js';
 
@@ -83,7 +83,7 @@ function refundOf(tx: Tx, invoice: Invoice, amount: number, note: string): Strip
   if (amount === 0) return [];
   if (invoice.sandbox.charge === null) throw invalid('This invoice has no charge to refund.', 'refund_amount');
   const charge = tx.need('charge', invoice.sandbox.charge);
-  checkRefundable(tx, charge, amount, 'refund_amount');
+  checkRefundable(charge, amount, 'refund_amount');
   const refund = makeRefund(tx, { charge, amount, reason: null, metadata: { credit_note: note } });
   return [{ amount_refunded: amount, payment_record_refund: null, refund: refund.id, type: 'refund' }];
 }
@@ -157,18 +157,24 @@ function create(tx: Tx, params: Params): CreditNote {
   const invoice = tx.need('invoice', params.required('invoice'), 'invoice');
   const { note, split } = noteOf(tx, params, invoice);
   const refunds = [...note.refunds, ...refundOf(tx, invoice, split.refund, note.id)];
-  const credited = moveBalance(tx, invoice.customer, {
-    amount: 0 - split.credit,
-    type: 'credit_note',
-    invoice: invoice.id,
-    creditNote: note.id,
-  });
+  const customer = tx.need('customer', invoice.customer);
+  const credited =
+    split.credit === 0
+      ? null
+      : recordMove(tx, customer, {
+          amount: 0 - split.credit,
+          type: 'credit_note',
+          invoice: invoice.id,
+          creditNote: note.id,
+        });
   const made = tx.create(
     'credit_note',
     { ...note, refunds, customer_balance_transaction: credited?.id ?? null },
     'credit_note.created',
   );
-  applyToInvoice(tx, invoice.id, split);
+  const closed = applyToInvoice(tx, invoice.id, split);
+  if (credited !== null) tx.update('customer', { ...customer, balance: credited.ending_balance }, 'customer.updated');
+  if (closed.status === 'open' && closed.amount_remaining === 0) markPaid(tx, closed, null);
   return made;
 }
 
@@ -177,10 +183,10 @@ function preview(tx: Tx, params: Params): CreditNote {
   return noteOf(tx, params, tx.need('invoice', params.required('invoice'), 'invoice')).note;
 }
 
-function applyToInvoice(tx: Tx, id: string, split: Split): void {
+function applyToInvoice(tx: Tx, id: string, split: Split): Invoice {
   const invoice = tx.need('invoice', id);
   const left = invoice.amount_remaining - split.pre;
-  const changed = tx.update(
+  return tx.update(
     'invoice',
     {
       ...invoice,
@@ -190,7 +196,6 @@ function applyToInvoice(tx: Tx, id: string, split: Split): void {
     },
     'invoice.updated',
   );
-  if (changed.status === 'open' && left === 0) markPaid(tx, changed, null);
 }
 
 /** Takes back a note that only made an open invoice smaller. What was refunded or credited is not taken back. */

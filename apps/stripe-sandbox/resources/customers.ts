@@ -1,12 +1,12 @@
 import type Stripe from 'stripe';
-import { invalid } from '../core/errors.js';
+import { invalid, missing } from '../core/errors.js';
 import type { Customer } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { listing, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { withCoupon } from './discounts.js';
 import { recordMove } from './customer-balance.js';
-import { attach, methodOf } from './payment-methods.js';
+import { attach, methodOf, ownMethod } from './payment-methods.js';
 
 type Details = Pick<
   Customer,
@@ -46,11 +46,10 @@ function shippingOf(params: Params | undefined): Stripe.Customer.Shipping | null
   };
 }
 
-/** A customer that is not deleted. */
+/** A customer that is not deleted, or Stripe's `No such customer`: 404 for the customer of the address. */
 export function customerOf(tx: Tx, id: string, param?: string): Customer {
   const customer = tx.need('customer', id, param);
-  if (customer.sandbox.deleted && param !== undefined)
-    throw invalid(`No such customer: '${id}'; it was deleted`, param, 'resource_missing');
+  if (customer.sandbox.deleted) throw missing('customer', id, param ?? 'id', param === undefined ? 404 : 400);
   return customer;
 }
 
@@ -131,22 +130,23 @@ function withMethods(tx: Tx, customer: Customer, params: Params): Customer {
   if (wanted === undefined) return params.has('source') ? withDefaultMethod(customer, attached) : customer;
   if (wanted === null) return withDefaultMethod(customer, null);
   if (wanted === given) return withDefaultMethod(customer, attached);
-  const method = methodOf(tx, wanted, 'invoice_settings[default_payment_method]');
-  const usable = method.customer === customer.id || wanted.startsWith('pm_card_');
-  if (!usable) {
-    throw invalid(
-      'The customer does not have a payment method with the given ID. Attach it first.',
-      'invoice_settings[default_payment_method]',
-      'resource_missing',
-    );
-  }
+  const method = ownMethod(tx, wanted, customer.id, 'invoice_settings[default_payment_method]');
   return withDefaultMethod(customer, attach(tx, method, customer.id).id);
+}
+
+const customersOfClock = 3;
+
+function checkRoom(tx: Tx, clock: string): void {
+  tx.need('test_helpers.test_clock', clock, 'test_clock');
+  const living = [...tx.all('customer')].filter((one) => one.test_clock === clock && !one.sandbox.deleted);
+  if (living.length >= customersOfClock)
+    throw invalid(`A test clock can have at most ${customersOfClock} customers.`, 'test_clock');
 }
 
 function create(tx: Tx, params: Params): Customer {
   params.accept('tax', 'expand');
   const clock = params.text('test_clock');
-  if (clock !== undefined) tx.need('test_helpers.test_clock', clock, 'test_clock');
+  if (clock !== undefined) checkRoom(tx, clock);
   const customer = newCustomer(tx, detailsFrom(params, nothing));
   if (customer.balance !== 0)
     recordMove(tx, { ...customer, balance: 0 }, { amount: customer.balance, type: 'initial' });
@@ -155,7 +155,7 @@ function create(tx: Tx, params: Params): Customer {
 }
 
 function update(tx: Tx, id: string, params: Params): Customer {
-  const customer = customerOf(tx, id, 'id');
+  const customer = customerOf(tx, id);
   params.accept('tax');
   const details = detailsFrom(params, customer);
   const moved = details.balance - customer.balance;
@@ -166,7 +166,7 @@ function update(tx: Tx, id: string, params: Params): Customer {
 }
 
 function remove(tx: Tx, id: string): Customer {
-  const customer = customerOf(tx, id, 'id');
+  const customer = customerOf(tx, id);
   for (const subscription of tx.ownedBy('subscription', id))
     tx.follow({ task: 'cancel_subscription', id: subscription.id });
   const deleted = { ...customer, sandbox: { deleted: true } };

@@ -51,13 +51,30 @@ export function redemptionOf(
   return { coupon, promotion, existing: null };
 }
 
+/** `coupon` and `promotion_code`, which stood where `discounts` do until basil; empty takes all off. */
+function formerRedemption(
+  tx: Tx,
+  params: Params,
+  of: { readonly customer: string | null; readonly currency: string | null },
+): readonly Redemption[] | undefined {
+  if (!tx.isBefore('2025-03-31')) return undefined;
+  const [coupon, promotion] = [params.emptyable('coupon'), params.emptyable('promotion_code')];
+  if (coupon === undefined && promotion === undefined) return undefined;
+  const param = typeof coupon === 'string' ? 'coupon' : 'promotion_code';
+  if (typeof coupon === 'string' && typeof promotion === 'string')
+    throw invalid('You may only specify one of these parameters: coupon, promotion_code.', param);
+  if (coupon == null && promotion == null) return [];
+  return [redemptionOf(tx, { coupon: coupon ?? null, promotion: promotion ?? null }, { ...of, param })];
+}
+
 /** Reads `discounts[]`. Undefined when absent; none when sent empty. */
 export function redemptionsIn(
   tx: Tx,
   params: Params,
   of: { readonly customer: string | null; readonly currency: string | null },
 ): readonly Redemption[] | undefined {
-  if (!params.has('discounts')) return undefined;
+  const former = formerRedemption(tx, params, of);
+  if (former !== undefined || !params.has('discounts')) return former;
   return (params.children('discounts') ?? []).map((given) => {
     const [coupon, promotion, id] = [given.text('coupon'), given.text('promotion_code'), given.text('discount')];
     if ([coupon, promotion, id].filter((one) => one !== undefined).length !== 1) {

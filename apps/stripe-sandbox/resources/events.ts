@@ -1,3 +1,4 @@
+import { checkVersion } from '../core/credentials.js';
 import { invalid, missing } from '../core/errors.js';
 import { createdFilter, page } from '../core/lists.js';
 import type { WebhookEndpoint } from '../core/model.js';
@@ -41,7 +42,7 @@ function list({ params, world, path }: Call): unknown {
     .filter((event) => types === undefined || types.some((one) => fits(event.type, one)))
     .filter((event) => delivered === null || (delivered.get(event.id) ?? true) === wanted)
     .reverse();
-  const shown = page(params, path, events, (event) => event.id);
+  const shown = page(params, path, events, (event) => event.id, { noun: 'event' });
   return { ...shown, data: shown.data.map((event) => render(world, event)) };
 }
 
@@ -51,9 +52,9 @@ function urlOf(url: string): string {
   return url;
 }
 
-function checkVersion(version: string | undefined): string | null {
-  if (version !== undefined && !/^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$/.test(version))
-    throw invalid(`Invalid API version: ${version}`, 'api_version');
+function versionOf(params: Params): string | null {
+  const version = params.text('api_version');
+  if (version !== undefined) checkVersion(version, 'api_version');
   return version ?? null;
 }
 
@@ -109,7 +110,7 @@ function createEndpoint(tx: Tx, params: Params): unknown {
   return newEndpoint(tx, {
     url: params.required('url'),
     events,
-    version: checkVersion(params.text('api_version')),
+    version: versionOf(params),
     description: params.emptyable('description') ?? null,
     metadata: params.metadata(),
   });

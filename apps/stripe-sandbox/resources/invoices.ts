@@ -18,10 +18,8 @@ import {
   subscriptionOf,
   voidInvoice,
 } from './invoice-payment.js';
-import { attach, methodOf } from './payment-methods.js';
+import { attach, ownMethod, payingMethod } from './payment-methods.js';
 import { declinedError } from './payments.js';
-import { changeItems, itemChange } from './subscription-change.js';
-import { upcomingInvoice } from './subscription-life.js';
 
 function create(tx: Tx, params: Params): Invoice {
   const customer = customerOf(tx, params.required('customer'), 'customer');
@@ -46,7 +44,10 @@ function create(tx: Tx, params: Params): Invoice {
     metadata: params.metadata(),
     autoAdvance,
     daysUntilDue: params.integer('days_until_due') ?? null,
-    defaultMethod: method === undefined ? null : methodOf(tx, method).id,
+    defaultMethod:
+      method === undefined
+        ? null
+        : attach(tx, ownMethod(tx, method, customer.id, 'default_payment_method'), customer.id).id,
     ...(collection === undefined ? {} : { collection }),
   });
   const wanted = redemptionsIn(tx, params, { customer: customer.id, currency: draft.currency });
@@ -112,7 +113,7 @@ function pay(tx: Tx, id: string, params: Params): Invoice {
   if (invoice.status === 'paid') throw invalid('Invoice is already paid', undefined, 'invoice_already_paid');
   if (invoice.status === 'void') throw invalid('Invoice can no longer be paid', undefined, 'invoice_not_editable');
   if (outOfBand) return markPaid(tx, invoice, null, true);
-  const method = given === undefined ? methodFor(tx, invoice) : methodOf(tx, given);
+  const method = given === undefined ? methodFor(tx, invoice) : payingMethod(tx, given, invoice.customer);
   if (method === null)
     throw invalid(
       'There is no `default_payment_method` set on this Customer or Invoice.',
@@ -156,35 +157,7 @@ function remove(tx: Tx, id: string): unknown {
   return { id, object: 'invoice', deleted: true };
 }
 
-/** The next invoice of a subscription, after changes that are only tried: the step that tries them is dropped. */
-function preview(tx: Tx, params: Params): unknown {
-  const id = params.required('subscription');
-  const customer = params.text('customer');
-  const subscription = tx.need('subscription', id, 'subscription');
-  if (customer !== undefined && subscription.customer !== customer)
-    throw invalid(`No such subscription: '${id}'`, 'subscription', 'resource_missing');
-  const details = params.child('subscription_details');
-  params.accept('preview_mode', 'automatic_tax');
-  const change = details === undefined ? null : itemChange(tx, details);
-  const after =
-    change === null ? subscription : changeItems(tx, subscription, { ...change, payment: 'default_incomplete' });
-  const newest =
-    after.latest_invoice !== subscription.latest_invoice && after.latest_invoice !== null
-      ? tx.need('invoice', after.latest_invoice)
-      : upcomingInvoice(tx, after);
-  const { id: made, ...shown } = newest;
-  return { ...shown, id: made.replace(/^in_/, 'upcoming_in_'), status: 'draft', number: null };
-}
-
-const previewRoute: Route = {
-  method: 'POST',
-  path: '/v1/invoices/create_preview',
-  run: ({ tx, params }) => preview(tx, params),
-  dry: true,
-};
-
 export const invoiceRoutes: readonly Route[] = [
-  previewRoute,
   { method: 'POST', path: '/v1/invoices', run: ({ tx, params }) => create(tx, params) },
   retrieving('invoice', '/v1/invoices'),
   { method: 'POST', path: '/v1/invoices/:id', run: ({ tx, id, params }) => update(tx, id, params) },

@@ -6,7 +6,7 @@ import { listing, matching, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { bookBalance, feeOf } from './balance.js';
 import { customerOf } from './customers.js';
-import { attach, methodFromParams, methodOf } from './payment-methods.js';
+import { attach, methodFromParams, payingMethod, spend } from './payment-methods.js';
 import { newIntent } from './payment-objects.js';
 import { attempt, cancelIntent, declinedError } from './payments.js';
 
@@ -27,10 +27,10 @@ function confirm(tx: Tx, intent: PaymentIntent, params: Params): PaymentIntent {
     data !== undefined
       ? methodFromParams(tx, data)
       : given !== undefined
-        ? methodOf(tx, given)
+        ? payingMethod(tx, given, intent.customer)
         : intent.payment_method === null
           ? null
-          : methodOf(tx, intent.payment_method);
+          : payingMethod(tx, intent.payment_method, intent.customer);
   if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)) {
     throw invalid(
       `You cannot confirm this PaymentIntent because it has already ${intent.status === 'canceled' ? 'been canceled' : 'succeeded after being previously confirmed'}.`,
@@ -54,6 +54,7 @@ function confirm(tx: Tx, intent: PaymentIntent, params: Params): PaymentIntent {
   if (result.outcome.status === 'succeeded') {
     if (intent.customer !== null && intent.setup_future_usage !== null)
       attach(tx, tx.need('payment_method', method.id), intent.customer);
+    else spend(tx, method.id);
     if (intent.sandbox.invoice !== null || intent.sandbox.session !== null)
       tx.follow({ task: 'payment_settled', id: intent.id });
   }
@@ -85,7 +86,7 @@ function create(tx: Tx, params: Params): PaymentIntent {
     customer: customer ?? null,
     description: params.emptyable('description') ?? null,
     metadata: params.metadata(),
-    method: method === undefined ? null : methodOf(tx, method).id,
+    method: method === undefined ? null : payingMethod(tx, method, customer ?? null).id,
     captureMethod:
       params.oneOf('capture_method', ['automatic', 'automatic_async', 'manual']) === 'manual' ? 'manual' : 'automatic',
     setupFutureUsage: params.oneOf('setup_future_usage', ['off_session', 'on_session']) ?? null,
@@ -112,9 +113,10 @@ function update(tx: Tx, id: string, params: Params): PaymentIntent {
   checkChargeable(amount, intent.currency);
   const method = params.text('payment_method');
   const description = params.emptyable('description');
-  const chosen = method === undefined ? intent.payment_method : methodOf(tx, method).id;
   const customer = params.text('customer');
   if (customer !== undefined) customerOf(tx, customer, 'customer');
+  const payer = customer ?? intent.customer;
+  const chosen = method === undefined ? intent.payment_method : payingMethod(tx, method, payer).id;
   return tx.update(
     'payment_intent',
     {

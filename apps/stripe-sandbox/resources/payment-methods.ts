@@ -113,8 +113,52 @@ export function methodOf(tx: Tx, id: string, param = 'payment_method'): PaymentM
   return method;
 }
 
+/** Refuses a method that was detached, or used without a customer: it may not be used again. */
+function refuseSpent({ sandbox }: PaymentMethod, param: string): void {
+  if (sandbox.spent !== true) return;
+  throw invalid(
+    'The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.',
+    param,
+  );
+}
+
+const notTheirs = (id: string, param: string): ApiError =>
+  invalid(
+    `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+    param,
+    'resource_missing',
+  );
+
+/** A method that a customer's invoices may be charged to: one of theirs, or a test card that becomes so. */
+export function ownMethod(tx: Tx, id: string, customer: string, param: string): PaymentMethod {
+  const method = methodOf(tx, id, param);
+  refuseSpent(method, param);
+  if (method.id === id && method.customer !== customer) throw notTheirs(id, param);
+  return method;
+}
+
+/** A method for a payment by this customer, or by nobody: not used up, and not of somebody else. */
+export function payingMethod(tx: Tx, id: string, customer: string | null, param = 'payment_method'): PaymentMethod {
+  const method = methodOf(tx, id, param);
+  refuseSpent(method, param);
+  if (method.customer === null || method.customer === customer) return method;
+  if (customer !== null) throw notTheirs(id, param);
+  throw invalid(
+    `The PaymentMethod ${id} belongs to the Customer ${method.customer}. Please include the Customer in the \`customer\` parameter on the PaymentIntent.`,
+    param,
+  );
+}
+
+/** What was paid with a method without a customer uses it up. */
+export function spend(tx: Tx, id: string): void {
+  const method = tx.need('payment_method', id);
+  if (method.customer === null)
+    tx.put('payment_method', id, { ...method, sandbox: { ...method.sandbox, spent: true } });
+}
+
 /** Attaches a method to a customer. A card that is declined refuses here, unless it is the one that only fails later. */
 export function attach(tx: Tx, method: PaymentMethod, customer: string): PaymentMethod {
+  if (tx.get('customer', customer)?.sandbox.deleted === true) throw missing('customer', customer, 'customer', 400);
   if (method.customer === customer) return method;
   if (method.customer !== null) {
     throw invalid(
@@ -124,6 +168,12 @@ export function attach(tx: Tx, method: PaymentMethod, customer: string): Payment
     );
   }
   const { behaviour } = method.sandbox;
+  if (method.sandbox.spent === true) {
+    throw invalid(
+      'This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.',
+      'payment_method',
+    );
+  }
   if (behaviour.refusesAttach === true) {
     throw new ApiError(402, {
       type: 'card_error',
@@ -193,12 +243,20 @@ function detach(tx: Tx, id: string): PaymentMethod {
       'payment_method',
     );
   const customer = tx.need('customer', method.customer);
-  const detached = { ...method, customer: null };
+  const detached: PaymentMethod = { ...method, customer: null, sandbox: { ...method.sandbox, spent: true } };
   tx.put('payment_method', id, detached);
   tx.emit('payment_method.detached', detached, method);
   if (customer.invoice_settings.default_payment_method === id) {
     const settings = { ...customer.invoice_settings, default_payment_method: null };
     tx.update('customer', { ...customer, invoice_settings: settings }, 'customer.updated');
+  }
+  for (const subscription of tx.ownedBy('subscription', customer.id)) {
+    if (subscription.default_payment_method === id)
+      tx.update('subscription', { ...subscription, default_payment_method: null }, 'customer.subscription.updated');
+  }
+  for (const invoice of tx.ownedBy('invoice', customer.id)) {
+    if (invoice.default_payment_method === id && ['draft', 'open'].includes(invoice.status))
+      tx.put('invoice', invoice.id, { ...invoice, default_payment_method: null });
   }
   return detached;
 }

@@ -4,7 +4,7 @@ import type { Params } from '../core/params.js';
 import type { Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { completeSession } from './checkout-completion.js';
-import { methodOf } from './payment-methods.js';
+import { payingMethod } from './payment-methods.js';
 
 /** Completes a session with a method that exists, as its page would; `expected_amount` is what the buyer was shown. */
 function confirm(tx: Tx, id: string, params: Params): CheckoutSession {
@@ -12,7 +12,7 @@ function confirm(tx: Tx, id: string, params: Params): CheckoutSession {
   const expected = params.integer('expected_amount');
   if (expected !== undefined && expected !== session.amount_total)
     throw invalid(`The amount of the session is ${session.amount_total ?? 0}, not ${expected}.`, 'expected_amount');
-  const method = methodOf(tx, params.required('payment_method'));
+  const method = payingMethod(tx, params.required('payment_method'), session.customer);
   const { email, name } = method.billing_details;
   return completeSession(tx, id, method, { email, name });
 }

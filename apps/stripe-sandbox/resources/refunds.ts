@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { invalid, missing } from '../core/errors.js';
-import type { Charge, Dispute, Refund } from '../core/model.js';
+import type { Charge, Refund } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY } from '../core/period.js';
 import { listing, matching, retrieving, type Route } from '../core/route.js';
@@ -146,15 +146,11 @@ export function chargeFor(tx: Tx, params: Params): Charge {
   return tx.need('charge', intent.latest_charge);
 }
 
-/** True while a dispute has, or has kept, the money of its charge; one that was won or only asked leaves it to be refunded. */
-const takesMoney = ({ status }: Dispute): boolean =>
-  !status.startsWith('warning_') && status !== 'won' && status !== 'prevented';
-
 /** Refuses a refund that is not due: nothing was paid, all was given back, disputed, or more than what is left. */
-export function checkRefundable(tx: Tx, charge: Charge, amount: number, param = 'amount'): void {
+export function checkRefundable(charge: Charge, amount: number, param = 'amount'): void {
   if (charge.status !== 'succeeded')
     throw invalid(`Charge ${charge.id} has not succeeded and cannot be refunded.`, 'charge', 'charge_not_refundable');
-  if (tx.ownedBy('dispute', charge.id).some(takesMoney))
+  if (charge.disputed)
     throw invalid(`Charge ${charge.id} has been charged back; cannot issue a refund.`, 'charge', 'charge_disputed');
   if (charge.refunded)
     throw invalid(`Charge ${charge.id} has already been refunded.`, 'charge', 'charge_already_refunded');
@@ -175,7 +171,7 @@ function create(tx: Tx, params: Params): Refund {
   const amount = params.integer('amount') ?? charge.amount - charge.amount_refunded;
   const reason = params.oneOf('reason', ['duplicate', 'fraudulent', 'requested_by_customer']) ?? null;
   const metadata = params.metadata();
-  checkRefundable(tx, charge, amount);
+  checkRefundable(charge, amount);
   return makeRefund(tx, { charge, amount, reason, metadata });
 }
 

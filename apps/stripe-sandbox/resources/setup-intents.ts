@@ -6,7 +6,7 @@ import { NEWEST_VERSION, present } from '../core/present.js';
 import { listing, matching, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
 import { customerOf } from './customers.js';
-import { attach, methodFromParams, methodOf } from './payment-methods.js';
+import { attach, methodFromParams, payingMethod } from './payment-methods.js';
 import { messageOf } from './payment-objects.js';
 
 const usages = ['off_session', 'on_session'] as const;
@@ -131,7 +131,12 @@ function confirm(tx: Tx, intent: SetupIntent, params: Params): SetupIntent {
       'setup_intent_unexpected_state',
     );
   }
-  return setUp(tx, intent, data === undefined ? methodOf(tx, given ?? '') : methodFromParams(tx, data), false);
+  return setUp(
+    tx,
+    intent,
+    data === undefined ? payingMethod(tx, given ?? '', intent.customer) : methodFromParams(tx, data),
+    false,
+  );
 }
 
 function create(tx: Tx, params: Params): SetupIntent {
@@ -149,7 +154,7 @@ function create(tx: Tx, params: Params): SetupIntent {
     customer: customer ?? null,
     description: params.emptyable('description') ?? null,
     metadata: params.metadata(),
-    method: method === undefined ? null : methodOf(tx, method).id,
+    method: method === undefined ? null : payingMethod(tx, method, customer ?? null).id,
     payment_method_types: [...(params.texts('payment_method_types') ?? allowed ?? ['card', 'sepa_debit'])],
     allowed,
     ...(usage === undefined ? {} : { usage }),
@@ -175,7 +180,9 @@ function update(tx: Tx, id: string, params: Params): SetupIntent {
     customer: customer ?? intent.customer,
     description: description === undefined ? intent.description : description,
     metadata: params.metadata(intent.metadata),
-    ...(method === undefined ? {} : { payment_method: methodOf(tx, method).id, status: 'requires_confirmation' }),
+    ...(method === undefined
+      ? {}
+      : { payment_method: payingMethod(tx, method, customer ?? intent.customer).id, status: 'requires_confirmation' }),
   };
   return tx.update('setup_intent', changed, null);
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../core/errors.js';
+import { invalid, missing } from '../core/errors.js';
 import type { PaymentMethod, Subscription } from '../core/model.js';
 import type { Params } from '../core/params.js';
 import { DAY } from '../core/period.js';
@@ -9,7 +9,7 @@ import { customerOf } from './customers.js';
 import { redemptionsIn, replaceDiscounts } from './discounts.js';
 import { createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import { collect, finalize } from './invoice-payment.js';
-import { attach, methodOf } from './payment-methods.js';
+import { attach, ownMethod } from './payment-methods.js';
 import { arrangeChange, changeItems, creditUnused, itemChange } from './subscription-change.js';
 import { startSubscription, subscriptionOrder } from './subscription-create.js';
 import { pause, resume } from './subscription-pause.js';
@@ -34,17 +34,10 @@ const looks = [
   'currency',
 ] as const;
 
+/** The method that a subscription is to be paid by: of its customer, or a test card that becomes so. */
 function usableMethod(tx: Tx, id: string | undefined, customer: string): PaymentMethod | null {
   if (id === undefined) return null;
-  const method = methodOf(tx, id, 'default_payment_method');
-  if (method.customer !== customer && !id.startsWith('pm_card_')) {
-    throw invalid(
-      'The customer does not have a payment method with the given ID.',
-      'default_payment_method',
-      'resource_missing',
-    );
-  }
-  return attach(tx, method, customer);
+  return attach(tx, ownMethod(tx, id, customer, 'default_payment_method'), customer);
 }
 
 function savesMethod(params: Params): boolean {
@@ -165,16 +158,31 @@ function withSimpleFields(tx: Tx, subscription: Subscription, params: Params): S
   };
 }
 
+/** A subscription that has ended takes no change but of its metadata and of why it ended. */
+function updateEnded(tx: Tx, before: Subscription, params: Params): Subscription {
+  if (params.keys().some((key) => key !== 'metadata' && key !== 'cancellation_details'))
+    throw invalid('A canceled subscription can only update its cancellation_details and metadata.');
+  const details = params.child('cancellation_details');
+  const old = before.cancellation_details;
+  const comment = details?.emptyable('comment');
+  const feedback = details?.emptyable('feedback');
+  const changed: Subscription = {
+    ...before,
+    metadata: params.metadata(before.metadata),
+    cancellation_details: {
+      comment: comment === undefined ? (old?.comment ?? null) : comment,
+      feedback: feedback === undefined ? (old?.feedback ?? null) : feedback,
+      feedback_option: null,
+      reason: old?.reason ?? null,
+    },
+  };
+  return tx.update('subscription', changed, 'customer.subscription.updated');
+}
+
 function update(tx: Tx, id: string, params: Params): Subscription {
   const before = tx.need('subscription', id);
+  if (['canceled', 'incomplete_expired'].includes(before.status)) return updateEnded(tx, before, params);
   params.accept(...looks, 'off_session', 'payment_settings');
-  if (['canceled', 'incomplete_expired'].includes(before.status)) {
-    throw invalid(
-      'A canceled subscription can only update its cancellation_details and metadata.',
-      undefined,
-      'resource_missing',
-    );
-  }
   const simple = withPauseCollection(tx, withSimpleFields(tx, before, params), params);
   const { customer, currency } = before;
   const priced = replaceDiscounts(tx, simple, redemptionsIn(tx, params, { customer, currency }));
@@ -206,7 +214,7 @@ function cancel(tx: Tx, id: string, params: Params): Subscription {
   const subscription = tx.need('subscription', id);
   const [invoiceNow, prorate] = [params.flag('invoice_now') ?? false, params.flag('prorate') ?? false];
   const details = params.child('cancellation_details');
-  if (subscription.status === 'canceled') throw invalid(`No such subscription: '${id}'`, 'id', 'resource_missing');
+  if (['canceled', 'incomplete_expired'].includes(subscription.status)) throw missing('subscription', id);
   if (prorate) creditUnused(tx, subscription);
   const ended = endSubscription(tx, subscription, {
     reason: 'cancellation_requested',

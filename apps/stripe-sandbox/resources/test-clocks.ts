@@ -1,14 +1,20 @@
 import { invalid } from '../core/errors.js';
 import type { TestClock } from '../core/model.js';
 import type { Params } from '../core/params.js';
-import { DAY } from '../core/period.js';
+import { DAY, boundary } from '../core/period.js';
 import { listing, retrieving, type Route } from '../core/route.js';
 import type { Tx } from '../core/tx.js';
+import { cycleOf } from './subscription-items.js';
 
 const path = '/v1/test_helpers/test_clocks';
 const keptFor = 30 * DAY;
+const clocksOfAccount = 100;
 
 function create(tx: Tx, params: Params): TestClock {
+  if ([...tx.all('test_helpers.test_clock')].length >= clocksOfAccount)
+    throw invalid(`An account can have at most ${clocksOfAccount} test clocks. Delete some first.`);
+  const name = params.text('name') ?? null;
+  if ((name?.length ?? 0) > 300) throw invalid('Invalid string: must be at most 300 characters', 'name');
   const clock: TestClock = {
     id: tx.newId('test_helpers.test_clock'),
     object: 'test_helpers.test_clock',
@@ -16,11 +22,20 @@ function create(tx: Tx, params: Params): TestClock {
     deletes_after: tx.now + keptFor,
     frozen_time: params.requiredInteger('frozen_time'),
     livemode: false,
-    name: params.text('name') ?? null,
+    name,
     status: 'ready',
     status_details: {},
   };
   return tx.create('test_helpers.test_clock', clock, 'test_helpers.test_clock.created');
+}
+
+/** How far a clock may be moved at once: two intervals of the shortest subscription that lives by it, else two years. */
+function furthestOf(tx: Tx, clock: TestClock): number {
+  const from = clock.frozen_time;
+  const ends = [...tx.all('subscription')]
+    .filter((one) => one.test_clock === clock.id && !['canceled', 'incomplete_expired'].includes(one.status))
+    .flatMap((one) => one.items.data.map(({ price }) => boundary(from, cycleOf(price), 2)));
+  return ends.length === 0 ? boundary(from, { interval: 'year', interval_count: 2 }, 1) : Math.min(...ends);
 }
 
 /** Starts the move; it is done, and told by an event, when the sandbox's own clock next runs. */
@@ -30,6 +45,12 @@ function advance(tx: Tx, id: string, params: Params): TestClock {
   if (clock.status !== 'ready')
     throw invalid('Test clock advancement underway - cannot perform modifications.', undefined, 'test_clock_busy');
   if (target <= clock.frozen_time) throw invalid('Test clocks can only be advanced into the future.', 'frozen_time');
+  const furthest = furthestOf(tx, clock);
+  if (target > furthest)
+    throw invalid(
+      `A test clock cannot be advanced by more than two intervals of its shortest subscription, or two years without one: until ${furthest} at most.`,
+      'frozen_time',
+    );
   tx.scheduleSoon({ task: 'advance_clock', id });
   return tx.update(
     'test_helpers.test_clock',

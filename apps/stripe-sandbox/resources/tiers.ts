@@ -3,10 +3,18 @@ import type { Price, PriceTier } from '../core/model.js';
 import type { Params } from '../core/params.js';
 
 const decimal = /^\d{1,12}(\.\d{1,12})?$/;
+/** Twelve digits, which no currency's prices exceed. */
+const greatest = 999_999_999_999;
 
 /** `amount` and its decimal form from `key` or `key_decimal`; null when neither is given. */
 export function amountFrom(params: Params, key: string): { amount: number | null; decimal: string } | null {
   const text = params.text(`${key}_decimal`);
+  if (text !== undefined && params.has(key)) {
+    throw invalid(
+      `You may only specify one of these parameters: ${params.name(key)}, ${params.name(`${key}_decimal`)}.`,
+      params.name(key),
+    );
+  }
   if (text !== undefined) {
     if (!decimal.test(text)) throw invalid(`Invalid decimal: ${text}`, params.name(`${key}_decimal`));
     return { amount: /\.0*[1-9]/.test(text) ? null : Math.trunc(Number(text)), decimal: text };
@@ -15,6 +23,12 @@ export function amountFrom(params: Params, key: string): { amount: number | null
   if (amount === undefined) return null;
   if (amount < 0)
     throw invalid('This value must be greater than or equal to 0.', params.name(key), 'parameter_invalid_integer');
+  if (amount > greatest)
+    throw invalid(
+      `This value must be less than or equal to ${greatest} (it currently is '${amount}').`,
+      params.name(key),
+      'parameter_invalid_integer',
+    );
   return { amount, decimal: String(amount) };
 }
 
