@@ -15,7 +15,7 @@ import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment-set
 import type { PaymentCommand, PaymentEvent } from '#ledger/payment.js';
 import type { PaymentState } from '#ledger/payment-state.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
-import { stripeCustomerOf, translate } from '#stripe/translate.js';
+import { stripeCustomerOf, translate, withObject } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
@@ -136,7 +136,8 @@ export class Inbox {
     const answers = await Promise.all(rest.map(async (fact) => ({ fact, refusal: await this.#execute(event, fact) })));
     const refused = answers.find(({ refusal }) => refusal !== null);
     const reason = refused === undefined ? (sold?.reason ?? null) : reasonOf(refused.fact, refused.refusal ?? '');
-    if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason }, null);
+    if (reason !== null)
+      return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) }, null);
     const recorded = sale !== undefined && sold?.granted === true ? [sale, ...rest] : rest;
     const effects = recorded.map(({ command, stream }) => `${command.type} ${stream}`);
     return this.#record(event, { type: 'RecordTranslation', effects }, 'translated');

@@ -3,7 +3,7 @@ import type { Decider, Refused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 
-/** Why a Stripe event waits for a person; `subject` is what was not known (a customer's or price's Stripe id). */
+/** Why a Stripe event waits for a person; `subject` is what was not known (a customer's or price's Stripe id); `detail` names the object, field and finding for a person. */
 export type ParkReason = {
   readonly code:
     | 'unknown_customer'

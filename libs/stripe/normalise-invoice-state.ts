@@ -1,7 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { idAt, integerAt, objectAt, textAt, timeAt, type Fields } from './json-fields.js';
-import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
+import { metadataAt, type Metadata } from './normalise.js';
+import { oneOf, unreadable, type Normalised } from './unreadable.js';
 
 /** How an invoice stands, without its lines. */
 export type InvoiceState = {
@@ -19,10 +20,10 @@ export function normaliseInvoiceState(invoice: Fields | null, seenAt: Instant): 
   const status = statuses.find((each) => each === text);
   const currency = textAt(invoice, 'currency');
   const total = integerAt(invoice, 'total');
-  if (invoiceId === null) return unreadable('id');
-  if (status === undefined) return unreadable('status');
-  if (currency === null) return unreadable('currency');
-  if (total === null) return unreadable('total');
+  if (invoiceId === null) return unreadable(invoice, 'id');
+  if (status === undefined) return unreadable(invoice, 'status', oneOf(statuses));
+  if (currency === null) return unreadable(invoice, 'currency');
+  if (total === null) return unreadable(invoice, 'total');
   const subscription = objectAt(invoice, 'parent', 'subscription_details');
   return {
     ok: {

@@ -2,7 +2,8 @@ import type { Instant } from '#kernel/instant.js';
 import type { ChargeRefunds, CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
 import type { Attempt, Method } from '#ledger/payment-state.js';
 import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
-import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
+import { metadataAt, type Metadata } from './normalise.js';
+import { oneOf, unreadable, type Normalised } from './unreadable.js';
 
 /** The payment that money belongs to: its intent, else the charge of times before intents. */
 const moneyIdOf = (object: Fields | null): string | null => idAt(object, 'payment_intent') ?? idAt(object, 'charge');
@@ -33,10 +34,10 @@ export function normaliseRefund(
   const paymentId = moneyIdOf(refund);
   const amount = amountAt(refund, 'amount');
   const status = known(refundStatus, textAt(refund, 'status'));
-  if (refundId === null) return unreadable('id');
-  if (paymentId === null) return unreadable('payment_intent');
-  if (amount === null) return unreadable('amount');
-  if (status === null) return unreadable('status');
+  if (refundId === null) return unreadable(refund, 'id');
+  if (paymentId === null) return unreadable(refund, 'payment_intent', 'an id there or in charge');
+  if (amount === null) return unreadable(refund, 'amount');
+  if (status === null) return unreadable(refund, 'status', oneOf(Object.keys(refundStatus)));
   const createdAt = timeAt(refund, 'created') ?? eventCreated;
   return { ok: { paymentId, refund: { refundId, ...currencyIn(refund), amount, status, createdAt } } };
 }
@@ -66,10 +67,10 @@ export function normaliseDispute(
   const paymentId = moneyIdOf(dispute);
   const amount = amountAt(dispute, 'amount');
   const status = known(disputeStatus, textAt(dispute, 'status'));
-  if (disputeId === null) return unreadable('id');
-  if (paymentId === null) return unreadable('payment_intent');
-  if (amount === null) return unreadable('amount');
-  if (status === null) return unreadable('status');
+  if (disputeId === null) return unreadable(dispute, 'id');
+  if (paymentId === null) return unreadable(dispute, 'payment_intent', 'an id there or in charge');
+  if (amount === null) return unreadable(dispute, 'amount');
+  if (status === null) return unreadable(dispute, 'status', oneOf(Object.keys(disputeStatus)));
   const createdAt = timeAt(dispute, 'created') ?? eventCreated;
   const back = reinstated ? Math.min(amount, reinstatedOf(dispute) ?? amount) : 0;
   return {
@@ -94,10 +95,10 @@ export function normaliseCreditNote(
   const invoiceId = idAt(note, 'invoice');
   const total = amountAt(note, 'amount');
   const status = textAt(note, 'status');
-  if (creditNoteId === null) return unreadable('id');
-  if (invoiceId === null) return unreadable('invoice');
-  if (total === null) return unreadable('amount');
-  if (status !== 'issued' && status !== 'void') return unreadable('status');
+  if (creditNoteId === null) return unreadable(note, 'id');
+  if (invoiceId === null) return unreadable(note, 'invoice');
+  if (total === null) return unreadable(note, 'amount');
+  if (status !== 'issued' && status !== 'void') return unreadable(note, 'status', oneOf(['issued', 'void']));
   const postPayment = amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
   const fact = {
     creditNoteId,
@@ -129,7 +130,7 @@ export type Charge = {
 export function normaliseCharge(charge: Fields | null, eventCreated: Instant): Normalised<Charge> {
   const chargeId = idAt(charge, 'id');
   const amount = amountAt(charge, 'amount_refunded') ?? 0;
-  if (chargeId === null) return unreadable('id');
+  if (chargeId === null) return unreadable(charge, 'id');
   const createdAt = timeAt(charge, 'created') ?? eventCreated;
   const refunds: RefundFact[] = [];
   for (const row of listAt(objectAt(charge, 'refunds'), 'data') ?? []) {
@@ -186,9 +187,9 @@ export function normalisePaymentIntent(
   const id = idAt(intent, 'id');
   const amount = amountAt(intent, status === 'succeeded' ? 'amount_received' : 'amount') ?? amountAt(intent, 'amount');
   const currency = textAt(intent, 'currency');
-  if (id === null) return unreadable('id');
-  if (amount === null) return unreadable('amount');
-  if (currency === null) return unreadable('currency');
+  if (id === null) return unreadable(intent, 'id');
+  if (amount === null) return unreadable(intent, 'amount');
+  if (currency === null) return unreadable(intent, 'currency');
   const error = objectAt(intent, 'last_payment_error');
   const failureReason = textAt(error, 'decline_code') ?? textAt(error, 'code');
   return {
@@ -214,7 +215,7 @@ export function normaliseInvoicePayment(
   payment: Fields | null,
 ): Normalised<{ readonly invoiceId: string; readonly paymentId: string | null; readonly currency?: string }> {
   const invoiceId = idAt(payment, 'invoice');
-  if (invoiceId === null) return unreadable('invoice');
+  if (invoiceId === null) return unreadable(payment, 'invoice');
   return { ok: { invoiceId, paymentId: moneyIdOf(objectAt(payment, 'payment')), ...currencyIn(payment) } };
 }
 

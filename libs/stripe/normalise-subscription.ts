@@ -1,7 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription-standing.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
-import { metadataAt, unreadable, type Metadata, type Normalised } from './normalise.js';
+import { metadataAt, type Metadata } from './normalise.js';
+import { oneOf, unreadable, type Normalised } from './unreadable.js';
 
 export type SubscriptionItem = {
   readonly id: string;
@@ -35,9 +36,9 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
   const text = textAt(subscription, 'status');
   const status = subscriptionStatuses.find((each) => each === text);
   const rows = listAt(objectAt(subscription, 'items'), 'data');
-  if (id === null) return unreadable('id');
-  if (status === undefined) return unreadable('status');
-  if (rows === null) return unreadable('items');
+  if (id === null) return unreadable(subscription, 'id');
+  if (status === undefined) return unreadable(subscription, 'status', oneOf(subscriptionStatuses));
+  if (rows === null) return unreadable(subscription, 'items');
   const read = rows.map(objectIn).map((row) => ({ row, item: normaliseItem(row, subscription) }));
   return {
     ok: {
@@ -66,9 +67,9 @@ function normaliseItem(item: Fields | null, subscription: Fields | null): Normal
   const id = idAt(item, 'id');
   const priceId = priceOf(item);
   const quantity = at(item, 'quantity') == null ? 1 : integerAt(item, 'quantity');
-  if (id === null) return unreadable('id');
-  if (priceId === null) return unreadable('price');
-  if (quantity === null || quantity < 0) return unreadable('quantity');
+  if (id === null) return unreadable(item, 'id');
+  if (priceId === null) return unreadable(item, 'price');
+  if (quantity === null || quantity < 0) return unreadable(item, 'quantity');
   const periodStart = timeAt(item, 'current_period_start') ?? timeAt(subscription, 'current_period_start');
   const periodEnd = timeAt(item, 'current_period_end') ?? timeAt(subscription, 'current_period_end');
   return { ok: { id, priceId, quantity, periodStart, periodEnd } };

@@ -1,6 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
+import { unreadable, type Normalised } from './unreadable.js';
 
 /** A Checkout session, in the one shape that the translation knows. */
 export type Session = {
@@ -82,13 +83,6 @@ export type Invoice = {
   readonly hasMoreLines: boolean;
 };
 
-/** What was read, or which field made it unreadable. */
-export type Normalised<T> = { readonly ok: T } | { readonly unreadable: string };
-
-export const unreadable = (field: string): { readonly unreadable: string } => ({
-  unreadable: `${field} is missing or of another type`,
-});
-
 /** Only text counts: Stripe's metadata holds nothing else. */
 export function metadataAt(fields: Fields | null, key: string): Metadata {
   const texts = Object.entries(objectAt(fields, key) ?? {}).filter(
@@ -125,9 +119,9 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
   const id = idAt(session, 'id');
   const mode = textAt(session, 'mode');
   const paymentStatus = textAt(session, 'payment_status');
-  if (id === null) return unreadable('id');
-  if (mode === null) return unreadable('mode');
-  if (paymentStatus === null) return unreadable('payment_status');
+  if (id === null) return unreadable(session, 'id');
+  if (mode === null) return unreadable(session, 'mode');
+  if (paymentStatus === null) return unreadable(session, 'payment_status');
   const total = integerAt(session, 'amount_total');
   const currency = textAt(session, 'currency');
   const tax = integerAt(objectAt(session, 'total_details'), 'amount_tax') ?? 0;
@@ -168,12 +162,12 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
   const currency = textAt(invoice, 'currency');
   const amountPaid = integerAt(invoice, 'amount_paid');
   const total = integerAt(invoice, 'total');
-  if (id === null) return unreadable('id');
-  if (currency === null) return unreadable('currency');
-  if (amountPaid === null || amountPaid < 0) return unreadable('amount_paid');
-  if (total === null) return unreadable('total');
+  if (id === null) return unreadable(invoice, 'id');
+  if (currency === null) return unreadable(invoice, 'currency');
+  if (amountPaid === null || amountPaid < 0) return unreadable(invoice, 'amount_paid');
+  if (total === null) return unreadable(invoice, 'total');
   const rows = listAt(objectAt(invoice, 'lines'), 'data');
-  if (rows === null) return unreadable('lines');
+  if (rows === null) return unreadable(invoice, 'lines');
   const read = rows.map(objectIn).map((row) => ({ row, line: normaliseLine(row) }));
   const subscription = objectAt(invoice, 'parent', 'subscription_details');
   return {
@@ -216,13 +210,13 @@ function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
   const period = objectAt(line, 'period');
   const periodStart = timeAt(period, 'start');
   const periodEnd = timeAt(period, 'end');
-  if (id === null) return unreadable('id');
-  if (amount === null) return unreadable('amount');
-  if (periodStart === null || periodEnd === null) return unreadable('period');
+  if (id === null) return unreadable(line, 'id');
+  if (amount === null) return unreadable(line, 'amount');
+  if (periodStart === null || periodEnd === null) return unreadable(period, periodStart === null ? 'start' : 'end');
   const details =
     objectAt(line, 'parent', 'subscription_item_details') ?? objectAt(line, 'parent', 'invoice_item_details') ?? line;
   const quantity = at(line, 'quantity') == null ? 1 : integerAt(line, 'quantity');
-  if (quantity === null || quantity < 0) return unreadable('quantity');
+  if (quantity === null || quantity < 0) return unreadable(line, 'quantity');
   return {
     ok: {
       id,

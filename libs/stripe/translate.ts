@@ -1,4 +1,4 @@
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { idAt, objectIn, textAt } from './json-fields.js';
 import { subjectOf } from './normalise.js';
 import { NOTHING, park, type Lookups, type Translate, type Translation } from './translation.js';
@@ -110,13 +110,25 @@ export const translatedTypes: readonly string[] = Object.keys(translations);
 export function translate(event: ReceivedStripeEvent, lookups: Lookups): Translation {
   const { stripeType } = event;
   if (!isTranslated(stripeType)) return NOTHING;
+  const meant = whatItMeans(stripeType, event, lookups);
+  return meant.kind === 'park' ? { kind: 'park', reason: withObject(meant.reason, event) } : meant;
+}
+
+function whatItMeans(type: StripeType, event: ReceivedStripeEvent, lookups: Lookups): Translation {
   if (event.livemode !== lookups.livemode) {
     const [theirs, ours] = event.livemode ? ['live', 'test'] : ['test', 'live'];
     return park('wrong_mode', null, `the event is of ${theirs} mode, this installation of ${ours} mode`);
   }
   if (textAt(objectIn(event.payload), 'account') !== null)
     return park('connected_account', null, 'the event is of a connected account, whose money is not kept here');
-  return translations[stripeType](event, lookups);
+  return translations[type](event, lookups);
+}
+
+/** The reason with what the person who reads it needs first: the object that the event is about, and the API version of its shape. */
+export function withObject(reason: ParkReason, { payload, apiVersion }: ReceivedStripeEvent): ParkReason {
+  const subject = subjectOf(payload);
+  const [type, id] = [idAt(subject, 'object') ?? 'object', idAt(subject, 'id') ?? 'without a readable id'];
+  return { ...reason, detail: `${type} ${id}: ${reason.detail} (API version ${apiVersion ?? 'not named'})` };
 }
 
 /** The Stripe customer that the event's object names: its link, if there is one, must be among the lookups. */

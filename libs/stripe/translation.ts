@@ -9,6 +9,7 @@ import type { PaymentCommand } from '#ledger/payment.js';
 import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { SubscriptionCommand } from '#ledger/subscription.js';
 import type { Metadata } from './normalise.js';
+import { found } from './unreadable.js';
 
 /** A command that a fact at Stripe asks for. `key` names the fact, so that telling it twice has one effect. */
 export type FactCommand = { readonly stream: StreamName; readonly key: string } & (
@@ -106,7 +107,8 @@ export function soldCredits(metadata: Metadata, catalog: CatalogState): SoldCred
   const count = positiveInteger(productId === undefined ? (credits ?? '') : quantity);
   if (count === null) {
     const field = productId === undefined ? 'credits' : 'quantity';
-    return { kind: 'park', translation: park('unknown_shape', null, `metadata.${field} is not a positive integer`) };
+    const detail = `metadata.${field}: expected a positive whole number, found ${found(metadata[field])}`;
+    return { kind: 'park', translation: park('unknown_shape', null, detail) };
   }
   if (productId === undefined) return { kind: 'credits', amount: count, expiresAfterDays: null, packs: null };
   const product = catalog.creditProducts.get(productId)?.item;

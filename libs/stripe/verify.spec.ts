@@ -67,9 +67,27 @@ describe('a webhook', () => {
     ['[]', 'not_an_event'],
     ['{"object":"event"}', 'not_an_event'],
     ['{"id":"evt 1"}', 'not_an_event'],
-    ['{"object":"v2.core.event","id":"evt_1"}', 'thin_event'],
   ])('with the body %s is unreadable', (body, reason) => {
     expect(read(body, signed(body))).toEqual({ kind: 'unreadable', reason });
+  });
+
+  test('of the v2 API is kept with the object that it names', () => {
+    const body = JSON.stringify({
+      ...{ id: 'evt_test_65R-1.b:2', object: 'v2.core.event', type: 'v1.billing.meter.no_meter_found' },
+      ...{ created: '2026-09-30T23:59:58.123Z', livemode: false },
+      related_object: { id: 'mtr_1', type: 'billing.meter', url: '/v1/billing/meters/mtr_1' },
+    });
+    expect(read(body, signed(body))).toEqual({
+      kind: 'event',
+      event: {
+        stripeEventId: 'evt_test_65R-1.b:2',
+        stripeType: 'v1.billing.meter.no_meter_found',
+        created: '2026-09-30T23:59:58.123Z',
+        livemode: false,
+        apiVersion: null,
+        payload: { account: null, request: null, data: null, related_object: { id: 'mtr_1', type: 'billing.meter' } },
+      },
+    });
   });
 
   test('with a mistyped envelope is kept with harmless values', () => {

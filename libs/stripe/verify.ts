@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import type { Json } from '#kernel/json.js';
-import { instantOf } from '#kernel/instant.js';
+import { instantOf, parseInstant } from '#kernel/instant.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { at, idAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { redact } from './redact.js';
@@ -22,8 +22,8 @@ export type IncomingWebhook = {
 export type WebhookReading =
   | { readonly kind: 'event'; readonly event: ReceivedStripeEvent }
   | { readonly kind: 'invalid_signature'; readonly reason: 'missing' | 'malformed' | 'mismatch' | 'outside_tolerance' }
-  /** Signed by Stripe, but not an event that can be kept: not JSON, without id, or a thin event of the v2 API. */
-  | { readonly kind: 'unreadable'; readonly reason: 'not_json' | 'not_an_event' | 'thin_event' };
+  /** Signed by Stripe, but not an event that can be kept: not JSON, or without an id that can name a stream. */
+  | { readonly kind: 'unreadable'; readonly reason: 'not_json' | 'not_an_event' };
 
 /**
  * Checks that a webhook comes from Stripe and is fresh, and gives it as it may be stored: without personal data.
@@ -64,23 +64,25 @@ function readBody(rawBody: Uint8Array, now: number): WebhookReading {
   const parsed = parse(rawBody);
   if (parsed === undefined) return { kind: 'unreadable', reason: 'not_json' };
   const envelope = objectIn(parsed);
-  if (textAt(envelope, 'object') === 'v2.core.event') return { kind: 'unreadable', reason: 'thin_event' };
   const id = textAt(envelope, 'id');
-  if (envelope === null || id === null || !/^[A-Za-z0-9_]{1,255}$/.test(id)) {
+  if (envelope === null || id === null || !/^[\w.:-]{1,255}$/.test(id)) {
     return { kind: 'unreadable', reason: 'not_an_event' };
   }
+  // A thin event of the v2 API names its object instead of holding it, and writes its time as text. It means nothing to the ledger, and is kept and counted.
+  const related = objectIn(at(envelope, 'related_object'));
   return {
     kind: 'event',
     event: {
       stripeEventId: id,
       stripeType: shortTextAt(envelope, 'type') ?? 'unknown',
-      created: timeAt(envelope, 'created') ?? instantOf(now),
+      created: timeAt(envelope, 'created') ?? parseInstant(shortTextAt(envelope, 'created') ?? '') ?? instantOf(now),
       livemode: at(envelope, 'livemode') === true,
       apiVersion: shortTextAt(envelope, 'api_version'),
       payload: redact({
         account: shortTextAt(envelope, 'account'),
         request: idAt(envelope, 'request'),
         data: at(envelope, 'data') ?? null,
+        ...(related === null ? {} : { related_object: related }),
       }),
     },
   };

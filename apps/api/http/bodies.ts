@@ -103,14 +103,14 @@ function receive(
   const collect = (chunk: Buffer): void => {
     const before = length;
     length += chunk.length;
-    if (length > limit) finish(new Problem('payload_too_large'));
+    if (length > limit) finish(tooLarge(limit));
     else if (length > SMALL_BYTES && !large.take(raw, chunk.length)) finish(new Problem('overloaded'));
     else {
       if (length > body.length) body = enlarged(body, Math.min(most, Math.max(FIRST_BYTES, 2 * length)));
       chunk.copy(body, before);
     }
   };
-  if (most > limit) return void done(new Problem('payload_too_large'), nothing);
+  if (most > limit) return void done(tooLarge(limit), nothing);
   // What has come with the head is all of nearly every body: read at once, it costs no listeners and no copy.
   process.nextTick(() => {
     const here = (payload.read() as Buffer | null) ?? nothing;
@@ -120,6 +120,14 @@ function receive(
     if (here.length > 0) collect(here);
   });
 }
+
+const MEBIBYTE = 1_048_576;
+
+/** Says the bound of this route, where it is another than that of the API. */
+const tooLarge = (limit: number): Problem =>
+  limit > MEBIBYTE
+    ? new Problem('payload_too_large', { detail: `Send at most ${String(Math.floor(limit / MEBIBYTE))} MiB.` })
+    : new Problem('payload_too_large');
 
 const nothing = Buffer.alloc(0);
 

@@ -3,6 +3,7 @@ import type { Instant } from '#kernel/instant.js';
 import { customerStream, paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import type { CatalogState } from '#ledger/catalog.js';
+import { integerAt, objectAt, type Fields } from '../json-fields.js';
 import { normaliseSession, subjectOf, type Session } from '../normalise.js';
 import {
   commands,
@@ -15,6 +16,7 @@ import {
   type Translate,
   type Translation,
 } from '../translation.js';
+import { oneOf, unreadable } from '../unreadable.js';
 import { packPriceId, type Charged } from './pack-price.js';
 import { grantOfSale } from './sale.js';
 
@@ -23,14 +25,15 @@ import { grantOfSale } from './sale.js';
  * session in payment mode. A subscription's session only links the customer: its credits come with `invoice.paid`.
  */
 export const translateSession: Translate = (event, lookups) => {
-  const read = normaliseSession(subjectOf(event.payload));
+  const subject = subjectOf(event.payload);
+  const read = normaliseSession(subject);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const session = read.ok;
   const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
   const links = linkTo(session, named);
   if (session.mode !== 'payment' || session.paymentStatus === 'unpaid') return commands(...links);
   if (session.paymentStatus !== 'paid' && session.paymentStatus !== 'no_payment_required') {
-    return park('unknown_shape', session.id, 'payment_status is none that is known');
+    return park('unknown_shape', session.id, unreadable(subject, 'payment_status', oneOf(paymentStatuses)).unreadable);
   }
   const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
   if (customerId === null) {
@@ -40,7 +43,7 @@ export const translateSession: Translate = (event, lookups) => {
       'neither client_reference_id, metadata.customer_id nor a link names a customer',
     );
   }
-  const paid = moneyOf(session);
+  const paid = moneyOf(session, subject);
   if ('kind' in paid) return paid;
   const { net, total } = paid;
   // The page may have been made days before it was paid for.
@@ -75,7 +78,8 @@ export const translateSession: Translate = (event, lookups) => {
 const translateUnpaid =
   (status: 'failed' | 'canceled'): Translate =>
   (event, lookups) => {
-    const read = normaliseSession(subjectOf(event.payload));
+    const subject = subjectOf(event.payload);
+    const read = normaliseSession(subject);
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const session = read.ok;
     const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
@@ -83,7 +87,7 @@ const translateUnpaid =
     const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
     const { amount, paymentIntentId } = session;
     if (customerId === null || amount === null || paymentIntentId === null) return commands(...links);
-    const paid = moneyOf(session);
+    const paid = moneyOf(session, subject);
     if ('kind' in paid) return paid;
     const attempt = { status, customerId, money: paid.total, failureReason: null, at: event.created };
     return commands(...links, {
@@ -96,6 +100,8 @@ const translateUnpaid =
 
 export const translateSessionFailed = translateUnpaid('failed');
 export const translateSessionExpired = translateUnpaid('canceled');
+
+const paymentStatuses = ['paid', 'unpaid', 'no_payment_required'];
 
 const keyOf = (session: Session): string => `session:${session.id}`;
 
@@ -120,10 +126,19 @@ function chargedIn({ amount, lines, metadata }: Session, catalog: CatalogState):
 }
 
 /** What was paid with tax, and what the credits cost without it. */
-function moneyOf(session: Session): { readonly total: Money; readonly net: Money } | Translation {
+function moneyOf(
+  session: Session,
+  subject: Fields | null,
+): { readonly total: Money; readonly net: Money } | Translation {
   const { amount } = session;
-  if (amount === null || !isAmount(amount.total) || !isAmount(amount.tax) || amount.tax > amount.total) {
-    return park('unknown_shape', session.id, 'amount_total or currency is missing or of another type');
+  if (amount === null || !isAmount(amount.total)) {
+    const field = amount === null && integerAt(subject, 'amount_total') !== null ? 'currency' : 'amount_total';
+    const expected = field === 'currency' ? 'a currency' : 'a whole number that is not negative';
+    return park('unknown_shape', session.id, unreadable(subject, field, expected).unreadable);
+  }
+  if (!isAmount(amount.tax) || amount.tax > amount.total) {
+    const details = objectAt(subject, 'total_details');
+    return park('unknown_shape', session.id, unreadable(details, 'amount_tax', 'at most amount_total').unreadable);
   }
   const { total, tax, currency } = amount;
   if (!isSupportedCurrency(currency))

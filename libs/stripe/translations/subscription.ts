@@ -21,6 +21,7 @@ import {
   type Lookups,
   type Translate,
 } from '../translation.js';
+import { unreadable } from '../unreadable.js';
 import { isPlans } from './invoice-waiting.js';
 
 /** `plans`: all items that have one; the first is that of the snapshot. */
@@ -159,7 +160,7 @@ function fallOf(
 export const translateCustomer: Translate = (event) => {
   const customer = subjectOf(event.payload);
   const stripeCustomerId = idAt(customer, 'id');
-  if (stripeCustomerId === null) return park('unknown_shape', null, 'id is missing or of another type');
+  if (stripeCustomerId === null) return park('unknown_shape', null, unreadable(customer, 'id').unreadable);
   const customerId = namedCustomer(metadataAt(customer, 'metadata')['customer_id']);
   if (customerId === null) return NOTHING;
   const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
