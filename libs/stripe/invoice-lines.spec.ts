@@ -216,3 +216,10 @@ describe.each([
     expect(translated([{ ...pro, period: null }], old)).toMatchObject({ reason: { code: 'unknown_shape' } });
   });
 });
+
+test('a line of before items had ids is that of its subscription', () => {
+  const { subscription_item: _, ...line } = lineOf(pro, 0, true);
+  const lines = { object: 'list', data: [line], has_more: false };
+  const commands = commandsOf([], true, { lines });
+  expect(ofType(commands, 'GrantCredits')).toMatchObject([{ key: 'allotment:sub_1:1790812800', amount: 2000 }]);
+});

@@ -217,6 +217,7 @@ function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
     objectAt(line, 'parent', 'subscription_item_details') ?? objectAt(line, 'parent', 'invoice_item_details') ?? line;
   const quantity = at(line, 'quantity') == null ? 1 : integerAt(line, 'quantity');
   if (quantity === null || quantity < 0) return unreadable(line, 'quantity');
+  const subscriptionId = idAt(details, 'subscription') ?? idAt(line, 'subscription');
   return {
     ok: {
       id,
@@ -228,8 +229,10 @@ function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
       includedTax: includedTaxIn(line),
       proration: at(details, 'proration') === true,
       priceId: priceOf(line),
-      subscriptionItemId: idAt(details, 'subscription_item'),
-      subscriptionId: idAt(details, 'subscription') ?? idAt(line, 'subscription'),
+      // Before items had ids, a subscription's own line named only the subscription.
+      subscriptionItemId:
+        idAt(details, 'subscription_item') ?? (textAt(line, 'type') === 'subscription' ? subscriptionId : null),
+      subscriptionId,
       isNoPlans: chargesOtherwise(line),
     },
   };
