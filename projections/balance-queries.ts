@@ -3,6 +3,7 @@ import { accountStream } from '#kernel/stream-name.js';
 import { START, type Position } from '#event-store/event-store.js';
 import { timePassed } from '#ledger/account-at.js';
 import type { Settings, Source } from '#ledger/account-events.js';
+import { defaultSettings } from '#ledger/account-state.js';
 import { calendarMonth, consumedIn, type Usage } from '#ledger/account-usage.js';
 import { toPosition } from '#read-store/generations.js';
 import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
@@ -155,6 +156,38 @@ export async function balanceOf(
 ): Promise<AccountBalance | null> {
   const [row] = await rowsOf(reader, [wanted]);
   return row == null ? null : balanceOfRow(log, wanted, row, instantOf(now));
+}
+
+/** What is set for an account. */
+export type AccountSettings = Settings & { readonly customerId: string; readonly unit: string };
+
+type SettingsRow = {
+  readonly status: Settings['status'];
+  readonly burn_order: Settings['burnOrder'];
+  readonly overdraft_limit: string;
+  readonly debt_policy: Settings['debtPolicy'];
+  readonly low_balance_threshold: string | null;
+};
+
+/** The settings of an account; those of a new one where it was never opened. Usable inside `asCustomer`. */
+export async function settingsOf(reader: Reader, { customerId, unit }: Wanted): Promise<AccountSettings> {
+  const [row] = await reader.query<SettingsRow>({
+    name: 'account settings',
+    text: `select status, burn_order, overdraft_limit, debt_policy, low_balance_threshold
+      from ${SCHEMA}.account_balances where stream = $1`,
+    values: [accountStream(customerId, unit)],
+  });
+  if (row === undefined) return { customerId, unit, ...defaultSettings };
+  const { low_balance_threshold: threshold } = row;
+  return {
+    customerId,
+    unit,
+    status: row.status,
+    burnOrder: row.burn_order,
+    overdraftLimit: Number(row.overdraft_limit),
+    debtPolicy: row.debt_policy,
+    lowBalanceThreshold: threshold === null ? null : Number(threshold),
+  };
 }
 
 /** Whether a customer was ever heard of, as `balanceOf` sees it. Usable inside `asCustomer`. */

@@ -1,4 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
 import type { Resource, Slice } from '#ledger/account-events.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
@@ -18,6 +19,7 @@ export type Claim = {
   readonly quantity: number | null;
   readonly allocations: readonly Slice[];
   readonly description: string | null;
+  readonly metadata: Json;
   readonly at: Instant;
   readonly position: string;
 };
@@ -61,6 +63,7 @@ const claimOf = (row: Stored): Claim => ({
   quantity: row.quantity === null ? null : Number(row.quantity),
   allocations: JSON.parse(row.allocations) as readonly Slice[],
   description: row.description,
+  metadata: JSON.parse(row.metadata) as Json,
   at: row.at,
   position: toPosition(row.position),
 });

@@ -33,6 +33,7 @@ export const claims = {
     quantity: 'bigint?',
     allocations: 'text',
     description: 'text?',
+    metadata: 'text',
     at: 'text',
     position: 'bigint',
   },
@@ -58,6 +59,7 @@ function rowOf({ recorded }: Projected, event: AccountEventOf<'CreditsConsumed'>
     quantity: event.usage?.quantity ?? null,
     allocations: document(event.allocations),
     description: event.description,
+    metadata: document(event.metadata),
     at: event.at,
     position: recorded.position,
   };
@@ -135,7 +137,7 @@ const oracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () =>
 /** What customers bought with their credits. */
 export const claimsProjection: LedgerProjection = {
   name: 'claims',
-  version: 1,
+  version: 2,
   categories: ['account'],
   tables: [claims],
   handlers,

@@ -1,4 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
 import type { Resource } from '#ledger/account-events.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
 import { toPosition } from '#read-store/generations.js';
@@ -23,6 +24,7 @@ export type HistoryEntry = {
   readonly adjustmentId?: string;
   readonly resource?: Resource;
   readonly description?: string;
+  readonly metadata?: Json;
   readonly paymentReference?: string;
   readonly actor: string;
   readonly eventId: string;
@@ -37,6 +39,8 @@ export type HistoryFilter = {
   readonly from?: Instant;
   /** Before this instant. */
   readonly to?: Instant;
+  /** Nothing after this position. */
+  readonly upTo?: string;
 };
 /** Where the page starts: at a decoded cursor of one field, or after a number of rows (then the answer has a total). */
 export type HistoryStart = { readonly cursor: Cursor | null } | { readonly offset: number };
@@ -59,6 +63,7 @@ export async function historyOf(
     matching = matching.where('type', 'in', filter.types.length === 0 ? [''] : filter.types);
   if (filter.from !== undefined) matching = matching.where('at', '>=', filter.from);
   if (filter.to !== undefined) matching = matching.where('at', '<', filter.to);
+  if (filter.upTo !== undefined) matching = matching.where('position', '<=', filter.upTo);
   let page = matching
     .selectAll()
     .orderBy('position', 'desc')
@@ -73,7 +78,10 @@ export async function historyOf(
 }
 
 /** Tables of version 1 are read until those of this version are built. */
-type Stored = Omit<StoredRow<typeof history>, 'debt_change'> & { readonly debt_change: string | undefined };
+type Stored = Omit<StoredRow<typeof history>, 'debt_change' | 'metadata'> & {
+  readonly debt_change: string | undefined;
+  readonly metadata: string | null | undefined;
+};
 
 function entryOf(row: Stored): HistoryEntry {
   return {
@@ -92,6 +100,7 @@ function entryOf(row: Stored): HistoryEntry {
       ? {}
       : { resource: { type: row.resource_type, id: row.resource_id } }),
     ...(row.description === null ? {} : { description: row.description }),
+    ...(row.metadata == null ? {} : { metadata: JSON.parse(row.metadata) as Json }),
     ...(row.payment_reference === null ? {} : { paymentReference: row.payment_reference }),
     actor: row.actor,
     eventId: row.event_id,

@@ -1,8 +1,9 @@
 import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account-events.js';
+import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
 export const historyTypes = [
@@ -46,6 +47,7 @@ export const history = {
     resource_type: 'text?',
     resource_id: 'text?',
     description: 'text?',
+    metadata: 'text?',
     payment_reference: 'text?',
     actor: 'text',
   },
@@ -63,32 +65,46 @@ type Told = Partial<
     | 'resource_type'
     | 'resource_id'
     | 'description'
+    | 'metadata'
     | 'payment_reference'
   >
 >;
 type Movement = { readonly type: HistoryType } & Told;
+
+/** Most have none. */
+const shown = (metadata: Json): string | null => {
+  const text = document(metadata);
+  return text === '{}' ? null : text;
+};
 
 /** What an event is in a customer's history; null when it moves nothing for the customer. */
 const movements: {
   readonly [Type in AccountEventType]: null | ((event: Extract<AccountEvent, { type: Type }>) => Movement);
 } = {
   AccountOpened: null,
-  CreditsGranted: ({ grantId, adjustmentId, description, paymentReference }) => ({
+  CreditsGranted: ({ grantId, adjustmentId, description, metadata, paymentReference }) => ({
     type: adjustmentId === null ? 'granted' : 'adjusted',
     grant_id: grantId,
     adjustment_id: adjustmentId,
     description,
+    metadata: shown(metadata),
     payment_reference: paymentReference,
   }),
   CreditsActivated: ({ grantId }) => ({ type: 'granted', grant_id: grantId }),
-  CreditsConsumed: ({ consumptionId, description, resource }) => ({
+  CreditsConsumed: ({ consumptionId, description, metadata, resource }) => ({
     type: 'consumed',
     consumption_id: consumptionId,
     description,
+    metadata: shown(metadata),
     resource_type: resource?.type ?? null,
     resource_id: resource?.id ?? null,
   }),
-  CreditsHeld: ({ holdId, description }) => ({ type: 'held', hold_id: holdId, description }),
+  CreditsHeld: ({ holdId, description, metadata }) => ({
+    type: 'held',
+    hold_id: holdId,
+    description,
+    metadata: shown(metadata),
+  }),
   HoldExtended: null,
   HoldCaptured: ({ holdId, consumptionId }) => ({ type: 'captured', hold_id: holdId, consumption_id: consumptionId }),
   HoldReleased: ({ holdId }) => ({ type: 'released', hold_id: holdId }),
@@ -146,6 +162,7 @@ function rowOf({ recorded, event, actor }: Projected, movement: Movement, change
     resource_type: movement.resource_type ?? null,
     resource_id: movement.resource_id ?? null,
     description: movement.description ?? null,
+    metadata: movement.metadata ?? null,
     payment_reference: movement.payment_reference ?? null,
     actor,
   };
@@ -203,7 +220,7 @@ const oracle: Oracle<LedgerEvent> = {
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
-  version: 2,
+  version: 3,
   categories: ['account'],
   tables: [history],
   handlers,

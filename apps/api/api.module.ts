@@ -14,6 +14,7 @@ import { AccountController } from './accounts/account.controller.js';
 import { BalanceHistory } from './accounts/balance-history.js';
 import { BulkController } from './accounts/bulk.controller.js';
 import {
+  GetAccountHandler,
   GetBalanceAtHandler,
   GetBalanceHandler,
   ListClaimsHandler,
@@ -74,6 +75,7 @@ const controllers = [
 ];
 const handlers = [
   FindEventHandler,
+  GetAccountHandler,
   GetBalanceAtHandler,
   GetBalanceHandler,
   GetBillingStatusHandler,

@@ -90,10 +90,12 @@ export type AccountCommand =
       readonly overdraftLimit?: Amount;
       readonly debtPolicy?: DebtPolicy;
       readonly lowBalanceThreshold?: Amount | null;
+      /** Recorded even where it changes nothing, so that its key is found again: a late repeat must not have an effect then. */
+      readonly noted?: boolean;
     }
-  | { readonly type: 'FreezeAccount'; readonly reason: string }
-  | { readonly type: 'UnfreezeAccount'; readonly reason: string }
-  | { readonly type: 'CloseAccount'; readonly reason: string };
+  | { readonly type: 'FreezeAccount'; readonly reason: string; readonly noted?: boolean }
+  | { readonly type: 'UnfreezeAccount'; readonly reason: string; readonly noted?: boolean }
+  | { readonly type: 'CloseAccount'; readonly reason: string; readonly noted?: boolean };
 
 /** Why a sale that Stripe tells of grants nothing; callers' commands are never refused so. */
 export type SoldRefusal =

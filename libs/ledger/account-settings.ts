@@ -7,12 +7,14 @@ import type { AccountState } from './account-state.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 
-/** Records each setting that really changes. */
+/** Records each setting that really changes; where none does and the command is to be noted, the settings as they are. */
 export function changeSettings(recording: Recording, command: Command<'ChangeSettings'>): null {
   let { settings } = recording.state;
+  let isNoted = command.noted !== true;
   const change = (type: SettingsEvent, wanted: Partial<Settings>): void => {
     const next = { ...settings, ...wanted };
     if (JSON.stringify(next) === JSON.stringify(settings)) return;
+    isNoted = true;
     openAccount(recording);
     settings = next;
     recording.record({ type, settings });
@@ -22,18 +24,28 @@ export function changeSettings(recording: Recording, command: Command<'ChangeSet
   if (command.debtPolicy !== undefined) change('DebtPolicyChanged', { debtPolicy: command.debtPolicy });
   if (command.lowBalanceThreshold !== undefined)
     change('LowBalanceThresholdChanged', { lowBalanceThreshold: command.lowBalanceThreshold });
+  if (!isNoted) {
+    openAccount(recording);
+    recording.record({ type: noteOf(command), settings });
+  }
   return null;
 }
+const noteOf = (command: Command<'ChangeSettings'>): SettingsEvent => {
+  if (command.overdraftLimit !== undefined) return 'OverdraftLimitChanged';
+  if (command.debtPolicy !== undefined) return 'DebtPolicyChanged';
+  return command.lowBalanceThreshold === undefined ? 'BurnOrderChanged' : 'LowBalanceThresholdChanged';
+};
+
 type SettingsEvent = 'BurnOrderChanged' | 'OverdraftLimitChanged' | 'DebtPolicyChanged' | 'LowBalanceThresholdChanged';
 
-/** Stops or allows spending, or ends the account for good. Asked again, it changes nothing. */
+/** Stops or allows spending, or ends the account for good. Asked again, it changes nothing; it is recorded if it is to be noted. */
 export function changeStatus(
   recording: Recording,
   command: Command<'FreezeAccount' | 'UnfreezeAccount' | 'CloseAccount'>,
 ): AccountRefusal | null {
   const { settings } = recording.state;
   const { type, status } = statusAfter[command.type];
-  if (settings.status === status) return null;
+  if (settings.status === status && command.noted !== true) return null;
   openAccount(recording);
   recording.record({ type, settings: { ...settings, status }, reason: command.reason });
   return null;

@@ -197,16 +197,43 @@ describe('commands over HTTP', () => {
     expect((await consume('priced', { creditEvent: 'api_call' }, 'q')).status).toBe(201);
   });
 
-  it('looks at no key where a state is set: it is set whatever was said before', async () => {
+  it('gives a repeated key its first answer where a state is set, for ever and without effect', async () => {
     await grant('keyed', 10);
-    const set = async (state: 'freeze' | 'unfreeze'): Promise<readonly unknown[]> => {
-      const answer = await api.post(`/v1/customers/keyed/account/${state}`, { reason: 'x' }, 'one key for all');
+    const path = (state: string): string => `/v1/customers/keyed/account/${state}`;
+    const set = async (state: string, key: string, reason = 'x'): Promise<readonly unknown[]> => {
+      const answer = await api.post(path(state), { reason }, key);
       return [answer.status, answer.body['status'], answer.headers.get('idempotent-replayed')];
     };
-    expect(await set('freeze')).toEqual([201, 'frozen', null]);
-    expect(await set('unfreeze')).toEqual([201, 'active', null]);
-    expect(await set('unfreeze')).toEqual([201, 'active', null]);
-    expect(await set('freeze')).toEqual([201, 'frozen', null]);
+    const first = await api.post(path('freeze'), { reason: 'x' }, 'f1');
+    expect([first.status, first.body['status']]).toEqual([200, 'frozen']);
+    // It changes nothing and is known by its key all the same.
+    expect(await set('freeze', 'f2')).toEqual([200, 'frozen', null]);
+    expect(await set('unfreeze', 'u1')).toEqual([200, 'active', null]);
+    for (const key of ['f1', 'f2']) expect(await set('freeze', key)).toEqual([200, 'frozen', 'true']);
+    expect((await api.post(path('freeze'), { reason: 'x' }, 'f1')).text).toBe(first.text);
+    expect((await api.post(path('freeze'), { reason: 'other' }, 'f1')).body.code).toBe('idempotency_key_reused');
+    expect((await consume('keyed', { amount: 1 }, 'still active')).status).toBe(201);
+    expect(await set('close', 'c1')).toEqual([200, 'closed', null]);
+    expect(await set('close', 'c2')).toEqual([200, 'closed', null]);
+    expect(await set('close', 'c2')).toEqual([200, 'closed', 'true']);
+    expect((await api.post(path('close'), { reason: 'again' })).status).toBe(200);
+  });
+
+  it('gives a repeated change of settings its first answer, without effect', async () => {
+    await grant('thresholds', 10);
+    const change = (body: object, key?: string): Promise<ApiAnswer> =>
+      api.call('PATCH', '/v1/customers/thresholds/account', { body, ...(key === undefined ? {} : { key }) });
+    const first = await change({ lowBalanceThreshold: 5, overdraftLimit: 7 }, 's1');
+    const same = await change({ lowBalanceThreshold: 5 }, 's2');
+    expect([first.status, same.status, same.body['lowBalanceThreshold']]).toEqual([200, 200, 5]);
+    await change({ lowBalanceThreshold: null });
+    for (const [body, key] of [
+      [{ lowBalanceThreshold: 5, overdraftLimit: 7 }, 's1'],
+      [{ lowBalanceThreshold: 5 }, 's2'],
+    ] as const)
+      expect([(await change(body, key)).headers.get('idempotent-replayed')]).toEqual(['true']);
+    expect((await change({ overdraftLimit: 8 }, 's1')).body.code).toBe('idempotency_key_reused');
+    expect((await change({})).body).toMatchObject({ overdraftLimit: 7, lowBalanceThreshold: null });
   });
 
   it('takes settings and states without a key, also when they change nothing', async () => {
@@ -215,7 +242,7 @@ describe('commands over HTTP', () => {
       api.call('PATCH', '/v1/customers/settings/account', { body: { burnOrder: 'expiring-first', overdraftLimit: 5 } });
     const first = await change();
     expect([first.status, first.body]).toMatchObject([
-      201,
+      200,
       { burnOrder: 'expiring-first', overdraftLimit: 5, status: 'active' },
     ]);
     expect((await change()).text).toBe(first.text);

@@ -171,6 +171,45 @@ describe('queries over HTTP', () => {
     expect((await waiting).body).toMatchObject({ available: 60, asOf: { position: next.padStart(19, '0') } });
   });
 
+  it('shows metadata, and keeps entries at their offsets while new ones come', async () => {
+    const metadata = { orderId: 'o-1', paid: true, ratio: 0.5 };
+    const path = '/v1/customers/noted';
+    await api.post(`${path}/grants`, { amount: 100, source: 'promotion', metadata }, 'g');
+    await api.post(`${path}/holds`, { amount: 1, metadata }, 'h');
+    const resource = { type: 'report', id: 'r-1' };
+    const use = (key: string) => api.post(`${path}/consumptions`, { amount: 1, resource, metadata }, key);
+    const { position } = (await use('c')).body;
+    const firstOf = async (list: string) => (await api.get(`${path}/${list}?minPosition=${position}`)).body.data[0];
+    for (const list of ['grants', 'holds', 'claims', 'history'])
+      expect(await firstOf(list)).toMatchObject({ metadata });
+
+    const page = (offset: number, upTo = ''): Promise<ApiAnswer> =>
+      api.get(`${path}/history?limit=2&offset=${String(offset)}&minPosition=${position}${upTo}`);
+    const first = (await page(0)).body;
+    const { position: later } = (await use('d')).body;
+    await api.get(`${path}/history?minPosition=${later}`);
+    const second = (await page(2, `&upTo=${first.asOf.position}`)).body;
+    expect([...first.data, ...second.data].map(({ type }) => type)).toEqual(['consumed', 'held', 'granted']);
+    expect([first['total'], second['total'], (await page(0)).body['total']]).toEqual([3, 3, 4]);
+  });
+
+  it('shows what is set for an account', async () => {
+    const path = '/v1/customers/settled/account';
+    await api.call('PATCH', path, { body: { lowBalanceThreshold: 5, debtPolicy: 'write_off' }, key: 's' });
+    const { position } = (await api.post(`${path}/freeze`, { reason: 'x' }, 'f')).body;
+    expect((await api.get(`${path}?minPosition=${position}`)).body).toMatchObject({
+      customerId: 'settled',
+      unit: 'credits',
+      status: 'frozen',
+      burnOrder: 'purchased-first',
+      overdraftLimit: 0,
+      debtPolicy: 'write_off',
+      lowBalanceThreshold: 5,
+    });
+    expect((await api.get(`${path}?unit=points`)).body).toMatchObject({ unit: 'points', lowBalanceThreshold: null });
+    expect((await api.get('/v1/customers/nobody-at-all/account')).body.code).toBe('customer_not_found');
+  });
+
   it('lists history by cursor and by offset, the same both ways, newest first', async () => {
     await command('listed', 'grants', { amount: 1000, source: 'purchase' });
     let position = '';

@@ -1,10 +1,12 @@
 import { OneOf, Pattern, QueryNumber, Text, Time, Unit } from '../http/rules.js';
 import { FreshnessQuery, ListQuery, LogPosition } from '../reads/queries.dto.js';
 
-export class BalanceQuery extends FreshnessQuery {
+export class AccountQuery extends FreshnessQuery {
   @Unit()
   unit?: string;
+}
 
+export class BalanceQuery extends AccountQuery {
   @Time({ description: 'The balance as it was at this instant.', optional: 'absent' })
   at?: string;
 
@@ -49,6 +51,11 @@ export class HistoryQuery extends AccountListQuery {
 
   @QueryNumber(0, 1_000_000, { description: 'Leave out so many; the answer then has `total`.', example: 0 })
   offset?: string;
+
+  @LogPosition(
+    'Nothing after this position: with `asOf.position` of the first page, entries do not move to other offsets while new ones come.',
+  )
+  upTo?: string;
 }
 
 export class ClaimsQuery extends AccountListQuery {

@@ -15,9 +15,24 @@ import { sendJson } from '../http/send.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
-import { BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './account-queries.dto.js';
+import {
+  AccountQuery,
+  BalanceQuery,
+  ClaimsQuery,
+  GrantsQuery,
+  HistoryQuery,
+  HoldsQuery,
+} from './account-queries.dto.js';
 import type { PastMoment } from './balance-history.js';
-import { GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './ledger.queries.js';
+import {
+  GetAccount,
+  GetBalance,
+  GetBalanceAt,
+  ListClaims,
+  ListGrants,
+  ListHistory,
+  ListHolds,
+} from './ledger.queries.js';
 
 /** What an account holds and what happened in it. Customers' own people may read their own. */
 @ApiTags('Accounts')
@@ -42,6 +57,22 @@ export class AccountReadsController {
       : this.queries.execute(new GetBalanceAt(customerId, unit, moment, asked)));
     if (balance === null) throw new Problem('customer_not_found');
     sendJson(reply, balance);
+  }
+
+  @Get('account')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ summary: 'What is set for an account', problems: ['customer_not_found'] })
+  async account(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: AccountQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { result, asOf } = await this.queries.execute(
+      new GetAccount(customerId, query.unit ?? DEFAULT_UNIT, readRequest(query, request.caller)),
+    );
+    if (result === null) throw new Problem('customer_not_found');
+    sendJson(reply, { ...result, asOf });
   }
 
   @Get('grants')
@@ -146,5 +177,6 @@ function historyFilter(customerId: string, query: HistoryQuery): HistoryFilter {
     ...(types === undefined ? {} : { types: types as HistoryType[] }),
     ...(from === null ? {} : { from }),
     ...(to === null ? {} : { to }),
+    ...(query.upTo === undefined ? {} : { upTo: positionFrom(query.upTo) }),
   };
 }

@@ -19,10 +19,23 @@ import {
 
 const account = { customerId: text, unit: text };
 const recorded = { balance: ref('DecidedBalance'), position };
+const settings = {
+  status: word('active', 'frozen', 'closed'),
+  burnOrder: text,
+  overdraftLimit: whole,
+  debtPolicy: word('debt', 'write_off'),
+  lowBalanceThreshold: orNull(whole),
+};
+const metadata: Schema = { ...anything, description: 'As it was sent.' };
 const slice = object({ grantId: text, source: text, amount: whole, cost: orNull(ref('Money')) });
 const heldSlice = object({ grantId: text, source: text, amount: whole });
 const resource = object({ type: text, id: text });
-const usage = object({ periodStart: time, periodEnd: time, consumed: whole, limit: orNull(whole) });
+const usage = object({
+  periodStart: time,
+  periodEnd: time,
+  consumed: { ...whole, description: 'More is shown as 2^53−1.' },
+  limit: orNull(whole),
+});
 export const amounts = { available: whole, held: whole, debt: whole };
 export const bySource: Schema = { type: 'object', additionalProperties: whole };
 const grant = {
@@ -57,7 +70,7 @@ const hold = {
 export const accountSchemas: AnswerSchemas = {
   schemas: {
     DecidedBalance: object(amounts, { description: 'The balance after the command.' }),
-    Grant: object(grant),
+    Grant: object({ ...grant, metadata }),
     GrantList: page('Grant'),
     GrantAnswer: object({ ...grant, ...account, ...recorded }),
     ConsumptionAnswer: object({
@@ -79,19 +92,12 @@ export const accountSchemas: AnswerSchemas = {
       restored: list(object({ grantId: text, amount: whole })),
       ...recorded,
     }),
-    Hold: object({ ...hold, description: orNull(text), createdAt: time }),
+    Hold: object({ ...hold, description: orNull(text), metadata, createdAt: time }),
     HoldList: page('Hold'),
     HoldAnswer: object({ ...hold, 'consumptionId?': text, ...recorded }),
     AdjustmentAnswer: object({ id: text, amount: whole, 'grantId?': text, 'allocations?': list(slice), ...recorded }),
-    AccountAnswer: object({
-      ...account,
-      status: word('active', 'frozen', 'closed'),
-      burnOrder: text,
-      overdraftLimit: whole,
-      debtPolicy: word('debt', 'write_off'),
-      lowBalanceThreshold: orNull(whole),
-      ...recorded,
-    }),
+    Account: object({ ...account, ...settings, asOf }),
+    AccountAnswer: object({ ...account, ...settings, ...recorded }),
     BulkAnswer: object({ results: list(object({ status: whole, replayed: flag, body: anything })) }),
     Balance: object({
       ...account,
@@ -124,6 +130,7 @@ export const accountSchemas: AnswerSchemas = {
       'adjustmentId?': text,
       'resource?': resource,
       'description?': text,
+      'metadata?': metadata,
       'paymentReference?': text,
       actor: text,
       eventId: text,
@@ -146,6 +153,7 @@ export const accountSchemas: AnswerSchemas = {
       quantity: orNull(whole),
       allocations: list(slice),
       description: orNull(text),
+      metadata,
       at: time,
       position,
     }),
@@ -162,6 +170,7 @@ export const accountSchemas: AnswerSchemas = {
     [`POST ${ofCustomer}/holds/{holdId}/releases`]: 'HoldAnswer',
     [`POST ${ofCustomer}/holds/{holdId}/extensions`]: 'HoldAnswer',
     [`POST ${ofCustomer}/adjustments`]: 'AdjustmentAnswer',
+    [`GET ${ofCustomer}/account`]: 'Account',
     [`PATCH ${ofCustomer}/account`]: 'AccountAnswer',
     [`POST ${ofCustomer}/account/freeze`]: 'AccountAnswer',
     [`POST ${ofCustomer}/account/unfreeze`]: 'AccountAnswer',

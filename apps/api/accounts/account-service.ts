@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
+import type { ApiRequest } from '../http/caller.js';
 import { answerOf, type Answer } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
 import type { ApiAccountRefusal } from '../writes/api-account-decider.js';
@@ -87,6 +88,13 @@ export function keyOf(
 
 const invalid = (field: string, message: string): Problem =>
   new Problem('invalid_request', { errors: [{ field, message }] });
+
+/** The Idempotency-Key of a request, as `keyOf` reads it. */
+export function keyIn({ headers, raw }: ApiRequest, required: boolean): string | null {
+  const header = headers['idempotency-key'];
+  // Looked up only where it can matter: it costs a pass over all headers.
+  return keyOf(header, header?.includes(',') ? raw.headersDistinct['idempotency-key'] : undefined, required);
+}
 
 /** The account that a path, a query and a body name together. */
 export function streamOf(customerId: string, inQuery: unknown, inBody: string | undefined): StreamName {

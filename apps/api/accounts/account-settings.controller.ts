@@ -1,7 +1,6 @@
 import { Body, Controller, Patch, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { EventStore } from '#event-store/event-store.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
@@ -9,20 +8,21 @@ import { Needs } from '../http/route.js';
 import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
-import { newestPosition } from '../writes/newest-position.js';
 import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
-import { AccountService, streamOf } from './account-service.js';
+import { AccountService, keyIn, streamOf } from './account-service.js';
 import { ReasonBody, SettingsBody } from './account.dto.js';
 
-/** What operators set on an account. Said twice, it changes nothing, so an Idempotency-Key is not looked at. */
+/**
+ * What operators set on an account. An Idempotency-Key is not needed, for the same again changes nothing; with one, a late repeat gets the
+ * first answer and has no effect, whatever was set since.
+ */
 @ApiTags('Accounts')
 @Controller('v1/customers/:customerId/account')
 export class AccountSettingsController {
   constructor(
     private readonly accounts: AccountService,
     private readonly writer: AccountWriter,
-    private readonly store: EventStore,
   ) {}
 
   @Patch()
@@ -30,7 +30,7 @@ export class AccountSettingsController {
   @CommandRoute({
     summary: 'Change settings of an account',
     body: SettingsBody,
-    withoutKey: true,
+    setsState: true,
     problems: ['account_closed'],
   })
   settings(@Req() request: ApiRequest, @Body() body: SettingsBody, @Res() reply: FastifyReply): Promise<void> {
@@ -39,49 +39,50 @@ export class AccountSettingsController {
 
   @Post('freeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
+  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, setsState: true, problems: ['account_closed'] })
   freeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('FreezeAccount', body));
   }
 
   @Post('unfreeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, withoutKey: true, problems: ['account_closed'] })
+  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, setsState: true, problems: ['account_closed'] })
   unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('UnfreezeAccount', body));
   }
 
   @Post('close')
   @Needs('admin')
-  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, withoutKey: true })
+  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, setsState: true })
   close(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('CloseAccount', body));
   }
 
   async #run(request: ApiRequest, reply: FastifyReply, unit: string | undefined, intent: AccountIntent): Promise<void> {
     const { customerId } = request.params as { customerId: string };
+    const key = keyIn(request, false);
     const order = {
-      ...intent,
+      fingerprint: intent.fingerprint,
+      command: key === null ? intent.command : { ...intent.command, noted: true },
       stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-      key: null,
+      key,
       actor: request.caller?.actor ?? 'nobody',
       requestId: request.id,
     };
     const outcome = await this.accounts.outcomeOf(order);
-    const told = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
-    if (told !== null) return send(reply, success(201, told, false));
-    if (outcome.kind === 'unchanged' || outcome.kind === 'recorded')
-      return send(reply, success(201, await this.#current(order.stream), false));
-    send(
-      reply,
-      this.accounts.answerTo(outcome, order, () => ({})),
-    );
+    if (outcome.kind !== 'unchanged' && outcome.kind !== 'recorded')
+      return send(
+        reply,
+        this.accounts.answerTo(outcome, order, () => ({})),
+      );
+    const set = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
+    const replayed = outcome.kind === 'recorded' && outcome.replayed;
+    send(reply, success(200, set ?? (await this.#current(order.stream)), replayed));
   }
 
   /** The account as it is, where the command changed nothing of it. */
   async #current(stream: StreamName): Promise<object> {
-    const { state, revision } = await this.writer.load(stream);
-    const position = await newestPosition(this.store, stream, revision);
+    const { state, position } = await this.writer.load(stream);
     return accountAnswer(stream, state.settings, { balance: state.balance, position });
   }
 }

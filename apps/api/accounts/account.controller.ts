@@ -28,7 +28,7 @@ import {
   reverseIntent,
   type AccountIntent,
 } from './account-requests.js';
-import { AccountService, keyOf, streamOf } from './account-service.js';
+import { AccountService, keyIn, streamOf } from './account-service.js';
 import {
   AdjustmentBody,
   CaptureBody,
@@ -175,14 +175,12 @@ export class AccountController {
     bodyOf: AccountAnswer,
   ): Promise<void> {
     const { customerId } = request.params as { customerId: string };
-    const header = request.headers['idempotency-key'];
-    const distinct = header?.includes(',') ? request.raw.headersDistinct['idempotency-key'] : undefined;
     const answer = await this.accounts.answerOf(
       {
         command: intent.command,
         fingerprint: intent.fingerprint,
         stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-        key: keyOf(header, distinct, true),
+        key: keyIn(request, true),
         actor: request.caller?.actor ?? 'nobody',
         requestId: request.id,
       },

@@ -12,7 +12,14 @@ import {
   type HoldStatus,
 } from '#projections/balance-lists.js';
 import { AccountLog } from '#projections/account-log.js';
-import { balanceOf, BalanceReader, isKnownCustomer, type AccountBalance } from '#projections/balance-queries.js';
+import {
+  balanceOf,
+  BalanceReader,
+  isKnownCustomer,
+  settingsOf,
+  type AccountBalance,
+  type AccountSettings,
+} from '#projections/balance-queries.js';
 import { balances } from '#projections/balances.js';
 import { claimsProjection } from '#projections/claims.js';
 import { claimsOf, type Claim, type ClaimFilter } from '#projections/claims-queries.js';
@@ -50,6 +57,29 @@ export class GetBalanceHandler implements IQueryHandler<GetBalance> {
     const now = this.clock.now();
     if (request.ownCustomerId === null) return this.batched.balanceOf(customerId, unit, now);
     return this.reads.as(request, (reader) => balanceOf(reader, this.log, { customerId, unit }, now));
+  }
+}
+
+/** What is set for an account; null for a customer never heard of. */
+export class GetAccount extends Query<Fresh<AccountSettings | null>> {
+  constructor(
+    readonly customerId: string,
+    readonly unit: string,
+    readonly request: ReadRequest,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetAccount)
+export class GetAccountHandler implements IQueryHandler<GetAccount> {
+  constructor(private readonly reads: FreshReads) {}
+
+  async execute({ customerId, unit, request }: GetAccount): Promise<Fresh<AccountSettings | null>> {
+    await this.reads.reached(request, customersProjection.name);
+    return this.reads.read(request, balances.name, async (reader) =>
+      (await isKnownCustomer(reader, customerId, unit)) ? settingsOf(reader, { customerId, unit }) : null,
+    );
   }
 }
 
@@ -198,7 +228,10 @@ export class ListHistoryHandler implements IQueryHandler<ListHistory> {
       this.reads,
       request,
       filter,
-      this.reads.read(request, historyProjection.name, (reader) => historyOf(reader, filter, limit, start)),
+      this.reads.read(request, historyProjection.name, (reader, _, position) =>
+        // Counted from a fixed place, entries do not move to other pages while new ones come.
+        historyOf(reader, 'offset' in start ? { upTo: position, ...filter } : filter, limit, start),
+      ),
     );
   }
 }

@@ -17,7 +17,7 @@ import { soon } from '../reads/soon.js';
 /** Which events of an account count: those with an `at` until then, or none after that place. */
 export type PastMoment = { readonly at: Instant } | { readonly position: Position } | { readonly revision: number };
 
-/** An account as its events left it. `position`: of the newest one; START when there is none. */
+/** An account as its events left it. `position`: of the newest one, for an instant the newest recorded by then; START when there is none. */
 export type PastAccount = { state: AccountState; revision: number; position: Position };
 
 /** Most accounts are short: only a longer one is worth a lookup of a snapshot. */
@@ -105,7 +105,8 @@ function fold(account: PastAccount, events: readonly RecordedEvent[], moment: Pa
     if ('at' in moment && accountEvent.at > moment.at) return false;
     account.state = evolveAccount(account.state, accountEvent, recorded.revision);
     account.revision = recorded.revision;
-    account.position = recorded.position;
+    // What time did by then may be recorded later: it is no news that would change where the answer stands.
+    if (!('at' in moment) || metadataText(recorded, 'recordedAt') <= moment.at) account.position = recorded.position;
   }
   return true;
 }

@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
-import { keyOf } from '../accounts/account-service.js';
+import { keyIn } from '../accounts/account-service.js';
 import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
 import { Problem, type ProblemCode } from '../http/problems.js';
@@ -183,10 +183,13 @@ const answer = (reply: FastifyReply, status: number, { body, replayed }: Billing
 };
 
 function askingOf(request: ApiRequest, keyRequired: boolean): Asking {
-  const { headers, raw } = request;
   const { customerId } = request.params as { customerId: string };
-  const key = keyOf(headers['idempotency-key'], raw.headersDistinct['idempotency-key'], keyRequired);
-  return { customerId, key, actor: request.caller?.actor ?? 'nobody', requestId: request.id };
+  return {
+    customerId,
+    key: keyIn(request, keyRequired),
+    actor: request.caller?.actor ?? 'nobody',
+    requestId: request.id,
+  };
 }
 
 const members = ['plan', 'interval', 'creditProduct', 'quantity', 'credits'] as const;

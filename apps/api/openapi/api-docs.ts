@@ -37,36 +37,43 @@ export function problemResponses(codes: readonly ProblemCode[]): MethodDecorator
   );
 }
 
-const keyHeader = ApiHeader({
-  name: 'Idempotency-Key',
-  required: true,
-  description: 'Names the command for ever: the same key and body get the first answer again.',
-  schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
-});
+const keyHeader = (required: boolean): MethodDecorator =>
+  ApiHeader({
+    name: 'Idempotency-Key',
+    required,
+    description: 'Names the command for ever: the same key and body get the first answer again.',
+    schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
+  });
 
-/** A command for an account: key, unit, 201. Without a key, a command sets what an account is and may be repeated at will. */
+/** A command for an account: key, unit, 201. One that sets what an account is answers 200, and may come without a key. */
 export function CommandRoute(
-  words: RouteWords & { readonly body: Dto; readonly withoutKey?: boolean },
+  words: RouteWords & { readonly body: Dto; readonly setsState?: boolean },
 ): MethodDecorator {
-  const { summary, body, problems = [], withoutKey = false } = words;
+  const { summary, body, problems = [], setsState = false } = words;
   return applyDecorators(
-    HttpCode(201),
+    HttpCode(setsState ? 200 : 201),
     ApiOperation({
       summary,
-      ...(withoutKey ? { description: 'It takes no Idempotency-Key: said twice, it changes nothing.' } : {}),
+      ...(setsState
+        ? {
+            description:
+              'Without an Idempotency-Key the same again changes nothing, but a late repeat sets it once more.',
+          }
+        : {}),
     }),
-    ...(withoutKey ? [] : [keyHeader]),
+    keyHeader(!setsState),
     ApiQuery({ name: 'unit', required: false, schema: { type: 'string', default: 'credits' } }),
     ApiBody({ type: body }),
     ApiResponse({
-      status: 201,
-      description: withoutKey
-        ? 'The account as it is now.'
+      status: setsState ? 200 : 201,
+      description: setsState
+        ? 'The account as it is now. With the header `Idempotent-Replayed: true`: the first answer again.'
         : 'Recorded. With the header `Idempotent-Replayed: true`: recorded before, the first answer again.',
     }),
     problemResponses([
       ...everywhere,
-      ...(withoutKey ? [] : (['idempotency_key_required', 'idempotency_key_reused'] as const)),
+      ...(setsState ? [] : (['idempotency_key_required'] as const)),
+      'idempotency_key_reused',
       'conflict',
       'payload_too_large',
       'outcome_unknown',

@@ -43,17 +43,17 @@ export class FreshReads {
     if (outcome === 'behind') throw new Problem('projection_behind');
   }
 
-  /** @param read gets the reader to use and the instant that its answer is for. */
+  /** @param read gets the reader to use, the instant that its answer is for, and the position that the answer names. */
   async read<Result>(
     request: ReadRequest,
     projection: string,
-    read: (reader: Reader, now: Instant) => Promise<Result>,
+    read: (reader: Reader, now: Instant, position: Position) => Promise<Result>,
   ): Promise<Fresh<Result>> {
     await this.reached(request, projection);
     // Looked up before the rows are read, so they include at least this position.
     const position = await this.#position(projection, request.minPosition);
     const time = instantOf(this.clock.now());
-    const result = await this.as(request, (reader) => read(reader, time));
+    const result = await this.as(request, (reader) => read(reader, time, position));
     return { result, asOf: { position, time } };
   }
 
