@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { burnOrders, sources } from '#ledger/account-events.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
+import type { Claim } from '#ledger/payment-claims.js';
 import { balanceOf, type Books } from './model-books.js';
 
 const second = 1000;
@@ -36,9 +37,21 @@ const cause = fc.constantFrom(
   { kind: 'dispute' as const, id: 're_1' },
 );
 
+/** Three refunds and a dispute that may be claimed of a payment of a hundred, at one of few times. */
+const claims = fc.uniqueArray(
+  fc.record({
+    id: fc.constantFrom('re_1', 're_2', 're_3', 'du_1'),
+    state: fc.constantFrom('taken' as const, 'taken' as const, 'reserved' as const),
+    amount: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(100)),
+    daysAgo: fc.constantFrom(0, 1, 7, 31),
+  }),
+  { selector: ({ id }) => id, maxLength: 4 },
+);
+
 const shapes = {
   GrantCredits: fc.record({
     amount: small,
+    paymentReference: fc.constantFrom(null, 'in_1', 'in_2'),
     source: fc.constantFrom(...sources),
     priority: fc.constantFrom(50, 50, 50, 0, 10, 100),
     start,
@@ -59,6 +72,7 @@ const shapes = {
   }),
   RevokeCredits: fc.record({ of: pick, amount: small, cause }),
   ReinstateCredits: fc.record({ of: pick, amount: small, cause }),
+  SettlePayment: fc.record({ of: fc.constantFrom('in_1', 'in_2'), older: fc.nat(9), claims }),
   RecordDue: fc.constant({}),
   ChangeSettings: fc.record(
     {
@@ -88,6 +102,7 @@ const weights: Record<keyof typeof shapes, number> = {
   AdjustCredits: 2,
   RevokeCredits: 4,
   ReinstateCredits: 3,
+  SettlePayment: 0,
   RecordDue: 2,
   ChangeSettings: 2,
   Status: 1,
@@ -100,16 +115,40 @@ type Drafts = {
 export type Draft = Drafts[keyof Drafts];
 export type Step = { readonly wait: number; readonly draft: Draft };
 
-const draft = fc.oneof(
-  ...(Object.keys(shapes) as (keyof typeof shapes)[]).map((type) => ({
-    weight: weights[type],
-    arbitrary: (shapes[type] as fc.Arbitrary<unknown>).map((value) => ({ type, draft: value }) as Draft),
-  })),
-);
+const draftsBy = (weight: Record<keyof typeof shapes, number>): fc.Arbitrary<Draft> =>
+  fc.oneof(
+    ...(Object.keys(shapes) as (keyof typeof shapes)[]).map((type) => ({
+      weight: weight[type],
+      arbitrary: (shapes[type] as fc.Arbitrary<unknown>).map((value) => ({ type, draft: value }) as Draft),
+    })),
+  );
+const drafts = draftsBy(weights);
+/** Operators' revocations stay out of them: only claims take under the cause of a refund. */
+const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10, RevokeCredits: 0, ReinstateCredits: 0 });
+
+const lives = (draft: fc.Arbitrary<Draft>, maxLength: number): fc.Arbitrary<Step[]> =>
+  fc.array(fc.record({ wait: waits, draft }), { minLength: 1, maxLength, size: 'max' });
 
 /** Random lives of an account: `wait` milliseconds, then a command. */
-export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
-  fc.array(fc.record({ wait: waits, draft }), { minLength: 1, maxLength, size: 'max' });
+export const steps = (maxLength: number): fc.Arbitrary<Step[]> => lives(drafts, maxLength);
+/** The same with refunds and disputes of payments. */
+export const stepsWithClaims = (maxLength: number): fc.Arbitrary<Step[]> => lives(draftsWithClaims, maxLength);
+
+type DraftedClaim = {
+  readonly id: string;
+  readonly state: Claim['state'];
+  readonly amount: number;
+  readonly daysAgo: number;
+};
+
+/** In the order of their times, as a payment tells them. */
+const claimsOf = (drafted: readonly DraftedClaim[], at: string): readonly Claim[] =>
+  drafted
+    .map(({ id, state, amount, daysAgo }): Claim => {
+      const kind = id.startsWith('du') ? 'dispute' : 'refund';
+      return { cause: { kind, id }, state, amount, since: after(at, -daysAgo * day) as Claim['since'] };
+    })
+    .sort((a, b) => (`${a.since} ${a.cause.id}` < `${b.since} ${b.cause.id}` ? -1 : 1));
 
 const after = (at: string, ms: number | null): string | null =>
   ms === null ? null : new Date(Date.parse(at) + ms).toISOString();
@@ -126,14 +165,13 @@ export function resolve({ type, draft: drafted }: Draft, books: Books, at: strin
   switch (type) {
     case 'GrantCredits': {
       const { start: begin, lifetime: life, ...rest } = drafted;
-      return {
-        type,
-        ...rest,
-        effectiveAt: after(at, begin),
-        expiresAt: after(at, life),
-        paymentReference: null,
-        ...told,
-      };
+      const effectiveAt = after(at, begin);
+      // No two grants of one payment begin at one time: the rules do not tell such apart.
+      const alike = books.grants.some(
+        (grant) => grant.paymentReference === rest.paymentReference && grant.effectiveAt === (effectiveAt ?? at),
+      );
+      const paymentReference = alike ? null : rest.paymentReference;
+      return { type, ...rest, effectiveAt, expiresAt: after(at, life), paymentReference, ...told };
     }
     case 'ConsumeCredits':
       return { type, amount: sized(drafted.size, balanceOf(books).available), usage: null, resource: null, ...told };
@@ -179,6 +217,17 @@ export function resolve({ type, draft: drafted }: Draft, books: Books, at: strin
         amount: drafted.amount,
         cause: drafted.cause,
       };
+    case 'SettlePayment': {
+      const known = books.payments[drafted.of]?.version ?? 0;
+      return {
+        type,
+        paymentReference: drafted.of,
+        // Now and then an older version, which changes nothing.
+        version: drafted.older === 0 ? known : known + 1,
+        paid: 100,
+        claims: claimsOf(drafted.claims, at),
+      };
+    }
     case 'RecordDue':
       return { type };
     case 'ChangeSettings':
@@ -187,3 +236,14 @@ export function resolve({ type, draft: drafted }: Draft, books: Books, at: strin
       return { type: drafted, reason: 'operator' };
   }
 }
+
+/** All that is claimed of the payment in_1 (`which` 0) or in_2, as it is reported at a time under a version. */
+export const claimsOfPayments: fc.Arbitrary<(which: number, version: number, at: string) => AccountCommand> = fc
+  .tuple(claims, claims)
+  .map((both) => (which, version, at) => ({
+    type: 'SettlePayment',
+    paymentReference: `in_${String(which + 1)}`,
+    version,
+    paid: 100,
+    claims: claimsOf(both[which] ?? [], at),
+  }));

@@ -1,3 +1,4 @@
+import { assertNever } from '#kernel/assert.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
 import { balanceOf, refuse, Refusal, standing, sum, type Books, type ModelAnswer, type Use } from './model-books.js';
@@ -14,6 +15,8 @@ export function runModel(before: Books, command: AccountCommand, at: string): { 
   try {
     session.passTime();
     session.execute(command);
+    session.settleClaims(at);
+    session.passTime();
     session.repayOwed(at);
   } catch (error) {
     if (error instanceof Refusal) return { answer: error.answer, books: before };
@@ -31,7 +34,9 @@ export function booksAt(books: Books, at: string): Books {
 
 class Session extends Spending {
   execute(command: AccountCommand): void {
-    const closedAllows = ['RecordDue', 'RevokeCredits', 'ReinstateCredits', 'CloseAccount'].includes(command.type);
+    const closedAllows = ['RecordDue', 'RevokeCredits', 'ReinstateCredits', 'SettlePayment', 'CloseAccount'].includes(
+      command.type,
+    );
     if (this.books.settings.status === 'closed' && !closedAllows) refuse('account_closed');
     switch (command.type) {
       case 'GrantCredits':
@@ -76,9 +81,24 @@ class Session extends Spending {
       case 'CloseAccount':
         this.changeStatus(this.books.settings.status, 'closed', 'AccountClosed', command.reason);
         return;
+      case 'SettlePayment':
+        this.claim(command);
+        return;
+      case 'TakeUnspent':
+        throw new Error('model: changes of plan are not modelled');
       case 'RecordDue':
         return;
+      default:
+        assertNever(command);
     }
+  }
+
+  /** The newest version counts. */
+  private claim({ paymentReference, version, paid, claims }: Extract<AccountCommand, { type: 'SettlePayment' }>): void {
+    const known = this.books.payments[paymentReference];
+    if (known !== undefined && known.version >= version) return;
+    this.open();
+    this.books.payments[paymentReference] = { version, paid, claims };
   }
 
   private grant(asked: {
@@ -108,6 +128,7 @@ class Session extends Spending {
       currency: asked.costBasis?.currency ?? null,
       paid: (asked.costBasis?.amount ?? 0) > 0,
       costLeft: asked.costBasis?.amount ?? 0,
+      paymentReference: asked.paymentReference,
       activated,
       scheduled: activated ? 0 : asked.amount,
       free: activated ? asked.amount : 0,
@@ -116,6 +137,8 @@ class Session extends Spending {
       expired: 0,
       revoked: 0,
       repaid: 0,
+      reserved: 0,
+      claimed: 0,
     });
     const number = this.books.grants.length - 1;
     this.emit('CreditsGranted', {

@@ -65,6 +65,13 @@ export class Subject {
     return isRefused(decision) ? null : this.record(decision);
   }
 
+  /** The open holds that callers placed, by their symbolic ids. */
+  holdsOfCallers(): readonly string[] {
+    return [...this.state.holds.values()]
+      .filter(({ owner }) => owner === 'caller')
+      .map(({ id }) => this.#names.get(id) ?? id);
+  }
+
   #withRealIds(command: AccountCommand): AccountCommand {
     const ids = (value: unknown): unknown => (typeof value === 'string' ? (this.#ids.get(value) ?? value) : value);
     return Object.fromEntries(Object.entries(command).map(([key, value]) => [key, ids(value)])) as AccountCommand;
@@ -73,7 +80,10 @@ export class Subject {
   /** The event with symbolic ids, without what the model does not tell. */
   #named(event: AccountEvent): ModelEvent {
     const naming = idField[event.type];
-    if (naming !== undefined) this.#name(naming[0], (event as unknown as Record<string, string>)[naming[1]]!);
+    // What claims reserve is nobody's to name.
+    const isClaims = event.type === 'CreditsHeld' && event.owner !== 'caller';
+    if (naming !== undefined && !isClaims)
+      this.#name(naming[0], (event as unknown as Record<string, string>)[naming[1]]!);
     const adjusted = event.type === 'CreditsGranted' ? { adjusted: event.adjustmentId !== null } : {};
     const untold = new Set([
       'description',

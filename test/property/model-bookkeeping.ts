@@ -10,7 +10,7 @@ import {
   type Use,
 } from './model-books.js';
 
-/** Moves credits between the places where they can be, writes down what happened, and lets time pass. */
+/** Moves credits between the places where they can be, and writes down what happened. */
 export class Bookkeeping {
   readonly events: ModelEvent[] = [];
 
@@ -77,80 +77,6 @@ export class Bookkeeping {
     return { grantId: `gr#${String(part.grant)}`, source: this.books.grants[part.grant]!.source, amount: part.amount };
   }
 
-  passTime(): void {
-    for (;;) {
-      const due = this.nextDue();
-      if (due === null) return;
-      const at = due.when < this.books.newest ? this.books.newest : due.when;
-      due.act();
-      const next = this.nextDue();
-      if (next === null || next.when > at) this.repayOwed(at);
-    }
-  }
-
-  protected nextDue(): { when: string; rank: number; order: number; act: () => void } | null {
-    const due = [
-      ...this.books.grants.flatMap((grant, number) =>
-        grant.scheduled > 0 && grant.effectiveAt <= this.at
-          ? [
-              {
-                when: grant.effectiveAt,
-                rank: 0,
-                order: number,
-                act: () => {
-                  this.activate(number);
-                },
-              },
-            ]
-          : [],
-      ),
-      ...this.books.holds.flatMap((hold, number) =>
-        hold.open && hold.expiresAt <= this.at
-          ? [
-              {
-                when: hold.expiresAt,
-                rank: 1,
-                order: number,
-                act: () => {
-                  this.release(number, 'expired', hold.expiresAt);
-                },
-              },
-            ]
-          : [],
-      ),
-      ...this.books.grants.flatMap((grant, number) =>
-        grant.activated && grant.free > 0 && grant.expiresAt !== null && grant.expiresAt <= this.at
-          ? [
-              {
-                when: grant.expiresAt,
-                rank: 2,
-                order: number,
-                act: () => {
-                  this.expire(number, grant.expiresAt!);
-                },
-              },
-            ]
-          : [],
-      ),
-    ];
-    due.sort((a, b) => (a.when === b.when ? a.rank - b.rank || a.order - b.order : a.when < b.when ? -1 : 1));
-    return due[0] ?? null;
-  }
-
-  protected activate(number: number): void {
-    const grant = this.books.grants[number]!;
-    grant.activated = true;
-    const amount = grant.scheduled;
-    this.move(number, 'scheduled', 'free', amount);
-    this.emit('CreditsActivated', { grantId: `gr#${String(number)}`, amount }, grant.effectiveAt);
-  }
-
-  protected expire(number: number, when: string): void {
-    const use = this.use(number, 'free', 'expired', this.books.grants[number]!.free);
-    const { grantId, amount, cost } = this.slice(use);
-    this.emit('CreditsExpired', { grantId, amount, cost }, when);
-  }
-
   /** Nothing is available while something is owed: the oldest grant pays the oldest debt. */
   repayOwed(when: string): void {
     for (const [number, grant] of this.books.grants.entries()) if (grant.activated) this.repayDebts(number, when);
@@ -166,27 +92,6 @@ export class Bookkeeping {
       const { grantId, cost } = this.slice(use);
       this.emit('DebtRepaid', { debtId: `debt#${String(debtNumber)}`, grantId, amount, cost }, when);
     }
-  }
-
-  protected release(number: number, reason: string, when: string): void {
-    const hold = this.books.holds[number]!;
-    const slices = hold.slices;
-    hold.open = false;
-    hold.slices = [];
-    for (const part of slices) this.move(part.grant, 'held', 'free', part.amount);
-    const allocations = slices.map((part) => this.heldSlice(part));
-    this.emit(
-      'HoldReleased',
-      {
-        holdId: `hold#${String(number)}`,
-        amount: sum(slices.map((part) => part.amount)),
-        allocations,
-        reason,
-        expiresAt: hold.expiresAt,
-      },
-      when,
-    );
-    if (reason !== 'expired') this.passTime();
   }
 
   protected giveBackNewestFirst(uses: Use[], from: 'consumed' | 'repaid', amount: number): Use[] {

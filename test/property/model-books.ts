@@ -1,3 +1,4 @@
+import type { Claim } from '#ledger/payment-claims.js';
 import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
@@ -19,6 +20,7 @@ export type ModelGrant = {
   paid: boolean;
   /** Money of the cost basis that no use has taken yet. */
   costLeft: number;
+  paymentReference: string | null;
   activated: boolean;
   scheduled: number;
   free: number;
@@ -27,6 +29,9 @@ export type ModelGrant = {
   expired: number;
   revoked: number;
   repaid: number;
+  /** What of `held` claims reserve, and what of `revoked` they have taken. */
+  reserved: number;
+  claimed: number;
 };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
@@ -53,6 +58,8 @@ export type Books = {
   revocations: ModelRevocation[];
   /** What was revoked of a grant when it was spent or reserved, and not asked for; `amount` of it still stands. */
   writeOffs: { grant: number; cause: RevocationCause; amount: number }[];
+  /** What is claimed of each payment, as reported last. */
+  payments: Record<string, { version: number; paid: number; claims: readonly Claim[] }>;
 };
 
 export const emptyBooks = (): Books => ({
@@ -72,6 +79,7 @@ export const emptyBooks = (): Books => ({
   debts: [],
   revocations: [],
   writeOffs: [],
+  payments: {},
 });
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

@@ -1,4 +1,4 @@
-import { Bookkeeping } from './model-bookkeeping.js';
+import { Time } from './model-time.js';
 import {
   balanceOf,
   plusSeconds,
@@ -12,7 +12,7 @@ import {
 } from './model-books.js';
 
 /** Consumptions, their reversals, and holds. */
-export class Spending extends Bookkeeping {
+export class Spending extends Time {
   /** The grants that can be spent now, in the account's burn order. */
   protected spendable(): number[] {
     const usable = [...this.books.grants.keys()].filter((number) => this.books.grants[number]!.free > 0);

@@ -1,0 +1,133 @@
+import type { RevocationCause } from '#ledger/account-events.js';
+import { Bookkeeping } from './model-bookkeeping.js';
+import { standing, sum, type ModelGrant } from './model-books.js';
+import { sharesOfClaims, type ClaimedLot, type Share } from './model-claims.js';
+
+const isClaim = ({ kind }: RevocationCause): boolean => kind === 'refund' || kind === 'dispute';
+const isOver = ({ expiresAt }: ModelGrant, at: string): boolean => expiresAt !== null && expiresAt <= at;
+const same = (a: RevocationCause, b: RevocationCause): boolean => a.kind === b.kind && a.id === b.id;
+const distinct = (causes: readonly RevocationCause[]): readonly RevocationCause[] =>
+  causes.filter((cause, index) => causes.findIndex((other) => same(cause, other)) === index);
+const spentOf = (shares: readonly Share[], grant: number, cause: RevocationCause): number =>
+  sum(shares.filter((share) => share.grant === grant && same(share.claim.cause, cause)).map(({ spent }) => spent));
+
+/** What refunds and disputes leave of the grants that their payments bought. */
+export class Claiming extends Bookkeeping {
+  /**
+   * Makes the grants of each payment what its claims leave of them. All that claims have taken and reserved is put back where it
+   * would be without them, and taken again; of spent credits only the difference becomes debt, or is none any more.
+   */
+  settleClaims(at: string): void {
+    let cameBack = false;
+    // Debt that is undone gives credits back to what had repaid it, perhaps of a payment with claims, too.
+    while (Object.keys(this.books.payments).some((reference) => this.settleClaimsOf(reference, at))) cameBack = true;
+    // What had repaid one claim's debt repays what another claim makes of it, before it may expire.
+    if (cameBack) this.repayOwed(at);
+  }
+
+  /** Answers whether credits came back to what had repaid a debt. */
+  private settleClaimsOf(reference: string, at: string): boolean {
+    const { paid, claims } = this.books.payments[reference]!;
+    const numbers = [...this.books.grants.keys()].filter(
+      (number) => this.books.grants[number]!.paymentReference === reference,
+    );
+    for (const number of numbers) this.putBack(number, at);
+    const shares = sharesOfClaims(
+      numbers.map((number) => this.lotOf(number)),
+      paid,
+      claims,
+    );
+    const cameBack = numbers.map((number) => this.giveUpAsked(number, shares)).includes(true);
+    for (const number of numbers) this.take(number, shares, at);
+    for (const number of numbers) this.askBack(number, shares);
+    return cameBack;
+  }
+
+  private putBack(number: number, at: string): void {
+    const grant = this.books.grants[number]!;
+    const unused = isOver(grant, at) ? 'expired' : grant.activated ? 'free' : 'scheduled';
+    this.move(number, 'held', unused, grant.reserved);
+    this.move(number, 'revoked', unused, grant.claimed);
+    grant.reserved = 0;
+    grant.claimed = 0;
+  }
+
+  private lotOf(number: number): ClaimedLot {
+    const { amount, effectiveAt, expiresAt, scheduled, free, expired, consumed, held, repaid } =
+      this.books.grants[number]!;
+    const others = sum(
+      this.asked(number)
+        .filter(({ cause }) => !isClaim(cause))
+        .map((one) => one.amount),
+    );
+    const spent = Math.max(0, consumed + held + repaid - others);
+    return { grant: number, amount, effectiveAt, expiresAt, unspent: scheduled + free + expired, spent };
+  }
+
+  /** What is asked back of a grant's spent credits: debt that stands, repaid or not, and what was written off. */
+  private asked(number: number): readonly { cause: RevocationCause; amount: number }[] {
+    const debts = this.books.debts.flatMap((debt) =>
+      debt.revocation?.grant === number ? [{ cause: debt.revocation.cause, amount: standing(debt) }] : [],
+    );
+    return [...debts, ...this.books.writeOffs.filter(({ grant }) => grant === number)];
+  }
+
+  private askedBy(number: number, { kind, id }: RevocationCause): number {
+    return sum(
+      this.asked(number)
+        .filter(({ cause }) => cause.kind === kind && cause.id === id)
+        .map(({ amount }) => amount),
+    );
+  }
+
+  /** Undoes what is asked too much: the newest debt first, then what was written off. Answers whether repayments came back. */
+  private giveUpAsked(number: number, shares: readonly Share[]): boolean {
+    let cameBack = false;
+    for (const cause of distinct(this.asked(number).map((one) => one.cause)).filter(isClaim)) {
+      let rest = this.askedBy(number, cause) - spentOf(shares, number, cause);
+      for (const [debtNumber, debt] of [...this.books.debts.entries()].toReversed()) {
+        if (debt.revocation?.grant !== number || !same(debt.revocation.cause, cause)) continue;
+        const amount = Math.min(Math.max(0, rest), standing(debt));
+        if (amount > debt.owed) cameBack = true;
+        if (amount > 0) this.forgive(debtNumber, amount, cause);
+        rest -= amount;
+      }
+      for (const each of this.books.writeOffs) {
+        if (each.grant !== number || !same(each.cause, cause)) continue;
+        const amount = Math.min(Math.max(0, rest), each.amount);
+        each.amount -= amount;
+        rest -= amount;
+      }
+    }
+    return cameBack;
+  }
+
+  /** Of unspent credits: those that can be used still, or never yet, before those that have expired. */
+  private take(number: number, shares: readonly Share[], at: string): void {
+    const grant = this.books.grants[number]!;
+    for (const { claim, unspent } of shares.filter((share) => share.grant === number)) {
+      const isReserved = claim.state === 'reserved';
+      if (isReserved && (isOver(grant, at) || !grant.activated)) continue;
+      let missing = unspent;
+      for (const bucket of ['scheduled', 'free', 'expired'] as const) {
+        const part = Math.min(missing, grant[bucket]);
+        this.move(number, bucket, isReserved ? 'held' : 'revoked', part);
+        missing -= part;
+      }
+      grant[isReserved ? 'reserved' : 'claimed'] += unspent;
+    }
+  }
+
+  private askBack(number: number, shares: readonly Share[]): void {
+    for (const { cause } of shares
+      .filter((share) => share.grant === number && share.spent > 0)
+      .map(({ claim }) => claim)) {
+      const amount = spentOf(shares, number, cause) - this.askedBy(number, cause);
+      if (amount <= 0) continue;
+      const grantId = `gr#${String(number)}`;
+      if (this.books.settings.debtPolicy === 'debt')
+        this.incur(amount, { grant: number, cause }, { ...cause, grantId });
+      else this.books.writeOffs.push({ grant: number, cause, amount });
+    }
+  }
+}
