@@ -12,6 +12,8 @@ export class Recording {
   readonly events: AccountEvent[] = [];
   /** The instant that is being recorded: that of the decision, except while the time before it is let pass. */
   at: Instant;
+  /** What time acts on while it is let pass; null while the decision itself is recorded. */
+  timesEffectOn: string | null = null;
   #state: AccountState;
   #balance: Balance;
   #folded = 0;
@@ -42,14 +44,12 @@ export class Recording {
     this.events.push({ ...fact, at, balance: this.#balance } as AccountEvent);
   }
 
-  /** An id for what the next event makes. */
+  /** An id for what the next event makes. What time makes has the same one whoever shows or records it, and when. */
   newId(prefix: IdPrefix): string {
-    return makeId(prefix, this.moment.at, this.moment.revision + this.events.length, this.moment.commandId);
-  }
-
-  /** An id for what time makes of what has `id`: the same one whoever shows or records it, and when. */
-  newIdAfter(prefix: IdPrefix, at: Instant, id: string): string {
-    return makeIdAfter(prefix, at, this.moment.revision + this.events.length, id);
+    const { moment, at, timesEffectOn } = this;
+    const revision = moment.revision + this.events.length;
+    if (timesEffectOn !== null) return makeIdAfter(prefix, at, revision, timesEffectOn);
+    return makeId(prefix, moment.at, revision, moment.commandId);
   }
 
   /** The state with everything recorded so far; the state that the decision began with stays as it is. */

@@ -21,7 +21,7 @@ export function rollOver(recording: Recording, expired: Grant, amount: number, a
   recording.record(
     {
       type: 'CreditsGranted',
-      grantId: recording.newIdAfter('gr', at, expired.id),
+      grantId: recording.newId('gr'),
       amount: goesOn,
       source: 'subscription',
       priority: agreed.priority,

@@ -25,6 +25,7 @@ export function letTimePass(recording: Recording, touched: readonly Touched[] = 
     if (!isDue && unsettled.length === 0) break;
     const at = isDue ? later(due.at, recording.state.lastAt) : recording.moment.at;
     recording.at = at;
+    recording.timesEffectOn = isDue ? due.id : null;
     if (isDue) {
       unsettled = [...unsettled, ...recordDue(recording, due, at)];
       // At one instant all falls due before anything is settled.
@@ -36,6 +37,7 @@ export function letTimePass(recording: Recording, touched: readonly Touched[] = 
     if (isDue && !isDueBy(recording, at)) repayOwed(recording, at);
   }
   recording.at = recording.moment.at;
+  recording.timesEffectOn = null;
 }
 
 function isDueBy({ state }: Recording, at: Instant): boolean {
