@@ -11,7 +11,7 @@ export const payments = {
   changing: true,
   columns: {
     id: 'text',
-    /** Empty while nobody is known to have paid. */
+    /** Empty while nobody is known to have paid, and where nothing came in: a balance paid all. */
     customer_id: 'text',
     part_of: 'text?',
     status: 'text',
@@ -25,7 +25,7 @@ function rowOf({ event }: Projected): RowOf<typeof payments> {
   const record = recordAfter(event as PaymentEvent);
   return {
     id: record.id,
-    customer_id: record.customerId ?? '',
+    customer_id: record.money?.amount === 0 ? '' : (record.customerId ?? ''),
     part_of: record.partOf,
     status: record.status,
     created_at: record.createdAt ?? (event as PaymentEvent).at,
@@ -52,7 +52,7 @@ const handlers: { readonly [Type in PaymentEvent['type']]: 'latest' } = {
 /** Every payment as it stands. */
 export const paymentsProjection = latestProjection({
   name: 'payments',
-  version: 1,
+  version: 2,
   category: 'payment',
   table: payments,
   handlers,

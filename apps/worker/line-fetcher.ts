@@ -1,7 +1,7 @@
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe-event.js';
 import type { StripeAnswer, StripeClient } from '#stripe/client.js';
-import { linesOfInvoice } from '#stripe/outbound-invoice.js';
+import { linesOfCreditNote, linesOfInvoice } from '#stripe/outbound-invoice.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
@@ -15,7 +15,7 @@ const isKeyRefused = (answer: StripeAnswer<unknown>): boolean =>
   answer.kind === 'refused' && (answer.status === 401 || answer.status === 403);
 
 /**
- * Fetches the lines of invoices that have more of them than their webhook held, and records them beside it: what the event means
+ * Fetches the lines of invoices and credit notes that have more of them than their webhook held, and records them beside it: what the event means
  * is then worked out of the log alone, by the inbox, now and whenever it is read again. Until then the event is parked, so nobody
  * waits for it.
  */
@@ -53,7 +53,8 @@ export class LineFetcher {
     // The list of who waits may lag behind the log.
     if (state.reason?.code !== 'lines_incomplete' || state.reason.subject === null) return true;
     const { subject } = state.reason;
-    const answer = await linesOfInvoice(this.#client, subject);
+    const linesOf = subject.startsWith('cn_') ? linesOfCreditNote : linesOfInvoice;
+    const answer = await linesOf(this.#client, subject);
     // A key that Stripe does not accept is a trouble of all of them, and ends with a new key.
     if (answer.kind === 'unavailable' || isKeyRefused(answer)) return false;
     if (answer.kind === 'answered') {
@@ -65,7 +66,7 @@ export class LineFetcher {
       }
       return true;
     }
-    const detail = `Stripe gave no lines of the invoice: ${String(answer.status)} ${answer.code}; try again when that is mended`;
+    const detail = `Stripe gave no lines of it: ${String(answer.status)} ${answer.code}; try again when that is mended`;
     const reason = { code: 'lines_refused', subject, detail } as const;
     await this.#record(stripeEventId, { type: 'ParkStripeEvent', reason });
     return true;

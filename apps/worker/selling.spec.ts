@@ -20,7 +20,7 @@ const session = (change: object = {}): StripeEventBody =>
 const intent = (change: object = {}): StripeEventBody =>
   tell('payment_intent.succeeded.endive', { id: 'pi_1', metadata, ...change });
 /** As webhooks tell it since 2025-03: nothing in it says what paid it. */
-const ofItsOwn = { metadata, parent: null, payments: null, amount_paid: 1190, ...oneOffLines(1190) };
+const ofItsOwn = { metadata, parent: null, payments: null, amount_paid: 1190, total: 1190, ...oneOffLines(1190) };
 const invoice = (change: object = {}): StripeEventBody =>
   tell('invoice.paid.endive', { id: 'in_1', ...ofItsOwn, ...change });
 const link = (payment_intent = 'pi_1', id = 'in_1'): StripeEventBody =>

@@ -39,6 +39,37 @@ const subscribed: readonly Step[] = [
   step('checkout.session.completed.subscription.endive'),
   step('invoice.paid.endive', { payments: null }),
 ];
+/** The same with the invoice paid otherwise; the link says which money paid it. */
+const subscribedFor = (change: Record<string, unknown>): readonly Step[] => [
+  step('checkout.session.completed.subscription.endive'),
+  step('invoice.paid.endive', { payments: null, ...change }),
+  step('invoice_payment.paid.endive', { payment: { type: 'payment_intent', payment_intent: 'pi_sub_1' } }),
+];
+const [planLine] = (stripeEvent('invoice.paid.endive').data.object['lines'] as { data: readonly object[] }).data;
+const feeLine = {
+  ...planLine,
+  id: 'il_fee',
+  amount: 10_000,
+  subtotal: 10_000,
+  discount_amounts: [],
+  taxes: [],
+  pricing: null,
+};
+const withFee = {
+  data: [
+    planLine,
+    { ...feeLine, subscription: null, parent: { type: 'invoice_item_details', invoice_item_details: {} } },
+  ],
+  has_more: false,
+};
+const noteOn = (id: string, invoice_line_item: string, amount: number, refunds: readonly object[]): Step =>
+  step('credit_note.created.endive', {
+    id,
+    amount,
+    post_payment_amount: amount,
+    refunds,
+    lines: { data: [{ id: `${id}_1`, type: 'invoice_line_item', invoice_line_item, amount }], has_more: false },
+  });
 const inTwo = { id: 'cs_test_2', payment_intent: 'pi_2' };
 
 const flows: { readonly [name: string]: Flow } = {
@@ -53,6 +84,43 @@ const flows: { readonly [name: string]: Flow } = {
     ],
     balance: { available: 0, held: 0, debt: 0 },
     more: { payments: { 'payment-pi_1': { status: 'refunded', refunded: 1190 } } },
+  },
+  'a refund of the card’s part of an invoice that a balance paid, too': {
+    steps: [
+      ...subscribedFor({ amount_paid: 1320, starting_balance: -1000 }),
+      refund('re_1', 1320, 'succeeded', { payment_intent: 'pi_sub_1' }),
+    ],
+    // 1320 of 2320 minor units of 500 credits.
+    balance: { available: 216, held: 0, debt: 0 },
+    more: { payments: { 'payment-in_1': { status: 'refunded', refunded: 1320 } } },
+  },
+  'a refund where billing credits paid a part': {
+    steps: [
+      ...subscribedFor({
+        amount_paid: 1320,
+        total: 1320,
+        total_pretax_credit_amounts: [{ amount: 1000, type: 'credit_balance_transaction' }],
+      }),
+      refund('re_1', 1320, 'succeeded', { payment_intent: 'pi_sub_1' }),
+    ],
+    balance: { available: 216, held: 0, debt: 0 },
+  },
+  'a credit note on an invoice that a balance paid whole': {
+    steps: [
+      ...subscribedFor({ amount_paid: 0, starting_balance: -2320 }),
+      step('credit_note.created.endive', { post_payment_amount: 1160, amount: 1160, refunds: [] }),
+    ],
+    balance: { available: 250, held: 0, debt: 0 },
+  },
+  'credit notes on a fee and on half of the plan, one by a refund that it names': {
+    steps: [
+      ...subscribedFor({ amount_paid: 12_320, total: 12_320, lines: withFee }),
+      noteOn('cn_1', 'il_fee', 10_000, [{ amount_refunded: 10_000, refund: 're_1', type: 'refund' }]),
+      refund('re_1', 10_000, 'succeeded', { payment_intent: 'pi_sub_1' }),
+      noteOn('cn_2', 'il_1', 1000, []),
+    ],
+    balance: { available: 250, held: 0, debt: 0 },
+    more: { payments: { 'payment-in_1': { status: 'partially_refunded', refunded: 11_000 } } },
   },
   'three partial refunds whose credits do not divide': {
     steps: [paid, refund('re_1', 397, 'succeeded'), refund('re_2', 396, 'succeeded'), refund('re_3', 396, 'succeeded')],

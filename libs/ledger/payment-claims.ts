@@ -18,6 +18,17 @@ export type DisputeFact = {
   readonly status: 'inquiry' | 'open' | 'lost' | 'won';
   readonly createdAt: Instant;
 };
+/** What a credit note is for. All amounts of lines are before discounts and tax; `total` is what the note is worth with both. */
+export type NoteContent = {
+  /** Minor units of the whole note, of which `before` made an invoice smaller before it was paid: that is no money that goes back. */
+  readonly total: number;
+  readonly before: number;
+  /** Lines of the invoice. */
+  readonly lines: readonly BoughtLine[];
+  /** What is for no line of the invoice, and so a share of all. */
+  readonly other: number;
+};
+
 export type CreditNoteFact = {
   readonly creditNoteId: string;
   readonly currency?: string;
@@ -27,6 +38,10 @@ export type CreditNoteFact = {
   readonly createdAt: Instant;
   /** A refund whose amount the note does not tell: what that one gives back is part of `amount` here, and is known with it. */
   readonly refundId?: string;
+  /** The refunds that it names, and how much of each is the note's: beside `amount`. */
+  readonly refunds?: readonly { readonly id: string; readonly amount: number }[];
+  /** What it is for; left out where it does not say so. */
+  readonly content?: NoteContent;
 };
 /** The sum of all refunds of a charge, as the charge tells it. */
 export type ChargeRefunds = {
@@ -134,14 +149,17 @@ export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNote
     (before) => (noteRank[fact.status] > noteRank[before.status] ? fact : null),
   );
 
-/** The charges' sums with one more told: the greatest counts. The same list when that is not new. */
+/** The charges' sums with one more told: the greatest counts, since it was first told. The same list when that is not new. */
 export const withChargeRefunds = (list: readonly ChargeRefunds[], fact: ChargeRefunds): readonly ChargeRefunds[] =>
   merged(
     list,
     fact,
     (known) => known.chargeId === fact.chargeId && sameCurrency(known, fact),
-    (before) => (fact.amount > before.amount ? fact : null),
+    (before) => (isSoonerOrMore(fact, before) ? fact : null),
   );
+
+const isSoonerOrMore = (a: ChargeRefunds, b: ChargeRefunds): boolean =>
+  a.amount === b.amount ? a.createdAt < b.createdAt : a.amount > b.amount;
 
 const bySinceAndId = (a: Claim, b: Claim): number => {
   const [first, second] = [`${a.since} ${a.cause.id}`, `${b.since} ${b.cause.id}`];

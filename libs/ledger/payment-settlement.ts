@@ -1,5 +1,6 @@
 import type { PaymentState } from './payment-state.js';
-import { claimsOf, inCurrency, sortedClaims, type Claim } from './payment-claims.js';
+import { byLinesOfNotes } from './note-lines.js';
+import { claimsOf, inCurrency, sortedClaims, type Claim, type MoneyBack } from './payment-claims.js';
 
 /** Who has to act on what is claimed, and on which telling of it. */
 export type Settlement = { readonly version: number; readonly claims: readonly Claim[] } & (
@@ -17,16 +18,28 @@ export function mismatchedIn(state: PaymentState): readonly string[] {
   return own === null ? [] : state.unmatched.flatMap(({ toldBy, currency }) => (currency === own ? [] : [toldBy]));
 }
 
-/** What the payment's own facts claim of it, as far as they are of its currency, beside what is claimed by `others`' facts. */
-export function ownClaims(state: PaymentState, others: readonly Claim[] = []): readonly Claim[] {
+function ownFacts(state: PaymentState): MoneyBack {
   const currency = currencyOf(state);
-  return claimsOf(currency === null ? state.moneyBack : inCurrency(state.moneyBack, currency), others);
+  return currency === null ? state.moneyBack : inCurrency(state.moneyBack, currency);
 }
+
+/**
+ * What the payment's own facts claim of it, as far as they are of its currency, beside what is claimed by `others`' facts. Refunds
+ * that a credit note names are read by that one's lines.
+ */
+export const ownClaims = (state: PaymentState): readonly Claim[] => claimsBeside(state, []);
 
 /** Everything that is claimed of the payment, by its own facts and by those of payments that paid its invoice. */
 export function allClaims(state: PaymentState): readonly Claim[] {
-  const others = state.linked.flatMap(({ claims }) => claims);
-  return sortedClaims([...ownClaims(state, others), ...others]);
+  return claimsBeside(
+    state,
+    state.linked.flatMap(({ claims }) => claims),
+  );
+}
+
+function claimsBeside(state: PaymentState, others: readonly Claim[]): readonly Claim[] {
+  const facts = ownFacts(state);
+  return sortedClaims(byLinesOfNotes([...claimsOf(facts, others), ...others], facts.creditNotes));
 }
 
 const hasOwnFacts = ({ moneyBack }: PaymentState): boolean =>
@@ -41,9 +54,9 @@ export function settlementOf(state: PaymentState): Settlement | null {
   const { version, paymentId, payment, invoiceId } = state;
   if (payment !== null) {
     if (state.linked.length === 0 && !hasOwnFacts(state)) return null;
-    const { customerId, money } = payment;
+    const { customerId, total: paid } = payment;
     const claims = allClaims(state);
-    return { to: 'account', customerId, paymentReference: paymentId, paid: money.amount, version, claims };
+    return { to: 'account', customerId, paymentReference: paymentId, paid, version, claims };
   }
   if (invoiceId === null || !hasOwnFacts(state)) return null;
   return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: ownClaims(state) };

@@ -7,7 +7,10 @@ export type PaymentFacts = {
   readonly paymentId: string;
   readonly customerId: string;
   readonly kind: 'top_up' | 'subscription' | 'upgrade' | 'downgrade';
+  /** What came in by a way that Stripe settles: a card, a bank debit. */
   readonly money: Money;
+  /** All that was paid for the thing, in minor units of the same currency: also by a balance, by billing credits, by notes before the payment. */
+  readonly total: number;
   readonly paidAt: Instant;
   readonly paymentIntentId: string | null;
   readonly invoiceId: string | null;

@@ -95,13 +95,17 @@ function laterMethod(a: Method | null, b: Method): Method {
   return a === null || b.chargeId > a.chargeId ? b : a;
 }
 
-/** What two tellings of one payment say together, such as its session's and its intent's; the same object when nothing is new. */
+/**
+ * What two reports of one payment say together, such as its session's and its intent's: what one of them does not know, the other
+ * may. The same object when nothing is new.
+ */
 function joined(a: PaymentFacts | null, b: PaymentFacts): PaymentFacts {
   if (a === null) return b;
   const sessionId = a.sessionId ?? b.sessionId;
   const invoiceId = a.invoiceId ?? b.invoiceId;
-  const isNew = sessionId !== a.sessionId || invoiceId !== a.invoiceId;
-  return isNew ? { ...a, sessionId, invoiceId } : a;
+  const total = Math.max(a.total, b.total);
+  const isNew = sessionId !== a.sessionId || invoiceId !== a.invoiceId || total !== a.total;
+  return isNew ? { ...a, sessionId, invoiceId, total } : a;
 }
 
 /** The state with money that goes back in it, and, while its currency is in doubt, with what told of it. */
@@ -177,8 +181,8 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
   const { paymentId } = command;
   switch (command.type) {
     case 'RecordPayment': {
-      const { customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId } = command;
-      const facts = { paymentId, customerId, kind, money, paidAt, paymentIntentId, invoiceId, sessionId };
+      const { customerId, kind, money, total, paidAt, paymentIntentId, invoiceId, sessionId } = command;
+      const facts = { paymentId, customerId, kind, money, total, paidAt, paymentIntentId, invoiceId, sessionId };
       return { type: 'PaymentSucceeded', at, ...facts };
     }
     case 'RecordAttempt': {

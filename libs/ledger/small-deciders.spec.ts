@@ -166,6 +166,7 @@ test('a payment and a paid invoice are recorded once', () => {
     customerId: 'acme',
     kind: 'top_up',
     money,
+    total: 5,
     paidAt: at,
     paymentIntentId: 'pi_1',
     invoiceId: null,

@@ -19,7 +19,7 @@ export type ParkReason = {
     | 'currency_mismatch'
     /** Credits may have been granted for the same money already; `subject` is the invoice whose link to its payment settles it. */
     | 'sale_in_doubt'
-    /** An invoice has more lines than its webhook; the worker fetches them. */
+    /** An invoice or a credit note has more lines than its webhook; the worker fetches them. */
     | 'lines_incomplete'
     /** It could not. */
     | 'lines_refused';

@@ -1,7 +1,14 @@
 import type { Instant } from '#kernel/instant.js';
-import type { ChargeRefunds, CreditNoteFact, DisputeFact, RefundFact } from '#ledger/payment-claims.js';
+import type {
+  BoughtLine,
+  ChargeRefunds,
+  CreditNoteFact,
+  DisputeFact,
+  NoteContent,
+  RefundFact,
+} from '#ledger/payment-claims.js';
 import type { Attempt, Method } from '#ledger/payment-state.js';
-import { idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
+import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { metadataAt, type Metadata } from './normalise.js';
 import { oneOf, unreadable, type Normalised } from './unreadable.js';
 
@@ -86,11 +93,15 @@ function reinstatedOf(dispute: Fields | null): number | null {
   return back.length === 0 ? null : back.reduce((sum, amount) => sum + amount, 0);
 }
 
+/** A credit note; `hasMoreLines` when Stripe holds more lines than it sent. */
+export type CreditNote = {
+  readonly invoiceId: string;
+  readonly creditNote: CreditNoteFact;
+  readonly hasMoreLines: boolean;
+};
+
 /** Only what it gives back of paid money, and only what the refunds that it names do not give back already. */
-export function normaliseCreditNote(
-  note: Fields | null,
-  eventCreated: Instant,
-): Normalised<{ readonly invoiceId: string; readonly creditNote: CreditNoteFact }> {
+export function normaliseCreditNote(note: Fields | null, eventCreated: Instant): Normalised<CreditNote> {
   const creditNoteId = idAt(note, 'id');
   const invoiceId = idAt(note, 'invoice');
   const total = amountAt(note, 'amount');
@@ -99,22 +110,56 @@ export function normaliseCreditNote(
   if (invoiceId === null) return unreadable(note, 'invoice');
   if (total === null) return unreadable(note, 'amount');
   if (status !== 'issued' && status !== 'void') return unreadable(note, 'status', oneOf(['issued', 'void']));
-  const postPayment = amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
+  const content = contentOf(note, total);
+  if (content !== null && 'unreadable' in content) return content;
+  const postPayment = postPaymentOf(note, total);
   const fact = {
     creditNoteId,
     ...currencyIn(note),
     status,
     createdAt: timeAt(note, 'created') ?? eventCreated,
+    ...(content === null ? {} : { content: content.ok }),
   } as const;
-  const refunds = listAt(note, 'refunds');
+  const hasMoreLines = at(objectAt(note, 'lines'), 'has_more') === true;
+  const answer = (creditNote: CreditNoteFact): Normalised<CreditNote> => ({
+    ok: { invoiceId, creditNote, hasMoreLines },
+  });
+  const rows = listAt(note, 'refunds');
   // Before 2025-03 (basil) a note named one refund without its amount; that one is known with it.
-  const refundId = refunds === null ? idAt(note, 'refund') : null;
-  if (refundId !== null) return { ok: { invoiceId, creditNote: { ...fact, amount: postPayment, refundId } } };
-  const refunded = (refunds ?? []).reduce<number>(
+  const refundId = rows === null ? idAt(note, 'refund') : null;
+  if (refundId !== null) return answer({ ...fact, amount: postPayment, refundId });
+  const refunds = (rows ?? []).map(objectIn).flatMap((row) => {
+    const [id, amount] = [idAt(row, 'refund'), amountAt(row, 'amount_refunded') ?? 0];
+    return id === null ? [] : [{ id, amount }];
+  });
+  const refunded = (rows ?? []).reduce<number>(
     (sum, row) => sum + (amountAt(objectIn(row), 'amount_refunded') ?? 0),
     0,
   );
-  return { ok: { invoiceId, creditNote: { ...fact, amount: Math.max(0, postPayment - refunded) } } };
+  const named = refunds.length === 0 ? {} : { refunds };
+  return answer({ ...fact, amount: Math.max(0, postPayment - refunded), ...named });
+}
+
+const postPaymentOf = (note: Fields | null, total: number): number =>
+  amountAt(note, 'post_payment_amount') ?? (textAt(note, 'type') === 'pre_payment' ? 0 : total);
+
+/** What the note's lines say it is for; null for a note without lines, which is a share of all. */
+function contentOf(note: Fields | null, total: number): Normalised<NoteContent> | null {
+  const rows = listAt(objectAt(note, 'lines'), 'data') ?? [];
+  if (rows.length === 0) return null;
+  const lines: BoughtLine[] = [];
+  let other = 0;
+  for (const row of rows.map(objectIn)) {
+    const amount = amountAt(row, 'amount');
+    if (amount === null) return unreadable(row, 'amount');
+    const id = idAt(row, 'invoice_line_item');
+    if (id === null) other += amount;
+    else lines.push({ id, amount });
+  }
+  // What was shipped is no line of the invoice, and bought no credits.
+  const shipping = amountAt(note, 'amount_shipping') ?? 0;
+  if (shipping > 0) lines.push({ id: 'shipping', amount: shipping });
+  return { ok: { total, before: total - Math.min(total, postPaymentOf(note, total)), lines, other } };
 }
 
 /** A charge: what it belongs to, what was paid with, and what of it went back so far. */
@@ -145,7 +190,8 @@ export function normaliseCharge(charge: Fields | null, eventCreated: Instant): N
     ok: {
       paymentId: idAt(charge, 'payment_intent') ?? chargeId,
       invoiceId: idAt(charge, 'invoice'),
-      refunded: { chargeId, ...currencyIn(charge), amount, createdAt },
+      // When it went back, as far as a sum can say so: the charge itself is older.
+      refunded: { chargeId, ...currencyIn(charge), amount, createdAt: eventCreated },
       refunds,
       method: type === null ? null : { chargeId, type, brand: textAt(kind, 'brand'), last4: textAt(kind, 'last4') },
     },

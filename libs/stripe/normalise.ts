@@ -65,6 +65,8 @@ export type Invoice = {
   readonly currency: string;
   readonly amountPaid: number;
   readonly total: number;
+  /** What Stripe's billing credits paid of it, which the total leaves out. */
+  readonly billingCredits: number;
   readonly paidAt: Instant;
   readonly periodStart: Instant | null;
   readonly periodEnd: Instant | null;
@@ -176,6 +178,10 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
       currency,
       amountPaid,
       total,
+      billingCredits: sumOf(
+        listAt(invoice, 'total_pretax_credit_amounts'),
+        (row) => textAt(row, 'type') === 'credit_balance_transaction',
+      ),
       stripeCustomerId: idAt(invoice, 'customer'),
       subscriptionId: idAt(subscription, 'subscription') ?? idAt(invoice, 'subscription'),
       billingReason: textAt(invoice, 'billing_reason'),

@@ -28,3 +28,18 @@ export async function linesOfInvoice(client: StripeClient, invoiceId: string): P
     if (!hasMore || data.length === 0) return { kind: 'answered', value: lines.map((line) => redact(plainJson(line))) };
   }
 }
+
+/** All lines of a credit note, in Stripe's order. `refused` with `too_many_lines` when there are more than the ledger takes in. */
+export async function linesOfCreditNote(client: StripeClient, noteId: string): Promise<StripeAnswer<readonly Json[]>> {
+  const lines: Stripe.CreditNoteLineItem[] = [];
+  for (;;) {
+    const after = lines.at(-1)?.id;
+    const params = { limit: PAGE, ...(after === undefined ? {} : { starting_after: after }) };
+    const answer = await client.ask('list', (stripe) => stripe.creditNotes.listLineItems(noteId, params));
+    if (answer.kind !== 'answered') return answer;
+    lines.push(...answer.value.data);
+    if (lines.length > MAX_LINES) return refused('too_many_lines');
+    if (!answer.value.has_more || answer.value.data.length === 0)
+      return { kind: 'answered', value: lines.map((line) => redact(plainJson(line))) };
+  }
+}

@@ -50,6 +50,10 @@ export const park = (code: ParkReason['code'], subject: string | null, detail: s
   reason: { code, subject, detail },
 });
 
+/** Why an object that has more lines than its webhook waits. */
+export const incompleteLines = (what: 'invoice' | 'credit note'): string =>
+  `the ${what} has more lines than its webhook; a worker that has STRIPE_SECRET_KEY fetches them`;
+
 /** The key of what one Stripe event tells about a thing that other events tell about, too. */
 export const tellingKey = ({ stripeEventId }: ReceivedStripeEvent): string => `event:${stripeEventId}`;
 

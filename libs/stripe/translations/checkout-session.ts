@@ -160,6 +160,7 @@ function paymentOf(session: Session, customerId: string, money: Money, paidAt: I
         customerId,
         kind: 'top_up',
         money,
+        total: money.amount,
         paidAt,
         paymentIntentId: session.paymentIntentId,
         invoiceId: session.invoiceId,

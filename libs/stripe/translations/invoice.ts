@@ -11,6 +11,7 @@ import { normaliseInvoiceState } from '../normalise-invoice-state.js';
 import {
   commands,
   customerOf,
+  incompleteLines,
   linkInvoice,
   namedCustomer,
   park,
@@ -36,12 +37,7 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
   if (!isSupportedCurrency(invoice.currency)) {
     return park('unsupported_currency', invoice.currency.slice(0, 16), 'the ledger cannot keep this currency');
   }
-  if (invoice.hasMoreLines)
-    return park(
-      'lines_incomplete',
-      invoice.id,
-      'the invoice has more lines than its webhook; a worker that has STRIPE_SECRET_KEY fetches them',
-    );
+  if (invoice.hasMoreLines) return park('lines_incomplete', invoice.id, incompleteLines('invoice'));
   const customerId =
     namedCustomer(invoice.subscriptionMetadata['customer_id'], invoice.metadata['customer_id']) ??
     customerOf(lookups, invoice.stripeCustomerId);
@@ -79,8 +75,7 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   const paid = paidElsewhere ? null : costOf(amountPaid, currency);
   const sale = { session: null, intent, invoice: id, paid };
   const cost = costOf(net, currency);
-  const lines = boughtBy(invoice.lines);
-  const sold = { id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice', lines } as const;
+  const sold = { id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice' } as const;
   const grant = grantOfSale(sold, lookups);
   return 'kind' in grant ? grant : commands(grant);
 }
@@ -231,11 +226,15 @@ function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSna
   };
 }
 
-/** The payment of a one-off invoice belongs to the session or intent that made it, unless it paid for a subscription too. */
+/**
+ * The payment of a one-off invoice belongs to the session or intent that made it, unless it paid for a subscription too. One that a
+ * balance paid whole is a payment of nothing: credit notes claim what it bought all the same.
+ */
 function recordPayment(invoice: Invoice, customerId: string, boughtPeriod: boolean): readonly FactCommand[] {
   const ownMoney = boughtPeriod || invoice.subscriptionId !== null || invoice.metadata['top_up'] === 'true';
-  if (!ownMoney || invoice.amountPaid === 0) return [];
   const { id, amountPaid, currency, paidAt } = invoice;
+  const total = Math.max(0, invoice.total) + invoice.billingCredits;
+  if (!ownMoney || amountPaid + total === 0) return [];
   return [
     {
       to: 'payment',
@@ -247,6 +246,7 @@ function recordPayment(invoice: Invoice, customerId: string, boughtPeriod: boole
         customerId,
         kind: kindOf(invoice, boughtPeriod),
         money: { amount: amountPaid, currency },
+        total,
         paidAt,
         // Told by the link, in whatever shape and order it is heard of.
         paymentIntentId: null,

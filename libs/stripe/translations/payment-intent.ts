@@ -89,8 +89,18 @@ function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Tr
   const payment: FactCommand = {
     to: 'payment',
     stream: paymentStream(paymentId),
-    key: grant.key,
-    command: { type: 'RecordPayment', paymentId, customerId, kind: 'top_up', money, paidAt, ...ids },
+    // The invoice tells of the same payment, and may know of more that was paid.
+    key: `intent:${id}`,
+    command: {
+      type: 'RecordPayment',
+      paymentId,
+      customerId,
+      kind: 'top_up',
+      money,
+      total: money.amount,
+      paidAt,
+      ...ids,
+    },
   };
   return commands(grant, payment);
 }

@@ -2,7 +2,15 @@ import { paymentStream } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { normaliseCharge, normaliseCreditNote, normaliseDispute, normaliseRefund } from '../normalise-money.js';
 import { subjectOf } from '../normalise.js';
-import { commands, linkInvoice, park, tellingKey, type FactCommand, type Translate } from '../translation.js';
+import {
+  commands,
+  incompleteLines,
+  linkInvoice,
+  park,
+  tellingKey,
+  type FactCommand,
+  type Translate,
+} from '../translation.js';
 
 /**
  * Money that goes back is told to the payment that brought it in, known or not: the payment keeps what is claimed of it until it
@@ -55,11 +63,12 @@ export const translateDispute: Translate = (event) => {
   return commands(toPayment(event, { type: 'RecordDispute', paymentId, dispute, toldBy }));
 };
 
-/** `credit_note.*`: what it gives back of the paid invoice beyond refunds. */
+/** `credit_note.*`: what it gives back of the paid invoice beyond refunds, and of which lines. */
 export const translateCreditNote: Translate = (event) => {
   const read = normaliseCreditNote(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-  const { invoiceId, creditNote } = read.ok;
+  const { invoiceId, creditNote, hasMoreLines } = read.ok;
+  if (hasMoreLines) return park('lines_incomplete', creditNote.creditNoteId, incompleteLines('credit note'));
   const { stripeEventId: toldBy } = event;
   return commands(toPayment(event, { type: 'RecordCreditNote', paymentId: invoiceId, creditNote, toldBy }));
 };

@@ -2,7 +2,6 @@ import type { Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { Sale } from '#ledger/account-events.js';
-import type { BoughtLine } from '#ledger/payment-claims.js';
 import { park, soldCredits, type FactCommand, type Lookups, type Translation } from '../translation.js';
 import type { Metadata } from '../normalise.js';
 import { mismatchOf, type Charged } from './pack-price.js';
@@ -24,8 +23,6 @@ export type Sold = {
   readonly charged: Charged | null;
   /** Which of the sale's ids its payment is kept under. */
   readonly by: 'session' | 'intent' | 'invoice';
-  /** The lines of the invoice, where it tells of the sale. */
-  readonly lines?: readonly BoughtLine[];
 };
 
 const names = { session: 'checkoutSession', intent: 'paymentIntent', invoice: 'invoice' } as const;
@@ -44,7 +41,7 @@ export function grantOfSale(
     return park('unknown_price', sold.id, 'the metadata names neither credit_product nor credits');
   const mismatch = bought.packs === null ? null : mismatchOf(bought.packs, sold.charged, catalog);
   if (mismatch !== null) return mismatch;
-  const { customerId, sale, by, soldAt, cost, lines } = sold;
+  const { customerId, sale, by, soldAt, cost } = sold;
   const paymentReference = sale[by] ?? sold.id;
   const days = bought.expiresAfterDays;
   return {
@@ -63,7 +60,6 @@ export function grantOfSale(
       description: null,
       metadata: { [names[by]]: paymentReference },
       sale,
-      ...(lines === undefined ? {} : { lines }),
     },
   };
 }
