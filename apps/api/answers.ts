@@ -4,14 +4,17 @@ import { billingSchemas } from './billing/billing-schemas.js';
 import { catalogueSchemas } from './catalogue/catalogue-schemas.js';
 import { customerSchemas } from './customers/customer-schemas.js';
 import { logSchemas } from './log/log-schemas.js';
-import { object, position, text, time, whole, type AnswerSchemas } from './openapi/schema.js';
+import { object, position, time, whole, type AnswerSchemas } from './openapi/schema.js';
 import { operationsSchemas } from './operations/operations-schemas.js';
 import { webhookSchemas } from './webhooks/webhook-schemas.js';
 
 const shared: AnswerSchemas = {
   schemas: {
     AsOf: object({ position, time }, { description: 'How fresh the answer is.' }),
-    Money: object({ amount: whole, currency: text }, { description: 'In minor units.' }),
+    Money: object(
+      { amount: whole, currency: { type: 'string', pattern: '^[a-z]{3}$' } },
+      { description: 'In minor units.' },
+    ),
   },
   byRoute: {},
 };

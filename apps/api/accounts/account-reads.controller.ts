@@ -42,7 +42,11 @@ export class AccountReadsController {
 
   @Get('balance')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'The balance, now or at a moment of the past', problems: ['customer_not_found'] })
+  @QueryRoute({
+    id: 'getBalance',
+    summary: 'The balance, now or at a moment of the past',
+    problems: ['customer_not_found'],
+  })
   async balance(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -61,7 +65,7 @@ export class AccountReadsController {
 
   @Get('account')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'What is set for an account', problems: ['customer_not_found'] })
+  @QueryRoute({ id: 'getAccount', summary: 'What is set for an account', problems: ['customer_not_found'] })
   async account(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -77,7 +81,7 @@ export class AccountReadsController {
 
   @Get('grants')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Grants, newest first', problems: ['customer_not_found'] })
+  @QueryRoute({ id: 'listGrants', summary: 'Grants, newest first', problems: ['customer_not_found'] })
   async grants(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -94,7 +98,7 @@ export class AccountReadsController {
 
   @Get('holds')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Holds, newest first', problems: ['customer_not_found'] })
+  @QueryRoute({ id: 'listHolds', summary: 'Holds, newest first', problems: ['customer_not_found'] })
   async holds(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -111,7 +115,11 @@ export class AccountReadsController {
 
   @Get('claims')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Consumptions that named what was bought, newest first', problems: ['customer_not_found'] })
+  @QueryRoute({
+    id: 'listClaims',
+    summary: 'Consumptions that named what was bought, newest first',
+    problems: ['customer_not_found'],
+  })
   async claims(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -133,7 +141,11 @@ export class AccountReadsController {
 
   @Get('history')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Every movement with the balance after it, newest first', problems: ['customer_not_found'] })
+  @QueryRoute({
+    id: 'listHistory',
+    summary: 'Every movement with the balance after it, newest first',
+    problems: ['customer_not_found'],
+  })
   async history(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,

@@ -1,8 +1,13 @@
+import { burnOrders, sources } from '#ledger/account-events.js';
+import { historyTypes } from '#projections/history.js';
+import { bulkSchemas } from './bulk-schemas.js';
 import {
-  anything,
   asOf,
+  credits,
+  customerId,
   flag,
   list,
+  metadata,
   object,
   ofCustomer,
   orNull,
@@ -11,44 +16,47 @@ import {
   ref,
   text,
   time,
+  unit,
   whole,
   word,
   type AnswerSchemas,
   type Schema,
 } from '../openapi/schema.js';
 
-const account = { customerId: text, unit: text };
+const account = { customerId, unit };
+const source = word(...sources);
+const burnOrder = word(...burnOrders);
+const priority: Schema = { type: 'integer', format: 'int32', minimum: 0, maximum: 100 };
 const recorded = { balance: ref('DecidedBalance'), position };
 const settings = {
   status: word('active', 'frozen', 'closed'),
-  burnOrder: text,
-  overdraftLimit: whole,
+  burnOrder,
+  overdraftLimit: credits,
   debtPolicy: word('debt', 'write_off'),
-  lowBalanceThreshold: orNull(whole),
+  lowBalanceThreshold: orNull(credits),
 };
-const metadata: Schema = { ...anything, description: 'As it was sent.' };
-const slice = object({ grantId: text, source: text, amount: whole, cost: orNull(ref('Money')) });
-const heldSlice = object({ grantId: text, source: text, amount: whole });
+const slice = object({ grantId: text, source, amount: credits, cost: orNull(ref('Money')) });
+const heldSlice = object({ grantId: text, source, amount: credits });
 const resource = object({ type: text, id: text });
 const usage = object({
   periodStart: time,
   periodEnd: time,
-  consumed: { ...whole, description: 'More is shown as 2^53−1.' },
-  limit: orNull(whole),
+  consumed: { ...credits, description: 'More is shown as 2^53−1.' },
+  limit: orNull(credits),
 });
-export const amounts = { available: whole, held: whole, debt: whole };
-export const bySource: Schema = { type: 'object', additionalProperties: whole };
+export const amounts = { available: credits, held: credits, debt: credits };
+export const bySource: Schema = { type: 'object', additionalProperties: credits };
 const grant = {
   id: text,
-  source: word('purchase', 'subscription', 'trial', 'free_tier', 'promotion', 'adjustment', 'transfer'),
-  priority: whole,
-  amount: { ...whole, description: 'amount = remaining + consumed + expired + revoked + repaidDebt.' },
-  remaining: { ...whole, description: 'What can still be used, the held part included.' },
-  held: whole,
-  consumed: whole,
-  expired: whole,
-  revoked: whole,
-  repaidDebt: { ...whole, description: 'What went to credits that were owed.' },
+  source,
+  priority,
+  amount: { ...credits, description: 'amount = remaining + consumed + expired + revoked + repaidDebt.' },
+  remaining: { ...credits, description: 'What can still be used, the held part included.' },
+  held: credits,
+  consumed: credits,
+  expired: credits,
+  revoked: credits,
+  repaidDebt: { ...credits, description: 'What went to credits that were owed.' },
   effectiveAt: time,
   expiresAt: orNull(time),
   costBasis: orNull(ref('Money')),
@@ -59,9 +67,9 @@ const grant = {
 };
 const hold = {
   id: text,
-  amount: whole,
-  remaining: whole,
-  captured: whole,
+  amount: credits,
+  remaining: credits,
+  captured: credits,
   status: word('open', 'captured', 'released', 'expired'),
   expiresAt: orNull(time),
   allocations: list(heldSlice),
@@ -76,11 +84,11 @@ export const accountSchemas: AnswerSchemas = {
     ConsumptionAnswer: object({
       id: text,
       ...account,
-      amount: whole,
+      amount: credits,
       allocations: list(slice),
-      debt: whole,
-      burnOrder: text,
-      usage: orNull(object({ creditEvent: text, quantity: whole })),
+      debt: credits,
+      burnOrder,
+      usage: orNull(object({ creditEvent: text, quantity: credits })),
       resource: orNull(resource),
       at: time,
       ...recorded,
@@ -88,8 +96,8 @@ export const accountSchemas: AnswerSchemas = {
     ReversalAnswer: object({
       id: text,
       consumptionId: text,
-      amount: whole,
-      restored: list(object({ grantId: text, amount: whole })),
+      amount: credits,
+      restored: list(object({ grantId: text, amount: credits })),
       ...recorded,
     }),
     Hold: object({ ...hold, description: orNull(text), metadata, createdAt: time }),
@@ -98,30 +106,30 @@ export const accountSchemas: AnswerSchemas = {
     AdjustmentAnswer: object({ id: text, amount: whole, 'grantId?': text, 'allocations?': list(slice), ...recorded }),
     Account: object({ ...account, ...settings, asOf }),
     AccountAnswer: object({ ...account, ...settings, ...recorded }),
-    BulkAnswer: object({ results: list(object({ status: whole, replayed: flag, body: anything })) }),
+    ...bulkSchemas,
     Balance: object({
       ...account,
       status: word('active', 'frozen', 'closed'),
       ...amounts,
-      overdraftLimit: whole,
+      overdraftLimit: credits,
       bySource,
       expiryBuckets: object({
-        within7Days: whole,
-        within30Days: whole,
-        within90Days: whole,
-        later: whole,
-        never: whole,
+        within7Days: credits,
+        within30Days: credits,
+        within90Days: credits,
+        later: credits,
+        never: credits,
       }),
-      nextExpiry: orNull(object({ at: time, amount: whole })),
+      nextExpiry: orNull(object({ at: time, amount: credits })),
       usage,
       asOf,
     }),
     Movement: object({
       id: text,
-      type: text,
+      type: word(...historyTypes),
       at: time,
       amount: { ...whole, description: 'The signed change of `available`.' },
-      balanceAfter: whole,
+      balanceAfter: credits,
       debtChange: { ...whole, description: 'The signed change of what is owed.' },
       'grantId?': text,
       'consumptionId?': text,
@@ -140,17 +148,17 @@ export const accountSchemas: AnswerSchemas = {
       data: list(ref('Movement')),
       hasMore: flag,
       nextCursor: orNull(text),
-      'total?': { ...whole, description: 'Where an offset was given.' },
+      'total?': { ...credits, description: 'Where an offset was given.' },
       asOf,
     }),
     Claim: object({
       id: text,
       resource,
-      amount: whole,
-      debt: whole,
-      reversed: whole,
+      amount: credits,
+      debt: credits,
+      reversed: credits,
       creditEvent: orNull(text),
-      quantity: orNull(whole),
+      quantity: orNull(credits),
       allocations: list(slice),
       description: orNull(text),
       metadata,

@@ -28,6 +28,7 @@ export class AccountSettingsController {
   @Patch()
   @Needs('admin')
   @CommandRoute({
+    id: 'changeAccountSettings',
     summary: 'Change settings of an account',
     body: SettingsBody,
     setsState: true,
@@ -39,21 +40,33 @@ export class AccountSettingsController {
 
   @Post('freeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Stop new spending', body: ReasonBody, setsState: true, problems: ['account_closed'] })
+  @CommandRoute({
+    id: 'freezeAccount',
+    summary: 'Stop new spending',
+    body: ReasonBody,
+    setsState: true,
+    problems: ['account_closed'],
+  })
   freeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('FreezeAccount', body));
   }
 
   @Post('unfreeze')
   @Needs('admin')
-  @CommandRoute({ summary: 'Allow spending again', body: ReasonBody, setsState: true, problems: ['account_closed'] })
+  @CommandRoute({
+    id: 'unfreezeAccount',
+    summary: 'Allow spending again',
+    body: ReasonBody,
+    setsState: true,
+    problems: ['account_closed'],
+  })
   unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('UnfreezeAccount', body));
   }
 
   @Post('close')
   @Needs('admin')
-  @CommandRoute({ summary: 'End an account for good', body: ReasonBody, setsState: true })
+  @CommandRoute({ id: 'closeAccount', summary: 'End an account for good', body: ReasonBody, setsState: true })
   close(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, statusIntent('CloseAccount', body));
   }

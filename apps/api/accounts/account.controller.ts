@@ -28,6 +28,7 @@ import {
   reverseIntent,
   type AccountIntent,
 } from './account-requests.js';
+import { commandProblems } from './account-problems.js';
 import { AccountService, keyIn, streamOf } from './account-service.js';
 import {
   AdjustmentBody,
@@ -39,7 +40,6 @@ import {
   ReleaseBody,
   ReversalBody,
 } from './account.dto.js';
-import { exactlyOne } from './consumption-errors.js';
 
 /** The commands that move credits. Every one needs an Idempotency-Key. */
 @ApiTags('Credits')
@@ -53,9 +53,10 @@ export class AccountController {
   @Post('grants')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'grantCredits',
     summary: 'Grant credits',
     body: GrantBody,
-    problems: ['grant_expired', 'invalid_expiry', 'currency_unsupported', 'balance_limit_exceeded', 'account_closed'],
+    problems: commandProblems.grant,
   })
   grant(@Req() request: ApiRequest, @Body() body: GrantBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, grantIntent(body), grantAnswer);
@@ -64,19 +65,12 @@ export class AccountController {
   @Post('consumptions')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'consumeCredits',
     summary: 'Consume credits, or a priced credit event',
     body: ConsumptionBody,
-    problems: [
-      'insufficient_credits',
-      'credit_event_unknown',
-      'credit_event_disabled',
-      'price_out_of_range',
-      'account_frozen',
-      'account_closed',
-    ],
+    problems: commandProblems.consume,
   })
   async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
-    exactlyOne(body);
     const pricing = await this.prices.pricing(body.creditEvent === undefined ? [] : [body.creditEvent]);
     await this.#run(request, reply, body.unit, consumeIntent(body, pricing), consumptionAnswer);
   }
@@ -84,9 +78,10 @@ export class AccountController {
   @Post('consumptions/:consumptionId/reversals')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'reverseConsumption',
     summary: 'Give a consumption back, whole or in part',
     body: ReversalBody,
-    problems: ['consumption_not_found', 'already_reversed', 'amount_exceeds_consumption', 'account_closed'],
+    problems: commandProblems.reverse,
   })
   reverse(
     @Req() request: ApiRequest,
@@ -100,9 +95,10 @@ export class AccountController {
   @Post('holds')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'placeHold',
     summary: 'Reserve credits for work under way',
     body: HoldBody,
-    problems: ['insufficient_credits', 'account_frozen', 'account_closed'],
+    problems: commandProblems.hold,
   })
   hold(@Req() request: ApiRequest, @Body() body: HoldBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, holdIntent(body), holdAnswer);
@@ -111,9 +107,10 @@ export class AccountController {
   @Post('holds/:holdId/captures')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'captureHold',
     summary: 'Consume what was reserved',
     body: CaptureBody,
-    problems: ['hold_not_found', 'hold_not_open', 'amount_exceeds_hold', 'account_closed'],
+    problems: commandProblems.capture,
   })
   capture(
     @Req() request: ApiRequest,
@@ -127,9 +124,10 @@ export class AccountController {
   @Post('holds/:holdId/releases')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'releaseHold',
     summary: 'Give back what was reserved',
     body: ReleaseBody,
-    problems: ['hold_not_found', 'hold_not_open', 'account_closed'],
+    problems: commandProblems.release,
   })
   release(
     @Req() request: ApiRequest,
@@ -143,9 +141,10 @@ export class AccountController {
   @Post('holds/:holdId/extensions')
   @Needs('credits:write')
   @CommandRoute({
+    id: 'extendHold',
     summary: 'Keep a hold open longer, counted from now',
     body: ExtensionBody,
-    problems: ['hold_not_found', 'hold_not_open', 'account_closed'],
+    problems: commandProblems.extend,
   })
   extend(
     @Req() request: ApiRequest,
@@ -159,9 +158,10 @@ export class AccountController {
   @Post('adjustments')
   @Needs('admin')
   @CommandRoute({
+    id: 'adjustBalance',
     summary: 'Correct a balance by hand, in either direction',
     body: AdjustmentBody,
-    problems: ['insufficient_credits', 'balance_limit_exceeded', 'account_closed'],
+    problems: commandProblems.adjust,
   })
   adjust(@Req() request: ApiRequest, @Body() body: AdjustmentBody, @Res() reply: FastifyReply): Promise<void> {
     return this.#run(request, reply, body.unit, adjustIntent(body), adjustmentAnswer);

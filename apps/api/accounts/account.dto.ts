@@ -1,5 +1,6 @@
 import { burnOrders, sources, type BurnOrderName, type DebtPolicy, type Source } from '#ledger/account-events.js';
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
+import { Forms } from '../http/forms.js';
 import {
   Credits,
   CustomerId,
@@ -66,7 +67,7 @@ export class GrantBody {
   })
   effectiveAt?: string | null;
 
-  @WholeNumber(0, 100, { description: 'Lower is spent first; default 50.', example: 50, optional: 'absent' })
+  @WholeNumber(0, 100, { description: 'Lower is spent first.', example: 50, optional: 'absent', default: 50 })
   priority?: number;
 
   @Nested(() => MoneyBody, { description: 'What was paid for them.', optional: 'null' })
@@ -85,14 +86,27 @@ export class GrantBody {
   unit?: string;
 }
 
+@Forms(
+  { name: 'ConsumptionOfCredits', needs: ['amount'] },
+  { name: 'ConsumptionOfCreditEvent', needs: ['creditEvent'], takes: ['quantity'] },
+)
 export class ConsumptionBody {
-  @Credits({ description: 'How many credits; this or creditEvent.', example: 5, optional: 'absent' })
+  @Credits({ description: 'How many credits.', example: 5, optional: 'absent' })
   amount?: number;
 
-  @Text(1, 64, { description: 'A credit event of the catalogue, priced there; this or amount.', optional: 'absent' })
+  @Text(1, 64, {
+    description: 'A credit event of the catalogue, priced there.',
+    example: 'api_call_basic',
+    optional: 'absent',
+  })
   creditEvent?: string;
 
-  @WholeNumber(1, MAX_AMOUNT, { description: 'How many of the credit event; default 1.', optional: 'absent' })
+  @WholeNumber(1, MAX_AMOUNT, {
+    description: 'How many of the credit event.',
+    example: 3,
+    optional: 'absent',
+    default: 1,
+  })
   quantity?: number;
 
   @Nested(() => ResourceBody, { description: 'What was bought with them; listed as a claim.', optional: 'null' })
@@ -123,7 +137,7 @@ const seconds = (optional?: 'absent') =>
   WholeNumber(1, 604_800, {
     description: 'Seconds from now until the hold ends by itself.',
     example: 900,
-    ...(optional === undefined ? {} : { optional }),
+    ...(optional === undefined ? {} : { optional, default: 900 }),
   });
 
 export class HoldBody {
@@ -147,7 +161,7 @@ export class CaptureBody {
   @Credits({ description: 'How many of the held credits to consume; default all.', example: 12, optional: 'absent' })
   amount?: number;
 
-  @Flag({ description: 'Release the rest; default true.', example: true, optional: 'absent' })
+  @Flag({ description: 'Release the rest.', example: true, optional: 'absent', default: true })
   final?: boolean;
 
   @Unit()

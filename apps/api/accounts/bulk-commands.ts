@@ -1,6 +1,8 @@
 import type { Pricing } from '../catalogue/price-list.js';
+import type { Dto } from '../http/dto.js';
+import { formErrors, formsOf } from '../http/forms.js';
 import type { FieldError } from '../http/problems.js';
-import { Checker, type Dto } from '../http/validation.js';
+import { Checker } from '../http/validation.js';
 import {
   adjustmentAnswer,
   captureAnswer,
@@ -36,66 +38,80 @@ import {
   ReleaseBody,
   ReversalBody,
 } from './account.dto.js';
-import { consumptionErrors } from './consumption-errors.js';
+
+/** So many commands a bulk request may hold. */
+export const maxCommands = 1_000;
 
 export type BulkItem = BulkTarget & { readonly unit?: string };
 
 type BulkCommand = {
-  readonly checker: Checker;
-  /** What the fields' own rules cannot see. */
-  readonly furtherErrors: (item: BulkItem) => readonly FieldError[];
+  /** Whose fields it has. */
+  readonly classes: readonly Dto[];
+  /** What is wrong with an item; empty when it is such a command. */
+  readonly errors: (item: unknown) => readonly FieldError[];
   readonly needsAdmin: boolean;
   readonly intentOf: (item: BulkItem, pricing: Pricing) => AccountIntent;
   readonly bodyOf: AccountAnswer;
+  /** The name of the answer's schema. */
+  readonly answer: string;
 };
-
-const noErrors: readonly FieldError[] = [];
 
 /** A kind of command in a bulk request: the classes whose fields it has, what it means, how it is answered. */
 function command<Fields extends object>(
   classes: readonly Dto[],
   intentOf: (fields: Fields, pricing: Pricing) => AccountIntent,
-  bodyOf: AccountAnswer,
-  more: { needsAdmin?: boolean; furtherErrors?: (fields: Fields) => readonly FieldError[] } = {},
+  { bodyOf, answer }: Pick<BulkCommand, 'bodyOf' | 'answer'>,
+  needsAdmin = false,
 ): BulkCommand {
-  const { furtherErrors } = more;
+  const all = [BulkTarget, ...classes];
+  const checker = new Checker(...all);
+  const forms = all.flatMap(formsOf);
   return {
-    checker: new Checker(BulkTarget, ...classes),
-    furtherErrors: furtherErrors === undefined ? () => noErrors : (item) => furtherErrors(item as unknown as Fields),
-    needsAdmin: more.needsAdmin === true,
+    classes: all,
+    errors: (item) => {
+      const found = checker.errors(item);
+      return found.length > 0 ? found : formErrors(forms, item as object);
+    },
+    needsAdmin,
     intentOf: (item, pricing) => intentOf(item as unknown as Fields, pricing),
     bodyOf,
+    answer,
   };
 }
 
 /** The commands that a bulk request may hold: the same classes, meanings and answers as the single routes. */
 export const bulkCommands = {
-  grant: command<GrantBody>([GrantBody], grantIntent, grantAnswer),
-  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, consumptionAnswer, {
-    furtherErrors: consumptionErrors,
+  grant: command<GrantBody>([GrantBody], grantIntent, { bodyOf: grantAnswer, answer: 'GrantAnswer' }),
+  consume: command<ConsumptionBody>([ConsumptionBody], consumeIntent, {
+    bodyOf: consumptionAnswer,
+    answer: 'ConsumptionAnswer',
   }),
   reverse: command<ReversalBody & ConsumptionTarget>(
     [ReversalBody, ConsumptionTarget],
     (fields) => reverseIntent(fields, fields.consumptionId),
-    reversalAnswer,
+    { bodyOf: reversalAnswer, answer: 'ReversalAnswer' },
   ),
-  hold: command<HoldBody>([HoldBody], holdIntent, holdAnswer),
+  hold: command<HoldBody>([HoldBody], holdIntent, { bodyOf: holdAnswer, answer: 'HoldAnswer' }),
   capture: command<CaptureBody & HoldTarget>(
     [CaptureBody, HoldTarget],
     (fields) => captureIntent(fields, fields.holdId),
-    captureAnswer,
+    { bodyOf: captureAnswer, answer: 'HoldAnswer' },
   ),
-  release: command<ReleaseBody & HoldTarget>(
-    [ReleaseBody, HoldTarget],
-    (fields) => releaseIntent(fields.holdId),
-    releaseAnswer,
-  ),
+  release: command<ReleaseBody & HoldTarget>([ReleaseBody, HoldTarget], (fields) => releaseIntent(fields.holdId), {
+    bodyOf: releaseAnswer,
+    answer: 'HoldAnswer',
+  }),
   extend: command<ExtensionBody & HoldTarget>(
     [ExtensionBody, HoldTarget],
     (fields) => extendIntent(fields, fields.holdId),
-    extensionAnswer,
+    { bodyOf: extensionAnswer, answer: 'HoldAnswer' },
   ),
-  adjust: command<AdjustmentBody>([AdjustmentBody], adjustIntent, adjustmentAnswer, { needsAdmin: true }),
+  adjust: command<AdjustmentBody>(
+    [AdjustmentBody],
+    adjustIntent,
+    { bodyOf: adjustmentAnswer, answer: 'AdjustmentAnswer' },
+    true,
+  ),
 } as const satisfies { readonly [kind: string]: BulkCommand };
 
 export type BulkKind = keyof typeof bulkCommands;

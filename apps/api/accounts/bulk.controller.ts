@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { ApiContext } from '../api-context.js';
@@ -12,11 +12,10 @@ import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { located, sendJson } from '../http/send.js';
 import { Turns } from '../http/turns.js';
-import { problemResponses } from '../openapi/api-docs.js';
+import { OtherRoute } from '../openapi/api-docs.js';
+import { ref } from '../openapi/schema.js';
 import { AccountService } from './account-service.js';
-import { bulkCommands, bulkExample, bulkKinds, type BulkItem, type BulkKind } from './bulk-commands.js';
-
-const maxCommands = 1_000;
+import { bulkCommands, bulkExample, bulkKinds, maxCommands, type BulkItem, type BulkKind } from './bulk-commands.js';
 
 /** Many commands in one request, each with its own key and its own result. */
 @ApiTags('Credits')
@@ -34,14 +33,15 @@ export class BulkController {
   @Post()
   @HttpCode(200)
   @Needs('credits:write')
-  @ApiOperation({
+  @OtherRoute({
+    id: 'runCommands',
     summary: 'Run up to 1,000 commands',
     description:
       'Results are in the order of the commands; one that fails does not fail another. Commands for one account run in their order.',
+    problems: ['store_unavailable'],
+    answer: 'One result for each command.',
   })
-  @ApiBody({ schema: bulkSchema(), examples: { 'a grant and a consumption': { value: bulkExample } } })
-  @ApiResponse({ status: 200, description: 'One `{ status, replayed, body }` for each command.' })
-  @problemResponses(['invalid_request', 'unauthenticated', 'forbidden', 'payload_too_large', 'overloaded'])
+  @ApiBody({ schema: ref('BulkBody'), examples: { 'a grant and a consumption': { value: bulkExample } } })
   async run(@Req() request: ApiRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
     const items = itemsOf(body);
     const places = items.length - 1;
@@ -74,9 +74,8 @@ export class BulkController {
     const kind = kindOf(item);
     if (kind === null)
       return invalid(request.id, [{ field: 'type', message: `must be one of ${bulkKinds.join(', ')}` }]);
-    const { checker, furtherErrors, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
-    const found = checker.errors(item);
-    const errors = found.length > 0 ? found : furtherErrors(item as BulkItem);
+    const { errors: errorsOf, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
+    const errors = errorsOf(item);
     if (errors.length > 0) return invalid(request.id, errors);
     const { caller } = request;
     if (caller === null || (needsAdmin && !hasScope(caller, 'admin'))) return problemAnswer('forbidden', request.id);
@@ -116,23 +115,4 @@ function creditEventsIn(items: readonly unknown[]): readonly string[] {
     if (typeof creditEvent === 'string') names.add(creditEvent);
   }
   return [...names];
-}
-
-function bulkSchema(): object {
-  const command = {
-    type: 'object',
-    required: ['type', 'customerId', 'idempotencyKey'],
-    description:
-      'Besides these members those of the single command; `consumptionId` for reverse, `holdId` for capture, release and extend.',
-    properties: {
-      type: { type: 'string', enum: [...bulkKinds] },
-      customerId: { type: 'string' },
-      idempotencyKey: { type: 'string' },
-    },
-  };
-  return {
-    type: 'object',
-    required: ['commands'],
-    properties: { commands: { type: 'array', minItems: 1, maxItems: maxCommands, items: command } },
-  };
 }

@@ -1,5 +1,7 @@
+import { apiKeyScopes } from '#read-store/api-key-scopes.js';
 import {
   anything,
+  credits,
   flag,
   list,
   object,
@@ -9,7 +11,6 @@ import {
   ref,
   text,
   time,
-  whole,
   wholeList,
   word,
   type AnswerSchemas,
@@ -19,7 +20,7 @@ const apiKey = {
   id: text,
   name: text,
   prefix: text,
-  scopes: list(text),
+  scopes: list(word(...apiKeyScopes)),
   createdAt: time,
   revokedAt: orNull(time),
   lastUsedAt: orNull(time),
@@ -40,10 +41,10 @@ export const adminSchemas: AnswerSchemas = {
       since: orNull(time),
       startedAt: time,
       finishedAt: { ...orNull(time), description: 'Null while it runs, or when it broke off.' },
-      checked: { ...whole, description: 'Events and objects of Stripe that were compared.' },
-      differences: whole,
-      unrepaired: whole,
-      counts: list(object({ type: text, repair: text, count: whole })),
+      checked: { ...credits, description: 'Events and objects of Stripe that were compared.' },
+      differences: credits,
+      unrepaired: credits,
+      counts: list(object({ type: text, repair: text, count: credits })),
     }),
     ReconciliationDifference: object({
       type: {
@@ -65,8 +66,8 @@ export const adminSchemas: AnswerSchemas = {
     }),
     Projection: object({
       name: text,
-      version: whole,
-      generation: whole,
+      version: credits,
+      generation: credits,
       role: text,
       state: word('running', 'halted'),
       position,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBody, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
@@ -24,7 +24,7 @@ import { ApiKeyBody } from './admin.dto.js';
 import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
 import { ProjectionControl } from './projection-control.js';
 
-const guarded = ['invalid_request', 'unauthenticated', 'forbidden', 'store_unavailable'] as const;
+const stored = ['store_unavailable'] as const;
 
 /** What operators do. */
 @ApiTags('Operators')
@@ -42,10 +42,11 @@ export class AdminController {
   @Post('api-keys')
   @HttpCode(201)
   @Needs('admin')
-  @ApiBody({ type: ApiKeyBody })
   @OtherRoute({
+    id: 'createApiKey',
     summary: 'Make an API key',
-    problems: guarded,
+    body: ApiKeyBody,
+    problems: stored,
     status: 201,
     answer: 'The key with its `secret`, which is shown only this once.',
   })
@@ -61,7 +62,7 @@ export class AdminController {
 
   @Get('api-keys')
   @Needs('admin')
-  @OtherRoute({ summary: 'API keys, newest first, without their secrets', problems: guarded })
+  @OtherRoute({ id: 'listApiKeys', summary: 'API keys, newest first, without their secrets', problems: stored })
   async keys(@Res() reply: FastifyReply): Promise<void> {
     sendJson(reply, { data: await listApiKeys(this.database), hasMore: false, nextCursor: null });
   }
@@ -69,8 +70,9 @@ export class AdminController {
   @Delete('api-keys/:keyId')
   @Needs('admin')
   @OtherRoute({
+    id: 'revokeApiKey',
     summary: 'Revoke an API key: here at once, in other processes within two seconds',
-    problems: [...guarded, 'api_key_not_found'],
+    problems: [...stored, 'api_key_not_found'],
   })
   async revokeKey(@Param('keyId') id: string, @Res() reply: FastifyReply): Promise<void> {
     const key = await revokeApiKey(this.database, id, instantOf(this.clock.now()));
@@ -82,8 +84,9 @@ export class AdminController {
   @Get('parked-events')
   @Needs('admin')
   @OtherRoute({
+    id: 'listParkedEvents',
     summary: 'Stripe events that wait for a person, newest first',
-    problems: [...guarded, 'projection_behind'],
+    problems: [...stored, 'projection_behind'],
   })
   async parked(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     const { limit, cursor } = pageWanted(query, parkedCursor);
@@ -97,8 +100,10 @@ export class AdminController {
   @HttpCode(202)
   @Needs('admin')
   @OtherRoute({
+    id: 'retryParkedEvent',
     summary: 'Try a parked event again',
-    problems: [...guarded, 'stripe_event_not_found'],
+    writes: true,
+    problems: ['stripe_event_not_found'],
     status: 202,
     answer: 'The worker will try it.',
   })
@@ -127,8 +132,9 @@ export class AdminController {
   @Get('reconciliation')
   @Needs('admin')
   @OtherRoute({
+    id: 'getReconciliation',
     summary: 'The last comparison of Stripe with the ledger: when, by what, and each difference with both sides',
-    problems: guarded,
+    problems: stored,
     answer: '`run` is null while there was none. Differences come in the order they were found.',
   })
   async reconciliation(@Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
@@ -139,7 +145,7 @@ export class AdminController {
 
   @Get('projections')
   @Needs('admin')
-  @OtherRoute({ summary: 'How far every projection is', problems: guarded })
+  @OtherRoute({ id: 'listProjections', summary: 'How far every projection is', problems: stored })
   async listProjections(@Res() reply: FastifyReply): Promise<void> {
     sendJson(reply, { data: await this.queries.execute(new ListProjections()), hasMore: false, nextCursor: null });
   }
@@ -148,8 +154,9 @@ export class AdminController {
   @HttpCode(202)
   @Needs('admin')
   @OtherRoute({
+    id: 'rebuildProjection',
     summary: 'Build a projection anew beside the live one',
-    problems: [...guarded, 'projection_not_found'],
+    problems: [...stored, 'projection_not_found'],
     status: 202,
     answer: 'A worker will build it.',
   })
@@ -162,8 +169,9 @@ export class AdminController {
   @HttpCode(202)
   @Needs('admin')
   @OtherRoute({
+    id: 'resumeProjection',
     summary: 'Try a halted projection again',
-    problems: [...guarded, 'projection_not_found'],
+    problems: [...stored, 'projection_not_found'],
     status: 202,
     answer: 'A worker will try it.',
   })

@@ -24,28 +24,36 @@ export class BillingQueriesController {
 
   @Get('subscription')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'The subscription that counts now', problems: ['subscription_not_found'] })
+  @QueryRoute({
+    id: 'getSubscription',
+    summary: 'The subscription that counts now',
+    problems: ['subscription_not_found'],
+  })
   subscription(@Req() request: ApiRequest, @Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#one(request, query, reply, GetSubscription, 'subscription_not_found');
   }
 
   @Get('status')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Plan, period, credits and invoices at a glance', problems: ['customer_not_found'] })
+  @QueryRoute({
+    id: 'getBillingStatus',
+    summary: 'Plan, period, credits and invoices at a glance',
+    problems: ['customer_not_found'],
+  })
   status(@Req() request: ApiRequest, @Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#one(request, query, reply, GetBillingStatus, 'customer_not_found');
   }
 
   @Get('payments')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Payments, newest first' })
+  @QueryRoute({ id: 'listPayments', summary: 'Payments, newest first' })
   payments(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#list(request, query, reply, ListPayments, paymentsCursor);
   }
 
   @Get('invoices')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'Invoices, newest first' })
+  @QueryRoute({ id: 'listInvoices', summary: 'Invoices, newest first' })
   invoices(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#list(request, query, reply, ListInvoices, invoicesCursor);
   }

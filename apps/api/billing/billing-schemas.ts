@@ -2,6 +2,8 @@ import { subscriptionStatuses } from '#ledger/subscription-standing.js';
 import { amounts, bySource } from '../accounts/account-schemas.js';
 import {
   asOf,
+  credits,
+  customerId,
   flag,
   list,
   object,
@@ -12,7 +14,6 @@ import {
   ref,
   text,
   time,
-  whole,
   word,
   type AnswerSchemas,
 } from '../openapi/schema.js';
@@ -23,7 +24,7 @@ const subscription = {
   planInForce: orNull(ref('PlanName')),
   status: word(...subscriptionStatuses),
   interval: orNull(word('month', 'year')),
-  quantity: whole,
+  quantity: credits,
   currentPeriodStart: orNull(time),
   currentPeriodEnd: orNull(time),
   trialEnd: orNull(time),
@@ -62,7 +63,7 @@ const invoice = {
   amountDue: ref('Money'),
   amountPaid: ref('Money'),
   amountRemaining: ref('Money'),
-  attemptCount: whole,
+  attemptCount: credits,
   nextPaymentAttempt: orNull(time),
   hostedInvoiceUrl: orNull(text),
   invoicePdf: orNull(text),
@@ -82,7 +83,7 @@ export const billingSchemas: AnswerSchemas = {
     PlanName: object({ id: text, name: text }),
     Subscription: object({ ...subscription, asOf }),
     BillingStatus: object({
-      customerId: text,
+      customerId,
       plan: orNull(ref('PlanName')),
       planInForce: orNull(ref('PlanName')),
       status: word(...subscriptionStatuses, 'none'),
@@ -93,8 +94,8 @@ export const billingSchemas: AnswerSchemas = {
       credits: object({
         ...amounts,
         bySource,
-        usage: object({ periodStart: time, periodEnd: time, consumed: whole }),
-        limit: orNull(whole),
+        usage: object({ periodStart: time, periodEnd: time, consumed: credits }),
+        limit: orNull(credits),
       }),
       nextInvoice: orNull(object({ at: time, amount: ref('Money') })),
       recentInvoices: list(ref('Invoice')),

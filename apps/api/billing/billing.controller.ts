@@ -1,11 +1,11 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
 import { keyIn } from '../accounts/account-service.js';
 import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
-import { Problem, type ProblemCode } from '../http/problems.js';
+import type { ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { send, sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
@@ -21,32 +21,15 @@ import {
   ResumeBody,
 } from './billing.dto.js';
 
-const guarded: readonly ProblemCode[] = [
-  'invalid_request',
-  'unauthenticated',
-  'forbidden',
-  'conflict',
-  'overloaded',
-  'store_unavailable',
-  'outcome_unknown',
-];
+/** What only the routes that ask something of Stripe answer with. */
 const atStripe: readonly ProblemCode[] = [
-  ...guarded,
   'billing_disabled',
   'customer_erased',
-  'idempotency_key_reused',
   'stripe_refused',
   'stripe_unavailable',
 ];
 const sale: readonly ProblemCode[] = ['plan_not_found', 'plan_not_for_sale', 'price_not_at_stripe'];
 const fiveAMinute = 'At most five a minute are made for a customer, then 429; a repeated key is not counted.';
-const key = (required: boolean): MethodDecorator =>
-  ApiHeader({
-    name: 'Idempotency-Key',
-    required,
-    description: 'Names the request for ever: the same key and body get the first answer again.',
-    schema: { type: 'string', minLength: 1, maxLength: 255, example: 'order-1001' },
-  });
 
 /** What customers buy and change at Stripe. */
 @ApiTags('Billing')
@@ -57,9 +40,11 @@ export class BillingController {
   @Post('checkout-sessions')
   @HttpCode(201)
   @Needs('credits:write')
-  @key(false)
-  @ApiBody({ type: CheckoutBody, examples: checkoutExamples() })
   @OtherRoute({
+    id: 'createCheckoutSession',
+    body: CheckoutBody,
+    writes: true,
+    key: 'optional',
     summary: 'A page of Stripe where a plan or credits are paid for',
     problems: [
       ...atStripe,
@@ -82,11 +67,13 @@ export class BillingController {
   @Post('payment-intents')
   @HttpCode(201)
   @Needs('credits:write')
-  @key(true)
-  @ApiBody({ type: PaymentIntentBody })
   @OtherRoute({
+    id: 'createPaymentIntent',
+    body: PaymentIntentBody,
+    writes: true,
+    key: 'required',
     summary: "A payment that the caller's own page collects",
-    problems: [...atStripe, 'idempotency_key_required', 'currency_unsupported', 'amount_not_chargeable'],
+    problems: [...atStripe, 'currency_unsupported', 'amount_not_chargeable'],
     status: 201,
     answer: '`{ id, clientSecret, status, position }`',
   })
@@ -102,8 +89,10 @@ export class BillingController {
   @Post('portal-sessions')
   @HttpCode(201)
   @Needs('credits:write')
-  @ApiBody({ type: PortalBody })
   @OtherRoute({
+    id: 'createPortalSession',
+    body: PortalBody,
+    writes: true,
     summary: 'A page of Stripe where a customer looks after subscription, cards and invoices',
     problems: [...atStripe, 'rate_limited'],
     status: 201,
@@ -116,10 +105,12 @@ export class BillingController {
   @Post('subscription')
   @HttpCode(201)
   @Needs('credits:write')
-  @ApiBody({ type: FreePlanBody })
   @OtherRoute({
+    id: 'startFreePlan',
+    body: FreePlanBody,
+    writes: true,
     summary: 'Put a customer on a free plan',
-    problems: [...guarded, 'already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
+    problems: ['already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
     status: 201,
     answer: '`{ id, status, plan, interval, position }`',
   })
@@ -134,9 +125,11 @@ export class BillingController {
   @Post('subscription/cancel')
   @HttpCode(200)
   @Needs('credits:write')
-  @key(false)
-  @ApiBody({ type: CancelBody })
   @OtherRoute({
+    id: 'cancelSubscription',
+    body: CancelBody,
+    writes: true,
+    key: 'optional',
     summary: 'Cancel the subscription, now or when its period ends',
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
@@ -149,8 +142,11 @@ export class BillingController {
   @Post('subscription/resume')
   @HttpCode(200)
   @Needs('credits:write')
-  @key(false)
   @OtherRoute({
+    id: 'resumeSubscription',
+    body: ResumeBody,
+    writes: true,
+    key: 'optional',
     summary: 'Undo a cancellation or a pause',
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
@@ -162,11 +158,13 @@ export class BillingController {
   @Post('subscription/change')
   @HttpCode(200)
   @Needs('credits:write')
-  @key(true)
-  @ApiBody({ type: ChangeBody })
   @OtherRoute({
+    id: 'changeSubscription',
+    body: ChangeBody,
+    writes: true,
+    key: 'required',
     summary: 'Change the plan or the interval, now or with the next period',
-    problems: [...atStripe, ...sale, 'idempotency_key_required', 'subscription_not_found'],
+    problems: [...atStripe, ...sale, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
   async change(
@@ -192,37 +190,8 @@ function askingOf(request: ApiRequest, keyRequired: boolean): Asking {
   };
 }
 
-const members = ['plan', 'interval', 'creditProduct', 'quantity', 'credits'] as const;
-
-/** Exactly one way of buying; a field of another one is a mistake that would otherwise go unseen. */
-function wishOf(body: CheckoutBody): Wish {
-  const { mode, plan, interval, creditProduct, quantity, credits } = body;
-  const refuse = (field: string, message: string): never => {
-    throw new Problem('invalid_request', { errors: [{ field, message }] });
-  };
-  const only = (...allowed: readonly (typeof members)[number][]): void => {
-    const stray = members.find((member) => body[member] !== undefined && !allowed.includes(member));
-    if (stray !== undefined) refuse(stray, 'does not belong to what is bought');
-  };
-  if (mode === 'subscription') {
-    only('plan', 'interval');
-    if (plan === undefined) return refuse('plan', 'is needed for a subscription');
-    if (interval === undefined) return refuse('interval', 'is needed for a subscription');
-    return { mode, plan, interval };
-  }
-  if (creditProduct !== undefined) {
-    only('creditProduct', 'quantity');
-    return { mode, creditProduct, quantity: quantity ?? 1 };
-  }
-  only('credits');
-  return credits === undefined ? refuse('creditProduct', 'send either creditProduct or credits') : { mode, credits };
-}
-
-function checkoutExamples() {
-  const successUrl = 'https://app.example/billing';
-  return {
-    pack: { value: { mode: 'credits', creditProduct: 'pack-1000', quantity: 2, successUrl } },
-    credits: { value: { mode: 'credits', credits: 250, successUrl } },
-    plan: { value: { mode: 'subscription', plan: 'starter', interval: 'month', successUrl } },
-  };
+/** What is bought. The forms of the body have seen to it that it is exactly one thing. */
+function wishOf({ mode, plan = '', interval = 'month', creditProduct, quantity = 1, credits = 0 }: CheckoutBody): Wish {
+  if (mode === 'subscription') return { mode, plan, interval };
+  return creditProduct === undefined ? { mode, credits } : { mode, creditProduct, quantity };
 }

@@ -1,4 +1,5 @@
 import { MAX_CHARGE } from '#stripe/outbound-money.js';
+import { Forms } from '../http/forms.js';
 import { Credits, Flag, OneOf, Pattern, Text, WholeNumber, WebAddress } from '../http/rules.js';
 
 const plan = (optional?: 'absent') =>
@@ -8,6 +9,11 @@ const interval = (optional?: 'absent') =>
 const address = (description: string) =>
   WebAddress({ description, example: 'https://app.example/billing', optional: 'absent' });
 
+@Forms(
+  { name: 'CheckoutOfPack', fixed: { mode: 'credits' }, needs: ['creditProduct'], takes: ['quantity'] },
+  { name: 'CheckoutOfCredits', fixed: { mode: 'credits' }, needs: ['credits'] },
+  { name: 'CheckoutOfPlan', fixed: { mode: 'subscription' }, needs: ['plan', 'interval'] },
+)
 export class CheckoutBody {
   @OneOf(['subscription', 'credits'], { description: 'What is bought.', example: 'credits' })
   mode!: 'subscription' | 'credits';
@@ -21,7 +27,7 @@ export class CheckoutBody {
   @Text(1, 64, { description: 'A credit product of the catalogue.', example: 'pack-1000', optional: 'absent' })
   creditProduct?: string;
 
-  @WholeNumber(1, 10_000, { description: 'How many of it; default 1.', example: 2, optional: 'absent' })
+  @WholeNumber(1, 10_000, { description: 'How many of it.', example: 2, optional: 'absent', default: 1 })
   quantity?: number;
 
   @Credits({

@@ -24,21 +24,21 @@ export class CatalogueController {
 
   @Get('plans')
   @Public()
-  @QueryRoute({ summary: 'Plans, by id' })
+  @QueryRoute({ id: 'listPlans', summary: 'Plans, by id' })
   plans(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#list('plan', query, reply);
   }
 
   @Get('credit-products')
   @Public()
-  @QueryRoute({ summary: 'Packs of credits, by id' })
+  @QueryRoute({ id: 'listCreditProducts', summary: 'Packs of credits, by id' })
   creditProducts(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#list('credit_product', query, reply);
   }
 
   @Get('credit-events')
   @Public()
-  @QueryRoute({ summary: 'Credit events and what they cost, by id' })
+  @QueryRoute({ id: 'listCreditEvents', summary: 'Credit events and what they cost, by id' })
   creditEvents(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.#list('credit_event', query, reply);
   }
@@ -46,6 +46,7 @@ export class CatalogueController {
   @Get('billing/config')
   @Public()
   @OtherRoute({
+    id: 'getBillingConfig',
     summary: 'What a front end needs to start payments',
     answer: '`{ billingEnabled, publishableKey, livemode }`',
   })

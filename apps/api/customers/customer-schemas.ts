@@ -1,6 +1,7 @@
 import {
-  anything,
   asOf,
+  customerId,
+  metadata,
   object,
   ofCustomer,
   orNull,
@@ -12,10 +13,10 @@ import {
 } from '../openapi/schema.js';
 
 const customer = {
-  id: text,
+  id: customerId,
   name: orNull(text),
   email: orNull(text),
-  metadata: anything,
+  metadata,
   stripeCustomerId: orNull(text),
   createdAt: orNull(time),
   erasedAt: orNull(time),

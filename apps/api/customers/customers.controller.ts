@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Put, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { ApiBody, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { customersCursor } from '#projections/customers-queries.js';
 import type { ApiRequest } from '../http/caller.js';
@@ -28,12 +28,14 @@ export class CustomersController {
   @HttpCode(201)
   @Needs('credits:write')
   @OtherRoute({
+    id: 'putCustomer',
     summary: 'Register a customer or change their contact',
-    problems: ['invalid_request', 'unauthenticated', 'forbidden', 'customer_erased', 'conflict', 'store_unavailable'],
+    body: CustomerBody,
+    writes: true,
+    problems: ['customer_erased'],
     answer: 'The customer; known before.',
   })
   @ApiResponse({ status: 201, description: 'The customer; first heard of now.' })
-  @ApiBody({ type: CustomerBody })
   async put(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -45,7 +47,7 @@ export class CustomersController {
 
   @Get(':customerId')
   @Needs('credits:read', { people: true })
-  @QueryRoute({ summary: 'A customer', problems: ['customer_not_found'] })
+  @QueryRoute({ id: 'getCustomer', summary: 'A customer', problems: ['customer_not_found'] })
   async one(
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
@@ -61,7 +63,7 @@ export class CustomersController {
 
   @Get()
   @Needs('credits:read')
-  @QueryRoute({ summary: 'Search customers, newest first' })
+  @QueryRoute({ id: 'listCustomers', summary: 'Search customers, newest first' })
   async search(@Req() request: ApiRequest, @Query() query: CustomersQuery, @Res() reply: FastifyReply): Promise<void> {
     const { limit, cursor } = pageWanted(query, customersCursor);
     const found = await this.queries.execute(

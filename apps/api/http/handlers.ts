@@ -17,7 +17,8 @@ import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
 import type { ProblemAnswers } from './problem-answers.js';
 import type { RouteDemands } from './route.js';
-import { checked, type Dto } from './validation.js';
+import type { Dto } from './dto.js';
+import { checked } from './validation.js';
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 type Argument = (request: FastifyRequest, reply: FastifyReply) => unknown;

@@ -1,8 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth } from '@nestjs/swagger';
+import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { Scope } from '#read-store/api-key-scopes.js';
 import 'reflect-metadata';
+import { forPeople } from '../openapi/route-facts.js';
 import type { Demand } from './caller.js';
 
 /** What the server must know of a route. */
@@ -38,7 +39,12 @@ const demanding =
  * `people`: also the people of the customer in the path, for their own customer.
  */
 export const Needs = (scope: Scope, options: { readonly people?: boolean } = {}): MethodDecorator =>
-  applyDecorators(demanding({ demand: { scope, people: options.people === true }, rawBody: false }), ApiBearerAuth());
+  applyDecorators(
+    demanding({ demand: { scope, people: options.people === true }, rawBody: false }),
+    ApiSecurity('personToken'),
+    ApiSecurity('apiKey', [scope]),
+    ApiExtension(forPeople, options.people === true),
+  );
 
 /** A route for who runs the process. */
 export const ForOperations = (): MethodDecorator => demanding({ demand: null, rawBody: false });

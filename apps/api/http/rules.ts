@@ -4,13 +4,22 @@ import { ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
 import { MAX_AMOUNT } from '#kernel/amount.js';
 import { parseInstant } from '#kernel/instant.js';
 import { isCustomerId, isUnit } from '#kernel/stream-name.js';
-import { noteNested, type Dto } from './validation.js';
+import { noteField } from '../openapi/dto-schemas.js';
+import { orNull, ref } from '../openapi/schema.js';
+import type { Dto } from './dto.js';
+import { noteNested } from './validation.js';
 
 /**
  * The kinds of fields that bodies and queries have. Each is one class-validator rule with its words for the OpenAPI page, so
  * that what is checked and what is documented cannot differ.
  */
-type About = { readonly description: string; readonly example?: unknown; readonly optional?: 'absent' | 'null' };
+type About = {
+  readonly description: string;
+  readonly example?: unknown;
+  readonly optional?: 'absent' | 'null';
+  /** What an absent field means. */
+  readonly default?: unknown;
+};
 type Shape = { readonly type: string; readonly [member: string]: unknown };
 
 function field(
@@ -21,10 +30,15 @@ function field(
   about: About,
 ): PropertyDecorator {
   const { optional, ...words } = about;
-  const type = optional === 'null' ? { ...shape, nullable: true } : shape;
-  const decorators = [
+  const required = optional === undefined;
+  const schema = { ...(optional === 'null' ? orNull(shape) : shape), ...words };
+  const decorators: PropertyDecorator[] = [
     ValidateBy({ name, validator: { validate, defaultMessage: () => message } }) as PropertyDecorator,
-    ApiProperty({ ...type, ...words, required: optional === undefined } as never),
+    // Of a query, Nest reads what it is made of; of a body, the document does.
+    ApiProperty({ ...shape, ...words, required } as never),
+    (target, property) => {
+      noteField(target, String(property), () => schema, required);
+    },
   ];
   if (optional !== undefined) {
     decorators.push(
@@ -48,7 +62,7 @@ export const WholeNumber = (min: number, max: number, about: About): PropertyDec
     'wholeNumber',
     `must be a whole number from ${String(min)} to ${String(max)}`,
     (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max,
-    { type: 'integer', minimum: min, maximum: max },
+    { type: 'integer', format: 'int64', minimum: min, maximum: max },
     about,
   );
 
@@ -61,7 +75,7 @@ export const SignedCredits = (about: About): PropertyDecorator =>
     'signedCredits',
     `must be a whole number from -${String(MAX_AMOUNT)} to ${String(MAX_AMOUNT)}, not 0`,
     (value) => typeof value === 'number' && Number.isSafeInteger(value) && value !== 0,
-    { type: 'integer', minimum: -MAX_AMOUNT, maximum: MAX_AMOUNT },
+    { type: 'integer', format: 'int64', minimum: -MAX_AMOUNT, maximum: MAX_AMOUNT },
     about,
   );
 
@@ -97,12 +111,14 @@ export const Place = (about: About): PropertyDecorator =>
     about,
   );
 
+const customerIdPattern = '^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$';
+
 export const CustomerId = (about: About): PropertyDecorator =>
   field(
     'customerId',
     'must be a customer id: a letter or digit, then up to 127 of letters, digits and _ . : @ -',
     (value) => typeof value === 'string' && isCustomerId(value),
-    { type: 'string', maxLength: 128 },
+    { type: 'string', pattern: customerIdPattern },
     about,
   );
 
@@ -111,8 +127,8 @@ export const Unit = (): PropertyDecorator =>
     'unit',
     'must be a unit: a lower case letter, then up to 31 of lower case letters, digits and _',
     (value) => typeof value === 'string' && isUnit(value),
-    { type: 'string', pattern: '^[a-z][a-z0-9_]{0,31}$', default: 'credits' },
-    { description: 'What is counted.', optional: 'absent' },
+    { type: 'string', pattern: '^[a-z][a-z0-9_]{0,31}$' },
+    { description: 'What is counted.', optional: 'absent', default: 'credits' },
   );
 
 /** One of a few words. */
@@ -166,13 +182,19 @@ function isMetadata(value: unknown): boolean {
   return members.length === 0 || Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes;
 }
 
+const metadataSchema = {
+  type: 'object',
+  maxProperties: maxMembers,
+  additionalProperties: { type: ['string', 'number', 'boolean'] },
+};
+
 /** The caller's own members: text, numbers and booleans, kept as they are. */
 export const Metadata = (): PropertyDecorator =>
   field(
     'metadata',
     'must be an object of at most 50 members of text, finite numbers or booleans, at most 16 KB in all',
     isMetadata,
-    { type: 'object', maxProperties: maxMembers, additionalProperties: { type: ['string', 'number', 'boolean'] } },
+    metadataSchema,
     {
       description: 'Members of your own, kept as they are. Never put personal data here.',
       example: { orderId: 'o-1001' },
@@ -190,10 +212,14 @@ export const Nested = (type: () => Dto, about: About): PropertyDecorator => {
       validator: { validate: isObject, defaultMessage: () => 'must be an object' },
     }) as PropertyDecorator,
     ValidateNested() as PropertyDecorator,
-    // The name of the function matters: by it the document is made from what the class refers to.
-    ApiProperty({ type: () => type(), ...words, required: optional === undefined, nullable: optional === 'null' }),
     (target, property) => {
       noteNested(target, property, type);
+      const schema = () => ({
+        nested: type(),
+        ...words,
+        ...(optional === 'null' ? orNull(ref(type().name)) : ref(type().name)),
+      });
+      noteField(target, String(property), schema, optional === undefined);
     },
   ];
   if (optional !== undefined) {
@@ -215,7 +241,13 @@ export const SomeOf = (choices: readonly string[], about: About): PropertyDecora
       value.length <= choices.length &&
       new Set(value).size === value.length &&
       value.every((one) => choices.includes(one as string)),
-    { type: 'array', items: { type: 'string', enum: [...choices] } },
+    {
+      type: 'array',
+      items: { type: 'string', enum: [...choices] },
+      minItems: 1,
+      maxItems: choices.length,
+      uniqueItems: true,
+    },
     about,
   );
 
@@ -225,6 +257,6 @@ export const QueryNumber = (min: number, max: number, about: About): PropertyDec
     'queryNumber',
     `must be a whole number from ${String(min)} to ${String(max)}`,
     (value) => typeof value === 'string' && /^\d{1,16}$/.test(value) && Number(value) >= min && Number(value) <= max,
-    { type: 'integer', minimum: min, maximum: max },
+    { type: 'integer', format: 'int64', minimum: min, maximum: max },
     { ...about, optional: 'absent' },
   );

@@ -13,7 +13,8 @@ import {
   SettingsBody,
 } from '../accounts/account.dto.js';
 import { EventsQuery } from '../log/log.dto.js';
-import { Checker, checkerOf, type Dto } from './validation.js';
+import type { Dto } from './dto.js';
+import { Checker, checkerOf } from './validation.js';
 
 const classes: readonly Dto[] = [GrantBody, ConsumptionBody, HoldBody, CaptureBody, AdjustmentBody, SettingsBody];
 

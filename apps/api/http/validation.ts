@@ -1,9 +1,9 @@
 import { getMetadataStorage, type ValidationArguments, type ValidatorConstraintInterface } from 'class-validator';
 import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
+import type { Dto } from './dto.js';
+import { formErrors, formsOf } from './forms.js';
 import { Problem, type FieldError } from './problems.js';
-
-export type Dto = new () => object;
 
 const nestedKey = 'scrip:nested';
 const maxErrors = 20;
@@ -116,7 +116,8 @@ export function checkerOf(dto: Dto): Checker {
 /** The body or query as the route gets it: checked against the rules of its class, where there is none as an empty one. */
 export function checked(value: unknown, dto: Dto): unknown {
   const given = value === undefined ? {} : value;
-  const errors = checkerOf(dto).errors(given);
+  const found = checkerOf(dto).errors(given);
+  const errors = found.length > 0 ? found : formErrors(formsOf(dto), given as object);
   if (errors.length > 0) throw new Problem('invalid_request', { errors });
   return given;
 }

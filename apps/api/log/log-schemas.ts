@@ -1,13 +1,13 @@
 import {
   anything,
   asOf,
+  credits,
   flag,
   list,
   object,
   position,
   ref,
   text,
-  whole,
   type AnswerSchemas,
 } from '../openapi/schema.js';
 
@@ -16,10 +16,10 @@ export const logSchemas: AnswerSchemas = {
     Event: object({
       position,
       stream: text,
-      revision: whole,
+      revision: credits,
       id: { type: 'string', format: 'uuid' },
       type: text,
-      schemaVersion: whole,
+      schemaVersion: credits,
       data: anything,
       metadata: anything,
     }),

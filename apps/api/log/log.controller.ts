@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { eventLine } from '#event-store/event-line.js';
 import { START } from '#event-store/event-store.js';
@@ -31,8 +31,10 @@ export class LogController {
 
   @Get()
   @Needs('ledger:read')
-  @QueryRoute({ summary: 'Events, oldest first; with Accept: application/x-ndjson all of them, one a line' })
-  @ApiProduces('application/json', 'application/x-ndjson')
+  @QueryRoute({
+    id: 'listEvents',
+    summary: 'Events, oldest first; with Accept: application/x-ndjson all of them, one a line',
+  })
   async list(@Req() request: ApiRequest, @Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
     const after = query.after === undefined ? START : positionFrom(query.after);
     const { minPosition, waitMs } = readRequest(query, request.caller);
@@ -55,7 +57,7 @@ export class LogController {
 
   @Get(':eventId')
   @Needs('ledger:read')
-  @QueryRoute({ summary: 'One event', problems: ['event_not_found'] })
+  @QueryRoute({ id: 'getEvent', summary: 'One event', problems: ['event_not_found'] })
   async one(@Param('eventId') eventId: string, @Res() reply: FastifyReply): Promise<void> {
     const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(eventId);
     const event = isId ? await this.queries.execute(new FindEvent(eventId.toLowerCase())) : null;

@@ -1,3 +1,5 @@
+import { MAX_AMOUNT } from '#kernel/amount.js';
+
 /** Words to describe answers with, as JSON Schema in OpenAPI 3.1. */
 export type Schema = { readonly [member: string]: unknown };
 
@@ -13,10 +15,25 @@ export type AnswerSchemas = {
 export const ofCustomer = '/v1/customers/{customerId}';
 
 export const text: Schema = { type: 'string' };
-export const whole: Schema = { type: 'integer' };
+/** A whole number of any size that JSON can hold exactly. */
+export const whole: Schema = { type: 'integer', format: 'int64', minimum: -MAX_AMOUNT, maximum: MAX_AMOUNT };
+/** A number of credits, or of things. */
+export const credits: Schema = { ...whole, minimum: 0 };
+/** An HTTP status. */
+export const httpStatus: Schema = { type: 'integer', format: 'int32', minimum: 100, maximum: 599 };
 export const flag: Schema = { type: 'boolean' };
 export const time: Schema = { type: 'string', format: 'date-time' };
 export const anything: Schema = { type: 'object', additionalProperties: true };
+/** The caller's own members. */
+export const metadata: Schema = {
+  type: 'object',
+  additionalProperties: { type: ['string', 'number', 'boolean'] },
+};
+export const customerId: Schema = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$',
+  example: 'customer-1',
+};
 /** A shape by its name. */
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 export const list = (items: Schema): Schema => ({ type: 'array', items });
@@ -43,7 +60,12 @@ export function object(members: { readonly [name: string]: Schema }, more: Schem
   };
 }
 
-export const position: Schema = { type: 'string', description: 'A place in the log; later is greater.' };
+export const unit: Schema = { type: 'string', pattern: '^[a-z][a-z0-9_]{0,31}$', description: 'What is counted.' };
+export const position: Schema = {
+  type: 'string',
+  pattern: '^\\d{19}$',
+  description: 'A place in the log; later is greater.',
+};
 export const asOf = ref('AsOf');
 /** A page of a read model, each entry of the shape of that name. */
 export const page = (entry: string): Schema =>

@@ -20,14 +20,18 @@ export class OperationsController {
 
   @Get('livez')
   @ForOperations()
-  @OtherRoute({ summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
+  @OtherRoute({ id: 'getLiveness', summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
   live(@Res() reply: FastifyReply): void {
     sendJson(reply, { status: 'ok' });
   }
 
   @Get('readyz')
   @ForOperations()
-  @OtherRoute({ summary: 'Whether the process can serve: 200, else 503', answer: '`{ ready, store, database }`' })
+  @OtherRoute({
+    id: 'getReadiness',
+    summary: 'Whether the process can serve: 200, else 503',
+    answer: '`{ ready, store, database }`',
+  })
   async ready(@Res() reply: FastifyReply): Promise<void> {
     const found = await this.checks.ready();
     const ready = found.ready && !this.load.draining;
@@ -37,6 +41,7 @@ export class OperationsController {
   @Get('healthz')
   @ForOperations()
   @OtherRoute({
+    id: 'getHealth',
     summary: 'How everything that the process stands on is doing',
     answer: '`{ status, store, database, stripe, projections }`',
   })
@@ -47,7 +52,7 @@ export class OperationsController {
 
   @Get('metrics')
   @ForOperations()
-  @OtherRoute({ summary: 'Figures for Prometheus', answer: 'Text in the format of Prometheus.' })
+  @OtherRoute({ id: 'getMetrics', summary: 'Figures for Prometheus', answer: 'Text in the format of Prometheus.' })
   async metrics(@Res() reply: FastifyReply): Promise<void> {
     void reply.header('content-type', this.numbers.contentType).send(await this.numbers.text());
   }

@@ -10,13 +10,13 @@ export class FreshnessQuery extends CheckedQuery {
   @LogPosition('Wait until the answer includes the event at this position.')
   minPosition?: string;
 
-  @QueryNumber(0, 10_000, { description: 'Milliseconds to wait for it; default 2000.', example: 2000 })
+  @QueryNumber(0, 10_000, { description: 'Milliseconds to wait for it.', default: 2000 })
   waitMs?: string;
 }
 
 /** How many entries a page may have. */
 export const PageLimit = (): PropertyDecorator =>
-  QueryNumber(1, 200, { description: 'Entries of a page; default 50.', example: 50 });
+  QueryNumber(1, 200, { description: 'Entries of a page.', default: 50 });
 const Cursor = (): PropertyDecorator =>
   Text(1, 1024, { description: '`nextCursor` of the page before.', optional: 'absent' });
 

@@ -32,14 +32,20 @@ export class StripeWebhookController {
   @HttpCode(200)
   @Public({ rawBody: true, maxBody: maxWebhookBytes })
   @OtherRoute({
+    id: 'receiveStripeEvent',
     summary: 'Take an event from Stripe',
-    problems: ['invalid_signature', 'store_unavailable', 'outcome_unknown', 'overloaded'],
+    problems: ['invalid_signature', 'store_unavailable', 'outcome_unknown'],
     answer: '`{ received, duplicate }`',
   })
-  @ApiHeader({ name: 'Stripe-Signature', required: true })
+  @ApiHeader({
+    name: 'Stripe-Signature',
+    required: true,
+    schema: { type: 'string', example: 't=1764489600,v1=5257a869' },
+  })
   @ApiBody({
     schema: {
       type: 'object',
+      additionalProperties: true,
       example: { id: 'evt_1', object: 'event', type: 'customer.created', data: { object: {} } },
     },
     description: 'The body as Stripe sent it; anything else has another signature.',

@@ -6,7 +6,6 @@ import { canonicalJson, type Json } from '#kernel/json.js';
 import { keyOf } from '../../../apps/api/accounts/account-service.js';
 import { ConsumptionBody } from '../../../apps/api/accounts/account.dto.js';
 import type { ApiRequest } from '../../../apps/api/http/caller.js';
-import { exactlyOne } from '../../../apps/api/accounts/consumption-errors.js';
 import { problemAnswer, success } from '../../../apps/api/http/outcomes.js';
 import { Needs } from '../../../apps/api/http/route.js';
 import { send } from '../../../apps/api/http/send.js';
@@ -32,7 +31,6 @@ export class ConsumptionsController {
   @Post('consumptions')
   @Needs('credits:write')
   async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
-    exactlyOne(body);
     const { customerId } = request.params as { customerId: string };
     const unit = body.unit ?? 'credits';
     const key = keyOf(request.headers['idempotency-key'], undefined, true);
