@@ -1,3 +1,5 @@
+import { checkAnswer } from './answer-check.js';
+
 /** The members of answers that tests look at by name. */
 export type Body = { readonly [member: string]: unknown } & {
   readonly id: string;
@@ -27,7 +29,7 @@ export type CallOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Calls the API as a client of ours would, over HTTP. */
+/** Calls the API as a client would, over HTTP. Throws where an answer is not as the server's OpenAPI document describes it. */
 export class ApiClient {
   constructor(
     readonly url: string,
@@ -49,6 +51,9 @@ export class ApiClient {
     });
     const text = await answer.text();
     const isJson = /^application\/(problem\+)?json/.test(answer.headers.get('content-type') ?? '');
+    const sent = raw ? undefined : body;
+    const { status, headers: received } = answer;
+    await checkAnswer(this.url, { method, path, sent, status, headers: received, text });
     return { status: answer.status, headers: answer.headers, text, body: (isJson ? JSON.parse(text) : {}) as Body };
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkAnswer, type Exchange } from './answer-check.js';
 
 /** One consumption that the client has asked for, and what it knows of it. */
 export type Asked = {
@@ -47,8 +48,11 @@ export class RecordingClient {
 
   async get(path: string): Promise<{ status: number; body: Record<string, unknown> }> {
     const headers = { authorization: `Bearer ${this.apiKey}` };
-    const response = await fetch(`${this.urlOf()}${path}`, { headers, signal: AbortSignal.timeout(deadlineMs) });
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    const url = this.urlOf();
+    const response = await fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(deadlineMs) });
+    const text = await response.text();
+    await this.#check(url, { method: 'GET', path, sent: undefined, text }, response);
+    return { status: response.status, body: JSON.parse(text) as Record<string, unknown> };
   }
 
   /** Grants credits; tries until it is done. */
@@ -76,11 +80,14 @@ export class RecordingClient {
   async try(asked: Asked): Promise<void> {
     const begin = performance.now();
     asked.tries += 1;
+    const path = `/v1/customers/${asked.customerId}/consumptions`;
+    const sent = { amount: asked.amount };
+    let answered: { readonly text: string; readonly response: Response } | null = null;
+    const url = this.urlOf();
     try {
-      const response = await this.post(`/v1/customers/${asked.customerId}/consumptions`, asked.key, {
-        amount: asked.amount,
-      });
+      const response = await this.post(path, asked.key, sent);
       const body = await response.text();
+      answered = { text: body, response };
       if (isSettled(response.status)) {
         asked.answer ??= {
           status: response.status,
@@ -93,6 +100,8 @@ export class RecordingClient {
       this.#note(cause?.code ?? name);
     }
     asked.slowest = Math.max(asked.slowest, performance.now() - begin);
+    if (answered === null) return;
+    await this.#check(url, { method: 'POST', path, sent, text: answered.text }, answered.response);
   }
 
   /** Sends consumptions of 1 to 3 credits over `customers` from `callers` at a time until `signal` aborts. */
@@ -119,6 +128,15 @@ export class RecordingClient {
         await Promise.all(open.slice(i, i + 32).map((asked) => this.try(asked)));
       await sleep(50);
     }
+  }
+
+  /** Throws where the answer is not as the server's OpenAPI document describes it. */
+  #check(
+    url: string,
+    exchange: Pick<Exchange, 'method' | 'path' | 'sent' | 'text'>,
+    { status, headers }: Response,
+  ): Promise<void> {
+    return checkAnswer(url, { ...exchange, status, headers });
   }
 
   #note(how: string): void {

@@ -50,7 +50,9 @@ export function formErrors(forms: readonly Form[], body: object): readonly Field
         return [{ field, message: `does not go together with ${form.needs[0]}` }];
   }
   const missing = form.needs.find((field) => fields[field] === undefined);
-  return missing === undefined ? none : [{ field: missing, message: `is needed with ${form.needs[0]}` }];
+  if (missing === undefined) return none;
+  const [mode] = Object.values(form.fixed ?? {});
+  return [{ field: missing, message: `is needed with ${mode ?? form.needs[0]}` }];
 }
 
 const none: readonly FieldError[] = [];
