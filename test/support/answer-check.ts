@@ -85,7 +85,7 @@ export class DocumentCheck {
     const operation = path === undefined ? undefined : this.document.paths[path]?.[method.toLowerCase()];
     if (path === undefined || operation === undefined) return null;
     const type = headers.get('content-type')?.split(';', 1)[0] ?? '';
-    const body: unknown = /json$/.test(type) ? JSON.parse(text) : text;
+    const body: unknown = /[/+]json$/.test(type) ? JSON.parse(text) : text;
     if (withoutRoute.has(String((body as { code?: unknown }).code))) return null;
     const at = ['paths', path, method.toLowerCase()];
     const where = `${method} ${path} ${String(status)}`;
