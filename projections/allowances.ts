@@ -1,14 +1,11 @@
-import { monthAfter } from '#kernel/instant.js';
+import { monthOf, type Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import { dripIn, freeMonthIn, periodName } from '#ledger/allowance-keys.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import { monthsIn, startOfMonth, type PaidPeriod } from '#ledger/paid-month.js';
-import { creditsOfMonth, type FewerCredits } from '#ledger/period-reduction.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
-import { lapsesFrom, stoppedSince } from '#ledger/subscription-standing.js';
+import { hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import {
   dispatch,
   lotsIgnored,
@@ -20,10 +17,9 @@ import {
 } from './ledger-projection.js';
 
 /**
- * What the scheduler has to grant by the month: one row per customer on a free plan, and one per paid period. `next_at`: when
- * the next month's credits are due; null when none are. One more row per subscription (`state`) says with `period_end` from when
- * on it gives nothing: it has ended, or is paused; and with `unpaid_since` since when a payment is missing. `fewer`: what changes to
- * less leave out of a paid period's months; one of which nothing is left is not due.
+ * What the scheduler has to know of free plans: one row per customer on one (`free`), with the months that are granted and not
+ * withdrawn, and one per subscription (`state`): whether it is in force, when it ends or has ended, and since when a payment is
+ * missing.
  */
 export const allowances = {
   name: 'allowances',
@@ -36,83 +32,37 @@ export const allowances = {
     customer_id: 'text',
     plan_id: 'text',
     subscription_id: 'text',
-    invoice_id: 'text?',
-    credits_per_month: 'bigint',
-    cost_amount: 'bigint?',
-    cost_currency: 'text?',
-    rollover_cap: 'bigint',
-    period_start: 'text?',
-    period_end: 'text?',
+    in_force: 'boolean',
+    ends_at: 'text?',
     unpaid_since: 'text?',
-    months_granted: 'int',
-    fewer: 'text?',
-    next_at: 'text?',
+    /** The newest months with their credits: ` 2026-11=100; 2026-12=100;`. */
+    months: 'text',
+    latest_month: 'text',
+    latest_amount: 'bigint',
   },
   indexes: [
-    '(next_at, id) where next_at is not null',
-    `(customer_id, period_end) where kind = 'paid'`,
-    `(subscription_id) where kind = 'state'`,
+    `(latest_month, latest_amount, plan_id) where kind = 'free'`,
     `(customer_id) where kind = 'state'`,
+    `(ends_at) where kind = 'state' and in_force`,
   ],
 } as const satisfies Table;
 type Row = RowOf<typeof allowances>;
-
-const freeId = (customerId: string): string => `free:${customerId}`;
-const paidId = (period: string): string => `paid:${period}`;
-const stateId = (subscriptionId: string): string => `state:${subscriptionId}`;
-
-/** The row that an event changes; null when it changes none. */
-function rowIdOf(projected: Projected): string | null {
-  const { recorded } = projected;
-  if (handlers[recorded.type as keyof typeof handlers] === 'ignored') return null;
-  const { event } = projected;
-  if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
-  if ('itemId' in event) {
-    return paidId(periodName(event.itemId, event.periodStart));
-  }
-  if ('standing' in event) return stateId(event.subscriptionId);
-  if (event.type !== 'CreditsGranted' || projected.actor !== 'scheduler') return null;
-  const { commandKey } = projected.metadata;
-  if (commandKey === null) return null;
-  if (freeMonthIn(commandKey) !== null) return freeId(ownerOf(recorded).customer_id);
-  const drip = dripIn(commandKey);
-  return drip === null ? null : paidId(drip.period);
-}
-
 type Fold = Map<string, Row>;
 
+/** So many months are remembered: the present and the next one, and the one before for who is late. */
+const REMEMBERED = 3;
+
+const freeId = (customerId: string): string => `free:${customerId}`;
+const stateId = (subscriptionId: string): string => `state:${subscriptionId}`;
+
 const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
-  SubscriptionStarted: (rows, { customerId, subscriptionId, planId, at }) => {
+  SubscriptionStarted: (rows, { customerId, subscriptionId, planId }) => {
     const id = freeId(customerId);
-    rows.set(id, {
-      id,
-      kind: 'free',
-      customer_id: customerId,
-      plan_id: planId,
-      subscription_id: subscriptionId,
-      invoice_id: null,
-      credits_per_month: 0,
-      cost_amount: null,
-      cost_currency: null,
-      rollover_cap: 0,
-      period_start: null,
-      period_end: null,
-      unpaid_since: null,
-      months_granted: rows.get(id)?.months_granted ?? 0,
-      fewer: null,
-      // Changing from one free plan to another does not give the month twice.
-      next_at: rows.get(id)?.next_at ?? at,
-    });
+    const before = rows.get(id) ?? freeRow(customerId);
+    rows.set(id, { ...before, kind: 'free', plan_id: planId, subscription_id: subscriptionId });
   },
-  SubscriptionActivated: (rows, event) => addPeriod(rows, event),
-  SubscriptionRenewed: (rows, event) => addPeriod(rows, event),
-  PaidPeriodReduced: 'ignored', // what it leaves of a period's months is told with it, or with the period
-  MonthlyCreditsReduced: (rows, { itemId, periodStart, fewer }) => {
-    const row = rows.get(paidId(periodName(itemId, periodStart)));
-    if (row === undefined) return;
-    const left = { ...row, fewer: fewer.length === 0 ? null : document(fewer) };
-    rows.set(row.id, waitingFor(left, row.months_granted));
-  },
+  SubscriptionActivated: 'ignored', // what was paid; how the subscription stands is told by itself
+  SubscriptionRenewed: 'ignored',
   TrialStarted: putStanding,
   PaymentPastDue: putStanding,
   SubscriptionRecovered: putStanding,
@@ -124,91 +74,76 @@ const handlers: Handlers<Fold, SubscriptionEvent | AccountEvent> = {
   SubscriptionCanceled: putStanding,
   SubscriptionExpired: putStanding,
   SubscriptionObserved: putStanding,
-  CreditsGranted: (rows, _event, projected) => {
-    const id = rowIdOf(projected);
-    const row = id === null ? undefined : rows.get(id);
-    if (row === undefined) return;
-    const granted = projected.metadata.commandKey ?? '';
-    rows.set(row.id, row.kind === 'free' ? afterFreeMonth(row, granted) : afterDrip(row, granted));
-  },
   AccountOpened: 'ignored',
   CreditsConsumed: 'ignored',
   ConsumptionReversed: 'ignored',
   ...lotsIgnored,
   ...settingsIgnored,
+  CreditsGranted: (rows, { term, amount }, projected) => {
+    if (term?.kind === 'free') changeMonth(rows, projected, term.start, amount);
+  },
+  CreditsRevoked: (rows, { cause, allocations }, projected) => {
+    if (cause.kind === 'superseded' && allocations.length > 0) changeMonth(rows, projected, cause.id, 0);
+  },
+  CreditsReinstated: (rows, { cause, amount }, projected) => {
+    if (cause.kind === 'superseded') changeMonth(rows, projected, cause.id, amount);
+  },
 };
 
-type Period = PaidPeriod & { readonly subscriptionId: string; readonly customerId: string; readonly invoiceId: string };
-
-function addPeriod(rows: Fold, event: Period): void {
-  const id = paidId(periodName(event.itemId, event.periodStart));
-  const row: Row = {
-    id,
-    kind: 'paid',
-    customer_id: event.customerId,
-    plan_id: event.planId,
-    subscription_id: event.subscriptionId,
-    invoice_id: event.invoiceId,
-    credits_per_month: event.creditsPerMonth,
-    cost_amount: event.cost?.amount ?? null,
-    cost_currency: event.cost?.currency ?? null,
-    rollover_cap: event.rolloverCap ?? 0,
-    period_start: event.periodStart,
-    period_end: event.periodEnd,
-    unpaid_since: null,
-    months_granted: 1,
-    next_at: null,
-    fewer: null,
-  };
-  rows.set(id, event.interval === 'year' ? waitingFor(row, 1) : row);
-}
+const freeRow = (customerId: string): Row => ({
+  id: freeId(customerId),
+  kind: 'free',
+  customer_id: customerId,
+  plan_id: '',
+  subscription_id: '',
+  in_force: false,
+  ends_at: null,
+  unpaid_since: null,
+  months: '',
+  latest_month: '',
+  latest_amount: 0,
+});
 
 function putStanding(rows: Fold, { subscriptionId, customerId, standing }: StandingEvent): void {
+  const { planId, status, endedAt, canceledAt, cancelAt, seenAt } = standing;
   const id = stateId(subscriptionId);
   rows.set(id, {
+    ...freeRow(customerId),
     id,
     kind: 'state',
-    customer_id: customerId,
-    plan_id: standing.planId,
+    plan_id: planId,
     subscription_id: subscriptionId,
-    invoice_id: null,
-    credits_per_month: 0,
-    cost_amount: null,
-    cost_currency: null,
-    rollover_cap: 0,
-    period_start: null,
-    period_end: stoppedSince(standing),
+    in_force: status !== 'paused' && status !== 'incomplete',
+    ends_at: hasEnded(status) ? (endedAt ?? canceledAt ?? seenAt) : cancelAt,
     unpaid_since: lapsesFrom(standing),
-    months_granted: 0,
-    next_at: null,
-    fewer: null,
   });
 }
 
-/** The row of a period with so many months granted: due with the next that still gives something. */
-function waitingFor(row: Row, granted: number): Row {
-  const { period_start: start, period_end: end, credits_per_month: credits } = row;
-  if (start === null || end === null) return row;
-  for (let index = granted; index < monthsIn(start, end); index += 1) {
-    const next_at = startOfMonth(start, end, index);
-    const left = creditsOfMonth(Number(credits), fewerOf(row.fewer), next_at);
-    if (left > 0) return { ...row, months_granted: granted, next_at };
-  }
-  return { ...row, months_granted: granted, next_at: null };
+/** Notes what a free plan gives for the month that begins at `start`: nothing where it was withdrawn. */
+function changeMonth(rows: Fold, { recorded }: Projected, start: Instant, amount: number): void {
+  const { customer_id: customerId } = ownerOf(recorded);
+  const row = rows.get(freeId(customerId)) ?? freeRow(customerId);
+  const months = new Map(monthsIn(row.months));
+  if (amount === 0) months.delete(monthOf(start));
+  else months.set(monthOf(start), amount);
+  const newest = [...months].sort(([a], [b]) => (a < b ? -1 : 1)).slice(-REMEMBERED);
+  const [latest_month, latest_amount] = newest.at(-1) ?? ['', 0];
+  const text = newest.map(([month, credits]) => ` ${month}=${String(credits)};`).join('');
+  rows.set(row.id, { ...row, months: text, latest_month, latest_amount });
 }
 
-/** What the column `fewer` holds. */
-export const fewerOf = (text: string | null): readonly FewerCredits[] =>
-  text === null ? [] : (JSON.parse(text) as readonly FewerCredits[]);
+const monthsIn = (text: string): readonly (readonly [string, number])[] =>
+  [...text.matchAll(/ (\d{4}-\d{2})=(\d+);/g)].map(([, month = '', amount = '']) => [month, Number(amount)]);
 
-const afterDrip = (row: Row, key: string): Row =>
-  waitingFor(row, Math.max(row.months_granted, (dripIn(key)?.index ?? 0) + 1));
-
-function afterFreeMonth(row: Row, key: string): Row {
-  const month = freeMonthIn(key);
-  const next = month === null ? row.next_at : monthAfter(month);
-  const later = next !== null && row.next_at !== null && row.next_at > next;
-  return { ...row, months_granted: row.months_granted + 1, next_at: later ? row.next_at : next };
+/** The row that an event changes; null when it changes none. */
+function rowIdOf({ event, recorded }: Projected): string | null {
+  if (event.type === 'SubscriptionStarted') return freeId(event.customerId);
+  if ('standing' in event) return stateId(event.subscriptionId);
+  const isMonth =
+    event.type === 'CreditsGranted'
+      ? event.term?.kind === 'free'
+      : (event.type === 'CreditsRevoked' || event.type === 'CreditsReinstated') && event.cause.kind === 'superseded';
+  return isMonth ? freeId(ownerOf(recorded).customer_id) : null;
 }
 
 class AllowancesWriter implements ProjectionWriter<LedgerEvent> {
@@ -231,21 +166,21 @@ class AllowancesWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Counts anew from all that was granted, at the end, instead of row by row as it happens. */
+/** Counts from all that was granted and withdrawn, at the end, instead of row by row as it happens. */
 class AllowancesOracle implements OracleFold<LedgerEvent> {
   readonly #starts: Projected[] = [];
-  readonly #grants: Projected[] = [];
+  readonly #months: Projected[] = [];
 
   add(projected: Projected): readonly ExpectedRow[] {
     if (rowIdOf(projected) === null) return [];
-    (projected.event.type === 'CreditsGranted' ? this.#grants : this.#starts).push(projected);
+    ('subscriptionId' in projected.event ? this.#starts : this.#months).push(projected);
     return [];
   }
 
   *rest(): Iterable<ExpectedRow> {
     const rows: Fold = new Map();
     for (const projected of this.#starts) dispatch(handlers, rows, projected);
-    for (const projected of this.#grants) dispatch(handlers, rows, projected);
+    for (const projected of this.#months) dispatch(handlers, rows, projected);
     for (const row of rows.values()) yield { table: allowances.name, row };
   }
 }
@@ -259,7 +194,7 @@ const oracle: Oracle<LedgerEvent> = {
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
-  version: 5,
+  version: 6,
   categories: ['subscription', 'account'],
   tables: [allowances],
   handlers,

@@ -367,7 +367,8 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
     for (const slice of event.restored) move(fold, recorded, slice, 'repaid', 'free');
   },
   PaymentClaimed: () => undefined,
-  UnspentClaimed: () => undefined,
+  PeriodChanged: () => undefined,
+  TermsEnded: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,
   DebtPolicyChanged: settle,

@@ -1,111 +1,92 @@
-import type { Instant } from '#kernel/instant.js';
-import type { FewerCredits } from '#ledger/period-reduction.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
-import { fewerOf, type allowances } from './allowances.js';
+import { monthAfter, monthOf, plusMs, type Instant } from '#kernel/instant.js';
+import type { Reader } from '#read-store/read-database.js';
+import { SCHEMA } from '#read-store/schema.js';
 
-/** A month of credits that is due; `index` of a paid period counts from 0. */
+/** A customer of a free plan whose months are not what they should be. */
 export type DueAllowance = {
   readonly id: string;
-  readonly nextAt: Instant;
   readonly customerId: string;
   readonly planId: string;
   readonly subscriptionId: string;
-  /** Null for a free plan. */
-  readonly paid: {
-    /** The period's name in keys. */
-    readonly period: string;
-    readonly index: number;
-    readonly periodStart: Instant;
-    readonly periodEnd: Instant;
-    readonly creditsPerMonth: number;
-    /** What changes to less leave out of its months. */
-    readonly fewer: readonly FewerCredits[];
-    readonly cost: { readonly amount: number; readonly currency: string } | null;
-    readonly invoiceId: string | null;
-    /** How much of the month before goes on, unspent. */
-    readonly rolloverCap: number;
-  } | null;
+  /** The present month and the next, and whether the free plan gives them: not while a subscription is in force at that time. */
+  readonly months: readonly { readonly start: Instant; readonly end: Instant; readonly isFree: boolean }[];
 };
 
-type Stored = StoredRow<typeof allowances>;
-const build = queryBuilder<{ allowances: Stored }>();
+/** When free plans are looked at, and what they give. */
+export type AllowancesAt = {
+  readonly now: Instant;
+  /** For how long a plan stays in force after a missed payment. */
+  readonly graceMs: number;
+  /** The credits of a month of each free plan that gives any. */
+  readonly credits: ReadonlyMap<string, number>;
+};
+
+type Row = {
+  readonly id: string;
+  readonly customer_id: string;
+  readonly plan_id: string;
+  readonly subscription_id: string;
+  readonly free_now: boolean;
+  readonly free_next: boolean;
+};
+
+/** A subscription that has ended says for so long that the month in which it ended may be missing. */
+const ENDED_LATELY_MS = 62 * 86_400_000;
+
+/** Whether no subscription of the customer is in force at a time, by all that is known of it now. */
+const isFree = (at: string, unpaidBefore: string): string => `not exists (
+    select from ${SCHEMA}.allowances s where s.customer_id = f.customer_id and s.kind = 'state' and s.in_force
+      and (s.ends_at is null or s.ends_at > ${at}) and (s.unpaid_since is null or s.unpaid_since > ${unpaidBefore}))`;
 
 /**
- * At most `limit` allowances that are due at `now`, the longest due first, after the one at `after`. A customer with a paid
- * period at `now`, or a subscription that gives something, is not on the free plan for that time; one that has ended, is paused, or
- * lacks a payment since `unpaidBefore` or longer gives nothing.
+ * The first are those whose newest month is not the next one, or of another amount; the others those of whom a subscription says that
+ * a month may be missing or too many. Both are few, and found by an index.
  */
+const text = `
+  with plans as (select * from unnest($3::text[], $4::bigint[]) as p(plan_id, credits)),
+  looked_at as (
+    select id from ${SCHEMA}.allowances where kind = 'free' and latest_month < $6
+    union
+    select f.id from plans p join ${SCHEMA}.allowances f using (plan_id)
+      where f.kind = 'free' and f.latest_month = $6 and (f.latest_amount < p.credits or f.latest_amount > p.credits)
+    union
+    select 'free:' || customer_id from ${SCHEMA}.allowances where kind = 'state' and in_force and (ends_at is null or ends_at > $9)
+  )
+  select * from (
+    select f.*, coalesce(p.credits, 0) as credits,
+      ${isFree('$1', '$7')} as free_now, ${isFree('$2', '$8')} as free_next
+    from looked_at l join ${SCHEMA}.allowances f using (id) left join plans p using (plan_id)
+    where f.kind = 'free' and f.id > $10
+  ) due
+  where (free_now and credits > 0 and position(' ' || $5 || '=' in months) = 0)
+    or (free_next and credits > 0 and position(' ' || $6 || '=' || credits || ';' in months) = 0)
+    or (not (free_next and credits > 0) and position(' ' || $6 || '=' in months) > 0)
+  order by id limit $11`;
+
+/** At most `limit` customers of free plans for whom there is something to do, after the one at `after`. */
 export async function dueAllowances(
   reader: Reader,
-  now: Instant,
-  unpaidBefore: Instant,
-  after: { readonly nextAt: Instant; readonly id: string } | null,
+  { now, graceMs, credits }: AllowancesAt,
+  after: { readonly id: string } | null,
   limit: number,
 ): Promise<readonly DueAllowance[]> {
-  let query = build
-    .selectFrom('allowances as due')
-    .selectAll()
-    .where('next_at', '<=', now)
-    .where(({ eb, not, exists, selectFrom }) => {
-      const stopped = selectFrom('allowances as state')
-        .select('state.id')
-        .whereRef('state.subscription_id', '=', 'due.subscription_id')
-        .where('state.kind', '=', 'state')
-        .where('state.period_end', '<=', now);
-      const paid = selectFrom('allowances as paid')
-        .leftJoin('allowances as state', (join) =>
-          join.onRef('state.subscription_id', '=', 'paid.subscription_id').on('state.kind', '=', 'state'),
-        )
-        .where((or) => or.or([or('state.period_end', 'is', null), or('state.period_end', '>', now)]))
-        .select('paid.id')
-        .whereRef('paid.customer_id', '=', 'due.customer_id')
-        .where('paid.kind', '=', 'paid')
-        .where('paid.period_end', '>', now)
-        .where('paid.period_start', '<=', now);
-      const subscribed = selectFrom('allowances as live')
-        .select('live.id')
-        .whereRef('live.customer_id', '=', 'due.customer_id')
-        .where('live.kind', '=', 'state')
-        .where((or) => or.or([or('live.period_end', 'is', null), or('live.period_end', '>', now)]))
-        .where((or) => or.or([or('live.unpaid_since', 'is', null), or('live.unpaid_since', '>', unpaidBefore)]));
-      return eb.or([
-        eb.and([eb('due.kind', '=', 'paid'), not(exists(stopped))]),
-        eb.and([eb('due.kind', '=', 'free'), not(exists(paid)), not(exists(subscribed))]),
-      ]);
-    })
-    .orderBy('next_at')
-    .orderBy('id')
-    .limit(limit);
-  if (after !== null) {
-    const { nextAt, id } = after;
-    query = query.where((eb) =>
-      eb.or([eb('next_at', '>', nextAt), eb.and([eb('next_at', '=', nextAt), eb('id', '>', id)])]),
-    );
-  }
-  return (await reader.rows(query)).map(dueOf);
-}
-
-function dueOf(row: Stored): DueAllowance {
-  const { id, customer_id: customerId, plan_id: planId, subscription_id: subscriptionId } = row;
-  const start = row.period_start;
-  const end = row.period_end;
-  const paid =
-    row.kind !== 'paid' || start === null || end === null
-      ? null
-      : {
-          period: id.slice('paid:'.length),
-          index: row.months_granted,
-          periodStart: start,
-          periodEnd: end,
-          creditsPerMonth: Number(row.credits_per_month),
-          fewer: fewerOf(row.fewer),
-          cost:
-            row.cost_amount === null || row.cost_currency === null
-              ? null
-              : { amount: Number(row.cost_amount), currency: row.cost_currency },
-          invoiceId: row.invoice_id,
-          rolloverCap: Number(row.rollover_cap),
-        };
-  return { id, nextAt: row.next_at ?? '', customerId, planId, subscriptionId, paid };
+  const month = monthOf(now);
+  const turn = monthAfter(month);
+  const next = monthOf(turn);
+  const [before, beforeTurn] = [plusMs(now, -graceMs), plusMs(turn, -graceMs)];
+  const endedLately = plusMs(now, -ENDED_LATELY_MS);
+  const plans = [[...credits.keys()], [...credits.values()]];
+  const values = [now, turn, ...plans, month, next, before, beforeTurn, endedLately, after?.id ?? '', limit];
+  const rows = await reader.query<Row>({ name: 'due allowances', text, values });
+  const start = `${month}-01T00:00:00.000Z`;
+  return rows.map((row) => ({
+    id: row.id,
+    customerId: row.customer_id,
+    planId: row.plan_id,
+    subscriptionId: row.subscription_id,
+    months: [
+      { start, end: turn, isFree: row.free_now },
+      { start: turn, end: monthAfter(next), isFree: row.free_next },
+    ],
+  }));
 }

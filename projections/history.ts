@@ -125,7 +125,8 @@ const movements: {
   DebtForgiven: ({ cause }) =>
     cause.kind === 'reversal' ? { type: 'reversed', reversal_id: cause.id } : { type: 'reinstated' },
   PaymentClaimed: null,
-  UnspentClaimed: null,
+  PeriodChanged: null,
+  TermsEnded: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,

@@ -30,7 +30,8 @@ export const lotsIgnored = {
   DebtRepaid: 'ignored',
   DebtForgiven: 'ignored',
   PaymentClaimed: 'ignored',
-  UnspentClaimed: 'ignored',
+  PeriodChanged: 'ignored',
+  TermsEnded: 'ignored',
 } as const;
 export const settingsIgnored = {
   BurnOrderChanged: 'ignored',

@@ -52,8 +52,6 @@ function rowOf({ event: anything }: Projected): RowOf<typeof subscriptions> | nu
 const handlers: { readonly [Type in SubscriptionEvent['type']]: 'latest' | 'ignored' } = {
   SubscriptionActivated: 'ignored', // what was paid; how the subscription stands is told by itself
   SubscriptionRenewed: 'ignored',
-  PaidPeriodReduced: 'ignored',
-  MonthlyCreditsReduced: 'ignored',
   SubscriptionStarted: 'latest',
   TrialStarted: 'latest',
   PaymentPastDue: 'latest',

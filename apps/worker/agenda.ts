@@ -1,5 +1,5 @@
 import { plusMs, type Instant } from '#kernel/instant.js';
-import { dueAllowances, type DueAllowance } from '#projections/due-allowances.js';
+import { dueAllowances, type AllowancesAt, type DueAllowance } from '#projections/due-allowances.js';
 import { dueAccounts, type DueAccount } from '#projections/due-accounts.js';
 import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { Reader } from '#read-store/read-database.js';
@@ -7,7 +7,13 @@ import type { Reader } from '#read-store/read-database.js';
 /** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */
 export abstract class Agenda {
   abstract accounts(now: Instant, after: DueAccount | null, limit: number): Promise<readonly DueAccount[]>;
-  abstract allowances(now: Instant, after: DueAllowance | null, limit: number): Promise<readonly DueAllowance[]>;
+  /** Customers whose months of a free plan are not what they should be. `credits`: what a month of each free plan gives. */
+  abstract allowances(
+    now: Instant,
+    credits: AllowancesAt['credits'],
+    after: DueAllowance | null,
+    limit: number,
+  ): Promise<readonly DueAllowance[]>;
   /** Subscriptions without payment for longer than the days of grace, of customers who were never on a free plan. */
   abstract lapsed(
     now: Instant,
@@ -31,8 +37,13 @@ export class ProjectedAgenda extends Agenda {
     return dueAccounts(this.reader, now, after, limit);
   }
 
-  override allowances(now: Instant, after: DueAllowance | null, limit: number): Promise<readonly DueAllowance[]> {
-    return dueAllowances(this.reader, now, this.#unpaidBefore(now), after, limit);
+  override allowances(
+    now: Instant,
+    credits: AllowancesAt['credits'],
+    after: DueAllowance | null,
+    limit: number,
+  ): Promise<readonly DueAllowance[]> {
+    return dueAllowances(this.reader, { now, graceMs: this.#graceMs, credits }, after, limit);
   }
 
   override lapsed(
@@ -40,10 +51,10 @@ export class ProjectedAgenda extends Agenda {
     after: LapsedSubscription | null,
     limit: number,
   ): Promise<readonly LapsedSubscription[]> {
-    return lapsedSubscriptions(this.reader, this.#unpaidBefore(now), after, limit);
+    return lapsedSubscriptions(this.reader, plusMs(now, -this.#graceMs), after, limit);
   }
 
-  #unpaidBefore(now: Instant): Instant {
-    return plusMs(now, -this.graceDays * DAY_MS);
+  get #graceMs(): number {
+    return this.graceDays * DAY_MS;
   }
 }

@@ -5,6 +5,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions-queries.js';
 import type { DueAccount } from '#projections/due-accounts.js';
+import { accountAt } from '#ledger/account-at.js';
 import { catalog } from '../../test/support/catalog.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { Agenda } from './agenda.js';
@@ -32,7 +33,7 @@ class FixedAgenda extends Agenda {
     return Promise.resolve(after === null ? this.dueAccounts : []);
   }
 
-  override allowances(_now: Instant, after: DueAllowance | null): Promise<readonly DueAllowance[]> {
+  override allowances(_now: Instant, _credits: unknown, after: DueAllowance | null): Promise<readonly DueAllowance[]> {
     return Promise.resolve(after === null ? this.dueAllowances : []);
   }
 
@@ -78,44 +79,33 @@ async function world() {
   return { store, clock, agenda, handlers, scheduler, second: make().scheduler, grantsOf, reports };
 }
 
+const [october, november, december, january] = [
+  '2026-10-01T00:00:00.000Z',
+  '2026-11-01T00:00:00.000Z',
+  '2026-12-01T00:00:00.000Z',
+  '2027-01-01T00:00:00.000Z',
+];
+const month = (start: Instant, end: Instant, isFree = true) => ({ start, end, isFree });
 const free: DueAllowance = {
   id: 'free:acme',
-  nextAt: '2026-09-01T00:00:00.000Z',
   customerId: 'acme',
   planId: 'free',
   subscriptionId: 'free_acme',
-  paid: null,
+  months: [month(november, december), month(december, january)],
 };
-const yearly = (index: number): DueAllowance => ({
-  id: 'paid:si_1:1',
-  nextAt: '2026-02-28T10:30:00.000Z',
-  customerId: 'acme',
-  planId: 'starter',
-  subscriptionId: 'sub_1',
-  paid: {
-    period: 'si_1:1',
-    index,
-    periodStart: '2026-01-31T10:30:00.000Z',
-    periodEnd: '2027-01-31T10:30:00.000Z',
-    fewer: [],
-    creditsPerMonth: 500,
-    cost: { amount: 20000, currency: 'usd' },
-    invoiceId: 'in_1',
-    rolloverCap: 0,
-  },
-});
+const given = (expiresAt: Instant, amount = 100) => ({ amount, source: 'free_tier', expiresAt, cost: null });
 
 describe('the scheduler', () => {
-  test('gives the present month of a free plan once, however often and by however many, and no month that has passed', async () => {
-    const { agenda, scheduler, second, grantsOf, clock } = await world();
-    agenda.dueAllowances = [free];
+  test('gives the present month of a free plan and the next, once, however often and by however many, and none that has passed', async () => {
+    const { agenda, scheduler, second, grantsOf, handlers } = await world();
+    agenda.dueAllowances = [{ ...free, months: [month(october, november), ...free.months] }];
     await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
     await scheduler.runOnce(signal);
-    const november = { amount: 100, source: 'free_tier', expiresAt: '2026-12-01T00:00:00.000Z', cost: null };
-    expect(await grantsOf('acme')).toEqual([november]);
-    clock.set('2026-12-01T00:00:00.000Z');
-    await second.runOnce(signal);
-    expect(await grantsOf('acme')).toEqual([november, { ...november, expiresAt: '2027-01-01T00:00:00.000Z' }]);
+    expect(await grantsOf('acme')).toEqual([given(december), given(january)]);
+    const { state } = await handlers.account.load('account-acme');
+    expect(accountAt(state, '2026-11-30T23:59:59.999Z').balance.available).toBe(100);
+    // The turn of the month, whatever the worker does.
+    expect(accountAt(state, december).balance.available).toBe(100);
   });
 
   test('gives nothing for a plan that is not free or not known', async () => {
@@ -128,52 +118,43 @@ describe('the scheduler', () => {
     expect(await grantsOf('acme')).toEqual([]);
   });
 
-  test('gives a month of a yearly period once, with its share of the price; a late one until the next anniversary', async () => {
-    const { agenda, scheduler, grantsOf } = await world();
-    agenda.dueAllowances = [yearly(9)];
+  test('withdraws a month that a subscription will be in force for, and gives it again; never one that has begun', async () => {
+    const { agenda, scheduler, second, handlers, clock } = await world();
+    const availableAt = async (at: Instant) => {
+      const { state } = await handlers.account.load('account-acme');
+      return accountAt(state, at).balance.available;
+    };
+    agenda.dueAllowances = [free];
     await scheduler.runOnce(signal);
+    agenda.dueAllowances = [{ ...free, months: [month(november, december, false), month(december, january, false)] }];
+    await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
+    expect([await availableAt('2026-11-20T00:00:00.000Z'), await availableAt(december)]).toEqual([100, 0]);
+    clock.set('2026-12-10T00:00:00.000Z');
+    agenda.dueAllowances = [
+      { ...free, months: [month(december, january), month(january, '2027-02-01T00:00:00.000Z')] },
+    ];
+    await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
     await scheduler.runOnce(signal);
-    expect(await grantsOf('acme')).toEqual([
-      { amount: 500, source: 'subscription', expiresAt: '2026-11-30T10:30:00.000Z', cost: 1667 },
-    ]);
-    agenda.dueAllowances = [yearly(1)];
-    await scheduler.runOnce(signal);
-    expect((await grantsOf('acme'))[1]).toEqual({
-      amount: 500,
-      source: 'subscription',
-      expiresAt: '2026-11-30T10:30:00.000Z',
-      cost: 1666,
-    });
+    expect([await availableAt('2026-12-10T00:00:00.000Z'), await availableAt(january)]).toEqual([100, 100]);
+    const { state } = await handlers.account.load('account-acme');
+    expect(state.grants.size).toBe(3);
   });
 
-  test('gives all months at once that came due while no worker ran, none before its time', async () => {
-    const { agenda, scheduler, grantsOf } = await world();
-    agenda.dueAllowances = [yearly(1)];
+  test('gives the next month with what the catalogue says by then, the present one as it began', async () => {
+    const { agenda, scheduler, handlers, grantsOf } = await world();
+    agenda.dueAllowances = [free];
     await scheduler.runOnce(signal);
-    const grants = await grantsOf('acme');
-    expect(grants.map(({ cost }) => cost)).toEqual([1666, 1667, 1667, 1666, 1667, 1667, 1666, 1667, 1667]);
-    expect(new Set(grants.map(({ expiresAt }) => expiresAt))).toEqual(new Set(['2026-11-30T10:30:00.000Z']));
-    await scheduler.runOnce(signal);
-    expect(await grantsOf('acme')).toHaveLength(9);
-  });
-
-  test('takes along what is unspent of the month before, up to the cap that was agreed', async () => {
-    const { agenda, scheduler, grantsOf, clock } = await world();
-    const tenth = yearly(9);
-    const capped = (due: DueAllowance): DueAllowance => ({
-      ...due,
-      paid: due.paid && { ...due.paid, rolloverCap: 120 },
+    const plans = catalog.plans.map((plan) => (plan.free ? { ...plan, creditsPerMonth: 250 } : plan));
+    await handlers.catalog.execute({
+      ...by,
+      stream: 'catalog',
+      command: { type: 'ApplyCatalog', catalog: { ...catalog, plans } },
     });
-    agenda.dueAllowances = [capped(tenth)];
     await scheduler.runOnce(signal);
-    clock.set('2026-11-30T10:30:00.000Z');
-    agenda.dueAllowances = [capped(yearly(10))];
     await scheduler.runOnce(signal);
-    expect(await grantsOf('acme')).toEqual([
-      { amount: 500, source: 'subscription', expiresAt: '2026-11-30T10:30:00.000Z', cost: 1667 },
-      { amount: 500, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: 1666 },
-      { amount: 120, source: 'subscription', expiresAt: '2026-12-31T10:30:00.000Z', cost: null },
-    ]);
+    expect(await grantsOf('acme')).toEqual([given(december), given(january), given(january, 250)]);
+    const { state } = await handlers.account.load('account-acme');
+    expect(accountAt(state, december).balance.available).toBe(250);
   });
 
   test('puts whose days of grace are over on the free plan, once', async () => {
@@ -206,15 +187,15 @@ describe('the scheduler', () => {
     agenda.dueAllowances = names.map((customerId) => ({ ...free, id: `free:${customerId}`, customerId }));
     store.contended = 'account-acme-0';
     await scheduler.runOnce(signal);
-    const given = await Promise.all(names.map(async (name) => (await grantsOf(name)).length));
-    expect(given).toEqual(names.map((_, n) => (n === 0 ? 0 : 1)));
+    const had = await Promise.all(names.map(async (name) => (await grantsOf(name)).length));
+    expect(had).toEqual(names.map((_, n) => (n === 0 ? 0 : 2)));
     expect(reports).toEqual([expect.stringContaining('conflict')]);
     store.away = store.contended;
     store.contended = '';
     await expect(scheduler.runOnce(signal)).rejects.toThrow(TryAgainLater);
     store.away = '';
     await scheduler.runOnce(signal);
-    expect(await grantsOf('acme-0')).toHaveLength(1);
+    expect(await grantsOf('acme-0')).toHaveLength(2);
   });
 
   test('leaves an account alone for a while that refuses its allowance', async () => {
@@ -233,6 +214,6 @@ describe('the scheduler', () => {
     expect((await grantsOf('acme')).length).toBe(frozen);
     await clock.sleep(300_001);
     await scheduler.runOnce(signal);
-    expect((await grantsOf('acme')).length).toBe(2);
+    expect((await grantsOf('acme')).length).toBe(3);
   });
 });

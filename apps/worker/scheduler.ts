@@ -1,12 +1,9 @@
 import type { CommandRequest } from '#event-store/command.js';
 import type { Clock } from '#kernel/clock.js';
-import { earlier, instantOf, monthAfter, monthOf, type Instant } from '#kernel/instant.js';
+import { instantOf, type Instant } from '#kernel/instant.js';
 import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import { dripKey, freeMonthKey } from '#ledger/allowance-keys.js';
 import { freePlanOf, type CatalogState } from '#ledger/catalog.js';
-import { costOfMonth, endOfMonth, monthsIn, partOf, startOfMonth } from '#ledger/paid-month.js';
-import { creditsOfMonth } from '#ledger/period-reduction.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { DueAccount } from '#projections/due-accounts.js';
 import type { DueAllowance } from '#projections/due-allowances.js';
@@ -25,9 +22,8 @@ const REMEMBERED_REFUSALS = 10_000;
 export type SchedulerReport = { readonly stream: string; readonly problem: string };
 
 /**
- * Does what time asks for: records expiries, activations and holds timed out, ends days of grace, grants monthly allowances. Any
- * number of workers may run it at once and after any downtime: an account records each change once, and each month of credits has
- * its key.
+ * Does what time asks for: records expiries, activations and holds timed out, ends days of grace, grants the months of free plans
+ * ahead of time. Any number of workers may run it at once and after any downtime: an account records each change once.
  */
 export class Scheduler {
   readonly #handlers: LedgerHandlers;
@@ -87,22 +83,20 @@ export class Scheduler {
     );
   }
 
+  /** The present month of a free plan and the next one, which is there when the present one ends, whatever becomes of the worker. */
   async #grantAllowances(now: Instant, signal: AbortSignal): Promise<void> {
-    let catalog: CatalogState | null = null;
+    const credits = freeCredits((await this.#handlers.catalog.load(catalogStream)).state);
     await inPages<DueAllowance>(
       signal,
-      (after) => this.#agenda.allowances(now, after, PAGE),
+      (after) => this.#agenda.allowances(now, credits, after, PAGE),
       async (due) => {
         if ((this.#leftAloneUntil.get(due.id) ?? 0) > this.#clock.now()) return;
-        catalog ??= (await this.#handlers.catalog.load(catalogStream)).state;
-        const months = monthsOfCredits(due, catalog, now);
-        if (months.length === 0) return this.#leaveAlone(due.id);
         const stream = accountStream(due.customerId, DEFAULT_UNIT);
         await this.#guarded(stream, async () => {
-          for (const { key, command } of months) {
-            const refusal = await refusalOf(this.#handlers.account.execute(request(stream, key, command)));
-            if (refusal !== null) return this.#leaveAlone(due.id);
-          }
+          const refusal = await refusalOf(
+            this.#handlers.account.execute(request(stream, null, monthsOf(due, credits))),
+          );
+          if (refusal !== null) this.#leaveAlone(due.id);
         });
       },
     );
@@ -152,60 +146,15 @@ function request<Command>(stream: string, key: string | null, command: Command):
   };
 }
 
-type Month = { readonly key: string; readonly command: AccountCommand };
-
-/**
- * The months of credits that are due. A free plan gives the present calendar month only: months that have wholly passed are not
- * given later. A paid month is always given, so after a while without a worker there may be several. None when the plan gives nothing.
- */
-function monthsOfCredits(due: DueAllowance, catalog: CatalogState, now: Instant): readonly Month[] {
-  const { paid, planId, subscriptionId } = due;
-  const metadata = { plan: planId, subscription: subscriptionId };
-  if (paid !== null) return paidMonths(paid, metadata, now);
-  const plan = catalog.plans.get(planId)?.item;
-  if (plan === undefined || !plan.free || plan.creditsPerMonth === 0) return [];
-  const month = monthOf(now);
-  const command: AccountCommand = {
-    ...grant,
-    metadata,
-    amount: plan.creditsPerMonth,
-    source: 'free_tier',
-    effectiveAt: null,
-    expiresAt: monthAfter(month),
-    costBasis: null,
-    paymentReference: null,
-  };
-  return [{ key: freeMonthKey(planId, month), command }];
+/** What a month of each free plan gives. One that is not on sale any more is still given to whom it was started for. */
+function freeCredits({ plans }: CatalogState): ReadonlyMap<string, number> {
+  const free = [...plans.values()].filter(({ item }) => item.free && item.creditsPerMonth > 0);
+  return new Map(free.map(({ item }) => [item.id, item.creditsPerMonth]));
 }
 
-const grant = { type: 'GrantCredits', priority: 50, description: null } as const;
-
-function paidMonths(
-  paid: NonNullable<DueAllowance['paid']>,
-  metadata: { readonly plan: string; readonly subscription: string },
-  now: Instant,
-): readonly Month[] {
-  const { period, periodStart, periodEnd, creditsPerMonth, fewer, cost, invoiceId, rolloverCap } = paid;
-  const all = monthsIn(periodStart, periodEnd);
-  const months: Month[] = [];
-  for (let { index } = paid; index < all; index += 1) {
-    const monthStart = startOfMonth(periodStart, periodEnd, index);
-    if (index > paid.index && monthStart > now) break;
-    const amount = creditsOfMonth(creditsPerMonth, fewer, monthStart);
-    if (amount === 0) continue;
-    const whole = costOfMonth(cost, index, all);
-    const command: AccountCommand = {
-      ...grant,
-      metadata,
-      amount,
-      source: 'subscription',
-      effectiveAt: earlier(monthStart, now),
-      expiresAt: endOfMonth(periodStart, periodEnd, index, now),
-      costBasis: whole === null ? null : partOf(whole, amount, creditsPerMonth),
-      paymentReference: invoiceId,
-      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: monthStart } }),
-    };
-    months.push({ key: dripKey(period, index), command });
-  }
-  return months;
+function monthsOf(due: DueAllowance, credits: ReadonlyMap<string, number>): AccountCommand {
+  const { subscriptionId, planId } = due;
+  const amount = credits.get(planId) ?? null;
+  const months = due.months.map(({ start, end, isFree }) => ({ start, end, amount: isFree ? amount : null }));
+  return { type: 'KeepFreeMonths', subscriptionId, planId, months };
 }

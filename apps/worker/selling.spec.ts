@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PaymentRecord } from '#ledger/payment-record.js';
-import { byTest, deliver, InboxWorld, type Step } from '../../test/support/inbox-world.js';
+import { deliver, InboxWorld, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
 import {
   oneOffLines,
@@ -30,7 +30,6 @@ const creditNote = tell('credit_note.created.endive', { invoice: 'in_1', post_pa
 
 const byOrder = { payment_details: { customer_reference: null, order_reference: 'in_1' } };
 const bySession = { payment_details: { customer_reference: null, order_reference: 'cs_test_1' } };
-const withoutIntent = { payment_intent: null, invoice: null };
 
 const oneSale: { readonly [name: string]: readonly StripeEventBody[] } = {
   'its session and its intent': [session(), intent(), session(), intent()],
@@ -134,23 +133,20 @@ test.each([
     });
 });
 
-describe.each([
-  ['session:cs_test_1', 'pi_1', { checkoutSession: 'cs_test_1' }, [session(), intent(), session(withoutIntent)]],
-  ['invoice:in_1', 'in_1', { paymentIntent: 'pi_1' }, [intent({ invoice: 'in_1' }), invoice(), intent(byOrder)]],
-  ['invoice:in_1', 'in_1', { invoice: 'in_1' }, [invoice(), intent(byOrder)]],
-] as const)('a sale that was granted as %s before sales were noted', (key, paymentReference, toldBy, bodies) => {
-  const grant = { type: 'GrantCredits', amount: 250, source: 'purchase', priority: 50, effectiveAt: null } as const;
-  const granted: Step = async ({ handlers }) => {
-    const terms = { expiresAt: null, costBasis: null, description: null, metadata: toldBy };
-    const command = { ...grant, ...terms, paymentReference };
-    await handlers.account.execute({ ...byTest, origin: 'stripe', stream: 'account-acme', key, command });
-  };
-
-  test('is not granted again, whatever tells of it now', async () => {
-    for (const order of permutations(bodies)) {
-      const world = await worldAfter([granted, ...order.map(deliver)], true);
-      expect(await outcomeOf(world)).toMatchObject({ available: 250, grants: 1, waiting: [] });
-    }
+test.each([
+  ['checkoutSession', 'cs_test_1', session],
+  ['paymentIntent', 'pi_1', intent],
+  ['invoice', 'in_1', invoice],
+] as const)("a caller's grant whose metadata names the %s of a sale is not the sale", async (name, id, body) => {
+  const named: Step = (world) =>
+    world.run({
+      ...{ type: 'GrantCredits', amount: 1, source: 'purchase', priority: 50, effectiveAt: null, expiresAt: null },
+      ...{ costBasis: null, paymentReference: 'order-1', description: null, metadata: { [name]: id } },
+    });
+  expect(await outcomeOf(await worldAfter([named, deliver(body())], true))).toMatchObject({
+    available: 251,
+    grants: 2,
+    waiting: [],
   });
 });
 

@@ -5,7 +5,7 @@ import type { Slice } from './account-events.js';
 import { grantOf, holdReleased, isOver, sameCause } from './account-lots.js';
 import { recordSpent, recordTaken, undoSpent, undoTaken } from './account-revocations.js';
 import type { AccountState, Grant } from './account-state.js';
-import { giveBackUnspent, settleUnspent } from './account-unspent.js';
+import { giveBackTerms, settleTerms } from './account-term-settling.js';
 import type { Recording } from './account-recording.js';
 
 /** A grant that something has happened to. */
@@ -17,7 +17,10 @@ export type Touched = { readonly grantId: string };
  * comes back to an expired grant stays free until time is let pass.
  */
 export const settleClaims = (recording: Recording, touched: readonly Touched[]): void => {
-  if (touched.length > 0) settleAll(recording, referencesOf(recording.state, touched));
+  if (touched.length === 0) return;
+  settleAll(recording, referencesOf(recording.state, touched));
+  const grants = touched.flatMap(({ grantId }) => recording.state.grants.get(grantId) ?? []);
+  for (const id of subscriptionsOf(grants)) settleTerms(recording, id);
 };
 
 /** The same for the grants of one payment, whose claims have changed. */
@@ -54,8 +57,9 @@ function settlePayment(recording: Recording, reference: string): readonly Slice[
   const payment = claimedPayment(recording.state, reference);
   const changes = payment === null ? [] : changesOf(payment, recording.at);
   if (payment === null || changes.length === 0) return [];
-  const ends = endsOf(recording, payment.grants);
-  for (const endsAt of ends) giveBackUnspent(recording, endsAt);
+  // Plan changes and ends take only what claims leave.
+  const subscriptions = subscriptionsOf(payment.grants);
+  for (const id of subscriptions) giveBackTerms(recording, id);
   for (const hold of payment.holds) recording.record(holdReleased(hold, 'released'));
   for (const { grant, now, due } of changes) {
     for (const { cause, amount } of now.taken.slice(sameUpTo(now.taken, due.taken)).toReversed())
@@ -70,7 +74,7 @@ function settlePayment(recording: Recording, reference: string): readonly Slice[
   }
   for (const { grant, now, due } of changes) askForSpent(recording, grant.id, now.spent, due.spent);
   for (const grant of payment.grants) reserve(recording, reference, grant.id, payment.due(grant.id).held);
-  for (const endsAt of ends) settleUnspent(recording, endsAt);
+  for (const id of subscriptions) settleTerms(recording, id);
   return returned;
 }
 
@@ -125,11 +129,9 @@ function giveUpUnspent(recording: Recording, grantId: string, needed: Amount): v
   }
 }
 
-/** The periods of the grants in which a smaller plan takes what is unspent: it takes only what claims leave. */
-const endsOf = ({ state }: Recording, grants: readonly Grant[]): readonly string[] =>
-  [...new Set(grants.flatMap(({ expiresAt }) => expiresAt ?? []))].filter(
-    (endsAt) => state.unspentClaims.get(endsAt) !== undefined,
-  );
+const subscriptionsOf = (grants: readonly Grant[]): readonly string[] => [
+  ...new Set(grants.flatMap(({ term }) => term?.subscriptionId ?? [])),
+];
 
 /** Nothing is reserved of what cannot be spent: it does not run away. */
 const reservable = (grant: Grant, reserved: Amount, at: string): Amount =>

@@ -22,7 +22,8 @@ const isClaim = ({ cause }: { readonly cause: { readonly kind: string } }): bool
   cause.kind === 'refund' || cause.kind === 'dispute';
 
 /** Whether a revocation took only what nobody had used, for a reason that comes after all claims. */
-export const isAfterClaims = ({ cause }: Revocation): boolean => cause.kind === 'downgrade';
+export const isAfterClaims = ({ cause }: Revocation): boolean => afterClaims.includes(cause.kind);
+const afterClaims: readonly RevocationCause['kind'][] = ['downgrade', 'kept', 'correction', 'ended'];
 
 const sum = (list: readonly { readonly amount: Amount }[]): Amount =>
   list.reduce((total, { amount }) => total + amount, 0);

@@ -5,7 +5,6 @@ import type { Instant } from '#kernel/instant.js';
 import { accountDecider, conservationOf } from './account.js';
 import type { AccountCommand } from './account-commands.js';
 import type { AccountEvent } from './account-events.js';
-import { permutations } from '../../test/support/permutations.js';
 import { allocate } from './claim-allocation.js';
 import type { Claim } from './payment-claims.js';
 import { consume, grant } from '../../test/support/account-commands.js';
@@ -217,127 +216,6 @@ test('whatever versions are told in whatever order around the grant, the newest 
       },
     ),
     { numRuns: 300 },
-  );
-});
-
-describe('a new period', () => {
-  const ending = { source: 'subscription', expiresAt: november } as const;
-  const next = { source: 'subscription', expiresAt: december, rollover: { cap: 200, endedAt: november } } as const;
-
-  test('takes along what is unspent of the one before, up to the cap', () => {
-    const account = new Account();
-    account.run(bought(500, 'in_1', ending));
-    account.run(consume(350));
-    account.run(bought(500, 'in_2', next), november);
-    expect(account.balance.available).toBe(650);
-    expect(
-      account.run(
-        bought(500, 'in_3', {
-          ...ending,
-          expiresAt: '2027-01-01T00:00:00.000Z',
-          rollover: { cap: 200, endedAt: december },
-        }),
-        december,
-      ),
-    ).toBe('CreditsExpired CreditsExpired CreditsGranted CreditsGranted');
-    expect(account.balance.available).toBe(700);
-  });
-
-  test('takes along what expires after it was paid: told too early, or released late from a hold', () => {
-    const account = new Account();
-    account.run(bought(500, 'in_1', ending));
-    account.run({ type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} });
-    account.run(bought(500, 'in_2', next));
-    expect(account.run({ type: 'RecordDue' }, '2026-11-01T00:00:00.000Z')).toBe(
-      'HoldReleased CreditsExpired CreditsGranted',
-    );
-    expect(account.balance.available).toBe(700);
-    const late = new Account();
-    late.run(bought(500, 'in_1', ending), '2026-10-31T00:00:00.000Z');
-    late.run(
-      { type: 'HoldCredits', amount: 450, expiresInSeconds: 604_800, description: null, metadata: {} },
-      '2026-10-31T00:00:00.000Z',
-    );
-    late.run(bought(500, 'in_2', next), november);
-    expect(late.balance.available).toBe(550);
-    late.run({ type: 'RecordDue' }, '2026-11-20T00:00:00.000Z');
-    expect(late.balance.available).toBe(700);
-  });
-
-  test('takes nothing along of what was bought, or spent', () => {
-    const account = new Account();
-    account.run(bought(500, 'pi_1', { expiresAt: november }));
-    account.run(bought(500, 'in_1', ending));
-    account.run(consume(1000));
-    account.run(bought(500, 'in_2', next), november);
-    expect(account.balance.available).toBe(500);
-  });
-});
-
-describe('a smaller plan', () => {
-  const ending = { source: 'subscription', expiresAt: november } as const;
-  const take = (amount: number, id = 'in_2', since: Instant = october): AccountCommand => ({
-    type: 'TakeUnspent',
-    endsAt: november,
-    since,
-    amount,
-    cause: { kind: 'downgrade', id },
-  });
-
-  test('takes unspent credits of its period only, once', () => {
-    const account = new Account();
-    account.run(bought(500, 'in_1', ending));
-    account.run(bought(500, 'pi_1'));
-    account.run(take(300));
-    expect(account.balance).toEqual({ available: 700, held: 0, debt: 0 });
-    expect(account.run(take(300))).toBe('');
-    account.run(take(300, 'in_3'));
-    expect(account.balance).toEqual({ available: 500, held: 0, debt: 0 });
-    expect(account.run(take(300, 'in_4'))).toBe('UnspentClaimed');
-  });
-
-  test('takes nothing of what was added later, nor of a period that is over', () => {
-    const account = new Account();
-    account.run(bought(100, 'in_1', ending));
-    account.run(take(300));
-    account.run(bought(400, 'in_3', ending), '2026-10-02T00:00:00.000Z');
-    expect(account.balance.available).toBe(400);
-    expect(account.run(take(300, 'in_4'), november)).toBe('CreditsExpired');
-  });
-
-  test('never makes a debt, and leaves refunds what is theirs', () => {
-    const account = new Account();
-    account.run(bought(500, 'pi_1', ending));
-    account.run(consume(300));
-    account.run(take(150));
-    account.run(settle(1, claim('re_1', 300)));
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
-    account.run(settle(2));
-    expect(account.balance).toEqual({ available: 50, held: 0, debt: 0 });
-  });
-
-  const money = (amount: number) => ({ amount, currency: 'usd' });
-  const told: readonly AccountCommand[] = [
-    bought(500, 'pi_1', { ...ending, costBasis: money(1999) }),
-    bought(250, 'in_2', { ...ending, costBasis: money(777), effectiveAt: '2026-09-15T00:00:00.000Z' }),
-    take(170, 'in_3', '2026-09-20T00:00:00.000Z'),
-    take(333, 'in_4'),
-    settle(1, claim('re_1', 371)),
-    settle(2, claim('re_1', 371), claim('re_2', 111)),
-  ];
-
-  test.each([0, 120, 600])(
-    'ends the same in whatever order all of it is heard of, with %i spent at the end',
-    (spent) => {
-      const booksOf = (order: readonly AccountCommand[]) => {
-        const account = new Account();
-        for (const command of order) account.run(command);
-        if (spent <= account.balance.available) account.run(consume(spent));
-        return account.booksToTheCent;
-      };
-      const first = booksOf(told);
-      for (const order of permutations(told)) expect(booksOf(order)).toEqual(first);
-    },
   );
 });
 

@@ -25,17 +25,7 @@ export function settlePayment(recording: Recording, command: Settle): AccountRef
 }
 
 /** What is claimed, for what happens later. */
-export function evolveClaims(
-  state: AccountState,
-  event: AccountEventOf<'PaymentClaimed'> | AccountEventOf<'UnspentClaimed'>,
-): AccountState {
-  if (event.type === 'PaymentClaimed') {
-    state.claims.set(event.paymentReference, { version: event.version, paid: event.paid, claims: event.claims });
-    return state;
-  }
-  const { endsAt, since, amount, cause } = event;
-  const ended = [...state.unspentClaims.entries()].filter(([end]) => end <= event.at);
-  for (const [end] of ended) state.unspentClaims.delete(end);
-  state.unspentClaims.set(endsAt, [...(state.unspentClaims.get(endsAt) ?? []), { cause, amount, since }]);
+export function evolveClaims(state: AccountState, event: AccountEventOf<'PaymentClaimed'>): AccountState {
+  state.claims.set(event.paymentReference, { version: event.version, paid: event.paid, claims: event.claims });
   return state;
 }

@@ -2,9 +2,39 @@ import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { BoughtLine, Claim } from './payment-claims.js';
-import type { BurnOrderName, DebtPolicy, Resource, RevocationCause, Sale, Source, Usage } from './account-events.js';
+import type {
+  BurnOrderName,
+  DebtPolicy,
+  PlanChange,
+  Resource,
+  RevocationCause,
+  Sale,
+  Source,
+  Term,
+  Usage,
+} from './account-events.js';
 
 type Told = { readonly description: string | null; readonly metadata: Json };
+
+/** A paid period as it is granted. */
+export type PaidTerm = {
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  /** `month`: all credits at once; `year`: by the month. */
+  readonly interval: 'month' | 'year';
+  /** All seats together. */
+  readonly creditsPerMonth: Amount;
+  /** Whether less was paid because the period is shorter: then its first month gives its share. */
+  readonly prorated: boolean;
+  /** What the whole period cost, without tax; null when it cost nothing. */
+  readonly cost: Money | null;
+  readonly rolloverCap: Amount;
+  /** The lines of the invoice that bought it. */
+  readonly lines: readonly BoughtLine[];
+};
+
+/** A month of a free plan. `amount`: null where it should not be granted. */
+export type FreeMonth = { readonly start: Instant; readonly end: Instant; readonly amount: Amount | null };
 
 /** What can be asked of an account. Prices are already resolved; times come with the decision. */
 export type AccountCommand =
@@ -19,8 +49,8 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
-      /** Also grants again what expires unused of the subscription's period that ends at `endedAt`, at most `cap`. */
-      readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
+      /** What a subscription gives it for. */
+      readonly term?: Term;
       /** Grants only if this sale has not granted yet, whatever told of it. `apart`: ids of sales that it is known not to be. */
       readonly sale?: Sale;
       readonly apart?: readonly string[];
@@ -61,15 +91,29 @@ export type AccountCommand =
       readonly cause: RevocationCause;
     }
   /**
-   * Takes unspent credits of the subscription's grants that end at `endsAt` and were effective by `since`, heard of now or later;
-   * never more than there are, never as debt.
+   * Grants all months of a paid period at once, those to come scheduled for their start, and agrees for each that what is unspent of
+   * the one before goes on, at most `rolloverCap`. A month that is over already is given whole, until the month ends that it is given in.
+   */
+  | (PaidTerm & {
+      readonly type: 'GrantPeriod';
+      readonly subscriptionId: string;
+      readonly itemId: string;
+      readonly paymentReference: string;
+      readonly metadata: Json;
+    })
+  /** A change of plan or quantity within paid periods, whose payment was reported before or will be. Known by its id. */
+  | (PlanChange & { readonly type: 'ChangePeriod'; readonly subscriptionId: string })
+  /** The subscription ended: what of its grants begins then or later is revoked, reported by now or later. */
+  | { readonly type: 'EndSubscription'; readonly subscriptionId: string; readonly endedAt: Instant }
+  /**
+   * Makes months of a free plan what they should be: granted with this amount, or not. One that has begun is only ever granted, one to
+   * come also withdrawn. The same again changes nothing, whoever asks.
    */
   | {
-      readonly type: 'TakeUnspent';
-      readonly endsAt: Instant;
-      readonly since: Instant;
-      readonly amount: Amount;
-      readonly cause: RevocationCause;
+      readonly type: 'KeepFreeMonths';
+      readonly subscriptionId: string;
+      readonly planId: string;
+      readonly months: readonly FreeMonth[];
     }
   /**
    * All that is claimed of a payment (refunds, disputes), of which `paid` minor units came in: its grants follow. The newest

@@ -62,11 +62,68 @@ export type Settings = {
 export type Usage = { readonly creditEvent: string; readonly quantity: number };
 type Told = { readonly description: string | null; readonly metadata: Json };
 
-/** What took credits away by decision: a refund or dispute, or an operator. */
+/** What took credits away by decision: money that went back, an operator, or what became of a subscription. */
 export type RevocationCause = {
-  readonly kind: 'refund' | 'dispute' | 'adjustment' | 'operator' | 'downgrade';
+  readonly kind:
+    | 'refund'
+    | 'dispute'
+    | 'adjustment'
+    | 'operator'
+    /** Less, by a change of plan; what an earlier change to less had left; more than the true length of a period gives. */
+    | 'downgrade'
+    | 'kept'
+    | 'correction'
+    /** The end of the subscription, before the grant began. */
+    | 'ended'
+    /** A free month for which a subscription, or another amount, came. */
+    | 'superseded';
   readonly id: string;
 };
+
+/** What a grant of a subscription is for. Only this makes it one: its source and its expiry do not. */
+export type Term = {
+  /** A paid period's month; more by a change within one; what goes on of the month before; a trial; a month of a free plan. */
+  readonly kind: 'period' | 'change' | 'rollover' | 'trial' | 'free';
+  readonly subscriptionId: string;
+  readonly itemId: string | null;
+  /** The paid period; of a change, from the time at which it counts. */
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  /** The month of it that the grant is for, whenever the grant was recorded and however long it lasts. */
+  readonly start: Instant;
+  readonly end: Instant;
+  /** When the month began of which this is the rest; left out for a whole one. */
+  readonly measuredFrom?: Instant;
+  /** Of a change: which one. */
+  readonly changeId?: string;
+};
+
+/** What a change of plan or quantity means for the periods that end at one time. */
+export type ChangedPeriod = {
+  readonly end: Instant;
+  /** Whether the credits of the periods come at once or by the month. */
+  readonly interval: 'month' | 'year';
+  /** How many credits a month there are more (less where negative) from each time on, oldest first. */
+  readonly parts: readonly { readonly since: Instant; readonly credits: number }[];
+  /** What was paid for more, without tax; null where nothing was. */
+  readonly cost: Money | null;
+  /** The lines of the invoice that charge it or give it back. */
+  readonly lines: readonly BoughtLine[];
+  /** Whether more is granted, and less is taken back, of the month under way. Months that begin later follow in any case. */
+  readonly grants: boolean;
+  readonly takesBack: boolean;
+};
+
+/** A change of plan or quantity that one invoice charges or gives back. */
+export type PlanChange = {
+  readonly changeId: string;
+  readonly periods: readonly ChangedPeriod[];
+  readonly paymentReference: string | null;
+  readonly metadata: Json;
+};
+
+/** How changes of plan are settled, by name and version. */
+export const planChangeRule = { name: 'kept-first', version: 1 } as const;
 
 type Facts = {
   AccountOpened: { readonly customerId: string; readonly unit: string };
@@ -82,11 +139,13 @@ type Facts = {
     readonly paymentReference: string | null;
     /** Set when an operator's adjustment made the grant. */
     readonly adjustmentId: string | null;
-    /** What expires unused of the period that ends at `endedAt` goes on until this grant expires, at most `cap` of it. */
+    /** Set on what a subscription gives. */
+    readonly term?: Term;
+    /** What expires unused of the subscription's period that ends at `endedAt` goes on until this grant expires, at most `cap`. */
     readonly rollover?: { readonly cap: Amount; readonly endedAt: Instant };
-    /** Set on a grant of what went on of the period that ended then. */
+    /** Set on a grant of what went on of the subscription's period that ended then. */
     readonly rolledOverFrom?: Instant;
-    /** Set on what was bought at Stripe; left out in old events. */
+    /** Set on what was bought at Stripe. */
     readonly sale?: Sale;
     /** The lines of the invoice that bought it; left out where it is not known, so that it is a share of the whole payment. */
     readonly lines?: readonly BoughtLine[];
@@ -207,13 +266,10 @@ type Facts = {
     readonly paid: number;
     readonly claims: readonly Claim[];
   };
-  /** A smaller plan takes what is unspent of the period that ends at `endsAt`; what it changes of the grants follows. */
-  UnspentClaimed: {
-    readonly endsAt: Instant;
-    readonly since: Instant;
-    readonly amount: Amount;
-    readonly cause: RevocationCause;
-  };
+  /** A change of plan or quantity within paid periods; what it changes of the grants follows. */
+  PeriodChanged: PlanChange & { readonly subscriptionId: string; readonly rule: typeof planChangeRule };
+  /** A subscription ended: what of its grants begins then or later is revoked, in events that follow. */
+  TermsEnded: { readonly subscriptionId: string; readonly endedAt: Instant };
   BurnOrderChanged: { readonly settings: Settings };
   OverdraftLimitChanged: { readonly settings: Settings };
   DebtPolicyChanged: { readonly settings: Settings };
@@ -280,7 +336,8 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'AccountOpened':
     case 'HoldExtended':
     case 'PaymentClaimed':
-    case 'UnspentClaimed':
+    case 'PeriodChanged':
+    case 'TermsEnded':
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

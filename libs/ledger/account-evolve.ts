@@ -7,6 +7,7 @@ import { evolveHolds } from './account-holds.js';
 import { evolveRevocations } from './account-revocations.js';
 import { evolveSettings } from './account-settings.js';
 import { evolveSpending } from './account-spending.js';
+import { evolveTerms } from './account-terms.js';
 import type { AccountState } from './account-state.js';
 import { startOfMonth, usageAfter } from './account-usage.js';
 
@@ -44,8 +45,10 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
     case 'DebtForgiven':
       return evolveDebts(state, event, revision);
     case 'PaymentClaimed':
-    case 'UnspentClaimed':
       return evolveClaims(state, event);
+    case 'PeriodChanged':
+    case 'TermsEnded':
+      return evolveTerms(state, event);
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -3,17 +3,17 @@ import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { AccountEventOf, Sale, Source } from './account-events.js';
+import type { AccountEventOf, Sale, Source, Term } from './account-events.js';
 import { slicesToSpend } from './account-burn-order.js';
 import { settleClaims } from './account-claim-settling.js';
 import { openAccount } from './account-opening.js';
 import { changeGrant, grantOf, move, putGrant } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import { refusalOfSale, saleOf } from './account-sales.js';
-import { noteRollover, rollOverExpired } from './account-rollover.js';
+import { noteRollover } from './account-rollover.js';
+import { refusalOfSale } from './account-sales.js';
 import type { AccountState } from './account-state.js';
+import { noteTerm } from './account-terms.js';
 import { letTimePass } from './account-time.js';
-import { settleUnspent } from './account-unspent.js';
 import type { BoughtLine } from './payment-claims.js';
 
 type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
@@ -28,7 +28,7 @@ type NewGrant = {
   paymentReference: string | null;
   description: string | null;
   metadata: Json;
-  rollover?: { readonly cap: Amount; readonly endedAt: Instant };
+  term?: Term;
   sale?: Sale;
   lines?: readonly BoughtLine[];
 };
@@ -42,9 +42,7 @@ export function grantCredits(recording: Recording, command: Grant): AccountRefus
   if (sold !== null) return sold;
   if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
   if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
-  const refusal = recordGrant(recording, { ...command, effectiveAt }, null);
-  if (refusal === null && command.rollover !== undefined) rollOverExpired(recording, command.rollover.endedAt);
-  return refusal;
+  return recordGrant(recording, { ...command, effectiveAt }, null);
 }
 
 function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' | null): AccountRefusal | null {
@@ -62,14 +60,13 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     costBasis: grant.costBasis,
     paymentReference: grant.paymentReference,
     adjustmentId: adjusts === null ? null : recording.newId('adj'),
-    ...(grant.rollover === undefined ? {} : { rollover: grant.rollover }),
+    ...(grant.term === undefined ? {} : { term: grant.term }),
     ...(grant.sale === undefined ? {} : { sale: grant.sale }),
     ...(grant.lines === undefined ? {} : { lines: grant.lines }),
     description: grant.description,
     metadata: grant.metadata,
   });
   settleClaims(recording, [{ grantId }]);
-  settleUnspent(recording, grant.expiresAt);
   letTimePass(recording);
   return null;
 }
@@ -130,7 +127,8 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
         effectiveAt: event.effectiveAt,
         expiresAt: event.expiresAt,
         paymentReference: event.paymentReference,
-        sale: saleOf(event),
+        term: event.term ?? null,
+        sale: event.sale ?? null,
         lines: event.lines ?? null,
         costBasis: event.costBasis,
         costLeft: event.costBasis?.amount ?? 0,
@@ -145,6 +143,7 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
         repaid: 0,
         clawedBack: 0,
       });
+      noteTerm(state, event);
       noteRollover(state, event);
       return state;
     case 'CreditsActivated':

@@ -1,6 +1,5 @@
-import type { Json } from '#kernel/json.js';
 import type { SoldRefusal } from './account-commands.js';
-import type { AccountEventOf, Sale } from './account-events.js';
+import type { Sale } from './account-events.js';
 import type { AccountState } from './account-state.js';
 
 /**
@@ -29,26 +28,4 @@ function mayBeSame(a: Sale, b: Sale): boolean {
   const named = (a.invoice ?? b.invoice) !== null && (a.intent ?? b.intent) !== null;
   const sameMoney = a.paid !== null && a.paid.amount === b.paid?.amount && a.paid.currency === b.paid.currency;
   return unknown && named && sameMoney;
-}
-
-/** The sale that a grant is of; null for one that is of none. */
-export function saleOf(event: AccountEventOf<'CreditsGranted'>): Sale | null {
-  return event.sale ?? saleBefore(event);
-}
-
-/** Grants of before sales were noted name theirs by the metadata that only a sale was given, and by the payment. */
-function saleBefore({
-  source,
-  description,
-  metadata,
-  paymentReference: reference,
-}: AccountEventOf<'CreditsGranted'>): Sale | null {
-  if (source !== 'purchase' || description !== null || reference === null) return null;
-  const [[name, id] = [], another] = Object.entries(metadata as { readonly [name: string]: Json });
-  if (another !== undefined || typeof id !== 'string') return null;
-  const sale = { session: null, intent: null, invoice: null, paid: null };
-  const other = reference === id ? null : reference;
-  if (name === 'checkoutSession') return { ...sale, session: id, intent: other };
-  if (name === 'paymentIntent') return { ...sale, intent: id, invoice: other };
-  return name === 'invoice' && other === null ? { ...sale, invoice: id } : null;
 }

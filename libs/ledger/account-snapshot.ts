@@ -15,7 +15,7 @@ import {
   type Hold,
   type PaymentClaims,
   type Rollover,
-  type UnspentClaim,
+  type SubscriptionTerms,
 } from './account-state.js';
 
 /** What a snapshot keeps; all else follows from it. */
@@ -29,15 +29,15 @@ type Kept = {
   readonly holds: readonly Hold[];
   readonly debts: readonly Debt[];
   readonly claims: readonly (readonly [string, PaymentClaims])[];
-  readonly unspentClaims: readonly (readonly [Instant, readonly UnspentClaim[]])[];
-  readonly rollovers: readonly (readonly [Instant, Rollover])[];
+  readonly terms: readonly (readonly [string, SubscriptionTerms])[];
+  readonly rollovers: readonly (readonly [string, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
   /** The amount as digits: it may be beyond 2^53. */
   readonly usage: { readonly periodStart: Instant; readonly since: number; readonly consumed: string } | null;
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 7;
+export const SNAPSHOT_VERSION = 8;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -52,7 +52,7 @@ export function encodeAccount(state: AccountState): Json {
     holds: [...state.holds.values()],
     debts: [...state.debts.values()],
     claims: [...state.claims.entries()],
-    unspentClaims: [...state.unspentClaims.entries()],
+    terms: [...state.terms.entries()],
     rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
     usage: state.usage && { ...state.usage, consumed: String(state.usage.consumed) },
@@ -77,7 +77,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     debts: LayeredMap.from(kept.debts.map((debt) => [debt.id, debt] as const)),
     owed: kept.debts.filter((debt) => debt.outstanding > 0).sort(compareDebts),
     claims: LayeredMap.from(kept.claims),
-    unspentClaims: LayeredMap.from(kept.unspentClaims),
+    terms: LayeredMap.from(kept.terms),
     rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
     usage: kept.usage && { ...kept.usage, consumed: BigInt(kept.usage.consumed) },

@@ -14,7 +14,9 @@ import {
   type Sale,
   type Settings,
   type Slice,
+  type PlanChange,
   type Source,
+  type Term,
 } from './account-events.js';
 import type { Usage } from './account-usage.js';
 import type { BoughtLine, Claim } from './payment-claims.js';
@@ -32,6 +34,8 @@ export type Grant = {
   readonly effectiveAt: Instant;
   readonly expiresAt: Instant | null;
   readonly paymentReference: string | null;
+  /** What a subscription gives it for; null for all else. */
+  readonly term: Term | null;
   /** What was bought at Stripe; null for all else. */
   readonly sale: Sale | null;
   /** The lines of the invoice that bought it; null where it is not known. */
@@ -72,11 +76,18 @@ export type PaymentClaims = {
   readonly claims: readonly Claim[];
 };
 
-/** A smaller plan, agreed at `since`, takes `amount` of what is unspent of the grants that it had until then. */
-export type UnspentClaim = { readonly cause: RevocationCause; readonly amount: Amount; readonly since: Instant };
+/** What is known of a subscription's terms. All of it is forgotten long after it ended. */
+export type SubscriptionTerms = {
+  /** The ids of its grants. */
+  readonly grants: readonly string[];
+  readonly changes: readonly PlanChange[];
+  /** When it ended; null while it has not. */
+  readonly endedAt: Instant | null;
+};
 
-/** What expires unused of a period goes on until `expiresAt`: at most `cap` credits of it, `used` of them so far. */
+/** What expires unused of a period goes on with the grant that it was agreed with: at most `cap` credits, `used` of them so far. */
 export type Rollover = {
+  readonly grantId: string;
   readonly cap: Amount;
   readonly used: Amount;
   readonly expiresAt: Instant;
@@ -132,10 +143,10 @@ export type AccountState = {
   owed: readonly Debt[];
   /** By payment reference; of payments that something is or was claimed of. */
   claims: LayeredMap<string, PaymentClaims>;
-  /** By the end of the period, until that has passed. */
-  unspentClaims: LayeredMap<Instant, readonly UnspentClaim[]>;
-  /** By the end of the period whose unused credits go on, while they do. */
-  rollovers: LayeredMap<Instant, Rollover>;
+  /** By subscription. */
+  terms: LayeredMap<string, SubscriptionTerms>;
+  /** By subscription and the end of the period whose unused credits go on, while they do. */
+  rollovers: LayeredMap<string, Rollover>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
   /** Of the newest period in which something was consumed; null before. No rule asks for it: it is shown. */
@@ -169,7 +180,7 @@ export function initialAccount(stream: StreamName): AccountState {
     debts: LayeredMap.empty(),
     owed: [],
     claims: LayeredMap.empty(),
-    unspentClaims: LayeredMap.empty(),
+    terms: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
     usage: null,
@@ -184,7 +195,7 @@ export const forkAccount = (state: AccountState): AccountState => ({
   holds: state.holds.fork(),
   debts: state.debts.fork(),
   claims: state.claims.fork(),
-  unspentClaims: state.unspentClaims.fork(),
+  terms: state.terms.fork(),
   rollovers: state.rollovers.fork(),
   reversed: state.reversed.fork(),
 });
@@ -195,7 +206,7 @@ export function mergeAccount(fork: AccountState): AccountState {
   fork.holds = fork.holds.merge();
   fork.debts = fork.debts.merge();
   fork.claims = fork.claims.merge();
-  fork.unspentClaims = fork.unspentClaims.merge();
+  fork.terms = fork.terms.merge();
   fork.rollovers = fork.rollovers.merge();
   fork.reversed = fork.reversed.merge();
   return fork;

@@ -1,5 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider, Moment } from '#kernel/decider.js';
+import { keepFreeMonths } from './account-free-months.js';
 import { adjustCredits, grantCredits } from './account-granting.js';
 import { repayOwed } from './account-debt.js';
 import { reinstateCredits, revokeCredits } from './account-clawback.js';
@@ -14,7 +15,7 @@ import { decodeAccount, encodeAccount, SNAPSHOT_VERSION } from './account-snapsh
 import { evolveAccount } from './account-evolve.js';
 import { forkAccount, initialAccount, mergeAccount, type AccountState } from './account-state.js';
 import { letTimePass } from './account-time.js';
-import { takeUnspent } from './account-unspent.js';
+import { changePeriod, endSubscription, grantPeriod } from './account-terms.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
 const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];
@@ -24,7 +25,8 @@ const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RevokeCredits',
   'ReinstateCredits',
   'SettlePayment',
-  'TakeUnspent',
+  'ChangePeriod',
+  'EndSubscription',
   'CloseAccount',
 ];
 
@@ -66,8 +68,14 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return revokeCredits(recording, command);
     case 'ReinstateCredits':
       return reinstateCredits(recording, command);
-    case 'TakeUnspent':
-      return takeUnspent(recording, command);
+    case 'GrantPeriod':
+      return grantPeriod(recording, command);
+    case 'ChangePeriod':
+      return changePeriod(recording, command);
+    case 'EndSubscription':
+      return endSubscription(recording, command);
+    case 'KeepFreeMonths':
+      return keepFreeMonths(recording, command);
     case 'SettlePayment':
       return settlePayment(recording, command);
     case 'RecordDue':

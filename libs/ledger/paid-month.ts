@@ -15,8 +15,6 @@ export type PaidPeriod = {
   readonly cost: Money | null;
   /** How much of a month's unspent credits goes on into the next; left out for nothing. */
   readonly rolloverCap?: number;
-  /** Since when it is paid for; left out for since it starts. */
-  readonly agreedAt?: Instant;
 };
 
 const MAX_MONTHS = 120; // Stripe's longest interval is three years
@@ -41,41 +39,9 @@ function wholeMonths(periodStart: Instant, periodEnd: Instant): number | null {
   return months >= 1 && months <= MAX_MONTHS && whole ? months : null;
 }
 
-/**
- * When month `index` of a paid period starts. A period of whole months is counted back from its end: so a year from 29 February to
- * 28 February, or from the 28th to the 29th, has twelve months, and what is changed within it later, of which only the end is
- * known, has the same. Another is counted from its start.
- */
-export function startOfMonth(periodStart: Instant, periodEnd: Instant, index: number): Instant {
-  const whole = wholeMonths(periodStart, periodEnd);
-  if (index === 0) return periodStart;
-  return whole === null ? anniversary(periodStart, index) : anniversary(periodEnd, index - whole);
-}
-
-/** How many months of credits a paid period holds: those that start before its end. At least 1. */
-export function monthsIn(periodStart: Instant, periodEnd: Instant): number {
-  const whole = wholeMonths(periodStart, periodEnd);
-  if (whole !== null) return whole;
-  let months = 1;
-  while (months < MAX_MONTHS && anniversary(periodStart, months) < periodEnd) months += 1;
-  return months;
-}
-
-/**
- * The share of a period's cost that belongs to month `index` of `months`; the shares add up to the cost exactly. Null for a
- * share of nothing.
- */
-export function costOfMonth(cost: Money | null, index: number, months: number): Money | null {
-  if (cost === null) return null;
-  const until = proportion(cost.amount, index + 1, months);
-  return costIfAny(until - proportion(cost.amount, index, months), cost);
-}
-
-/** What `credits` of the `all` that it was paid for cost. Null for nothing. */
-export const partOf = (cost: Money, credits: number, all: number): Money | null =>
-  costIfAny(proportion(cost.amount, credits, all), cost);
-
-const costIfAny = (amount: number, { currency }: Money): Money | null => (amount === 0 ? null : { amount, currency });
+/** Whether a period is a number of whole calendar months, also where a short month cut its first or last day. */
+export const isWholeMonths = (periodStart: Instant, periodEnd: Instant): boolean =>
+  wholeMonths(periodStart, periodEnd) !== null;
 
 /** A month of credits, from its start until it ends. */
 export type Month = { readonly start: Instant; readonly end: Instant };
@@ -91,24 +57,59 @@ export function monthsUntil(periodEnd: Instant, since: Instant): readonly Month[
   return months;
 }
 
+/** A month of a paid period. `measuredFrom`: the start of the whole month of which the first one is the end; else its own start. */
+export type PaidMonth = Month & { readonly measuredFrom: Instant };
+
 /**
- * When the credits of month `index` end: when the next month starts, at the latest with the period. A month that is recorded too
- * late for that ends with the month that `now` is in: it was paid for, and nobody is to lose it because a worker stood still.
+ * The months of a paid period, counted back from its end: so a year from 29 February to 28 February, or from the 28th to the 29th,
+ * has twelve months, and what is changed within it later, of which only the end is known, has the same. The first begins with the
+ * period. Where that is not a number of whole months, it is the rest of a month.
  */
-export function endOfMonth(periodStart: Instant, periodEnd: Instant, index: number, now: Instant): Instant {
-  const own = startOfMonth(periodStart, periodEnd, index + 1);
-  const end = own < periodEnd ? own : periodEnd;
-  if (end > now) return end;
-  for (let later = index + 1; later < MAX_MONTHS; later += 1) {
-    const next = startOfMonth(periodStart, periodEnd, later);
-    if (next > now) return next;
-  }
-  return end;
+export function monthsOf(periodStart: Instant, periodEnd: Instant): readonly PaidMonth[] {
+  const whole = isWholeMonths(periodStart, periodEnd);
+  return monthsUntil(periodEnd, periodStart).map(({ start, end }, index) => {
+    if (index > 0) return { start, end, measuredFrom: start };
+    return { start: periodStart, end, measuredFrom: whole ? periodStart : start };
+  });
+}
+
+/** A period whose credits come all at once, as one month: shorter than a month it is the rest of one, longer it has its own length. */
+export function asOneMonth(periodStart: Instant, periodEnd: Instant): PaidMonth {
+  const month = anniversary(periodEnd, -1);
+  const isRest = month < periodStart && !isWholeMonths(periodStart, periodEnd);
+  return { start: periodStart, end: periodEnd, measuredFrom: isRest ? month : periodStart };
+}
+
+/** What `credits` for `of.measuredFrom` until `of.end` are for the part of it that begins at `from`; all of them for all of it. */
+export function creditsFrom(credits: number, from: Instant, of: Pick<PaidMonth, 'measuredFrom' | 'end'>): number {
+  const full = msOf(of.end) - msOf(of.measuredFrom);
+  const rest = Math.min(full, Math.max(0, msOf(of.end) - msOf(from)));
+  return proportion(credits, rest, full);
 }
 
 /**
- * When the credits end that a period gives all at once: with the period, which may be longer than its first month (one that is
- * anchored on the 31st begins on the 30th of a shorter month and ends on the 31st). Recorded too late, as `endOfMonth` says.
+ * When credits end that are for a time until `end`. What is recorded too late for that ends with the month, counted from `periodEnd`,
+ * that `now` is in: it was paid for, and nobody is to lose it because it was reported late.
  */
-export const endOfPeriod = (periodStart: Instant, periodEnd: Instant, now: Instant): Instant =>
-  endOfMonth(periodStart, periodEnd, monthsIn(periodStart, periodEnd) - 1, now);
+export function endInForce(end: Instant, periodEnd: Instant, now: Instant): Instant {
+  if (end > now) return end;
+  const months = (yearOf(now) - yearOf(periodEnd)) * 12 + monthNumber(now) - monthNumber(periodEnd);
+  for (let later = months - 1; ; later += 1) {
+    const next = anniversary(periodEnd, later);
+    if (next > now) return next;
+  }
+}
+const yearOf = (instant: Instant): number => Number(instant.slice(0, 4));
+const monthNumber = (instant: Instant): number => Number(instant.slice(5, 7));
+
+/** What of a cost belongs to each of these amounts, by the running total, so that all of it is shared out. Null for a share of nothing. */
+export function sharesOfCost(cost: Money | null, amounts: readonly number[]): readonly (Money | null)[] {
+  const all = amounts.reduce((sum, amount) => sum + amount, 0);
+  if (cost === null || all === 0) return amounts.map(() => null);
+  let before = 0;
+  return amounts.map((amount) => {
+    const share = proportion(cost.amount, before + amount, all) - proportion(cost.amount, before, all);
+    before += amount;
+    return share === 0 ? null : { amount: share, currency: cost.currency };
+  });
+}

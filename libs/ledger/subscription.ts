@@ -1,8 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { canonicalJson } from '#kernel/json.js';
-import { reducedPeriods, type PeriodReduction, type ReducedPeriod } from './period-reduction.js';
 import type { PaidPeriod } from './paid-month.js';
 import {
   newestOf,
@@ -22,8 +20,6 @@ type Of = { readonly subscriptionId: string; readonly customerId: string };
 
 export type SubscriptionCommand =
   | (Of & PaidPeriod & { readonly type: 'RecordPaidPeriod'; readonly first: boolean; readonly invoiceId: string })
-  /** Money for months that are still to come went back; told before or after the periods' payments. */
-  | (Of & PeriodReduction & { readonly type: 'ReducePaidPeriod' })
   /** Puts a customer on a plan that costs nothing. The caller has looked the plan up in the catalogue. */
   | (Of & { readonly type: 'StartFreePlan'; readonly planId: string })
   /** Stripe showed the subscription; snapshots may come in any order and more than once. `step`: where it says what changed. */
@@ -32,9 +28,6 @@ export type SubscriptionCommand =
 export type SubscriptionEvent =
   | (Of & PaidPeriod & { readonly type: 'SubscriptionActivated'; readonly at: Instant; readonly invoiceId: string })
   | (Of & PaidPeriod & { readonly type: 'SubscriptionRenewed'; readonly at: Instant; readonly invoiceId: string })
-  | (Of & PeriodReduction & { readonly type: 'PaidPeriodReduced'; readonly at: Instant })
-  /** All that the changes to less leave out of a period, as far as both are known. */
-  | (Of & ReducedPeriod & { readonly type: 'MonthlyCreditsReduced'; readonly at: Instant })
   /** A plan without Stripe and without end: its credits come by the calendar month. */
   | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string })
   | StandingEvent;
@@ -58,22 +51,15 @@ export type SubscriptionState = {
   readonly freePlanId: string | null;
   /** The period that ends last, whatever order they were heard of. */
   readonly current: PaidPeriod | null;
-  /** The newest that are granted by the month. */
-  readonly monthly: readonly PaidPeriod[];
-  readonly reductions: readonly PeriodReduction[];
   /** As Stripe showed it last; null while it has not. */
   readonly standing: SubscriptionStanding | null;
   readonly observations: readonly Observation[];
 };
 
-const MAX_PERIODS = 50; // of years, and changes within them
-
 const initial: SubscriptionState = {
   customerId: null,
   freePlanId: null,
   current: null,
-  monthly: [],
-  reductions: [],
   standing: null,
   observations: [],
 };
@@ -88,13 +74,8 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
     case 'SubscriptionActivated':
     case 'SubscriptionRenewed': {
       const later = state.current === null || event.periodEnd > state.current.periodEnd;
-      const monthly = withPeriod(state.monthly, event);
-      return { ...state, customerId: event.customerId, current: later ? event : state.current, monthly };
+      return { ...state, customerId: event.customerId, current: later ? event : state.current };
     }
-    case 'PaidPeriodReduced':
-      return { ...state, customerId: event.customerId, reductions: withReduction(state.reductions, event) };
-    case 'MonthlyCreditsReduced':
-      return state; // follows from the periods and the changes
     default: {
       const { customerId, snapshot, step, standing } = event;
       const observations = withObservation(state.observations, observationOf(snapshot, step ?? null));
@@ -102,12 +83,6 @@ function evolve(state: SubscriptionState, event: SubscriptionEvent): Subscriptio
     }
   }
 }
-
-const withPeriod = (list: readonly PaidPeriod[], period: PaidPeriod): readonly PaidPeriod[] =>
-  period.interval === 'year' ? [...list, period].slice(-MAX_PERIODS) : list;
-
-const withReduction = (list: readonly PeriodReduction[], reduction: PeriodReduction): readonly PeriodReduction[] =>
-  [...list, reduction].slice(-MAX_PERIODS);
 
 function decide(state: SubscriptionState, command: SubscriptionCommand, at: Instant): readonly SubscriptionEvent[] {
   switch (command.type) {
@@ -122,7 +97,7 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
     case 'RecordPaidPeriod': {
       const { subscriptionId, customerId, planId } = command;
       const { interval, periodStart, periodEnd, itemId, creditsPerMonth, cost, invoiceId } = command;
-      const { rolloverCap, agreedAt } = command;
+      const { rolloverCap } = command;
       return [
         {
           type: command.first ? 'SubscriptionActivated' : 'SubscriptionRenewed',
@@ -138,39 +113,12 @@ function decide(state: SubscriptionState, command: SubscriptionCommand, at: Inst
           cost,
           invoiceId,
           ...(rolloverCap === undefined ? {} : { rolloverCap }),
-          ...(agreedAt === undefined ? {} : { agreedAt }),
         },
-        ...changedMonths(state, { ...state, monthly: withPeriod(state.monthly, command) }, command, at),
-      ];
-    }
-    case 'ReducePaidPeriod': {
-      const { subscriptionId, customerId, invoiceId, since, wholeUntil, periodEnd, creditsPerMonth } = command;
-      const isKnown = state.reductions.some(
-        (known) => known.invoiceId === invoiceId && known.periodEnd === periodEnd && known.since === since,
-      );
-      if (isKnown) return [];
-      const fact = { subscriptionId, customerId, invoiceId, since, wholeUntil, periodEnd, creditsPerMonth };
-      return [
-        { type: 'PaidPeriodReduced', at, ...fact },
-        ...changedMonths(state, { ...state, reductions: withReduction(state.reductions, fact) }, command, at),
       ];
     }
     default:
       return assertNever(command);
   }
-}
-
-/** What is left out of periods otherwise after a fact than before it. */
-function changedMonths(
-  before: SubscriptionState,
-  after: SubscriptionState,
-  { subscriptionId, customerId }: Of,
-  at: Instant,
-): readonly SubscriptionEvent[] {
-  const known = reducedPeriods(before.monthly, before.reductions);
-  return [...reducedPeriods(after.monthly, after.reductions)]
-    .filter(([name, { fewer }]) => canonicalJson(fewer) !== canonicalJson(known.get(name)?.fewer ?? []))
-    .map(([, period]) => ({ type: 'MonthlyCreditsReduced', at, subscriptionId, customerId, ...period }));
 }
 
 function observe(

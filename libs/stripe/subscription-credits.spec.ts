@@ -33,7 +33,7 @@ const commandsOf = (name: StripeFixture, change: Record<string, unknown>, policy
   return result.commands.map(({ stream, key, command }) => ({ stream, key, ...command }));
 };
 const creditsOf = (commands: readonly { type: string }[]) =>
-  commands.filter(({ type }) => ['GrantCredits', 'TakeUnspent', 'RecordPaidPeriod'].includes(type));
+  commands.filter(({ type }) => ['GrantCredits', 'GrantPeriod', 'ChangePeriod', 'RecordPaidPeriod'].includes(type));
 
 const period = { start: 1790812800, end: 1793491200 }; // October 2026
 const half = { start: 1792152000, end: 1793491200 }; // from the 16th, noon
@@ -59,45 +59,41 @@ const upgrade = [
   { price: 'price_pro_month', amount: 4000 },
 ];
 
+const november = '2026-11-01T00:00:00.000Z';
+const noon = '2026-10-16T12:00:00.000Z';
+const downgrade = [
+  { price: 'price_pro_month', amount: -4000 },
+  { price: 'price_starter_month', amount: 1000 },
+];
+/** The one change that an invoice of these lines means. */
+const changeOf = (lines: readonly Line[], policy: PlanPolicy, shape: StripeFixture = 'invoice.paid.endive') => {
+  const found = creditsOf(commandsOf(shape, invoice(lines, shape.endsWith('acacia')), policy));
+  expect(found.map(({ type }) => type)).toEqual(['ChangePeriod']);
+  return found[0] as unknown as { periods: readonly object[] };
+};
+
 describe('a change of plan within a month', () => {
   test.each(['invoice.paid.endive', 'invoice.paid.acacia'] as const)(
-    'to more grants the difference for the rest of the month (%s)',
+    'to more sets the credits of a month by the new plan against those by the old one (%s)',
     (shape) => {
+      expect(changeOf(upgrade, {}, shape)).toMatchObject({
+        ...{ stream: 'account-acme', key: 'change:in_9', changeId: 'in_9', paymentReference: 'in_9' },
+        periods: [
+          {
+            ...{ end: november, interval: 'month', parts: [{ since: noon, credits: 1500 }] },
+            ...{ cost: { amount: 3000, currency: 'usd' }, grants: true, takesBack: false },
+          },
+        ],
+      });
       const commands = commandsOf(shape, invoice(upgrade, shape.endsWith('acacia')), {});
-      expect(creditsOf(commands)).toEqual([
-        expect.objectContaining({
-          type: 'GrantCredits',
-          key: 'proration:in_9:2026-11-01T00:00:00.000Z',
-          amount: 750,
-          source: 'subscription',
-          expiresAt: '2026-11-01T00:00:00.000Z',
-          costBasis: { amount: 3000, currency: 'usd' },
-          paymentReference: 'in_9',
-        }),
-      ]);
       expect(commands).toContainEqual(expect.objectContaining({ type: 'RecordPayment', kind: 'upgrade' }));
     },
   );
 
-  test('to more grants nothing where the plan says so', () => {
-    expect(creditsOf(commandsOf('invoice.paid.endive', invoice(upgrade), { proratedUpgrade: false }))).toEqual([]);
-  });
-
-  const downgrade = [
-    { price: 'price_pro_month', amount: -4000 },
-    { price: 'price_starter_month', amount: 1000 },
-  ];
-
-  test('to less takes nothing, and where the plan says so what is unspent of the difference', () => {
-    const credit = { ...invoice(downgrade), amount_paid: 0, total: -3000 };
-    expect(creditsOf(commandsOf('invoice.paid.endive', credit, {}))).toEqual([]);
-    expect(creditsOf(commandsOf('invoice.paid.endive', credit, { downgradeClawback: true }))).toEqual([
-      expect.objectContaining({
-        type: 'TakeUnspent',
-        amount: 750,
-        endsAt: '2026-11-01T00:00:00.000Z',
-        cause: { kind: 'downgrade', id: 'in_9' },
-      }),
+  test('to less has no cost; the policy of the plan that is changed to says what is granted and taken back', () => {
+    const part = { since: noon, credits: -1500 };
+    expect(changeOf(downgrade, { downgradeClawback: true, proratedUpgrade: false }).periods).toEqual([
+      { end: november, interval: 'month', parts: [part], cost: null, grants: false, takesBack: true },
     ]);
   });
 
@@ -106,160 +102,85 @@ describe('a change of plan within a month', () => {
       { price: 'price_starter_month', amount: -1000, quantity: 1 },
       { price: 'price_starter_month', amount: 3000, quantity: 3 },
     ];
-    expect(creditsOf(commandsOf('invoice.paid.endive', invoice(seats), {}))).toMatchObject([{ amount: 500 }]);
+    expect(changeOf(seats, {}).periods).toMatchObject([{ parts: [{ credits: 1000 }] }]);
   });
 
-  test('from month to year grants the first month of the year; the rest of the old month is no loss', () => {
+  test('to and fro on one invoice is one change, each part from its own time; what comes to nothing is none', () => {
+    const later = { start: half.start + 86_400, end: half.end };
+    const back = downgrade.map((line) => ({ ...line, period: later }));
+    expect(changeOf([...back, ...upgrade], {}).periods).toMatchObject([
+      {
+        parts: [
+          { since: noon, credits: 1500 },
+          { since: '2026-10-17T12:00:00.000Z', credits: -1500 },
+        ],
+      },
+    ]);
+    expect(creditsOf(commandsOf('invoice.paid.endive', invoice([...upgrade, ...downgrade]), {}))).toEqual([]);
+  });
+
+  test('from month to year takes the rest of the month first, then grants the year', () => {
     const year = { start: half.start, end: half.start + 365 * 86_400 };
-    const lines = [
-      { price: 'price_starter_month', amount: -1000 },
-      { price: 'price_starter_year', amount: 20000, period: year },
-    ];
-    const body = invoice(lines.slice(0, 1));
+    const body = invoice([{ price: 'price_starter_month', amount: -1000 }]);
     const line = (stripeEvent('invoice.paid.endive').data.object['lines'] as { data: object[] }).data[0];
     const full = { ...line, amount: 20000, period: year, pricing: { price_details: { price: 'price_starter_year' } } };
     const { data } = body['lines'] as { data: object[] };
     const mixed = { ...body, lines: { data: [...data, full], has_more: false } };
     expect(creditsOf(commandsOf('invoice.paid.endive', mixed, {}))).toMatchObject([
-      { type: 'GrantCredits', amount: 500, key: `drip:si_1:${String(half.start)}:0` },
+      { type: 'ChangePeriod', periods: [{ end: november, interval: 'month', parts: [{ credits: -500 }] }] },
+      { type: 'GrantPeriod', interval: 'year', creditsPerMonth: 500, prorated: false },
       { type: 'RecordPaidPeriod', interval: 'year' },
     ]);
   });
 
-  const year = { start: half.start, end: 1821744000 }; // until 24 September 2027
-
-  test('of a year’s plan adds the difference to each of its months that is left', () => {
+  test('of a year’s plan is told with the end of the year', () => {
+    const year = { start: half.start, end: 1821744000 }; // until 24 September 2027
     const lines = [
       { price: 'price_starter_year', amount: -16000, period: year },
       { price: 'price_pro_year', amount: 64000, period: year },
     ];
-    expect(creditsOf(commandsOf('invoice.paid.endive', invoice(lines), {}))).toMatchObject([
-      { type: 'GrantCredits', amount: 1500, expiresAt: '2026-10-24T00:00:00.000Z' },
+    expect(changeOf(lines, {}).periods).toMatchObject([
       {
-        ...{ type: 'RecordPaidPeriod', interval: 'year', creditsPerMonth: 1500, cost: { amount: 48000 } },
-        ...{ periodStart: '2026-09-24T00:00:00.000Z', agreedAt: '2026-10-16T12:00:00.000Z' },
+        ...{ end: '2027-09-24T00:00:00.000Z', interval: 'year', cost: { amount: 48000 } },
+        parts: [{ since: noon, credits: 1500 }],
       },
     ]);
   });
 
-  describe('of a year’s plan to less', () => {
-    const [back, charged] = [
-      { price: 'price_pro_year', amount: -64000, period: year },
-      { price: 'price_starter_year', amount: 16000, period: year },
-    ];
-    const paid = (lines: readonly Line[], policy: PlanPolicy) =>
-      commandsOf('invoice.paid.endive', { ...invoice(lines), amount_paid: 0, total: -48000 }, policy).filter(
-        ({ type }) => ['TakeUnspent', 'ReducePaidPeriod'].includes(type),
-      );
-    const reduced = {
-      ...{ type: 'ReducePaidPeriod', invoiceId: 'in_9', creditsPerMonth: 1500 },
-      ...{ since: '2026-10-16T12:00:00.000Z', periodEnd: '2027-09-24T00:00:00.000Z' },
-    };
-
-    test('the months to come are fewer by the difference, whatever the policy', () => {
-      expect(paid([back, charged], {})).toMatchObject([reduced]);
-      expect(paid([back], {})).toMatchObject([{ ...reduced, creditsPerMonth: 2000 }]);
-    });
-
-    test('the rest of the present month is taken as far as it is unspent, where the policy says so', () => {
-      expect(paid([back, charged], { downgradeClawback: true })).toMatchObject([
-        {
-          ...{ type: 'TakeUnspent', amount: 375, since: '2026-10-16T12:00:00.000Z' },
-          ...{ endsAt: '2026-10-24T00:00:00.000Z', cause: { kind: 'downgrade', id: 'in_9' } },
-        },
-        reduced,
-      ]);
-    });
-
-    test('a month that began since, or begins within the hour, may have been granted whole', () => {
-      const start = Date.parse('2026-09-20T00:00:00.000Z') / 1000;
-      const since = { start, end: Date.parse('2027-09-16T13:30:00.000Z') / 1000 };
-      const lines = [back, charged].map((line) => ({ ...line, period: since }));
-      expect(paid(lines, {})).toMatchObject([
-        // It is 12:00, and the next month begins at 13:30.
-        { type: 'ReducePaidPeriod', wholeUntil: '2026-10-16T13:00:00.000Z' },
-      ]);
-      const sooner = lines.map((line) => ({ ...line, period: { ...since, end: since.end - 3000 } }));
-      expect(paid(sooner, {})).toMatchObject([
-        { type: 'TakeUnspent', amount: 1500, endsAt: '2026-11-16T12:40:00.000Z', since: '2026-10-16T12:40:00.000Z' },
-        { type: 'ReducePaidPeriod' },
-      ]);
-    });
-
-    test('and to more and to less again, on one invoice, counts each from its own time', () => {
-      const later = { ...year, start: year.start + 86_400 };
-      const lines = [
-        back,
-        charged,
-        { ...charged, amount: -16000, period: later },
-        { ...back, amount: 64000, period: later },
-      ];
-      const last = { ...year, start: year.start + 2 * 86_400 };
-      const found = commandsOf('invoice.paid.endive', invoice([...lines, { ...back, period: last }]), {
-        downgradeClawback: true,
-      });
-      expect(found.filter(({ type }) => type === 'ReducePaidPeriod')).toMatchObject([
-        reduced,
-        { since: '2026-10-18T12:00:00.000Z', creditsPerMonth: 2000 },
-      ]);
-      expect(found.filter(({ type }) => type === 'TakeUnspent')).toMatchObject([
-        { amount: 375 + 367, since: '2026-10-18T12:00:00.000Z', endsAt: '2026-10-24T00:00:00.000Z' },
-      ]);
-      expect(found.filter(({ type }) => type === 'RecordPaidPeriod')).toMatchObject([{ creditsPerMonth: 1500 }]);
-    });
-  });
-
-  test('on the next invoice, when the old month is over, still gives what was paid for', () => {
-    const past = { start: 1789560000, end: 1790812800 };
-    const lines = upgrade.map((line) => ({ ...line, period: past }));
-    expect(creditsOf(commandsOf('invoice.paid.endive', invoice(lines), {}))).toMatchObject([
-      { type: 'GrantCredits', expiresAt: '2026-11-16T12:00:00.000Z' },
+  test('beside something else than a plan counts by its plans; alone, an unknown price is parked', () => {
+    const other = { price: 'price_x', amount: 100 };
+    expect(changeOf([...upgrade, other], {}).periods).toMatchObject([
+      { parts: [{ credits: 1500 }], cost: { amount: 3000 } },
     ]);
-  });
-
-  describe('of a year’s plan on the invoice of the next year, when the old year is over', () => {
-    const past = { start: Date.parse('2026-07-11T00:00:00.000Z') / 1000, end: period.start };
-    const lines = (amounts: readonly [number, number]) =>
-      [
-        { price: 'price_starter_year', amount: amounts[0] },
-        { price: 'price_pro_year', amount: amounts[1] },
-      ].map((line) => ({ ...line, period: past }));
-
-    test('to more gives the difference of each month that was paid for, until the month ends that it is heard of in', () => {
-      expect(creditsOf(commandsOf('invoice.paid.endive', invoice(lines([-4500, 18000])), {}))).toMatchObject([
-        {
-          type: 'GrantCredits',
-          amount: 1500,
-          effectiveAt: '2026-07-11T00:00:00.000Z',
-          expiresAt: '2026-11-01T00:00:00.000Z',
-        },
-        {
-          ...{ type: 'RecordPaidPeriod', creditsPerMonth: 1500, cost: { amount: 13500 } },
-          ...{ periodStart: '2026-07-01T00:00:00.000Z', periodEnd: '2026-10-01T00:00:00.000Z' },
-        },
-      ]);
-    });
-
-    test('to less takes nothing: its months have ended', () => {
-      const commands = commandsOf('invoice.paid.endive', invoice(lines([4500, -18000])), { downgradeClawback: true });
-      expect(creditsOf(commands)).toEqual([]);
-      expect(commands).toContainEqual(expect.objectContaining({ type: 'ReducePaidPeriod', creditsPerMonth: 1500 }));
-    });
-  });
-
-  test('to a price that no plan has is parked', () => {
-    const lines = [{ price: 'price_x', amount: 100 }];
-    const result = translate(received(stripeEvent('invoice.paid.endive', {}, invoice(lines))), withPolicy({}));
+    const result = translate(received(stripeEvent('invoice.paid.endive', {}, invoice([other]))), withPolicy({}));
     expect(result).toMatchObject({ reason: { code: 'unknown_price', subject: 'price_x' } });
+  });
+});
+
+describe('a first period before a fixed billing date', () => {
+  test.each([
+    ['paid in part is a share', 1000, true],
+    ['paid whole, as that of a price by the week, is not', 2000, false],
+  ])('%s', (_what, amount, prorated) => {
+    const line = (stripeEvent('invoice.paid.endive').data.object['lines'] as { data: object[] }).data[0];
+    const body = { lines: { data: [{ ...line, amount, period: half }], has_more: false } };
+    expect(creditsOf(commandsOf('invoice.paid.endive', body, {}))[0]).toMatchObject({ type: 'GrantPeriod', prorated });
+  });
+
+  test('that is told as a proration is granted whatever the policy says of changes', () => {
+    const body = { ...invoice(upgrade.slice(1)), billing_reason: 'subscription_create' };
+    expect(creditsOf(commandsOf('invoice.paid.endive', body, { proratedUpgrade: false }))).toMatchObject([
+      { type: 'ChangePeriod', periods: [{ grants: true }] },
+    ]);
   });
 });
 
 describe('a renewal', () => {
   test('takes unspent credits along where the plan says so', () => {
     const [plain] = creditsOf(commandsOf('invoice.paid.endive', {}, {}));
-    expect(plain).not.toHaveProperty('rollover');
+    expect(plain).toMatchObject({ rolloverCap: 0 });
     const [rolling] = creditsOf(commandsOf('invoice.paid.endive', {}, { rolloverCap: 200 }));
-    expect(rolling).toMatchObject({ rollover: { cap: 200, endedAt: '2026-10-01T00:00:00.000Z' } });
+    expect(rolling).toMatchObject({ rolloverCap: 200, periodStart: '2026-10-01T00:00:00.000Z' });
     expect(period.start * 1000).toBe(Date.parse('2026-10-01T00:00:00.000Z'));
   });
 });
@@ -312,8 +233,9 @@ describe('a trial', () => {
 });
 
 test('the end of a subscription puts its customer on the free plan', () => {
-  const [standing, fall] = commandsOf('customer.subscription.deleted.endive', {}, {});
+  const [standing, ended, fall] = commandsOf('customer.subscription.deleted.endive', {}, {});
   expect(standing).toMatchObject({ type: 'ObserveSubscription', snapshot: { status: 'canceled' } });
+  expect(ended).toMatchObject({ type: 'EndSubscription', stream: 'account-acme', subscriptionId: 'sub_1' });
   expect(fall).toMatchObject({ type: 'StartFreePlan', stream: 'subscription-free_acme', planId: 'free' });
 });
 

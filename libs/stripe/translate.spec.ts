@@ -164,11 +164,10 @@ describe('a paid invoice of a subscription', () => {
       expect.objectContaining({
         stream: 'account-acme',
         key: 'allotment:si_1:1790812800',
-        type: 'GrantCredits',
-        amount: 500,
-        source: 'subscription',
-        expiresAt: '2026-11-01T00:00:00.000Z',
-        costBasis: { amount: 1950, currency: 'usd' },
+        type: 'GrantPeriod',
+        ...{ subscriptionId: 'sub_1', itemId: 'si_1', interval: 'month', creditsPerMonth: 500, prorated: false },
+        ...{ periodStart: '2026-10-01T00:00:00.000Z', periodEnd: '2026-11-01T00:00:00.000Z' },
+        cost: { amount: 1950, currency: 'usd' },
       }),
       expect.objectContaining({
         stream: 'subscription-sub_1',
@@ -194,7 +193,7 @@ describe('a paid invoice of a subscription', () => {
     expect(again[0]?.key).toBe(commandsOf('invoice.paid.endive')[0]?.key);
   });
 
-  test('a yearly price grants one month of twelve', () => {
+  test('a yearly price grants all its months', () => {
     const change = {
       period: { start: 1790812800, end: 1822348800 },
       pricing: { price_details: { price: 'price_starter_year' } },
@@ -202,10 +201,8 @@ describe('a paid invoice of a subscription', () => {
       discount_amounts: [],
     };
     expect(commandsOf('invoice.paid.endive', line(change))[0]).toMatchObject({
-      key: 'drip:si_1:1790812800:0',
-      amount: 500,
-      expiresAt: '2026-11-01T00:00:00.000Z',
-      costBasis: { amount: 1667, currency: 'usd' },
+      ...{ type: 'GrantPeriod', key: 'allotment:si_1:1790812800', interval: 'year', creditsPerMonth: 500 },
+      ...{ periodEnd: '2027-10-01T00:00:00.000Z', cost: { amount: 20000, currency: 'usd' } },
     });
   });
 
@@ -238,13 +235,13 @@ describe('a paid invoice of a subscription', () => {
       amount_paid: 0,
       total: 0,
     });
-    expect(commands[0]).toMatchObject({ type: 'GrantCredits', amount: 500, costBasis: null });
+    expect(commands[0]).toMatchObject({ type: 'GrantPeriod', creditsPerMonth: 500, cost: null });
     expect(commands.some(({ type }) => type === 'RecordPayment')).toBe(false);
   });
 
   test('an included tax is no cost of the credits', () => {
     const taxed = line({ discount_amounts: [], taxes: [{ amount: 319, tax_behavior: 'inclusive' }] });
-    expect(commandsOf('invoice.paid.endive', taxed)[0]).toMatchObject({ costBasis: { amount: 1681, currency: 'usd' } });
+    expect(commandsOf('invoice.paid.endive', taxed)[0]).toMatchObject({ cost: { amount: 1681, currency: 'usd' } });
   });
 
   test('without a subscription it is recorded only, unless its metadata sells credits', () => {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { decodeEvent, type LedgerEvent } from '#ledger/events.js';
-import { freeMonthKey } from '#ledger/allowance-keys.js';
 import { START } from '#event-store/event-store.js';
 import { readLogShares } from '#event-store/log-shares.module.js';
 import { ModelComparison } from '#read-store/compare.js';
@@ -43,9 +42,14 @@ beforeAll(async () => {
     await writer.startFreePlan(customer, 'free');
     await writer.handlers.account.execute({
       stream: `account-${customer}.credits`,
-      command: { ...bought, source: 'subscription' },
+      command: {
+        type: 'KeepFreeMonths',
+        subscriptionId: `free_${customer}`,
+        planId: 'free',
+        months: [{ start: '2098-11-01T00:00:00.000Z', end: '2098-12-01T00:00:00.000Z', amount: 100 }],
+      },
       actor: 'scheduler',
-      key: freeMonthKey('free', '2026-11'),
+      key: null,
       origin: 'cli',
       fingerprint: null,
       causationId: null,
@@ -138,7 +142,7 @@ describe('an audit in shares', () => {
         where position in (one, two)`,
     ],
     ['a row too few', `delete from scrip_read.allowances_g1 where id = (select min(id) from scrip_read.allowances_g1)`],
-    ['a changed allowance', `update scrip_read.allowances_g1 set months_granted = 9`],
+    ['a changed allowance', `update scrip_read.allowances_g1 set months = '9'`],
     [
       'a row too many',
       `insert into scrip_read.customers_g1 select customer_id || 'x', registered_at, null, null, 1 from scrip_read.customers_g1 limit 1`,

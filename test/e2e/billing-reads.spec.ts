@@ -155,7 +155,9 @@ describe('a subscription', () => {
   const shown = (now: string, days = 3) => subscriptionOf(world.db, 'acme', now, days);
   const threeDaysBefore = (now: string): string => new Date(Date.parse(now) - 3 * 86_400_000).toISOString();
   const due = async (now: string) =>
-    (await dueAllowances(world.db, now, threeDaysBefore(now), null, 10)).map(({ id }) => id);
+    (await dueAllowances(world.db, { now, graceMs: 3 * 86_400_000, credits: new Map([['free', 100]]) }, null, 10)).map(
+      ({ id, months }) => [id, ...months.map(({ isFree }) => isFree)],
+    );
   const lapsed = async (now: string) =>
     (await lapsedSubscriptions(world.db, threeDaysBefore(now), null, 10)).map(({ id }) => id);
 
@@ -174,29 +176,13 @@ describe('a subscription', () => {
     expect(await lapsed('2026-10-04T00:03:25.000Z')).toEqual(['sub_1']);
   });
 
-  it('drips by the month while it runs, not while it is paused, and gives way to the free plan at its end', async () => {
-    const year = { start: 1790812800, end: 1822348800 };
-    const { lines } = stripeEvent('invoice.paid.endive').data.object as { lines: { data: object[] } };
-    const parent = { subscription_item_details: { subscription_item: 'si_2', proration: false } };
-    const line = {
-      ...lines.data[0],
-      parent,
-      period: year,
-      pricing: { price_details: { price: 'price_starter_year' } },
-    };
-    await tell(
-      ['invoice.paid.endive', { id: 'in_2', payments: null, lines: { data: [line], has_more: false } }],
-      ['customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 200],
-    );
-    const drip = 'paid:si_2:1790812800';
-    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([drip]);
-    await tell(['customer.subscription.paused.endive', {}, 300]);
-    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([]);
+  it('keeps the free plan away while it runs or its collection is paused, and gives way to it at its end', async () => {
+    await tell(['customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 200]);
+    await tell(['customer.subscription.paused.endive', { status: 'active' }, 300]);
     await tell(['customer.subscription.resumed.endive', {}, 400]);
-    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([drip]);
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([]);
     await tell(['customer.subscription.deleted.endive', { ended_at: seconds(0) }, 500]);
-    expect(await due('2026-11-02T00:00:00.000Z')).toEqual(['free:acme']);
-    expect(await due('2026-10-14T00:00:00.000Z')).toEqual([]);
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
     expect(await shown(october)).toMatchObject({ id: 'free_acme', planId: 'free', status: 'active', entitled: true });
   });
 
@@ -204,12 +190,16 @@ describe('a subscription', () => {
     const second = { id: 'sub_2', status: 'active', cancel_at: null };
     await tell(['customer.subscription.updated.endive', second, 600]);
     expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
+    await tell(['customer.subscription.updated.endive', { ...second, cancel_at: seconds(5_000_000) }, 700]);
+    // It ends on 28 November, so December is free, ahead of time.
+    expect(await due('2026-11-02T00:00:00.000Z')).toEqual([['free:acme', false, true]]);
     await tell(['customer.subscription.updated.endive', { ...second, status: 'past_due' }, 5_184_000]);
-    expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
-    expect(await due('2026-12-04T00:00:00.000Z')).toEqual(['free:acme']);
+    // Not paid by the end of the year, it will not be in force.
+    expect(await due('2026-12-02T00:00:00.000Z')).toEqual([['free:acme', false, true]]);
+    expect(await due('2026-12-04T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
     expect(await lapsed('2026-12-04T00:00:00.000Z')).toEqual([]);
     await tell(['customer.subscription.updated.endive', { ...second, status: 'unpaid' }, 5_184_001]);
-    expect(await due('2026-12-01T00:00:00.000Z')).toEqual(['free:acme']);
+    expect(await due('2026-12-01T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
   });
 
   it('is in the read models what the log says', async () => {

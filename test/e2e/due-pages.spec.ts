@@ -74,7 +74,9 @@ test('accounts that are due come once each, in pages of any size', () =>
   expectPages((after: DueAccount | null, limit) => dueAccounts(world.db, later, after, limit)));
 
 test('so do allowances', () =>
-  expectPages((after: DueAllowance | null, limit) => dueAllowances(world.db, later, later, after, limit)));
+  expectPages((after: DueAllowance | null, limit) =>
+    dueAllowances(world.db, { now: later, graceMs: 0, credits: new Map([['free', 100]]) }, after, limit),
+  ));
 
 test('so do subscriptions whose days of grace are over', () =>
   expectPages((after: LapsedSubscription | null, limit) => lapsedSubscriptions(world.db, later, after, limit)));

@@ -1,10 +1,9 @@
 import { isAmount } from '#kernel/amount.js';
-import { earlier, type Instant } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
-import { allotmentKey, dripKey, periodName } from '#ledger/allowance-keys.js';
-import { planOfStripePrice, type Plan } from '#ledger/catalog.js';
+import { allotmentKey, periodName } from '#ledger/allowance-keys.js';
+import { planOfStripePrice, type Plan, type PlanPrice } from '#ledger/catalog.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
-import { costOfMonth, endOfMonth, endOfPeriod, monthsIn } from '#ledger/paid-month.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoice, subjectOf, type Invoice, type InvoiceLine } from '../normalise.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
@@ -103,7 +102,8 @@ function paidPeriods(invoice: Invoice, customerId: string, lookups: Lookups): Tr
     if (granted.kind === 'park') return granted;
     const prorated = prorations(own, subscriptionId, customerId, lookups);
     if (prorated.kind === 'park') return prorated;
-    list.push(...granted.commands, ...prorated.commands);
+    // Changes first: what they leave counts against what the period gives, from the first moment on.
+    list.push(...prorated.commands, ...granted.commands);
   }
   return commands(...list);
 }
@@ -115,12 +115,7 @@ function periods(invoice: Invoice, subscriptionId: string, customerId: string, l
     if (known === null) continue;
     // A line of nothing is a trial's, unless the plan's price is nothing.
     if (known.price.money.amount > 0 && !allotment.lines.some((line) => line.amount > 0)) continue;
-    const granted = period(allotment, known.plan, known.interval, {
-      invoice,
-      subscriptionId,
-      customerId,
-      now: lookups.now,
-    });
+    const granted = period(allotment, known, { invoice, subscriptionId, customerId });
     if (granted.kind === 'park') return granted;
     list.push(...granted.commands);
   }
@@ -143,12 +138,13 @@ type Context = {
   readonly invoice: Invoice;
   readonly subscriptionId: string;
   readonly customerId: string;
-  readonly now: Instant;
 };
 
-function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', context: Context): Translation {
+type Known = { readonly plan: Plan; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
+
+function period(allotment: Allotment, { plan, interval, price }: Known, context: Context): Translation {
   const { itemId, periodStart, periodEnd, lines } = allotment;
-  const { invoice, subscriptionId, customerId, now } = context;
+  const { invoice, subscriptionId, customerId } = context;
   const creditsPerMonth = plan.creditsPerMonth * lines.reduce((sum, line) => sum + line.quantity, 0);
   if (!isAmount(creditsPerMonth)) return park('unknown_shape', invoice.id, 'more credits than an account can hold');
   if (periodEnd <= periodStart) return park('unknown_shape', invoice.id, 'a line ends before it starts');
@@ -177,31 +173,34 @@ function period(allotment: Allotment, plan: Plan, interval: 'month' | 'year', co
     },
   };
   if (creditsPerMonth === 0) return commands(record);
-  const yearly = interval === 'year';
   const grant: FactCommand = {
     to: 'account',
     stream: accountStream(customerId, DEFAULT_UNIT),
-    key: yearly ? dripKey(name, 0) : allotmentKey(name),
+    key: allotmentKey(name),
     command: {
-      type: 'GrantCredits',
-      amount: creditsPerMonth,
-      source: 'subscription',
-      priority: 50,
-      effectiveAt: earlier(periodStart, now),
-      expiresAt: yearly ? endOfMonth(periodStart, periodEnd, 0, now) : endOfPeriod(periodStart, periodEnd, now),
-      costBasis: yearly ? costOfMonth(cost, 0, monthsIn(periodStart, periodEnd)) : cost,
+      type: 'GrantPeriod',
+      subscriptionId,
+      itemId,
+      periodStart,
+      periodEnd,
+      interval,
+      creditsPerMonth,
+      prorated: isProrated(allotment, price, invoice.currency),
+      cost,
+      rolloverCap,
       paymentReference: invoice.id,
-      description: null,
-      metadata: { plan: plan.id, subscription: subscriptionId },
       lines: boughtBy(lines),
-      ...rolloverOf(rolloverCap, periodStart),
+      metadata: { plan: plan.id, subscription: subscriptionId },
     },
   };
   return commands(grant, record);
 }
 
-function rolloverOf(cap: number, endedAt: Instant): { rollover?: { cap: number; endedAt: Instant } } {
-  return cap === 0 ? {} : { rollover: { cap, endedAt } };
+/** Whether less was charged than the price of a whole period; in a currency of which the price is not known it may be. */
+function isProrated({ lines }: Allotment, { money }: PlanPrice, currency: string): boolean {
+  const quantity = lines.reduce((sum, line) => sum + line.quantity, 0);
+  const charged = lines.reduce((sum, { amount }) => sum + amount, 0);
+  return money.currency !== currency || charged < money.amount * quantity;
 }
 
 function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSnapshot | null): FactCommand {

@@ -94,7 +94,7 @@ const translateStanding =
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
     const trial = beginsTrial(event) ? trialOf(snapshot, plans, lookups.now) : [];
-    return commands(observe, ...trial, ...fallOf(event, snapshot, lookups));
+    return commands(observe, ...trial, ...endOf(snapshot), ...fallOf(event, snapshot, lookups));
   };
 
 export const translateSubscriptionCreated = translateStanding(0);
@@ -120,8 +120,9 @@ function trialOf(snapshot: SubscriptionSnapshot, plans: readonly PlanItem[], now
     (sum, { item, known }) => sum + (known.plan.policy?.trialCredits ?? 0) * item.quantity,
     0,
   );
-  const { status, trialStart, trialEnd, customerId, subscriptionId } = snapshot;
+  const { status, trialStart, trialEnd, customerId, subscriptionId, itemId, seenAt } = snapshot;
   if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
+  const [start, end] = [trialStart ?? seenAt, trialEnd];
   return [
     {
       to: 'account',
@@ -134,6 +135,7 @@ function trialOf(snapshot: SubscriptionSnapshot, plans: readonly PlanItem[], now
         priority: 50,
         effectiveAt: trialStart === null ? null : earlier(trialStart, now),
         expiresAt: trialEnd,
+        term: { kind: 'trial', subscriptionId, itemId, periodStart: start, periodEnd: end, start, end },
         costBasis: null,
         paymentReference: null,
         description: null,
@@ -141,6 +143,16 @@ function trialOf(snapshot: SubscriptionSnapshot, plans: readonly PlanItem[], now
       },
     },
   ];
+}
+
+/** What of a subscription that has ended begins then or later is not given. */
+function endOf(snapshot: SubscriptionSnapshot): readonly FactCommand[] {
+  const { status, subscriptionId, customerId, seenAt } = snapshot;
+  if (!hasEnded(status)) return [];
+  const endedAt = snapshot.endedAt ?? snapshot.canceledAt ?? seenAt;
+  const command = { type: 'EndSubscription', subscriptionId, endedAt } as const;
+  const key = `ended:${subscriptionId}:${endedAt}`;
+  return [{ to: 'account', stream: accountStream(customerId, DEFAULT_UNIT), key, command }];
 }
 
 /** Whose subscription has ended is on the free plan, if the catalogue has one. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '#config/system-clock.js';
 import { instantOf } from '#kernel/instant.js';
+import type { Plan } from '#ledger/catalog.js';
 import { dueAllowances } from '../../../projections/due-allowances.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 
@@ -22,7 +23,8 @@ export async function settled(databaseUrl: string): Promise<void> {
     for (let quiet = 0; quiet < 2; await sleep(100)) {
       if (clock.now() > until) throw new Error('the ledger does not come to rest');
       const head = await headOf(db);
-      const due = await dueAllowances(db, instantOf(clock.now()), instantOf(clock.now() - GRACE_MS), null, 1);
+      const at = { now: instantOf(clock.now()), graceMs: GRACE_MS, credits: await freeCredits(db) };
+      const due = await dueAllowances(db, at, null, 1);
       const inbox = await placeOf(db, 'inbox_checkpoint', 'position');
       const read = await placeOf(db, "projection_checkpoints where role = 'live'", 'min(position)');
       quiet = due.length === 0 && read >= head && inbox + UNSAVED > head ? quiet + 1 : 0;
@@ -30,6 +32,15 @@ export async function settled(databaseUrl: string): Promise<void> {
   } finally {
     await db.close();
   }
+}
+
+/** What a month of each free plan gives, by the newest that the log says of it. */
+async function freeCredits(db: ReadDatabase): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query<{ data: string }>({
+    text: `select data from scrip_log.events where type = 'PlanPublished' order by position`,
+  });
+  const plans = rows.map(({ data }) => (JSON.parse(data) as { plan: Plan }).plan).filter(({ free }) => free);
+  return new Map(plans.map(({ id, creditsPerMonth }) => [id, creditsPerMonth]));
 }
 
 async function headOf(db: ReadDatabase): Promise<number> {

@@ -1,0 +1,186 @@
+import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
+import { earlier, type Instant } from '#kernel/instant.js';
+import { costOf } from './account-cost.js';
+import { total, type PlanChange, type RevocationCause, type Slice } from './account-events.js';
+import { grantOf, sameCause } from './account-lots.js';
+import { recordTaken, undoTaken } from './account-revocations.js';
+import type { Recording } from './account-recording.js';
+import type { Grant, Revocation, SubscriptionTerms } from './account-state.js';
+import { endInForce, sharesOfCost } from './paid-month.js';
+import { changedMonths, monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
+
+/** Under which causes plan changes and ends take. All other causes come before them. */
+const ofTerms: readonly RevocationCause['kind'][] = ['downgrade', 'kept', 'correction', 'ended'];
+
+const takenOf = ({ revocations }: Grant): readonly Revocation[] =>
+  revocations.filter(({ cause }) => ofTerms.includes(cause.kind));
+
+/**
+ * Takes of a subscription's grants what its plan changes and its end do not leave of them, as far as it is unspent, and gives back
+ * what was taken without need: the same for the same facts, whatever order they were reported in. Never a debt. Changes nothing
+ * where all is settled.
+ */
+export function settleTerms(recording: Recording, subscriptionId: string): void {
+  const terms = recording.state.terms.get(subscriptionId);
+  if (terms === undefined || (terms.changes.length === 0 && terms.endedAt === null)) return;
+  const { changes, endedAt, grants } = terms;
+  const wanted = takesOf(termGrants(recording, grants), changes, endedAt);
+  const changed = grants.filter((id) => !isTaken(grantOf(recording.state, id), wanted.get(id) ?? []));
+  for (const id of changed) giveBack(recording, id);
+  take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
+}
+
+/** Gives back all that plan changes and the end took, for claims that come first; `settleTerms` takes of what those leave. */
+export function giveBackTerms(recording: Recording, subscriptionId: string): void {
+  for (const id of recording.state.terms.get(subscriptionId)?.grants ?? []) giveBack(recording, id);
+}
+
+function giveBack(recording: Recording, grantId: string): void {
+  for (const { cause, amount } of takenOf(grantOf(recording.state, grantId)).toReversed())
+    undoTaken(recording, { grantId, amount, cause });
+}
+
+const termGrants = (recording: Recording, ids: SubscriptionTerms['grants']): readonly TermGrant[] =>
+  ids.flatMap((id): readonly TermGrant[] => {
+    const grant = grantOf(recording.state, id);
+    const { term, amount, paymentReference } = grant;
+    return term === null
+      ? []
+      : [{ id, term, amount, paymentReference, unspent: grant.free + grant.expired + total(takenOf(grant)) }];
+  });
+
+function isTaken(grant: Grant, wanted: Takes): boolean {
+  const taken = takenOf(grant);
+  return (
+    taken.length === wanted.length &&
+    wanted.every(({ cause, amount }, index) => {
+      const known = taken[index];
+      return known !== undefined && sameCause(known.cause, cause) && known.amount === amount;
+    })
+  );
+}
+
+/** One event for each cause, as far as the order of the causes of each grant allows. */
+function take(recording: Recording, wanted: ReadonlyMap<string, Takes>): void {
+  const most = Math.max(0, ...[...wanted.values()].map(({ length }) => length));
+  for (let index = 0; index < most; index += 1) {
+    const byCause = new Map<string, { cause: RevocationCause; parts: [string, number][] }>();
+    for (const [grantId, takes] of wanted) {
+      const one = takes[index];
+      if (one === undefined) continue;
+      const name = `${one.cause.kind} ${one.cause.id}`;
+      const known = byCause.get(name) ?? { cause: one.cause, parts: [] };
+      known.parts.push([grantId, one.amount]);
+      byCause.set(name, known);
+    }
+    for (const { cause, parts } of byCause.values()) revoke(recording, cause, parts);
+  }
+}
+
+/** Breakage is turned back of what had expired unused; the rest is revoked in one event. */
+function revoke(recording: Recording, cause: RevocationCause, parts: readonly [string, number][]): void {
+  const isFree = ([grantId, amount]: readonly [string, number]): boolean =>
+    grantOf(recording.state, grantId).free >= amount;
+  for (const part of parts) if (!isFree(part)) recordTaken(recording, ...part, cause);
+  const allocations = parts.filter(isFree).map(([grantId, amount]): Slice => {
+    const grant = grantOf(recording.state, grantId);
+    return { grantId, source: grant.source, amount, cost: costOf(grant, amount) };
+  });
+  if (allocations.length === 0) return;
+  recording.record({
+    type: 'CreditsRevoked',
+    revocationId: recording.newId('rvk'),
+    amount: total(allocations),
+    allocations,
+    scheduled: total(allocations.filter(({ grantId }) => grantOf(recording.state, grantId).scheduled)),
+    expired: 0,
+    writtenOff: 0,
+    grantId: null,
+    cause,
+    reason: null,
+  });
+}
+
+/**
+ * Grants what the changes to more of a subscription mean and was not granted yet: all of it, or what the true length of a month adds
+ * once that is known. Answers the ids of the grants.
+ */
+export function grantChanges(recording: Recording, subscriptionId: string): readonly string[] {
+  const terms = recording.state.terms.get(subscriptionId);
+  const known = termGrants(recording, terms?.grants ?? []);
+  return (terms?.changes ?? []).flatMap((change) => grantChange(recording, subscriptionId, change, known));
+}
+
+function grantChange(
+  recording: Recording,
+  subscriptionId: string,
+  change: PlanChange,
+  known: readonly TermGrant[],
+): readonly string[] {
+  const granted = new Map<string, number>();
+  for (const { term, amount } of known) {
+    if (term.changeId !== change.changeId) continue;
+    const name = monthName({ changeId: change.changeId, end: term.end });
+    granted.set(name, (granted.get(name) ?? 0) + amount);
+  }
+  const months = changedMonths(change, known).filter(({ amount, grants }) => amount > 0 && grants);
+  const added: string[] = [];
+  for (const { end, cost } of change.periods) {
+    const own = months.filter((month) => month.periodEnd === end);
+    const shares = sharesOfCost(
+      cost,
+      own.map(({ amount }) => amount),
+    );
+    for (const [index, month] of own.entries()) {
+      const before = granted.get(monthName(month));
+      const paid = before === undefined ? (shares[index] ?? null) : null;
+      const missing = Math.min(month.amount - (before ?? 0), MAX_AMOUNT - recording.state.granted);
+      if (missing > 0)
+        added.push(grantMonth(recording, { subscriptionId, change, month, amount: missing, cost: paid }));
+    }
+  }
+  return added;
+}
+
+type Missing = {
+  readonly subscriptionId: string;
+  readonly change: PlanChange;
+  readonly month: ChangedMonth;
+  readonly amount: number;
+  readonly cost: Money | null;
+};
+
+function grantMonth(recording: Recording, { subscriptionId, change, month, amount, cost }: Missing): string {
+  const { at } = recording;
+  const grantId = recording.newId('gr');
+  recording.record({
+    type: 'CreditsGranted',
+    grantId,
+    amount,
+    source: 'subscription',
+    priority: 50,
+    effectiveAt: effectiveFrom(month.from, month.from === month.since, at),
+    expiresAt: endInForce(month.end, month.periodEnd, at),
+    costBasis: cost,
+    paymentReference: change.paymentReference,
+    adjustmentId: null,
+    term: {
+      kind: 'change',
+      subscriptionId,
+      itemId: null,
+      periodStart: month.since,
+      periodEnd: month.periodEnd,
+      start: month.from,
+      end: month.end,
+      changeId: change.changeId,
+    },
+    lines: change.periods.find(({ end }) => end === month.periodEnd)?.lines ?? [],
+    description: null,
+    metadata: change.metadata,
+  });
+  return grantId;
+}
+
+/** What is paid for can be used at once, also by a clock that is behind Stripe's; months after the first when they begin. */
+export const effectiveFrom = (start: Instant, first: boolean, at: Instant): Instant =>
+  first ? earlier(start, at) : start;

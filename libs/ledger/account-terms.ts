@@ -1,0 +1,164 @@
+import { MAX_AMOUNT } from '#kernel/amount.js';
+import { plusMs, type Instant } from '#kernel/instant.js';
+import { settleClaims } from './account-claim-settling.js';
+import type { AccountCommand, AccountRefusal, PaidTerm } from './account-commands.js';
+import { planChangeRule, type AccountEventOf, type PlanChange, type Term } from './account-events.js';
+import { grantOf } from './account-lots.js';
+import { openAccount } from './account-opening.js';
+import type { Recording } from './account-recording.js';
+import { rollOverExpired } from './account-rollover.js';
+import type { AccountState, SubscriptionTerms } from './account-state.js';
+import { effectiveFrom, grantChanges, settleTerms } from './account-term-settling.js';
+import { letTimePass } from './account-time.js';
+import { asOneMonth, creditsFrom, endInForce, monthsOf, sharesOfCost, type PaidMonth } from './paid-month.js';
+
+type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
+
+type MonthGranted = PaidMonth & { readonly amount: number };
+
+/** What each month of a paid period gives. */
+export function monthsGranted(paid: PaidTerm): readonly MonthGranted[] {
+  const { periodStart, periodEnd, interval, creditsPerMonth, prorated } = paid;
+  const months = interval === 'year' ? monthsOf(periodStart, periodEnd) : [asOneMonth(periodStart, periodEnd)];
+  return months.map(({ start, end, measuredFrom }) => {
+    const from = prorated ? measuredFrom : start;
+    return { start, end, measuredFrom: from, amount: creditsFrom(creditsPerMonth, start, { measuredFrom: from, end }) };
+  });
+}
+
+/** All months of a paid period enter the account at once. */
+export function grantPeriod(recording: Recording, command: Command<'GrantPeriod'>): AccountRefusal | null {
+  const { subscriptionId, paymentReference, cost, rolloverCap } = command;
+  const months = monthsGranted(command);
+  const all = months.reduce((sum, { amount }) => sum + amount, 0);
+  if (all > MAX_AMOUNT - recording.state.granted) return { rejected: 'balance_limit_exceeded' };
+  openAccount(recording);
+  const shares = sharesOfCost(
+    cost,
+    months.map(({ amount }) => amount),
+  );
+  const grantIds: string[] = [];
+  for (const [index, month] of months.entries()) {
+    if (month.amount === 0) continue;
+    const grantId = recording.newId('gr');
+    const { at } = recording.moment;
+    recording.record({
+      type: 'CreditsGranted',
+      grantId,
+      amount: month.amount,
+      source: 'subscription',
+      priority: 50,
+      effectiveAt: effectiveFrom(month.start, index === 0, at),
+      expiresAt: endInForce(month.end, command.periodEnd, at),
+      costBasis: shares[index] ?? null,
+      paymentReference,
+      adjustmentId: null,
+      term: termOf(command, month),
+      ...(rolloverCap === 0 ? {} : { rollover: { cap: rolloverCap, endedAt: month.start } }),
+      lines: command.lines,
+      description: null,
+      metadata: command.metadata,
+    });
+    grantIds.push(grantId);
+  }
+  settleClaims(
+    recording,
+    grantIds.map((grantId) => ({ grantId })),
+  );
+  settleAll(recording, subscriptionId);
+  for (const grantId of grantIds) rollOverExpired(recording, grantId);
+  letTimePass(recording);
+  return null;
+}
+
+function termOf(command: Command<'GrantPeriod'>, { start, end, measuredFrom }: PaidMonth): Term {
+  const { subscriptionId, itemId, periodStart, periodEnd } = command;
+  const term = { kind: 'period', subscriptionId, itemId, periodStart, periodEnd, start, end } as const;
+  return measuredFrom === start ? term : { ...term, measuredFrom };
+}
+
+/** Notes a change of plan or quantity, and settles what it means for what was granted; again, whenever more is known. */
+export function changePeriod(recording: Recording, command: Command<'ChangePeriod'>): AccountRefusal | null {
+  const { subscriptionId, changeId, periods, paymentReference, metadata } = command;
+  const known = recording.state.terms.get(subscriptionId)?.changes ?? [];
+  if (known.some((change) => change.changeId === changeId)) return null;
+  openAccount(recording);
+  const change = { changeId, periods, paymentReference, metadata };
+  recording.record({ type: 'PeriodChanged', subscriptionId, ...change, rule: planChangeRule });
+  settleAll(recording, subscriptionId);
+  letTimePass(recording);
+  return null;
+}
+
+/** Grants what is missing of the changes, lets claims on their payments have their part, then settles what is left. */
+function settleAll(recording: Recording, subscriptionId: string): void {
+  const added = grantChanges(recording, subscriptionId);
+  settleClaims(
+    recording,
+    added.map((grantId) => ({ grantId })),
+  );
+  settleTerms(recording, subscriptionId);
+}
+
+/** Notes the end of a subscription, and revokes what of its grants has not begun by then. Of two times the earlier counts. */
+export function endSubscription(recording: Recording, command: Command<'EndSubscription'>): AccountRefusal | null {
+  const { subscriptionId, endedAt } = command;
+  const known = recording.state.terms.get(subscriptionId)?.endedAt ?? null;
+  if (known !== null && known <= endedAt) return null;
+  openAccount(recording);
+  recording.record({ type: 'TermsEnded', subscriptionId, endedAt });
+  settleTerms(recording, subscriptionId);
+  letTimePass(recording);
+  return null;
+}
+
+const NO_TERMS: SubscriptionTerms = { grants: [], changes: [], endedAt: null };
+
+/** After so long nothing that is reported changes anything of a term that is over. */
+const REMEMBERED_MS = 400 * 86_400_000;
+
+/** A change of plan, or an end. */
+export function evolveTerms(
+  state: AccountState,
+  event: AccountEventOf<'PeriodChanged'> | AccountEventOf<'TermsEnded'>,
+): AccountState {
+  forgetOld(state, event.at);
+  const { subscriptionId } = event;
+  const terms = state.terms.get(subscriptionId) ?? NO_TERMS;
+  if (event.type === 'TermsEnded') {
+    state.terms.set(subscriptionId, { ...terms, endedAt: event.endedAt });
+    return state;
+  }
+  const { changeId, periods, paymentReference, metadata } = event;
+  const changes = [...terms.changes, { changeId, periods, paymentReference, metadata }];
+  state.terms.set(subscriptionId, { ...terms, changes });
+  return state;
+}
+
+/** A grant of a subscription. */
+export function noteTerm(state: AccountState, { grantId, term, at }: AccountEventOf<'CreditsGranted'>): void {
+  if (term === undefined) return;
+  // Not while the months of a change are granted: it is known until all of them are.
+  if (term.kind !== 'change') forgetOld(state, at);
+  const terms = state.terms.get(term.subscriptionId) ?? NO_TERMS;
+  state.terms.set(term.subscriptionId, { ...terms, grants: [...terms.grants, grantId] });
+}
+
+/** Forgets what ended so long ago that it is of no use any more; a change with all its grants, so that none is granted again. */
+function forgetOld(state: AccountState, at: Instant): void {
+  const limit = plusMs(at, -REMEMBERED_MS);
+  const isOld = ({ periods }: PlanChange): boolean => periods.every(({ end }) => end < limit);
+  for (const [subscriptionId, terms] of [...state.terms.entries()]) {
+    const changes = terms.changes.filter((change) => !isOld(change));
+    const remembered = new Set(changes.map(({ changeId }) => changeId));
+    const grants = terms.grants.filter((id) => {
+      const { term } = grantOf(state, id);
+      if (term?.changeId !== undefined) return remembered.has(term.changeId);
+      return term !== null && term.periodEnd >= limit;
+    });
+    const endedAt = terms.endedAt !== null && terms.endedAt < limit && grants.length === 0 ? null : terms.endedAt;
+    if (changes.length === 0 && grants.length === 0 && endedAt === null) state.terms.delete(subscriptionId);
+    else if (grants.length < terms.grants.length || changes.length < terms.changes.length || endedAt !== terms.endedAt)
+      state.terms.set(subscriptionId, { grants, changes, endedAt });
+  }
+}

@@ -1,0 +1,210 @@
+import { assert } from '#kernel/assert.js';
+import { later, type Instant } from '#kernel/instant.js';
+import type { ChangedPeriod, PlanChange, RevocationCause, Term } from './account-events.js';
+import { anniversary, creditsFrom, monthsUntil, type Month, type PaidMonth } from './paid-month.js';
+
+/** What a plan change means for one month: more (`amount` > 0) or less, from `from` on. */
+export type ChangedMonth = PaidMonth & {
+  readonly changeId: string;
+  /** The time of the change. */
+  readonly since: Instant;
+  /** The change's part in this month begins here. */
+  readonly from: Instant;
+  readonly periodEnd: Instant;
+  readonly amount: number;
+  /** Whether more is granted. */
+  readonly grants: boolean;
+  /** Whether less is taken back as far as it is unspent. */
+  readonly takesBack: boolean;
+};
+
+/** A grant of a subscription, as far as plan changes and ends look at it. */
+export type TermGrant = {
+  readonly id: string;
+  readonly term: Term;
+  readonly amount: number;
+  /** What is unspent of it after all claims, before plan changes and ends. */
+  readonly unspent: number;
+  readonly paymentReference: string | null;
+};
+
+/**
+ * The months that a change touches, each with what is more or less in it. The month under way is measured as it is: from its own
+ * start, where one of the subscription's paid months tells it, else as the month that ends then.
+ */
+export function changedMonths(change: PlanChange, grants: readonly TermGrant[]): readonly ChangedMonth[] {
+  return change.periods.flatMap((period) => monthsChangedIn(period, change.changeId, grants));
+}
+
+function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readonly TermGrant[]): ChangedMonth[] {
+  const { end: periodEnd, interval, parts } = period;
+  const [first] = parts;
+  if (first === undefined) return [];
+  const months: readonly Month[] =
+    interval === 'year' ? monthsUntil(periodEnd, first.since) : [{ start: anniversary(periodEnd, -1), end: periodEnd }];
+  return months.flatMap((month): ChangedMonth[] => {
+    const within = parts.filter(({ since }) => since < month.end);
+    const last = within.at(-1);
+    if (last === undefined) return [];
+    const measured = { end: month.end, measuredFrom: startOf(month, first.since, grants) };
+    const amount = within.reduce((sum, { since, credits }) => {
+      const rest = creditsFrom(Math.abs(credits), since, measured);
+      return credits < 0 ? sum - rest : sum + rest;
+    }, 0);
+    if (amount === 0) return [];
+    const underWay = interval === 'month' || last.since > measured.measuredFrom;
+    const from = interval === 'month' ? last.since : later(last.since, month.start);
+    return [
+      {
+        ...{ ...measured, start: from, changeId, since: last.since, from, periodEnd, amount },
+        ...{ grants: !underWay || period.grants, takesBack: !underWay || period.takesBack },
+      },
+    ];
+  });
+}
+
+/** When the month began that a change at `since` falls in. */
+function startOf({ start, end }: Month, since: Instant, grants: readonly TermGrant[]): Instant {
+  const starts = grants
+    .filter(({ term }) => term.kind === 'period' && term.end === end && term.start <= later(since, start))
+    .map(({ term }) => term.measuredFrom ?? term.start);
+  return starts.sort().at(-1) ?? start;
+}
+
+/** What plan changes and the end of a subscription take of one of its grants, in this order. */
+export type Takes = readonly { readonly cause: RevocationCause; readonly amount: number }[];
+
+/** Credits of a change that were not granted, or not taken back, until `end`. */
+type Pool = { readonly id: string; readonly from: Instant; readonly end: Instant; left: number };
+
+/**
+ * What plan changes and the end take of each grant of a subscription, by grant id. All facts count by their own time, at one time
+ * those to less first: so the order in which they were reported makes no difference.
+ */
+export function takesOf(
+  grants: readonly TermGrant[],
+  changes: readonly PlanChange[],
+  endedAt: Instant | null,
+): ReadonlyMap<string, Takes> {
+  const months = changes.flatMap((change) => changedMonths(change, grants));
+  const settling = new Settling(months, changes);
+  for (const fact of factsInOrder(grants, months)) {
+    if ('grant' in fact) settling.give(fact.grant);
+    else if (fact.month.amount < 0) settling.reduce(fact.month);
+    else settling.withhold(fact.month);
+  }
+  if (endedAt !== null) for (const grant of grants) if (beginsAfter(grant, endedAt)) settling.end(grant);
+  return settling.takes;
+}
+
+/** The month under way at the end stays, also where its period began in that very second. */
+const beginsAfter = ({ term }: TermGrant, endedAt: Instant): boolean =>
+  term.kind !== 'trial' && (term.start > endedAt || (term.start === endedAt && term.periodStart !== endedAt));
+
+type Fact = { readonly order: string } & ({ readonly grant: TermGrant } | { readonly month: ChangedMonth });
+
+function factsInOrder(grants: readonly TermGrant[], months: readonly ChangedMonth[]): readonly Fact[] {
+  const facts: Fact[] = [];
+  for (const grant of grants) {
+    const { term, paymentReference } = grant;
+    if (term.kind === 'trial') continue;
+    const since = term.kind === 'rollover' ? term.start : term.periodStart;
+    const name = term.changeId ?? `${term.itemId ?? ''} ${paymentReference ?? ''}`;
+    const kind = term.kind === 'rollover' ? '0' : term.kind === 'period' ? '2' : '3';
+    facts.push({ order: `${since} ${kind} ${name} ${term.start} ${String(grant.amount)} ${grant.id}`, grant });
+  }
+  for (const month of months) {
+    // What an earlier change of the same second withheld is not taken again.
+    const kind = month.amount < 0 ? '1' : '0';
+    if (month.amount < 0 || !month.grants)
+      facts.push({ order: `${month.since} ${kind} ${month.changeId} ${month.start}`, month });
+  }
+  return facts.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
+}
+
+class Settling {
+  readonly takes = new Map<string, { cause: RevocationCause; amount: number }[]>();
+  /** The money went back, the credits did not. */
+  readonly #kept: Pool[] = [];
+  /** The money came, the credits did not. */
+  readonly #withheld: Pool[] = [];
+  /** Newest last. */
+  readonly #given: TermGrant[] = [];
+  /** By change and month: what its grants give so far, less what it means by the true length of the month. */
+  readonly #beyond = new Map<string, number>();
+  readonly #changes: ReadonlySet<string>;
+
+  constructor(months: readonly ChangedMonth[], changes: readonly PlanChange[]) {
+    this.#changes = new Set(changes.map(({ changeId }) => changeId));
+    for (const month of months) if (month.amount > 0 && month.grants) this.#beyond.set(monthName(month), -month.amount);
+  }
+
+  /** A grant: what was kept before and would last into it counts against it. */
+  give(grant: TermGrant): void {
+    this.#correct(grant);
+    if (grant.term.kind !== 'rollover') {
+      for (const pool of this.#kept) {
+        if (pool.left === 0 || pool.from >= grant.term.end || pool.end <= grant.term.start) continue;
+        pool.left -= this.#take(grant, { kind: 'kept', id: pool.id }, pool.left);
+      }
+    }
+    // What went on from the month before is given up last.
+    if (grant.term.kind === 'rollover') this.#given.unshift(grant);
+    else this.#given.push(grant);
+  }
+
+  /** A change to less: first what an earlier change to more had not given, then what is unspent, the newest first; the rest is kept. */
+  reduce(month: ChangedMonth): void {
+    let less = -month.amount;
+    for (const pool of this.#withheld) {
+      if (pool.end !== month.end) continue;
+      const met = Math.min(pool.left, less);
+      pool.left -= met;
+      less -= met;
+    }
+    if (month.takesBack) {
+      for (const grant of this.#given.toReversed()) {
+        if (grant.term.end !== month.end) continue;
+        less -= this.#take(grant, { kind: 'downgrade', id: month.changeId }, less);
+      }
+    }
+    if (less > 0) this.#kept.push({ id: month.changeId, from: month.from, end: month.end, left: less });
+    this.#kept.sort((a, b) => (`${a.end} ${a.from} ${a.id}` < `${b.end} ${b.from} ${b.id}` ? -1 : 1));
+  }
+
+  /** A change to more that gives nothing for the month under way. */
+  withhold({ changeId: id, from, end, amount: left }: ChangedMonth): void {
+    this.#withheld.push({ id, from, end, left });
+  }
+
+  end(grant: TermGrant): void {
+    this.#take(grant, { kind: 'ended', id: grant.term.subscriptionId }, grant.amount);
+  }
+
+  /** What a grant of a change gives too much, by the true length of its month. */
+  #correct(grant: TermGrant): void {
+    const { changeId, end } = grant.term;
+    if (changeId === undefined || !this.#changes.has(changeId)) return;
+    const name = monthName({ changeId, end });
+    const beyond = (this.#beyond.get(name) ?? 0) + grant.amount;
+    this.#beyond.set(name, Math.min(0, beyond));
+    if (beyond > 0) this.#take(grant, { kind: 'correction', id: changeId }, Math.min(beyond, grant.amount));
+  }
+
+  /** Takes at most `amount` of what is left unspent of a grant; answers how much. */
+  #take({ id, unspent }: TermGrant, cause: RevocationCause, amount: number): number {
+    const before = this.takes.get(id) ?? [];
+    const left = before.reduce((sum, each) => sum - each.amount, unspent);
+    const taken = Math.min(amount, left);
+    assert(taken >= 0, `more is taken of grant ${id} than it has`);
+    if (taken === 0) return 0;
+    const known = before.find((each) => each.cause.kind === cause.kind && each.cause.id === cause.id);
+    if (known === undefined) this.takes.set(id, [...before, { cause, amount: taken }]);
+    else known.amount += taken;
+    return taken;
+  }
+}
+
+/** What names a change's part in one month. */
+export const monthName = ({ changeId, end }: { readonly changeId: string; readonly end: Instant }): string =>
+  `${changeId} ${end}`;
