@@ -84,8 +84,11 @@ class Session extends Spending {
       case 'SettlePayment':
         this.claim(command);
         return;
-      case 'TakeUnspent':
-        throw new Error('model: changes of plan are not modelled');
+      case 'GrantPeriod':
+      case 'ChangePeriod':
+      case 'EndSubscription':
+      case 'KeepFreeMonths':
+        throw new Error('model: what subscriptions give is not modelled');
       case 'RecordDue':
         return;
       default:
