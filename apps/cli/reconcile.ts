@@ -51,6 +51,7 @@ async function run(call: Call): Promise<ExitCode> {
       repair: wanted.repair,
       since,
       livemode: environment.config.stripe.livemode,
+      customerKey: environment.config.stripe.customerKey,
       from: begun.place,
       keep: (place, found, listed) => runs.keepPlace(database, begun.run.id, place, found, listed),
       report: ({ stage, checked }, { name, count }) => {

@@ -32,6 +32,15 @@ export class InboxHalted extends Error {
   override readonly name = 'InboxHalted';
 }
 
+type InboxParts = {
+  readonly handlers: LedgerHandlers;
+  readonly state: InboxState;
+  readonly clock: Clock;
+  readonly livemode: boolean;
+  /** The key of Stripe's metadata that names our customer. */
+  readonly customerKey: string;
+};
+
 /**
  * Works off Stripe events: translates each, executes what it means, records how it ended. Knows no Nest and no database.
  *
@@ -44,14 +53,16 @@ export class Inbox {
   readonly #state: InboxState;
   readonly #clock: Clock;
   readonly #livemode: boolean;
+  readonly #customerKey: string;
   /** Events read since the checkpoint was moved. */
   #unsaved = 0;
 
-  constructor(parts: { handlers: LedgerHandlers; state: InboxState; clock: Clock; livemode: boolean }) {
+  constructor(parts: InboxParts) {
     this.#handlers = parts.handlers;
     this.#state = parts.state;
     this.#clock = parts.clock;
     this.#livemode = parts.livemode;
+    this.#customerKey = parts.customerKey;
   }
 
   /**
@@ -104,6 +115,7 @@ export class Inbox {
     const lookups: Lookups = {
       catalog: (await this.#handlers.catalog.load(catalogStream)).state,
       customerOfStripe: new Map([...links, ...known]),
+      customerKey: this.#customerKey,
       livemode: this.#livemode,
       now: instantOf(this.#clock.now()),
     };

@@ -44,7 +44,8 @@ type Parts = {
 class WorkerModule {
   static with({ config, logger, clock, store, database, handlers }: Parts): DynamicModule {
     const state = new PostgresInboxState(database);
-    const inbox = new Inbox({ handlers, state, clock, livemode: config.stripe.livemode });
+    const { livemode, customerKey } = config.stripe;
+    const inbox = new Inbox({ handlers, state, clock, livemode, customerKey });
     const client = stripeClientOf(config.stripe, clock);
     const errands: Errands = { all: client === null ? [] : errandsOf(client, { handlers, state, clock, database }) };
     const agenda = new ProjectedAgenda(database, config.stripe.gracePeriodDays);

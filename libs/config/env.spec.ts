@@ -53,6 +53,13 @@ describe('loadConfig', () => {
     expect(message).not.toMatch(/70000|loud|short-secret|hunter2/);
   });
 
+  it('takes a key of metadata that means nothing else and is no name of personal data', () => {
+    const keyOf = (key: string): string => loadConfig({ STRIPE_CUSTOMER_KEY: key }).stripe.customerKey;
+    expect([keyOf(''), keyOf('scrip_customer')]).toEqual(['customer_id', 'scrip_customer']);
+    for (const key of ['a'.repeat(41), 'a[b]', 'a b', 'credits', 'scrip_intent', 'customer_email', 'userName'])
+      expect(refusal({ STRIPE_CUSTOMER_KEY: key })).toMatch(/^STRIPE_CUSTOMER_KEY must /);
+  });
+
   it('takes one way to verify tokens, not two', () => {
     const secret = { JWT_SECRET: 'a-secret-of-32-characters-or-more' };
     const keySet = { JWT_JWKS_URL: 'https://login.example/keys' };

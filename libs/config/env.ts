@@ -1,3 +1,5 @@
+import { isPersonalName } from '#kernel/personal-names.js';
+
 /** A variable of the environment is missing or breaks its rule. Names the variable and the rule, never the value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -53,11 +55,19 @@ export type Config = {
     readonly automaticTax: boolean;
     /** Ids of tax rates at Stripe. */
     readonly taxRates: readonly string[];
+    /** The key of Stripe's metadata under which the customer's id is written and read. */
+    readonly customerKey: string;
   };
 };
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
+
+/** Keys of Stripe's metadata that say something else than whose an object is. */
+const usedMetadataKeys: ReadonlySet<string> = new Set([
+  ...['credit_product', 'credits', 'plan', 'quantity', 'top_up'],
+  ...['scrip_intent', 'scrip_plan', 'scrip_credit_product', 'scrip_price'],
+]);
 
 /** Reads variables and remembers what is wrong, so that one start tells of every mistake. An empty variable is not set. */
 class Environment {
@@ -117,6 +127,16 @@ class Environment {
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
+  }
+
+  /** A key of Stripe's metadata that is free for the installation's own use. */
+  metadataKey(name: string): string | null {
+    const key = this.text(name);
+    if (key === null) return null;
+    if (!/^[A-Za-z0-9_.-]{1,40}$/.test(key)) return this.#wrong(name, 'must be 1 to 40 letters, digits or "_.-"', null);
+    if (usedMetadataKeys.has(key)) return this.#wrong(name, 'must not be a metadata key that has a meaning here', null);
+    if (isPersonalName(key)) return this.#wrong(name, 'must not be a name of personal data, which is never kept', null);
+    return key;
   }
 
   require(name: string, value: string | null, when: string): string {
@@ -194,6 +214,7 @@ function stripeOf(environment: Environment): Config['stripe'] {
     returnUrl: environment.url('STRIPE_RETURN_URL', ['https:', 'http:']),
     automaticTax: environment.flag('STRIPE_AUTOMATIC_TAX', false),
     taxRates: environment.list('STRIPE_TAX_RATES'),
+    customerKey: environment.metadataKey('STRIPE_CUSTOMER_KEY') ?? 'customer_id',
   };
 }
 

@@ -4,7 +4,7 @@ import { saleOf, sessionParams } from './outbound-checkout.js';
 import { atRateOf, unchargeable } from './outbound-money.js';
 
 const state = catalogState();
-const who = { customerId: 'acme', stripeCustomerId: 'cus_1', intentId: 'errand.1' };
+const who = { customerId: 'acme', stripeCustomerId: 'cus_1', intentId: 'errand.1', customerKey: 'customer_id' };
 const settings = { successUrl: 'https://a.example', cancelUrl: 'https://b.example', automaticTax: false, taxRates: [] };
 
 describe('a sale', () => {
@@ -18,6 +18,24 @@ describe('a sale', () => {
       line_items: [{ price: 'price_starter_year', quantity: 1 }],
       subscription_data: { metadata: { customer_id: 'acme' }, trial_period_days: 14 },
     });
+  });
+
+  test('names the customer under the key of the installation, wherever Stripe keeps metadata', () => {
+    const sales = [
+      saleOf({ mode: 'subscription', plan: 'starter', interval: 'year' }, state),
+      saleOf({ mode: 'credits', creditProduct: 'credits_1000', quantity: 3 }, state),
+    ];
+    for (const sale of sales) {
+      if ('rejected' in sale) throw new Error(sale.rejected);
+      const params = sessionParams(sale, { ...who, customerKey: 'scrip_customer' }, settings);
+      const written = [params, params.subscription_data, params.payment_intent_data]
+        .filter((part) => part !== undefined)
+        .map(({ metadata }) => metadata);
+      for (const metadata of written) {
+        expect(metadata).toMatchObject({ scrip_customer: 'acme' });
+        expect(metadata).not.toHaveProperty('customer_id');
+      }
+    }
   });
 
   test('of a pack names what was sold on the session alone', () => {

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { CatalogState, CreditProduct, Plan } from '#ledger/catalog.js';
 import type { Money } from '#kernel/amount.js';
+import type { Payer } from './outbound.js';
 import { atRateOf, unchargeable } from './outbound-money.js';
 
 /** What a customer wants to buy. */
@@ -113,14 +114,10 @@ const priceData = ({ amount, currency }: Money, name: string) => ({
 });
 
 /** The session that Stripe is asked for. What it carries back in its events is what the ledger is found by. */
-export function sessionParams(
-  sale: Sale,
-  who: { readonly customerId: string; readonly stripeCustomerId: string; readonly intentId: string },
-  settings: CheckoutSettings,
-): Stripe.Checkout.SessionCreateParams {
-  const { customerId, stripeCustomerId, intentId } = who;
+export function sessionParams(sale: Sale, who: Payer, settings: CheckoutSettings): Stripe.Checkout.SessionCreateParams {
+  const { customerId, stripeCustomerId, intentId, customerKey } = who;
   const rates = settings.taxRates.length === 0 ? {} : { tax_rates: [...settings.taxRates] };
-  const ours = { customer_id: customerId };
+  const ours = { [customerKey]: customerId };
   const base = {
     customer: stripeCustomerId,
     client_reference_id: customerId,

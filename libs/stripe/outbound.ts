@@ -53,6 +53,15 @@ const madeFor =
   ({ metadata }: Listed): boolean =>
     metadata?.['scrip_intent'] === intentId;
 
+/** Who pays, and for which intent. */
+export type Payer = {
+  readonly customerId: string;
+  readonly stripeCustomerId: string;
+  readonly intentId: string;
+  /** The key of Stripe's metadata that names our customer. */
+  readonly customerKey: string;
+};
+
 /** How to find what an intent has led to when nobody heard the answer. */
 export type Look<T> = {
   readonly objectType: string;
@@ -102,13 +111,16 @@ export const noLook: Look<never> = {
 };
 
 /** A Stripe customer that leads to ours. The parameters never change, so that the same key always asks for the same. */
-export const customerMaking = (customerId: string, intentId: string): Making<Stripe.Customer> => ({
+export const customerMaking = (customerId: string, intentId: string, customerKey: string): Making<Stripe.Customer> => ({
   ...customerLook(intentId),
   create: (client, idempotencyKey) =>
     client.ask(
       'customer',
       (stripe) =>
-        stripe.customers.create({ metadata: { customer_id: customerId, scrip_intent: intentId } }, { idempotencyKey }),
+        stripe.customers.create(
+          { metadata: { [customerKey]: customerId, scrip_intent: intentId } },
+          { idempotencyKey },
+        ),
       madeFor(intentId),
     ),
   retrieve: async (client, id) => {
@@ -158,7 +170,7 @@ export const sessionMaking = (
 
 export const paymentIntentMaking = (
   wanted: { readonly money: Money; readonly description: string | null },
-  who: { readonly customerId: string; readonly stripeCustomerId: string; readonly intentId: string },
+  who: Payer,
 ): Making<Stripe.PaymentIntent> => ({
   ...paymentIntentLook(who.stripeCustomerId, who.intentId),
   create: (client, idempotencyKey) =>
@@ -172,7 +184,7 @@ export const paymentIntentMaking = (
             customer: who.stripeCustomerId,
             ...(wanted.description === null ? {} : { description: wanted.description }),
             automatic_payment_methods: { enabled: true },
-            metadata: { customer_id: who.customerId, scrip_intent: who.intentId },
+            metadata: { [who.customerKey]: who.customerId, scrip_intent: who.intentId },
           },
           { idempotencyKey },
         ),

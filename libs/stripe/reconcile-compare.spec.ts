@@ -114,12 +114,15 @@ describe('a payment intent', () => {
     ['an attempt under way again', intent('processing', 'acme'), tried('failed'), null],
     ['an attempt that failed', intent('failed'), nothing, 'payment_missing'],
   ] as const)('%s', (_name, told, state, type) => {
-    expect(compareIntent(told, state, true)?.type ?? null).toBe(type);
+    expect(compareIntent(told, state, { isNamed: 'customer_id' in told.metadata, isOurs: true })?.type ?? null).toBe(
+      type,
+    );
   });
 
   test('of a customer that is not ours is none of the ledger', () => {
-    expect(compareIntent(intent('failed'), nothing, false)).toBeNull();
-    expect(compareIntent(intent('succeeded'), nothing, false)).toBeNull();
+    const stranger = { isNamed: false, isOurs: false };
+    expect(compareIntent(intent('failed'), nothing, stranger)).toBeNull();
+    expect(compareIntent(intent('succeeded'), nothing, stranger)).toBeNull();
   });
 });
 

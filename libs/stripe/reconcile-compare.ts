@@ -12,7 +12,6 @@ import type { Charge, PaymentIntent } from './normalise-money.js';
 import type { Session } from './normalise.js';
 import { planItemsOf } from './plan-item.js';
 import type { Subscription } from './normalise-subscription.js';
-import { namedCustomer } from './translation.js';
 import { translatedTypes } from './translate.js';
 
 type Side = { readonly [member: string]: Json };
@@ -86,18 +85,17 @@ export const compareCustomer = (id: string, customerId: string, isLinked: boolea
  * customer of ours is none of the ledger's.
  */
 export function compareIntent(
-  { id, metadata, attempt, invoiceId }: PaymentIntent,
+  { id, attempt, invoiceId }: PaymentIntent,
   state: PaymentState,
-  isOurs: boolean,
+  { isNamed, isOurs }: { readonly isNamed: boolean; readonly isOurs: boolean },
 ): Difference | null {
   const { status, money } = attempt;
   const stripe = { status, ...money };
   if (state.payment !== null) return compared('payment', id, stripe, { status: 'succeeded', ...state.payment.money });
   // Of what succeeded for nobody that it names, a session or an invoice tells.
-  const named = namedCustomer(metadata['customer_id']) !== null;
-  if (status === 'succeeded' && (!named || invoiceId !== null || state.invoiceId !== null)) return null;
+  if (status === 'succeeded' && (!isNamed || invoiceId !== null || state.invoiceId !== null)) return null;
   if (state.attempt !== null) return compareAttempt(id, stripe, state.attempt);
-  return named || isOurs ? compared('payment', id, stripe, null) : null;
+  return isNamed || isOurs ? compared('payment', id, stripe, null) : null;
 }
 
 function compareAttempt(id: string, stripe: Side & { readonly status: Attempt['status'] }, known: Attempt) {

@@ -59,6 +59,7 @@ export type Source = {
   /** Objects and events made before are left out; null: none are. */
   readonly since: Instant | null;
   readonly livemode: boolean;
+  readonly customerKey: string;
   /** Stripe's time: what it lists from now on is at least as new. */
   readonly asOf: Instant;
 };
@@ -197,7 +198,7 @@ const saleStages = (source: Source): readonly Stage[] => [
     (stripe, params) => stripe.customers.list(params),
     async (object, created) => {
       const id = idAt(object, 'id');
-      const customerId = namedCustomer(metadataAt(object, 'metadata')['customer_id']);
+      const customerId = namedCustomer(metadataAt(object, 'metadata')[source.customerKey]);
       if (id === null || customerId === null) return null;
       const difference = compare.compareCustomer(id, customerId, await source.ledger.isLinked(id));
       return { difference, telling: { type: 'customer.updated', at: created } };
@@ -243,7 +244,7 @@ async function comparedInvoice(source: Source, object: Fields, created: Instant)
   if (!('ok' in read)) return null;
   const { snapshot, stripeCustomerId, metadata } = read.ok;
   const state = await source.ledger.invoice(snapshot.invoiceId);
-  const named = namedCustomer(metadata['customer_id']) !== null;
+  const named = namedCustomer(metadata[source.customerKey]) !== null;
   const isOurs = named || (stripeCustomerId !== null && (await source.ledger.isLinked(stripeCustomerId)));
   const difference = compare.compareInvoice(read.ok, state, isOurs);
   const failed = snapshot.status === 'open' && snapshot.attemptCount > 0;
@@ -324,9 +325,10 @@ async function comparedIntent(source: Source, object: Fields, created: Instant):
   const status = attemptIn(object);
   const read = status === null ? null : normalisePaymentIntent(object, status, created);
   if (status === null || read === null || !('ok' in read)) return null;
-  const { id, stripeCustomerId } = read.ok;
+  const { id, stripeCustomerId, metadata } = read.ok;
+  const isNamed = namedCustomer(metadata[source.customerKey]) !== null;
   const isOurs = stripeCustomerId !== null && (await source.ledger.isLinked(stripeCustomerId));
-  const difference = compare.compareIntent(read.ok, await source.ledger.payment(id), isOurs);
+  const difference = compare.compareIntent(read.ok, await source.ledger.payment(id), { isNamed, isOurs });
   const chargedAt = status === 'succeeded' ? timeAt(objectAt(object, 'latest_charge'), 'created') : null;
   return { difference, telling: { type: intentTellings[status], at: chargedAt ?? created } };
 }

@@ -32,6 +32,8 @@ export type Run = {
   readonly repair: boolean;
   readonly since: Instant | null;
   readonly livemode: boolean;
+  /** The key of Stripe's metadata that names our customer. */
+  readonly customerKey: string;
   readonly from: Progress;
   /** Keeps how far the run is, what it found since the last time and what Stripe listed, all or nothing. */
   readonly keep: (progress: Progress, found: readonly Result[], listed: readonly string[]) => Promise<void>;
@@ -52,8 +54,8 @@ const POLL_MS = 100;
 export async function reconcile(run: Run): Promise<StripeAnswer<Progress>> {
   const asOf = await newestAt(run);
   if (asOf.kind !== 'answered') return asOf;
-  const { client, ledger, since, livemode } = run;
-  const lists = stagesOf({ client, ledger, since, livemode, asOf: asOf.value });
+  const { client, ledger, since, livemode, customerKey } = run;
+  const lists = stagesOf({ client, ledger, since, livemode, customerKey, asOf: asOf.value });
   const stages = [...lists, ledgerStage(ledger, client, since)];
   let progress = run.from;
   let worker: Worker = { answers: true };

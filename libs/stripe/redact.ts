@@ -1,55 +1,8 @@
 import type { Json } from '#kernel/json.js';
+import { isPersonalName } from '#kernel/personal-names.js';
 
 /** Deeper than any object of Stripe; what lies beyond is left out, so that hostile nesting costs nothing. */
 const MAX_DEPTH = 24;
-
-/** Fields that hold what belongs to a person, a card or a login, wherever they stand; with all that is inside them. */
-const personal = new Set([
-  'account_number',
-  'bank_account',
-  'billing',
-  'billing_details',
-  'client_secret',
-  'collected_information',
-  'custom_fields',
-  'customer_details',
-  'customer_shipping',
-  'customer_tax_ids',
-  'description',
-  'evidence',
-  'exp_month',
-  'exp_year',
-  'fingerprint',
-  'iban',
-  'iin',
-  'individual',
-  'owner',
-  'payer',
-  'payer_details',
-  'receipt_number',
-  'receipt_url',
-  'routing_number',
-  'shipping',
-  'shipping_details',
-  'sources',
-  'tax_id',
-  'tax_ids',
-  'url',
-  'user_agent',
-  'verified_outputs',
-  'wallet',
-]);
-
-/** `customer_email`, `account_holder_name`, `customer_purchase_ip`, `email_address` and whatever Stripe adds like them. */
-const personalEnding =
-  /(^|_)(e_?mails?|phones?|(tele)?phone_?(number|no)|(user|first|last|full|sur|nick)?name|(e_?mail)?address(es)?|ip|dob|birth_?da(te|y)|cvc|pan)$/;
-
-/** Metadata is written by others, in whatever style they write names: `customerEmail`, `e-mail`, `User Name`. */
-const inSnakeCase = (key: string): string =>
-  key
-    .replace(/([a-z\d])([A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$3_$2')
-    .replace(/[^A-Za-z\d]+/g, '_')
-    .toLowerCase();
 
 /** What was found for names before: webhooks repeat a few hundred of them. */
 const known = new Map<string, boolean>();
@@ -59,8 +12,7 @@ const MAX_KNOWN_LENGTH = 64;
 function isPersonal(key: string): boolean {
   const found = known.get(key);
   if (found !== undefined) return found;
-  const name = inSnakeCase(key);
-  const answer = personal.has(name) || personalEnding.test(name);
+  const answer = isPersonalName(key);
   // Metadata may bring any names: those beyond the bound are worked out each time.
   if (known.size < MAX_KNOWN && key.length <= MAX_KNOWN_LENGTH) known.set(key, answer);
   return answer;

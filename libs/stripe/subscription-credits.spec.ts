@@ -22,6 +22,7 @@ function withPolicy(policy: PlanPolicy): Lookups {
   return {
     catalog: catalogState(wanted),
     customerOfStripe: new Map([['cus_1', 'acme']]),
+    customerKey: 'customer_id',
     livemode: false,
     now: '2026-10-16T12:00:00.000Z',
   };

@@ -9,6 +9,7 @@ import type { Lookups } from './translation.js';
 const lookups: Lookups = {
   catalog: catalogState(),
   customerOfStripe: new Map([['cus_1', 'acme']]),
+  customerKey: 'customer_id',
   livemode: false,
   now: '2026-10-01T00:00:10.000Z',
 };
@@ -47,6 +48,28 @@ const ways: readonly [Fixture, Record<string, unknown>][] = [
   ],
   ['payment_intent.succeeded.endive', { metadata: bought, amount_received: 500 }],
 ];
+
+describe('whom metadata names', () => {
+  const known = { ...nobody, customerKey: 'scrip_customer' };
+  const mine = { customer_id: 'theirs', scrip_customer: 'acme' };
+  const theirs = { customer_id: 'theirs' };
+  test.each([
+    ['customer.created.endive', (metadata: object) => ({ metadata })],
+    ['customer.subscription.created.endive', (metadata: object) => ({ metadata })],
+    ['invoice.paid.endive', (metadata: object) => ({ parent: null, metadata })],
+    ['invoice.created.endive', (metadata: object) => ({ parent: null, metadata })],
+    ['payment_intent.payment_failed.endive', (metadata: object) => ({ metadata })],
+    [
+      'checkout.session.completed.endive',
+      (metadata: object) => ({ client_reference_id: null, metadata: { ...metadata, credits: '5' } }),
+    ],
+  ] as const)('is read of %s by the key of the installation alone', (name, withMetadata) => {
+    const told = JSON.stringify(translated(name, withMetadata(mine), known));
+    expect(told).toContain('acme');
+    expect(told).not.toContain('theirs');
+    expect(JSON.stringify(translated(name, withMetadata(theirs), known))).not.toContain('theirs');
+  });
+});
 
 describe.each(ways)('a pack that is bought by %s', (name, change) => {
   test('lasts as long as was sold, also when it could only be recorded after its end', () => {

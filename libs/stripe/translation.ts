@@ -25,6 +25,8 @@ export type Lookups = {
   readonly catalog: CatalogState;
   /** Our customer of a Stripe customer, for those that the event names. */
   readonly customerOfStripe: ReadonlyMap<string, string>;
+  /** The key of Stripe's metadata that names our customer. */
+  readonly customerKey: string;
   /** Whether this installation works with real money. */
   readonly livemode: boolean;
   readonly now: Instant;

@@ -185,7 +185,13 @@ export class World {
   async #runInbox(life: Life, store: FaultyStore, handlers: LedgerHandlers, clock: SkewedClock): Promise<void> {
     const writers = this.#sabotage === 'inbox-drops-key' ? withoutKeys(handlers) : handlers;
     for (;;) {
-      const inbox = new Inbox({ handlers: writers, state: this.inboxState, clock, livemode: false });
+      const inbox = new Inbox({
+        handlers: writers,
+        state: this.inboxState,
+        clock,
+        livemode: false,
+        customerKey: 'customer_id',
+      });
       try {
         let checkpoint = await this.inboxState.checkpoint();
         for await (const batch of store.subscribe(checkpoint, new AbortController().signal)) {

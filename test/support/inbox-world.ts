@@ -33,7 +33,13 @@ export class InboxWorld {
 
   constructor(readonly store: InMemoryEventStore = new InMemoryEventStore()) {
     this.handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock: this.clock });
-    this.inbox = new Inbox({ handlers: this.handlers, state: this.state, clock: this.clock, livemode: false });
+    this.inbox = new Inbox({
+      handlers: this.handlers,
+      state: this.state,
+      clock: this.clock,
+      livemode: false,
+      customerKey: 'customer_id',
+    });
   }
 
   async deliver(body: StripeEventBody): Promise<void> {

@@ -87,7 +87,11 @@ export class BillingService {
       sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId, client) : sale;
     // What was begun before, and is finished now, was counted then.
     if (!(await this.outbox.wasIntended(identity))) await this.rate.take('checkout', customerId);
-    const params = sessionParams(wanted, { customerId, stripeCustomerId, intentId }, settings);
+    const params = sessionParams(
+      wanted,
+      { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey },
+      settings,
+    );
     const making = sessionMaking(params, stripeCustomerId, intentId);
     return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
       id,
@@ -109,7 +113,8 @@ export class BillingService {
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
     const client = this.connection.forRequest();
     const stripeCustomerId = await this.#stripeCustomer(asking, client);
-    const who = { customerId: asking.customerId, stripeCustomerId, intentId: identity.intent.intentId };
+    const { intentId } = identity.intent;
+    const who = { customerId: asking.customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
     const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
     return this.answers.after({ ...identity, making, client }, asking.customerId, ({ id, client_secret, status }) => ({
       id,
@@ -230,7 +235,7 @@ export class BillingService {
     const intent = { intentId, customerId, operation: 'create_customer', subject: {} } as const;
     const made = await this.outbox.run<Stripe.Customer>({
       intent,
-      making: customerMaking(customerId, intentId),
+      making: customerMaking(customerId, intentId, this.#customerKey),
       key: null, // there is one such intent per customer
       actor,
       requestId,
@@ -265,6 +270,10 @@ export class BillingService {
 
   async #catalog(): Promise<CatalogState> {
     return (await this.catalog.load(catalogStream)).state;
+  }
+
+  get #customerKey(): string {
+    return this.context.config.stripe.customerKey;
   }
 
   #settings(urls: ReturnUrls) {

@@ -80,7 +80,7 @@ const intentId = customerIntentId('acme');
 type Errand = Omit<CallersErrand<{ id: string }>, 'client'>;
 const errand: Errand = {
   intent: { intentId, customerId: 'acme', operation: 'create_customer', subject: {} },
-  making: customerMaking('acme', intentId),
+  making: customerMaking('acme', intentId, 'customer_id'),
   key: null,
   actor: 'test',
   requestId: 'r-1',

@@ -29,7 +29,7 @@ export const translateSession: Translate = (event, lookups) => {
   const read = normaliseSession(subject);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const session = read.ok;
-  const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
+  const named = namedCustomer(session.clientReferenceId, session.metadata[lookups.customerKey]);
   const links = linkTo(session, named);
   if (session.mode !== 'payment' || session.paymentStatus === 'unpaid') return commands(...links);
   if (session.paymentStatus !== 'paid' && session.paymentStatus !== 'no_payment_required') {
@@ -40,7 +40,7 @@ export const translateSession: Translate = (event, lookups) => {
     return park(
       'unknown_customer',
       session.stripeCustomerId,
-      'neither client_reference_id, metadata.customer_id nor a link names a customer',
+      `neither client_reference_id, metadata.${lookups.customerKey} nor a link names a customer`,
     );
   }
   const paid = moneyOf(session, subject);
@@ -82,7 +82,7 @@ const translateUnpaid =
     const read = normaliseSession(subject);
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const session = read.ok;
-    const named = namedCustomer(session.clientReferenceId, session.metadata['customer_id']);
+    const named = namedCustomer(session.clientReferenceId, session.metadata[lookups.customerKey]);
     const links = linkTo(session, named);
     const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
     const { amount, paymentIntentId } = session;

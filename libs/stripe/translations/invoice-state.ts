@@ -16,10 +16,14 @@ const translateInvoiceState =
       return park('unsupported_currency', snapshot.currency.slice(0, 16), 'the ledger cannot keep this currency');
     }
     const customerId =
-      namedCustomer(subscriptionMetadata['customer_id'], metadata['customer_id']) ??
+      namedCustomer(subscriptionMetadata[lookups.customerKey], metadata[lookups.customerKey]) ??
       customerOf(lookups, stripeCustomerId);
     if (customerId === null) {
-      return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
+      return park(
+        'unknown_customer',
+        stripeCustomerId,
+        `neither metadata.${lookups.customerKey} nor a link names a customer`,
+      );
     }
     return commands({
       to: 'invoice',

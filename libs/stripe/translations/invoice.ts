@@ -38,13 +38,13 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
   }
   if (invoice.hasMoreLines) return park('lines_incomplete', invoice.id, incompleteLines('invoice'));
   const customerId =
-    namedCustomer(invoice.subscriptionMetadata['customer_id'], invoice.metadata['customer_id']) ??
+    namedCustomer(invoice.subscriptionMetadata[lookups.customerKey], invoice.metadata[lookups.customerKey]) ??
     customerOf(lookups, invoice.stripeCustomerId);
   if (customerId === null) {
     return park(
       'unknown_customer',
       invoice.stripeCustomerId,
-      'neither metadata.customer_id nor a link names a customer',
+      `neither metadata.${lookups.customerKey} nor a link names a customer`,
     );
   }
   const waits = waitsForPrice(invoice, lookups.catalog);

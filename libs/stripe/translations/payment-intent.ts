@@ -27,7 +27,7 @@ const translateAttempt =
     const read = normalisePaymentIntent(subjectOf(event.payload), status, event.created);
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const intent = read.ok;
-    const named = namedCustomer(intent.metadata['customer_id']);
+    const named = namedCustomer(intent.metadata[lookups.customerKey]);
     // Only money that was paid belongs to an invoice: what failed stays a payment of its own, as newer shapes tell it.
     const links = status === 'succeeded' ? linkInvoice(intent.id, intent.invoiceId, intent.attempt.money.currency) : [];
     // What a session or an invoice paid with is recorded with that; it would be told twice.
@@ -41,7 +41,7 @@ const translateAttempt =
       return park(
         'unknown_customer',
         intent.stripeCustomerId,
-        'neither metadata.customer_id nor a link names a customer',
+        `neither metadata.${lookups.customerKey} nor a link names a customer`,
       );
     }
     const sale = status === 'succeeded' && customerId !== null ? saleOf(intent, customerId, lookups) : commands();

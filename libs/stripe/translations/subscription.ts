@@ -38,9 +38,13 @@ function seenIn(
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { items, oddItems, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
   const { id: subscriptionId, ...seen } = rest;
-  const customerId = namedCustomer(metadata['customer_id']) ?? customerOf(lookups, stripeCustomerId);
+  const customerId = namedCustomer(metadata[lookups.customerKey]) ?? customerOf(lookups, stripeCustomerId);
   if (customerId === null) {
-    return park('unknown_customer', stripeCustomerId, 'neither metadata.customer_id nor a link names a customer');
+    return park(
+      'unknown_customer',
+      stripeCustomerId,
+      `neither metadata.${lookups.customerKey} nor a link names a customer`,
+    );
   }
   const odd = oddItems.find((item) => isPlans(item, lookups.catalog));
   if (odd !== undefined) return park('unknown_shape', subscriptionId, odd.problem);
@@ -169,11 +173,11 @@ function fallOf(
 }
 
 /** `customer.created` and `.updated`: links a Stripe customer whose metadata names ours. */
-export const translateCustomer: Translate = (event) => {
+export const translateCustomer: Translate = (event, lookups) => {
   const customer = subjectOf(event.payload);
   const stripeCustomerId = idAt(customer, 'id');
   if (stripeCustomerId === null) return park('unknown_shape', null, unreadable(customer, 'id').unreadable);
-  const customerId = namedCustomer(metadataAt(customer, 'metadata')['customer_id']);
+  const customerId = namedCustomer(metadataAt(customer, 'metadata')[lookups.customerKey]);
   if (customerId === null) return NOTHING;
   const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
   return commands({ to: 'customer', stream: customerStream(customerId), key: `link:${stripeCustomerId}`, command });

@@ -8,7 +8,14 @@ import type { Life } from '../story/life.js';
 export async function* findingsOf({ stripe, seed }: Life, ledger: KnownToLedger): AsyncGenerator<readonly Finding[]> {
   const options = { secretKey: 'sk_test_1', apiBase: null, livemode: false, clock: new ManualClock() };
   const client = new StripeClient({ ...options, fetch: stripe.fetch });
-  const source = { client, ledger, since: null, livemode: false, asOf: instantOf(stripe.now * 1000) };
+  const source = {
+    client,
+    ledger,
+    since: null,
+    livemode: false,
+    customerKey: 'customer_id',
+    asOf: instantOf(stripe.now * 1000),
+  };
   for (const stage of stagesOf(source)) {
     for (let after: string | null = null; ;) {
       const answer = await stage.page(after);

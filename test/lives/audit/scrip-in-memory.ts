@@ -41,7 +41,13 @@ export class ScripInMemory {
     const { store, db } = world;
     const clock = this.#clock;
     this.#handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock });
-    this.#inbox = new Inbox({ handlers: this.#handlers, state: this.#inboxState, clock, livemode: false });
+    this.#inbox = new Inbox({
+      handlers: this.#handlers,
+      state: this.#inboxState,
+      clock,
+      livemode: false,
+      customerKey: 'customer_id',
+    });
     const report = ({ problem }: { problem: string }): never => {
       throw new Error(problem);
     };
