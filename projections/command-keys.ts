@@ -41,7 +41,17 @@ class CommandKeysOracle implements OracleFold<LedgerEvent> {
 export const commandKeysProjection: LedgerProjection = {
   name: 'command-keys',
   version: 2,
-  categories: ['account', 'customer', 'catalog', 'stripeEvent', 'stripeIntent', 'subscription', 'payment', 'invoice'],
+  categories: [
+    'account',
+    'customer',
+    'catalog',
+    'stripeCustomer',
+    'stripeEvent',
+    'stripeIntent',
+    'subscription',
+    'payment',
+    'invoice',
+  ],
   tables: [commandKeys],
   handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),
   open: (table) => new CommandKeysWriter(table),

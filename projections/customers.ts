@@ -48,15 +48,21 @@ class CustomersFold {
   }
 }
 
+const linkEvents = ['StripeCustomerLinked', 'StripeCustomerUnlinked'] as const;
+type Linked = Extract<CustomerEvent, { type: (typeof linkEvents)[number] }>;
+
+function linked(fold: CustomersFold, event: Linked, projected: Projected): void {
+  const row = fold.seen(event.customerId, event.at, projected);
+  row.stripe_customer_id = event.primary;
+  fold.changed.set(row.customer_id, row);
+}
+
 const handlers: Handlers<CustomersFold, CustomerEvent | AccountEvent> = {
   CustomerRegistered: (fold, event, projected) => void fold.seen(event.customerId, event.at, projected),
   AccountOpened: (fold, event, projected) =>
     void fold.seen(ownerOf(projected.recorded).customer_id, event.at, projected),
-  StripeCustomerLinked: (fold, event, projected) => {
-    const row = fold.seen(event.customerId, event.at, projected);
-    row.stripe_customer_id = event.stripeCustomerId;
-    fold.changed.set(row.customer_id, row);
-  },
+  StripeCustomerLinked: linked,
+  StripeCustomerUnlinked: linked,
   CustomerErased: (fold, event, projected) => {
     const row = fold.seen(event.customerId, event.at, projected);
     row.erased_at = event.at;
@@ -99,12 +105,13 @@ class CustomersOracle implements OracleFold<LedgerEvent> {
 
   add(projected: Projected): readonly ExpectedRow[] {
     const { type, position } = projected.recorded;
-    if (!['CustomerRegistered', 'AccountOpened', 'StripeCustomerLinked', 'CustomerErased'].includes(type)) return [];
+    if (!['CustomerRegistered', 'AccountOpened', ...linkEvents, 'CustomerErased'].includes(type)) return [];
     const event = projected.event;
     const customer_id = customerOf(projected);
     const first = { customer_id, registered_at: event.at, stripe_customer_id: null, erased_at: null, position };
     const row = { ...(this.#rows.get(customer_id) ?? first) };
-    if (event.type === 'StripeCustomerLinked') row.stripe_customer_id = event.stripeCustomerId;
+    if (event.type === 'StripeCustomerLinked' || event.type === 'StripeCustomerUnlinked')
+      row.stripe_customer_id = event.primary;
     if (event.type === 'CustomerErased') row.erased_at = event.at;
     this.#rows.set(customer_id, row);
     return [];

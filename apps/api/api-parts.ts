@@ -7,6 +7,7 @@ import { Clock } from '#kernel/clock.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
 import { ledgerCodec } from '#ledger/events.js';
+import { stripeCustomerDecider } from '#ledger/stripe-customer.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
@@ -32,6 +33,7 @@ import {
   AccountWriter,
   CatalogReader,
   CustomerWriter,
+  StripeCustomerWriter,
   StripeEventWriter,
   StripeIntentWriter,
   SubscriptionWriter,
@@ -49,6 +51,7 @@ export type Parts = {
   readonly writers: {
     readonly account: AccountWriter;
     readonly customer: CustomerWriter;
+    readonly stripeCustomer: StripeCustomerWriter;
     readonly stripeEvent: StripeEventWriter;
     readonly stripeIntent: StripeIntentWriter;
     readonly subscription: SubscriptionWriter;
@@ -86,6 +89,7 @@ export async function openParts(
   const writers = {
     account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
     customer: new CustomerWriter(customerDecider, { ...usedAtTimes, codec: ledgerCodec }),
+    stripeCustomer: new StripeCustomerWriter(stripeCustomerDecider, { ...usedOnce, codec: ledgerCodec }),
     stripeEvent: new StripeEventWriter(stripeEventDecider, { ...usedOnce, codec: ledgerCodec }),
     stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...usedOnce, codec: ledgerCodec }),
     subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
@@ -122,6 +126,7 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: PastAccounts, useValue: parts.accounts.past },
   { provide: AccountWriter, useValue: parts.writers.account },
   { provide: CustomerWriter, useValue: parts.writers.customer },
+  { provide: StripeCustomerWriter, useValue: parts.writers.stripeCustomer },
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
   { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
   { provide: SubscriptionWriter, useValue: parts.writers.subscription },

@@ -38,6 +38,8 @@ import {
   ListInvoicesHandler,
   ListPaymentsHandler,
 } from './billing/billing.queries.js';
+import { StripeCustomers } from './billing/stripe-customers.js';
+import { StripeSubscriptions } from './billing/stripe-subscriptions.js';
 import { StripeOutbox } from './billing/stripe-outbox.js';
 import { CatalogueController } from './catalogue/catalogue.controller.js';
 import { ListCatalogueHandler } from './catalogue/catalogue.queries.js';
@@ -106,6 +108,8 @@ const services = [
   BillingAnswers,
   BillingRate,
   BillingService,
+  StripeCustomers,
+  StripeSubscriptions,
   CustomerRecords,
   FreshReads,
   LogReads,

@@ -1,4 +1,5 @@
 import type { Position } from '#event-store/event-store.js';
+import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 
 /** What a batch of the log changes in what the inbox remembers. */
@@ -6,8 +7,8 @@ export type InboxChange = {
   /** The checkpoint that the batch was read after. */
   readonly from: Position;
   readonly to: Position;
-  /** In log order; a Stripe customer that has a link already keeps it. */
-  readonly links: ReadonlyMap<string, string>;
+  /** Whose Stripe customers are and were, in the place of what was known. */
+  readonly links: ReadonlyMap<string, readonly OwnerSince[]>;
   /** Stripe events that are parked now, with the reason; null for those that are not any more. */
   readonly parked: ReadonlyMap<string, ParkReason | null>;
 };
@@ -23,8 +24,8 @@ export class InboxFenced extends Error {
  */
 export abstract class InboxState {
   abstract checkpoint(): Promise<Position>;
-  /** Our customers of those of the Stripe customers that have a link. */
-  abstract customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Whose those of the Stripe customers are and were that anybody is the owner of. */
+  abstract ownersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, readonly OwnerSince[]>>;
   /** At most `limit` Stripe events after `after` (an id) that are parked for this reason and one of the subjects, in order of their ids. */
   abstract waitingForSubjects(
     code: ParkReason['code'],

@@ -89,8 +89,7 @@ describe('a parked event', () => {
     await world.drain();
     expect(await world.statusOf('evt_invoice_new')).toBe('parked: unknown_customer');
     expect([...world.state.parked.keys()]).toEqual(['evt_invoice_new']);
-    const command = { type: 'LinkStripeCustomer', customerId: 'acme', stripeCustomerId: 'cus_1' } as const;
-    await world.handlers.customer.execute({ ...byTest, stream: 'customer-acme', command });
+    await world.link('acme', 'cus_1');
     await world.drain();
     expect(await world.statusOf('evt_invoice_new')).toBe('translated');
     expect(world.state.parked.size).toBe(0);

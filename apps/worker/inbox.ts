@@ -14,12 +14,14 @@ import { decodeEvent, isUndecodable, type LedgerEvent } from '#ledger/events.js'
 import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment-settlement.js';
 import type { PaymentCommand, PaymentEvent } from '#ledger/payment.js';
 import type { PaymentState } from '#ledger/payment-state.js';
+import { ownerAt, type OwnerSince } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
 import { stripeCustomerOf, translate, withObject } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
+import { recordStripeCustomer } from './owners.js';
 import { isSale, sell } from './selling.js';
 
 const CONCURRENCY = 64;
@@ -108,20 +110,24 @@ export class Inbox {
   }
 
   /** Customers side by side, the Stripe events of one customer one after the other. */
-  async #attemptAll(due: Due, links: ReadonlyMap<string, string>): Promise<void> {
+  async #attemptAll(due: Due, links: Links): Promise<void> {
     const events = (await this.#receivedOf(due)).map((event) => ({ event, stripeCustomerId: stripeCustomerOf(event) }));
     const named = [...new Set(events.flatMap(({ stripeCustomerId }) => stripeCustomerId ?? []))];
-    const known = await this.#state.customersOf(named);
-    const lookups: Lookups = {
+    const known = await this.#state.ownersOf(named);
+    const owners: Links = new Map([...known, ...links]);
+    const lookups = {
       catalog: (await this.#handlers.catalog.load(catalogStream)).state,
-      customerOfStripe: new Map([...links, ...known]),
       customerKey: this.#customerKey,
       livemode: this.#livemode,
       now: instantOf(this.#clock.now()),
     };
     const groups = Map.groupBy(events, ({ event, stripeCustomerId }) => stripeCustomerId ?? event.stripeEventId);
     await eachBounded(groups.values(), CONCURRENCY, async (group) => {
-      for (const { event } of group) await this.#attempt(event, lookups);
+      for (const { event, stripeCustomerId: id } of group) {
+        const owner = id === null ? null : ownerAt(owners.get(id) ?? [], event.created);
+        const customerOfStripe = new Map(id === null || owner === null ? [] : [[id, owner]]);
+        await this.#attempt(event, { ...lookups, customerOfStripe });
+      }
     });
   }
 
@@ -137,7 +143,7 @@ export class Inbox {
   async #attempt(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
     const translation = translate(event, lookups);
     if (translation.kind === 'park')
-      return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason }, null);
+      return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason });
     // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same, but
     // only under the id that its sale is known by.
     const sale = translation.commands.find(isSale);
@@ -145,18 +151,50 @@ export class Inbox {
     const rest = translation.commands.filter(
       (fact) => fact !== sale && (sold === null || !isPaymentBeside(fact, sold.reference)),
     );
-    const answers = await Promise.all(rest.map(async (fact) => ({ fact, refusal: await this.#execute(event, fact) })));
-    const refused = answers.find(({ refusal }) => refusal !== null);
-    const reason = refused === undefined ? (sold?.reason ?? null) : reasonOf(refused.fact, refused.refusal ?? '');
-    if (reason !== null)
-      return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) }, null);
+    const reasons = await Promise.all(rest.map((fact) => this.#execute(event, fact)));
+    const conflict = await this.#name(event, rest);
+    const reason = reasons.find((each) => each !== null) ?? sold?.reason ?? conflict;
+    if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) });
     const recorded = sale !== undefined && sold?.granted === true ? [sale, ...rest] : rest;
     const effects = recorded.map(({ command, stream }) => `${command.type} ${stream}`);
-    return this.#record(event, { type: 'RecordTranslation', effects }, 'translated');
+    return this.#record(event, { type: 'RecordTranslation', effects });
+  }
+
+  /**
+   * Records what the event says of a Stripe customer, after all else: what names somebody itself is that one's, whoever the Stripe
+   * customer belongs to. The answer is why the event waits, if it names somebody else; the others that do are parked with it,
+   * and those that do not any more are tried again.
+   */
+  async #name(event: ReceivedStripeEvent, facts: readonly FactCommand[]): Promise<ParkReason | null> {
+    let own: ParkReason | null = null;
+    for (const { to, stream, key, command } of facts) {
+      if (to !== 'stripeCustomer') continue;
+      const request = { stream, key, command, ...requestBy(event) };
+      for (const { stripeEventId: id, reason } of await recordStripeCustomer(this.#handlers, request)) {
+        if (id === event.stripeEventId) own = reason;
+        else await this.#judge(event, id, reason);
+      }
+    }
+    return own;
+  }
+
+  async #judge(event: ReceivedStripeEvent, id: string, reason: ParkReason | null): Promise<void> {
+    const { status, received, reason: before } = (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state;
+    const isConflict = before?.code === 'owner_conflict';
+    // What waits for something else is judged when that has come.
+    if (reason !== null && received !== null && (isConflict || status === 'translated'))
+      await this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, received) }, id);
+    if (reason === null && isConflict) await this.#record(event, { type: 'RequestRetry' }, id);
+  }
+
+  /** Why the fact was not taken, or null. */
+  async #execute(event: ReceivedStripeEvent, fact: FactCommand): Promise<ParkReason | null> {
+    const refusal = await this.#refusalOf(event, fact);
+    return refusal === null ? null : reasonOf(fact, refusal);
   }
 
   /** The code of the refusal, or null. */
-  async #execute(event: ReceivedStripeEvent, fact: FactCommand): Promise<string | null> {
+  async #refusalOf(event: ReceivedStripeEvent, fact: FactCommand): Promise<string | null> {
     const { stream, key } = fact;
     const request = { stream, key, ...requestBy(event) };
     switch (fact.to) {
@@ -164,10 +202,8 @@ export class Inbox {
         return (
           (await refusalOf(this.#handlers.account.execute({ ...request, command: fact.command })))?.rejected ?? null
         );
-      case 'customer':
-        return (
-          (await refusalOf(this.#handlers.customer.execute({ ...request, command: fact.command })))?.rejected ?? null
-        );
+      case 'stripeCustomer':
+        return null; // by #name
       case 'payment':
         return this.#pay(event, { ...request, command: fact.command });
       case 'invoice':
@@ -189,7 +225,7 @@ export class Inbox {
     const reason = mismatchOn(request.stream);
     // The others were taken in before the payment's currency was known.
     for (const id of mismatched)
-      if (id !== event.stripeEventId) await this.#record(event, { type: 'ParkStripeEvent', reason }, null, id);
+      if (id !== event.stripeEventId) await this.#record(event, { type: 'ParkStripeEvent', reason }, id);
     return mismatched.includes(event.stripeEventId) ? reason.code : refusal;
   }
 
@@ -224,14 +260,9 @@ export class Inbox {
   }
 
   /** Records how a Stripe event ended: that which is worked off, or one that it tells something about. */
-  async #record(
-    event: ReceivedStripeEvent,
-    command: StripeEventCommand,
-    key: string | null,
-    about = event.stripeEventId,
-  ): Promise<void> {
+  async #record(event: ReceivedStripeEvent, command: StripeEventCommand, about = event.stripeEventId): Promise<void> {
     const stream = stripeEventStream(about);
-    await refusalOf(this.#handlers.stripeEvent.execute({ stream, key, command, ...requestBy(event) }));
+    await refusalOf(this.#handlers.stripeEvent.execute({ stream, key: null, command, ...requestBy(event) }));
   }
 }
 
@@ -262,13 +293,16 @@ const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>
     correlationId: stripeEventId,
   }) as const;
 
+/** Whose Stripe customers are and were. */
+type Links = ReadonlyMap<string, readonly OwnerSince[]>;
+
 /** Stripe events to try: id → its content, where the batch has it. */
 type Due = Map<string, ReceivedStripeEvent | null>;
 
 /** What a batch of the log tells the inbox. */
 type Seen = {
   readonly due: Due;
-  readonly links: Map<string, string>;
+  readonly links: Map<string, readonly OwnerSince[]>;
   readonly parked: Map<string, ParkReason | null>;
   /** Payments and invoices that a link names. */
   readonly linked: Set<string>;
@@ -279,7 +313,7 @@ const tellsSomething = ({ due, links, parked, linked, catalogChanged }: Seen): b
   due.size > 0 || links.size > 0 || parked.size > 0 || linked.size > 0 || catalogChanged;
 
 /** Events outside of Stripe's own that tell the inbox something. */
-const telling: ReadonlySet<string> = new Set(['StripeCustomerLinked', 'PaymentLinked']);
+const telling: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
 
 function scan(batch: readonly RecordedEvent[]): Seen {
   const seen: Seen = { due: new Map(), links: new Map(), parked: new Map(), linked: new Set(), catalogChanged: false };
@@ -296,8 +330,8 @@ function scan(batch: readonly RecordedEvent[]): Seen {
 
 function note({ due, links, parked, linked }: Seen, event: LedgerEvent): void {
   switch (event.type) {
-    case 'StripeCustomerLinked':
-      if (!links.has(event.stripeCustomerId)) links.set(event.stripeCustomerId, event.customerId);
+    case 'StripeCustomerNamed':
+      links.set(event.stripeCustomerId, event.owners);
       return;
     case 'PaymentLinked':
       linked.add(event.paymentId).add(event.invoiceId);

@@ -1,3 +1,4 @@
+import { stripeCustomersOf } from '#ledger/customer.js';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Json } from '#kernel/json.js';
 import { stripeIntentStream, type StripeOperation } from '#ledger/stripe-intent.js';
@@ -67,8 +68,7 @@ beforeEach(async () => {
     pending: (before) => Promise.resolve([...intents].map((intentId) => ({ intentId, intendedAt: before }))),
     contactOf: () => Promise.resolve({ name: 'Acme', email: 'a@example.com', metadata: {} }),
   });
-  const command = { type: 'LinkStripeCustomer', customerId: 'acme', stripeCustomerId: 'cus_1' } as const;
-  await world.handlers.customer.execute({ ...byTest, stream: 'customer-acme', command });
+  await world.link('acme', 'cus_1');
 });
 
 /** Settles as the worker does a while after the intent, and then once more. */
@@ -186,7 +186,7 @@ test('a customer that was made without anybody hearing of it is linked', async (
   objects.set('/v1/customers', list(madeBy('create_customer', { id: 'cus_9' })));
   await intend('create_customer');
   await settle();
-  expect((await world.handlers.customer.load('customer-acme')).state.stripeCustomerIds).toEqual(['cus_1', 'cus_9']);
+  expect(stripeCustomersOf((await world.handlers.customer.load('customer-acme')).state)).toEqual(['cus_1', 'cus_9']);
 });
 
 test('a call that may be under way is left alone, and all of them while Stripe is down or does not let us look', async () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { customerStream } from '#kernel/stream-name.js';
+import { stripeCustomerStream } from '#ledger/stripe-customer.js';
 import {
   stripeIntentStream,
   type StripeIntent,
@@ -13,6 +14,7 @@ import type { StripeClient } from '#stripe/client.js';
 import { lookOf, type Known } from '#stripe/outbox-settling.js';
 import { settleErrand } from '#stripe/outbox.js';
 import { eachBounded } from './bounded.js';
+import { recordStripeCustomer } from './owners.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 
 /** Longer than any call to Stripe, with all its repeats, is under way. */
@@ -62,7 +64,7 @@ export class IntentSettler {
     const look = lookOf(state.intent, await this.#known(state.intent));
     const settled = await settleErrand(look, state, { client, log, clock });
     if (settled.kind !== 'answered') return false;
-    if (settled.value !== null) await this.#link(state.intent, settled.value);
+    if (settled.value !== null) await this.#link(state.intent, settled.value, state.intendedAt ?? before);
     return true;
   }
 
@@ -71,17 +73,19 @@ export class IntentSettler {
   }
 
   async #known({ customerId }: StripeIntent): Promise<Known> {
-    if (customerId === null) return { stripeCustomerId: null, contact: null };
+    if (customerId === null) return { stripeCustomerIds: [], contact: null };
     const { state } = await this.parts.handlers.customer.load(customerStream(customerId));
     const contact = await this.parts.contactOf(customerId);
-    return { stripeCustomerId: state.stripeCustomerIds.at(-1) ?? null, contact };
+    // Also what was deleted, or turned out to be another's: the call may have been under it.
+    return { stripeCustomerIds: state.stripeCustomers.map(({ stripeCustomerId }) => stripeCustomerId), contact };
   }
 
-  async #link({ intentId, customerId, operation }: StripeIntent, stripeCustomerId: string): Promise<void> {
+  async #link({ intentId, customerId, operation }: StripeIntent, stripeCustomerId: string, at: Instant): Promise<void> {
     if (operation !== 'create_customer' || customerId === null) return;
-    const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
-    const stream = customerStream(customerId);
-    await refusalOf(this.parts.handlers.customer.execute({ stream, command, ...by(intentId) }));
+    const statement = { customerId, source: 'customer', at, stripeEventId: null } as const;
+    const command = { type: 'NameStripeCustomer', stripeCustomerId, statement } as const;
+    const stream = stripeCustomerStream(stripeCustomerId);
+    await recordStripeCustomer(this.parts.handlers, { stream, command, ...by(intentId) });
   }
 
   async #record(intentId: string, command: StripeIntentCommand): Promise<void> {

@@ -11,6 +11,7 @@ import { customerDecider } from '#ledger/customer.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { invoiceDecider } from '#ledger/invoice.js';
 import { paymentDecider } from '#ledger/payment.js';
+import { stripeCustomerDecider } from '#ledger/stripe-customer.js';
 import { stripeEventDecider } from '#ledger/stripe-event.js';
 import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
@@ -31,6 +32,7 @@ export function ledgerHandlers(parts: HandlerParts) {
     account: new CommandHandler(accountDecider, withCodec),
     customer: new CommandHandler(customerDecider, withCodec),
     catalog: new CommandHandler(catalogDecider, withCodec),
+    stripeCustomer: new CommandHandler(stripeCustomerDecider, usedOnce),
     stripeEvent: new CommandHandler(stripeEventDecider, usedOnce),
     stripeIntent: new CommandHandler(stripeIntentDecider, usedOnce),
     subscription: new CommandHandler(subscriptionDecider, usedOnce),

@@ -1,7 +1,7 @@
 import type { Position } from '#event-store/event-store.js';
+import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
-import { customersOfStripe } from '#read-store/stripe-links.js';
 import { InboxFenced, InboxState, type InboxChange } from './inbox-state.js';
 
 /** The inbox's memory in PostgreSQL: tables `inbox_*` of the read schema. */
@@ -22,8 +22,14 @@ export class PostgresInboxState extends InboxState {
     return row.position;
   }
 
-  override customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return customersOfStripe(this.#db, stripeCustomerIds);
+  override async ownersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, readonly OwnerSince[]>> {
+    if (stripeCustomerIds.length === 0) return new Map();
+    const rows = await this.#db.query<{ stripe_customer_id: string; owners: string }>({
+      name: 'inbox-owners',
+      text: 'select stripe_customer_id, owners from scrip_read.inbox_links where stripe_customer_id = any($1)',
+      values: [stripeCustomerIds],
+    });
+    return new Map(rows.map((row) => [row.stripe_customer_id, JSON.parse(row.owners) as readonly OwnerSince[]]));
   }
 
   override waitingForSubjects(
@@ -70,9 +76,14 @@ export class PostgresInboxState extends InboxState {
       if (links.size > 0) {
         await transaction.query({
           name: 'inbox-link',
-          text: `insert into scrip_read.inbox_links (stripe_customer_id, customer_id)
-            select * from unnest($1::text[], $2::text[]) on conflict do nothing`,
-          values: [[...links.keys()], [...links.values()]],
+          text: `insert into scrip_read.inbox_links (stripe_customer_id, customer_id, owners)
+            select * from unnest($1::text[], $2::text[], $3::text[])
+            on conflict (stripe_customer_id) do update set customer_id = excluded.customer_id, owners = excluded.owners`,
+          values: [
+            [...links.keys()],
+            [...links.values()].map((owners) => owners.at(-1)?.customerId),
+            [...links.values()].map((owners) => JSON.stringify(owners)),
+          ],
         });
       }
       if (parked.size === 0) return;

@@ -17,6 +17,7 @@ import {
 import { invoiceDecider } from './invoice.js';
 import { paymentDecider } from './payment.js';
 import { stripeEventDecider } from './stripe-event.js';
+import { stripeCustomerDecider } from './stripe-customer.js';
 import { stripeIntentDecider } from './stripe-intent.js';
 import { subscriptionDecider } from './subscription.js';
 
@@ -35,6 +36,7 @@ const deciders = new Map(
     customerDecider,
     invoiceDecider,
     paymentDecider,
+    stripeCustomerDecider,
     stripeEventDecider,
     stripeIntentDecider,
     subscriptionDecider,

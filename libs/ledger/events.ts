@@ -3,6 +3,7 @@ import type { CatalogEvent } from './catalog.js';
 import type { CustomerEvent } from './customer.js';
 import type { InvoiceEvent } from './invoice.js';
 import type { PaymentEvent } from './payment.js';
+import type { StripeCustomerEvent } from './stripe-customer.js';
 import type { StripeEventEvent } from './stripe-event.js';
 import type { StripeIntentEvent } from './stripe-intent.js';
 import type { SubscriptionEvent } from './subscription.js';
@@ -13,6 +14,7 @@ export type LedgerEvent =
   | AccountEvent
   | CustomerEvent
   | CatalogEvent
+  | StripeCustomerEvent
   | StripeEventEvent
   | StripeIntentEvent
   | SubscriptionEvent
@@ -55,6 +57,9 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   AccountClosed: [],
   CustomerRegistered: [],
   StripeCustomerLinked: [],
+  StripeCustomerUnlinked: [],
+  StripeCustomerNamed: [],
+  StripeCustomerDeleted: [],
   CustomerContactChanged: [],
   CustomerErased: [],
   PlanPublished: [],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isRefused, type Decider, type Refused, type TypedEvent } from '#kernel/decider.js';
-import { customerDecider, type CustomerCommand } from './customer.js';
+import { permutations } from '../../test/support/permutations.js';
+import { customerDecider, stripeCustomersOf, type CustomerCommand, type StripeCustomerLink } from './customer.js';
 import { invoiceDecider } from './invoice.js';
 import { paymentDecider } from './payment.js';
 import { stripeEventDecider, type StripeEventCommand } from './stripe-event.js';
@@ -27,11 +28,14 @@ function answers<C, E extends TypedEvent, S, R extends Refused>(decider: Decider
 
 describe('a customer', () => {
   const register: CustomerCommand = { type: 'RegisterCustomer', customerId: 'acme' };
-  const link = (stripeCustomerId: string): CustomerCommand => ({
-    type: 'LinkStripeCustomer',
-    customerId: 'acme',
-    stripeCustomerId,
-  });
+  const observed = (
+    stripeCustomerId: string,
+    version: number,
+    relation: StripeCustomerLink['relation'] = 'linked',
+  ): CustomerCommand => {
+    const since = `2026-10-0${stripeCustomerId.slice(-1)}T00:00:00.000Z`;
+    return { type: 'ObserveStripeCustomer', customerId: 'acme', stripeCustomerId, since, relation, version };
+  };
   const erase: CustomerCommand = { type: 'EraseCustomer', customerId: 'acme' };
   const change = (fields: readonly ('name' | 'email')[]): CustomerCommand => ({
     type: 'ChangeContact',
@@ -41,17 +45,33 @@ describe('a customer', () => {
 
   test('is registered once, by whatever is heard of it first', () => {
     expect(answers(customerDecider, [register, register]).said).toEqual([['CustomerRegistered'], []]);
-    expect(answers(customerDecider, [link('cus_1')]).said).toEqual([['CustomerRegistered', 'StripeCustomerLinked']]);
+    expect(answers(customerDecider, [observed('cus_1', 1)]).said).toEqual([
+      ['CustomerRegistered', 'StripeCustomerLinked'],
+    ]);
     expect(answers(customerDecider, [change(['name']), change([])]).said).toEqual([
       ['CustomerRegistered', 'CustomerContactChanged'],
       [],
     ]);
   });
 
-  test('keeps every Stripe customer that was ever linked', () => {
-    const linked = answers(customerDecider, [link('cus_1'), link('cus_1'), link('cus_2'), link('cus_1')]);
-    expect(linked.said.slice(1)).toEqual([[], ['StripeCustomerLinked'], []]);
-    expect(linked.state.stripeCustomerIds).toEqual(['cus_1', 'cus_2']);
+  test('buys under the Stripe customer that named it first, in whatever order they are known', () => {
+    const steps = [observed('cus_2', 1), observed('cus_1', 1), observed('cus_3', 1)];
+    for (const order of permutations(steps)) {
+      const { state, said } = answers(customerDecider, [...order, ...steps]);
+      expect(stripeCustomersOf(state)).toEqual(['cus_1', 'cus_2', 'cus_3']);
+      expect(said.slice(3)).toEqual([[], [], []]);
+    }
+  });
+
+  test('buys under the next one when the first was deleted, whatever an older version says', () => {
+    const { state } = answers(customerDecider, [
+      observed('cus_1', 1),
+      observed('cus_2', 1),
+      observed('cus_1', 3, 'deleted'),
+      observed('cus_1', 2),
+    ]);
+    expect(stripeCustomersOf(state)).toEqual(['cus_2']);
+    expect(state.stripeCustomers.map(({ relation }) => relation)).toEqual(['deleted', 'linked']);
   });
 
   test('is erased once and not registered again', () => {

@@ -12,6 +12,8 @@ export type ParkReason = {
     | 'account_refused'
     | 'wrong_mode'
     | 'connected_account'
+    /** It names another customer than the one that its Stripe customer belongs to; `subject` is that Stripe customer. */
+    | 'owner_conflict'
     | 'unsupported_currency'
     /** The number of packs that the metadata names costs something else than what was charged; `subject` is the credit product. */
     | 'amount_mismatch'
@@ -128,6 +130,9 @@ function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventSt
   }
 }
 
+/** What other events may say of one that was translated. */
+const mayComeLate: ReadonlySet<ParkReason['code']> = new Set(['currency_mismatch', 'owner_conflict']);
+
 const sameReason = (a: ParkReason | null, b: ParkReason): boolean =>
   a !== null && a.code === b.code && a.subject === b.subject && a.detail === b.detail;
 
@@ -153,7 +158,7 @@ function decide(
       if (state.status === 'translated' || state.reason?.code === 'currency_mismatch') return [];
       return [{ type: 'StripeEventTranslated', at, stripeEventId, effects: command.effects }];
     case 'ParkStripeEvent':
-      if (state.status === 'translated' && command.reason.code !== 'currency_mismatch') return [];
+      if (state.status === 'translated' && !mayComeLate.has(command.reason.code)) return [];
       if (sameReason(state.reason, command.reason)) return [];
       if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
       return [{ type: 'StripeEventParked', at, stripeEventId, stripeType, reason: command.reason }];

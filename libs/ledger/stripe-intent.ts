@@ -105,8 +105,9 @@ const initial: StripeIntentState = {
 /** The stream of an intent. */
 export const stripeIntentStream = (intentId: string): string => `stripeIntent-${intentId}`;
 
-/** The id of the intent to have a Stripe customer; there is one per customer. */
-export const customerIntentId = (customerId: string): string => `customer.${customerId}`;
+/** The id of the intent to have a Stripe customer: the first of a customer, or the one after that which is gone. */
+export const customerIntentId = (customerId: string, after: string | null): string =>
+  after === null ? `customer.${customerId}` : `customer.${customerId}.after.${after}`;
 
 /** The id of the intent to tell Stripe a customer's name and address. */
 export const contactIntentId = (stripeCustomerId: string): string => `contact.${stripeCustomerId}`;

@@ -68,7 +68,8 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
       insert into ${SCHEMA}.inbox_checkpoint (position) values ('${START}');
       create table ${SCHEMA}.inbox_links (
         stripe_customer_id text collate "C" primary key,
-        customer_id text not null
+        customer_id text not null,
+        owners text not null
       );
       create table ${SCHEMA}.inbox_parked (
         stripe_event_id text collate "C" primary key,

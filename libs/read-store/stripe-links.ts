@@ -1,7 +1,7 @@
 import type { Reader } from './read-database.js';
 import { SCHEMA } from './schema.js';
 
-/** Our customers of those of the Stripe customers that have a link. */
+/** The present owners of those of the Stripe customers that have one. */
 export async function customersOfStripe(
   reader: Reader,
   stripeCustomerIds: readonly string[],

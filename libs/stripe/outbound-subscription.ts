@@ -12,18 +12,19 @@ export type SubscriptionWish =
 const over: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);
 
 /** True for a subscription that has not ended; an unknown status counts as one. */
-const lives = ({ status }: Stripe.Subscription): boolean => !over.has(status);
+export const isRunning = ({ status }: Stripe.Subscription): boolean => !over.has(status);
 
-/** The newest subscription of a Stripe customer that has not ended, as Stripe has it now; null when there is none. */
-export const liveSubscription = (
+/** The newest hundred subscriptions of a Stripe customer that have not ended, as Stripe has them now. */
+export async function liveSubscriptions(
   client: StripeClient,
   stripeCustomerId: string,
-): Promise<StripeAnswer<Stripe.Subscription | null>> =>
-  firstOf(
-    client,
-    (stripe, page) => stripe.subscriptions.list({ ...page, customer: stripeCustomerId, status: 'all' }),
-    lives,
+): Promise<StripeAnswer<readonly Stripe.Subscription[]>> {
+  // Without a status Stripe lists all that are not canceled.
+  const answer = await client.ask('list', (stripe) =>
+    stripe.subscriptions.list({ customer: stripeCustomerId, limit: 100 }),
   );
+  return mapAnswer(answer, ({ data }) => data.filter(isRunning));
+}
 
 /** Whether a Stripe customer ever had a subscription. */
 export async function hadSubscription(client: StripeClient, stripeCustomerId: string): Promise<StripeAnswer<boolean>> {
@@ -73,10 +74,10 @@ export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWis
 /** Whether the subscription is as was wished. `schedule` expanded. */
 function fulfils(subscription: Stripe.Subscription, wish: SubscriptionWish): boolean {
   const cancels = subscription.cancel_at_period_end || subscription.cancel_at !== null;
-  if (wish.kind === 'cancel') return !lives(subscription) || (wish.atPeriodEnd && cancels);
+  if (wish.kind === 'cancel') return !isRunning(subscription) || (wish.atPeriodEnd && cancels);
   if (wish.kind === 'resume')
     return (
-      lives(subscription) && !cancels && subscription.pause_collection === null && subscription.status !== 'paused'
+      isRunning(subscription) && !cancels && subscription.pause_collection === null && subscription.status !== 'paused'
     );
   if (wish.when === 'now') return subscription.items.data[0]?.price.id === wish.priceId;
   const { schedule } = subscription;
@@ -115,7 +116,7 @@ async function cancel(
   atPeriodEnd: boolean,
   key: string,
 ): Promise<StripeAnswer<Stripe.Subscription>> {
-  if (!lives(subscription)) return { kind: 'answered', value: subscription };
+  if (!isRunning(subscription)) return { kind: 'answered', value: subscription };
   const free = await released(client, subscription, key);
   if (free.kind !== 'answered') return free;
   if (atPeriodEnd) return update(client, subscription.id, { cancel_at_period_end: true }, key);
@@ -123,7 +124,7 @@ async function cancel(
   if (cancelled.kind !== 'refused') return cancelled;
   // Stripe has no key for this call: one whose answer was lost is refused when it is repeated, because it is done.
   const present = await retrieve(client, subscription.id);
-  return present.kind === 'answered' && lives(present.value) ? cancelled : present;
+  return present.kind === 'answered' && isRunning(present.value) ? cancelled : present;
 }
 
 async function resume(

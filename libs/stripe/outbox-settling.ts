@@ -6,7 +6,8 @@ import { contactMaking, customerLook, noLook, paymentIntentLook, sessionLook, ty
 
 /** What may be known besides an intent's subject, which holds no personal data. */
 export type Known = {
-  readonly stripeCustomerId: string | null;
+  /** All that the customer has or had. */
+  readonly stripeCustomerIds: readonly string[];
   readonly contact: { readonly email: string | null; readonly name: string | null } | null;
 };
 
@@ -14,7 +15,7 @@ export type Known = {
  * How to see at Stripe whether an intent has led to something: by the intent's id in what was made with it, by the lookup key, or
  * by the state of what was to be changed. A portal session leaves no trace, and needs none.
  */
-export function lookOf(intent: StripeIntent, { stripeCustomerId, contact }: Known): Look<{ readonly id: string }> {
+export function lookOf(intent: StripeIntent, { stripeCustomerIds, contact }: Known): Look<{ readonly id: string }> {
   const { intentId, operation, subject } = intent;
   switch (operation) {
     case 'create_customer':
@@ -22,9 +23,15 @@ export function lookOf(intent: StripeIntent, { stripeCustomerId, contact }: Know
     case 'update_customer':
       return contactMaking(textOf(subject['stripeCustomerId']), contact ?? { email: null, name: null });
     case 'create_checkout_session':
-      return stripeCustomerId === null ? noLook : sessionLook(stripeCustomerId, intentId);
+      return anyLook(
+        'checkout.session',
+        stripeCustomerIds.map((id) => sessionLook(id, intentId)),
+      );
     case 'create_payment_intent':
-      return stripeCustomerId === null ? noLook : paymentIntentLook(stripeCustomerId, intentId);
+      return anyLook(
+        'payment_intent',
+        stripeCustomerIds.map((id) => paymentIntentLook(id, intentId)),
+      );
     case 'create_portal_session':
       return noLook;
     case 'cancel_subscription':
@@ -45,6 +52,22 @@ export function lookOf(intent: StripeIntent, { stripeCustomerId, contact }: Know
       return archivedLook(textOf(subject['priceId']));
   }
 }
+
+/** The first that any of them finds; one that asks about what Stripe does not have any more finds nothing. */
+const anyLook = (
+  objectType: string,
+  looks: readonly Look<{ readonly id: string }>[],
+): Look<{ readonly id: string }> => ({
+  objectType,
+  find: async (client, intendedAt) => {
+    for (const look of looks) {
+      const found = await look.find(client, intendedAt);
+      const isGone = found.kind === 'refused' && found.code === 'resource_missing';
+      if (!isGone && (found.kind !== 'answered' || found.value !== null)) return found;
+    }
+    return { kind: 'answered', value: null };
+  },
+});
 
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 const intervalOf = (value: Json | undefined) => (value === 'month' || value === 'year' ? value : null);

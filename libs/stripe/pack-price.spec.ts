@@ -14,7 +14,13 @@ const selling = (amount: number, listed = false): Catalog => ({
   ],
 });
 const lookupsOf = (state = catalogState()): Lookups => ({
-  ...{ catalog: state, customerOfStripe: new Map(), livemode: false, now: '2026-10-01T00:00:10.000Z' },
+  ...{
+    catalog: state,
+    customerOfStripe: new Map(),
+    customerKey: 'customer_id',
+    livemode: false,
+    now: '2026-10-01T00:00:10.000Z',
+  },
 });
 
 const metadata = (quantity?: number) => ({

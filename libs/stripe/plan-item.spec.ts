@@ -28,6 +28,7 @@ const wanted: Catalog = {
 const lookups: Lookups = {
   catalog: catalogState(wanted),
   customerOfStripe: new Map([['cus_1', 'acme']]),
+  customerKey: 'customer_id',
   livemode: false,
   now: '2026-10-01T00:00:10.000Z',
 };

@@ -26,8 +26,8 @@ import {
   translateDispute,
   translateRefund,
 } from './translations/refund.js';
+import { translateCustomer, translateCustomerDeleted } from './translations/naming.js';
 import {
-  translateCustomer,
   translateSubscription,
   translateSubscriptionCreated,
   translateSubscriptionDeleted,
@@ -60,7 +60,7 @@ const translations = {
   'checkout.session.expired': translateSessionExpired,
   'customer.created': translateCustomer,
   'customer.updated': translateCustomer,
-  'customer.deleted': nothing, // the link stays: refunds and disputes still come for years
+  'customer.deleted': translateCustomerDeleted,
   'customer.subscription.created': translateSubscriptionCreated,
   'customer.subscription.updated': translateSubscription,
   'customer.subscription.deleted': translateSubscriptionDeleted,
@@ -131,6 +131,8 @@ export function withObject(reason: ParkReason, { payload, apiVersion }: Received
   return { ...reason, detail: `${type} ${id}: ${reason.detail} (API version ${apiVersion ?? 'not named'})` };
 }
 
-/** The Stripe customer that the event's object names: its link, if there is one, must be among the lookups. */
-export const stripeCustomerOf = (event: ReceivedStripeEvent): string | null =>
-  idAt(subjectOf(event.payload), 'customer');
+/** The Stripe customer that the event's object is or names: its link, if there is one, must be among the lookups. */
+export function stripeCustomerOf(event: ReceivedStripeEvent): string | null {
+  const subject = subjectOf(event.payload);
+  return idAt(subject, textAt(subject, 'object') === 'customer' ? 'id' : 'customer');
+}

@@ -3,9 +3,9 @@ import type { Instant } from '#kernel/instant.js';
 import { isCustomerId, paymentStream, type StreamName } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { CatalogState, CreditProduct } from '#ledger/catalog.js';
-import type { CustomerCommand } from '#ledger/customer.js';
 import type { InvoiceCommand } from '#ledger/invoice.js';
 import type { PaymentCommand } from '#ledger/payment.js';
+import type { StripeCustomerCommand } from '#ledger/stripe-customer.js';
 import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { SubscriptionCommand } from '#ledger/subscription.js';
 import type { Metadata } from './normalise.js';
@@ -14,7 +14,7 @@ import { found } from './unreadable.js';
 /** A command that a fact at Stripe asks for. `key` names the fact, so that telling it twice has one effect. */
 export type FactCommand = { readonly stream: StreamName; readonly key: string } & (
   | { readonly to: 'account'; readonly command: AccountCommand }
-  | { readonly to: 'customer'; readonly command: CustomerCommand }
+  | { readonly to: 'stripeCustomer'; readonly command: StripeCustomerCommand }
   | { readonly to: 'payment'; readonly command: PaymentCommand }
   | { readonly to: 'invoice'; readonly command: InvoiceCommand }
   | { readonly to: 'subscription'; readonly command: SubscriptionCommand }

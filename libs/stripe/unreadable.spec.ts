@@ -4,7 +4,12 @@ import { received, stripeEvent, type StripeFixture } from '../../test/support/st
 import { translate } from './translate.js';
 
 const lookups = {
-  ...{ catalog: catalogState(), customerOfStripe: new Map([['cus_1', 'acme']]), livemode: false },
+  ...{
+    catalog: catalogState(),
+    customerOfStripe: new Map([['cus_1', 'acme']]),
+    customerKey: 'customer_id',
+    livemode: false,
+  },
   now: '2026-10-01T00:00:10.000Z',
 };
 const detailOf = (name: StripeFixture, change: Record<string, unknown>, envelope = {}): string => {

@@ -61,8 +61,8 @@ it('lets a worker that was overtaken write nothing', async () => {
   const from = await early.checkpoint();
   const to = positionOf(7);
   const change = { from, to, parked: new Map() };
-  await early.commit({ ...change, links: new Map([['cus_1', 'acme']]) });
-  const overtaken = late.commit({ ...change, links: new Map([['cus_2', 'globex']]) });
+  await early.commit({ ...change, links: new Map([['cus_1', [{ since: '', customerId: 'acme' }]]]) });
+  const overtaken = late.commit({ ...change, links: new Map([['cus_2', [{ since: '', customerId: 'globex' }]]]) });
   await expect(overtaken).rejects.toThrow(InboxFenced);
   expect(await late.checkpoint()).toBe(to);
   expect(await query(url, 'select stripe_customer_id from scrip_read.inbox_links')).toEqual([

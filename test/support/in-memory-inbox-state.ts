@@ -1,18 +1,19 @@
 import { START, type Position } from '#event-store/event-store.js';
+import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import { InboxFenced, InboxState, type InboxChange } from '../../apps/worker/inbox-state.js';
 
 /** The inbox's memory without a database. */
 export class InMemoryInboxState extends InboxState {
   position: Position = START;
-  readonly links = new Map<string, string>();
+  readonly links = new Map<string, readonly OwnerSince[]>();
   readonly parked = new Map<string, ParkReason>();
 
   override checkpoint(): Promise<Position> {
     return Promise.resolve(this.position);
   }
 
-  override customersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  override ownersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, readonly OwnerSince[]>> {
     return Promise.resolve(new Map([...this.links].filter(([id]) => stripeCustomerIds.includes(id))));
   }
 
@@ -37,7 +38,7 @@ export class InMemoryInboxState extends InboxState {
   override commit({ from, to, links, parked }: InboxChange): Promise<void> {
     if (from !== this.position) return Promise.reject(new InboxFenced('the checkpoint has moved'));
     this.position = to;
-    for (const [id, customer] of links) if (!this.links.has(id)) this.links.set(id, customer);
+    for (const [id, owners] of links) this.links.set(id, owners);
     for (const [id, reason] of parked) {
       if (reason === null) this.parked.delete(id);
       else this.parked.set(id, reason);

@@ -3,7 +3,10 @@ import { stripeEventStream } from '#kernel/stream-name.js';
 import { conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Catalog } from '#ledger/catalog.js';
+import { stripeCustomerStream } from '#ledger/stripe-customer.js';
+import { ownershipOf } from '#ledger/stripe-customer-owner.js';
 import { paymentRecordOf } from '#ledger/payment-record.js';
+import { recordStripeCustomer } from '../../apps/worker/owners.js';
 import { Inbox } from '../../apps/worker/inbox.js';
 import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
@@ -52,6 +55,13 @@ export class InboxWorld {
     await this.handlers.catalog.execute({ ...byTest, stream: 'catalog', command });
   }
 
+  /** Says that a Stripe customer is a customer's, as one that was made from here. */
+  async link(customerId: string, stripeCustomerId: string): Promise<void> {
+    const statement = { customerId, source: 'customer', at: '2026-10-01T00:00:00.000Z', stripeEventId: null } as const;
+    const command = { type: 'NameStripeCustomer', stripeCustomerId, statement } as const;
+    await recordStripeCustomer(this.handlers, { ...byTest, stream: stripeCustomerStream(stripeCustomerId), command });
+  }
+
   async run(command: AccountCommand): Promise<void> {
     const outcome = await this.handlers.account.execute({ ...byTest, stream: 'account-acme', command });
     if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged') throw new Error(outcome.kind);
@@ -93,7 +103,14 @@ export class InboxWorld {
       grants: grants.map((grant) => JSON.stringify(grant)).sort(),
       holds: [...account.holds.values()].map(({ remaining }) => remaining).sort(),
       owed: account.owed.map(({ cause: { kind, id }, outstanding }) => [kind, id, outstanding].join(' ')).sort(),
-      customer: await each('customer', async (stream) => (await this.handlers.customer.load(stream)).state),
+      customer: await each('customer', async (stream) => {
+        const { stripeCustomers, ...state } = (await this.handlers.customer.load(stream)).state;
+        return { ...state, stripeCustomers: stripeCustomers.map(({ version: _version, ...link }) => link) };
+      }),
+      owners: await each('stripeCustomer', async (stream) => {
+        const { statements, deleted } = (await this.handlers.stripeCustomer.load(stream)).state;
+        return { ...ownershipOf(statements), deleted };
+      }),
       payments: await each('payment', async (stream) =>
         paymentRecordOf((await this.handlers.payment.load(stream)).state),
       ),

@@ -6,33 +6,28 @@ import { EventStore } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import { catalogStream, customerStream, subscriptionStream } from '#kernel/stream-name.js';
+import { catalogStream, subscriptionStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
-import { contactIntentId, customerIntentId, type StripeOperation } from '#ledger/stripe-intent.js';
+import type { StripeOperation } from '#ledger/stripe-intent.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import { subscriptionOf } from '#projections/subscriptions-queries.js';
-import { contactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeClient } from '#stripe/client.js';
-import { contactMaking, customerMaking, paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
+import { paymentIntentMaking, portalMaking, sessionMaking } from '#stripe/outbound.js';
 import { priceOfPlan, saleOf, sessionParams, type Sale, type Wish } from '#stripe/outbound-checkout.js';
 import { unchargeable } from '#stripe/outbound-money.js';
-import {
-  hadSubscription,
-  liveSubscription,
-  subscriptionMaking,
-  viewOf,
-  type SubscriptionWish,
-} from '#stripe/outbound-subscription.js';
+import { subscriptionMaking, viewOf, type SubscriptionWish } from '#stripe/outbound-subscription.js';
 import { ApiContext } from '../api-context.js';
 import { RunCustomerCommand } from '../customers/customer.commands.js';
 import { Problem } from '../http/problems.js';
-import { CatalogReader, CustomerWriter, SubscriptionWriter } from '../writes/ledger-writers.js';
+import { CatalogReader, SubscriptionWriter } from '../writes/ledger-writers.js';
 import { newestPosition } from '../writes/newest-position.js';
 import { BillingAnswers, type BillingAnswer } from './billing-answers.js';
 import { BillingRate } from './billing-rate.js';
 import { StripeConnection } from './stripe-connection.js';
+import { StripeCustomers } from './stripe-customers.js';
+import { StripeSubscriptions } from './stripe-subscriptions.js';
 import { recordedOrProblem, StripeOutbox, type ErrandIdentity } from './stripe-outbox.js';
 
 /** Who asks for what customer. */
@@ -50,9 +45,6 @@ type WantedPayment = { readonly amount: number; readonly currency: string; reado
 /** What customers buy and change at Stripe. Every call that changes something there is an errand of the outbox. */
 @Injectable()
 export class BillingService {
-  /** Customers whose Stripe customer is being made, so that one process asks once. */
-  readonly #making = new Map<string, Promise<string>>();
-
   constructor(
     private readonly context: ApiContext,
     private readonly connection: StripeConnection,
@@ -60,7 +52,8 @@ export class BillingService {
     private readonly answers: BillingAnswers,
     private readonly rate: BillingRate,
     private readonly store: EventStore,
-    private readonly customers: CustomerWriter,
+    private readonly stripeCustomers: StripeCustomers,
+    private readonly stripeSubscriptions: StripeSubscriptions,
     private readonly catalog: CatalogReader,
     private readonly subscriptions: SubscriptionWriter,
     private readonly commands: CommandBus,
@@ -80,24 +73,20 @@ export class BillingService {
     if ('rejected' in sale) throw new Problem(sale.rejected);
     const settings = this.#settings(urls);
     const { customerId } = asking;
-    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     const { intentId } = identity.intent;
     const isNew = (await this.outbox.objectOf(intentId)) === null;
-    const wanted =
-      sale.mode === 'subscription' && isNew ? await this.#newSubscription(sale, stripeCustomerId, client) : sale;
+    const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(asking, sale, client) : sale;
     // What was begun before, and is finished now, was counted then.
     if (!(await this.outbox.wasIntended(identity))) await this.rate.take('checkout', customerId);
-    const params = sessionParams(
-      wanted,
-      { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey },
-      settings,
-    );
-    const making = sessionMaking(params, stripeCustomerId, intentId);
-    return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
-      id,
-      url,
-      expiresAt: instantOf(expires_at * 1000),
-    }));
+    return this.stripeCustomers.withPrimary(asking, client, (stripeCustomerId) => {
+      const who = { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
+      const making = sessionMaking(sessionParams(wanted, who, settings), stripeCustomerId, intentId);
+      return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
+        id,
+        url,
+        expiresAt: instantOf(expires_at * 1000),
+      }));
+    });
   }
 
   /** A payment that the caller's own page collects. Throws Problem. */
@@ -112,26 +101,32 @@ export class BillingService {
     const reason = unchargeable({ amount, currency });
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
     const client = this.connection.forRequest();
-    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     const { intentId } = identity.intent;
-    const who = { customerId: asking.customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
-    const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
-    return this.answers.after({ ...identity, making, client }, asking.customerId, ({ id, client_secret, status }) => ({
-      id,
-      clientSecret: client_secret,
-      status,
-    }));
+    const { customerId } = asking;
+    return this.stripeCustomers.withPrimary(asking, client, (stripeCustomerId) => {
+      const who = { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
+      const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
+      return this.answers.after({ ...identity, making, client }, customerId, ({ id, client_secret, status }) => ({
+        id,
+        clientSecret: client_secret,
+        status,
+      }));
+    });
   }
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
   async portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const address = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
-    const stripeCustomerId = await this.#stripeCustomer(asking, client);
     await this.rate.take('portal', asking.customerId);
-    const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
-    const making = portalMaking(stripeCustomerId, address);
-    return this.answers.after({ ...identity, making, client }, asking.customerId, ({ url }) => ({ url }));
+    const open = (stripeCustomerId: string): Promise<BillingAnswer> => {
+      const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
+      const making = portalMaking(stripeCustomerId, address);
+      return this.answers.after({ ...identity, making, client }, asking.customerId, ({ url }) => ({ url }));
+    };
+    const running = await this.stripeSubscriptions.running(asking, client);
+    const payer = running?.stripeCustomerId ?? null;
+    return payer === null ? this.stripeCustomers.withPrimary(asking, client, open) : open(payer);
   }
 
   /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
@@ -183,82 +178,28 @@ export class BillingService {
     return { id: subscriptionId, status: 'active', plan: planId, interval: null, position };
   }
 
-  /** One subscription a customer, and a trial only for who never had one. */
+  /** One subscription a customer, whoever of its Stripe customers pays it, and a trial only for who never had one. */
   async #newSubscription(
+    asking: Asking,
     sale: Sale & { mode: 'subscription' },
-    stripeCustomerId: string,
     client: StripeClient,
-  ): Promise<Sale> {
-    if (this.outbox.valueOf(await liveSubscription(client, stripeCustomerId)) !== null)
-      throw new Problem('already_subscribed');
+  ): Promise<Sale & { mode: 'subscription' }> {
+    if ((await this.stripeSubscriptions.running(asking, client)) !== null) throw new Problem('already_subscribed');
     if (sale.trialDays === null) return sale;
-    const had = this.outbox.valueOf(await hadSubscription(client, stripeCustomerId));
-    return had ? { ...sale, trialDays: null } : sale;
+    return (await this.stripeSubscriptions.hadAny(asking, client)) ? { ...sale, trialDays: null } : sale;
   }
 
-  async #changeSubscription(
-    { customerId }: Asking,
-    identity: ErrandIdentity,
-    wish: SubscriptionWish,
-  ): Promise<BillingAnswer> {
+  async #changeSubscription(asking: Asking, identity: ErrandIdentity, wish: SubscriptionWish): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
-    const { state } = await this.customers.load(customerStream(customerId));
-    const stripeCustomerId = state.stripeCustomerIds.at(-1);
-    if (stripeCustomerId === undefined) throw new Problem('subscription_not_found');
-    const live = this.outbox.valueOf(await liveSubscription(client, stripeCustomerId));
+    const { customerId } = asking;
+    const running = await this.stripeSubscriptions.running(asking, client);
     // One that this very request has ended is known by the request's own key.
-    const subscriptionId = live?.id ?? (await this.outbox.objectOf(identity.intent.intentId));
+    const subscriptionId = running?.subscription.id ?? (await this.outbox.objectOf(identity.intent.intentId));
     if (subscriptionId === null) throw new Problem('subscription_not_found');
     const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
     const making = subscriptionMaking(subscriptionId, wish);
     const catalog = await this.#catalog();
     return this.answers.after({ ...identity, intent, making, client }, customerId, (made) => bodyOf(made, catalog));
-  }
-
-  /** The Stripe customer of a customer, made now if there is none: one, however many ask and whatever fails. */
-  async #stripeCustomer(asking: Asking, client: StripeClient): Promise<string> {
-    const { customerId } = asking;
-    const { state } = await this.customers.load(customerStream(customerId));
-    if (state.erased) throw new Problem('customer_erased');
-    const known = state.stripeCustomerIds.at(-1);
-    if (known !== undefined) return known;
-    const underWay = this.#making.get(customerId);
-    if (underWay !== undefined) return underWay;
-    const making = this.#makeCustomer(asking, client).finally(() => this.#making.delete(customerId));
-    this.#making.set(customerId, making);
-    return making;
-  }
-
-  async #makeCustomer(asking: Asking, client: StripeClient): Promise<string> {
-    const { customerId, actor, requestId } = asking;
-    const intentId = customerIntentId(customerId);
-    const intent = { intentId, customerId, operation: 'create_customer', subject: {} } as const;
-    const made = await this.outbox.run<Stripe.Customer>({
-      intent,
-      making: customerMaking(customerId, intentId, this.#customerKey),
-      key: null, // there is one such intent per customer
-      actor,
-      requestId,
-      client,
-    });
-    const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId: made.id } as const;
-    recordedOrProblem(await this.commands.execute(new RunCustomerCommand(command, actor, requestId)));
-    await this.#tellContact(asking, made.id, client);
-    return made.id;
-  }
-
-  /** Name and address go to Stripe for receipts only: nothing waits on whether it took them. */
-  async #tellContact(
-    { customerId, actor, requestId }: Asking,
-    stripeCustomerId: string,
-    client: StripeClient,
-  ): Promise<void> {
-    const contact = await contactOf(this.database, customerId);
-    if (contact === null || (contact.email === null && contact.name === null)) return;
-    const intentId = contactIntentId(stripeCustomerId);
-    const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
-    const making = contactMaking(stripeCustomerId, contact);
-    await this.outbox.attempt({ intent, making, key: null, actor, requestId, client });
   }
 
   async #register({ customerId, actor, requestId }: Asking): Promise<void> {

@@ -76,7 +76,7 @@ function outbox(): { run(errand: Errand): Promise<{ id: string }> } {
   const box = new StripeOutbox(intents, clock, context);
   return { run: (errand) => box.run({ ...errand, client }) };
 }
-const intentId = customerIntentId('acme');
+const intentId = customerIntentId('acme', null);
 type Errand = Omit<CallersErrand<{ id: string }>, 'client'>;
 const errand: Errand = {
   intent: { intentId, customerId: 'acme', operation: 'create_customer', subject: {} },

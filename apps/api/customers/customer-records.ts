@@ -5,7 +5,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import { customerStream } from '#kernel/stream-name.js';
-import { contactFields, type ContactField } from '#ledger/customer.js';
+import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/customer.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { answerOf, success, type Answer } from '../http/outcomes.js';
@@ -58,7 +58,7 @@ export class CustomerRecords {
     return {
       id: customerId,
       ...contact,
-      stripeCustomerId: state.stripeCustomerIds.at(-1) ?? null,
+      stripeCustomerId: stripeCustomersOf(state)[0] ?? null,
       createdAt: first === undefined ? null : (JSON.parse(first.data) as { at: string }).at,
       erasedAt: null,
       position,

@@ -3,6 +3,7 @@ import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import type { CatalogCommand, CatalogEvent, CatalogState } from '#ledger/catalog.js';
 import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
+import type { StripeCustomerCommand, StripeCustomerEvent, StripeCustomerState } from '#ledger/stripe-customer.js';
 import type {
   StripeEventCommand,
   StripeEventEvent,
@@ -26,6 +27,12 @@ export class StripeEventWriter extends CommandHandler<
   StripeEventEvent,
   StripeEventState,
   StripeEventRefusal
+> {}
+export class StripeCustomerWriter extends CommandHandler<
+  StripeCustomerCommand,
+  StripeCustomerEvent,
+  StripeCustomerState,
+  never
 > {}
 export class StripeIntentWriter extends CommandHandler<
   StripeIntentCommand,

@@ -1,6 +1,6 @@
 import { isAmount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { customerStream, paymentStream } from '#kernel/stream-name.js';
+import { paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import type { CatalogState } from '#ledger/catalog.js';
 import { integerAt, objectAt, type Fields } from '../json-fields.js';
@@ -17,6 +17,7 @@ import {
   type Translation,
 } from '../translation.js';
 import { oneOf, unreadable } from '../unreadable.js';
+import { naming } from './naming.js';
 import { packPriceId, type Charged } from './pack-price.js';
 import { grantOfSale } from './sale.js';
 
@@ -30,7 +31,7 @@ export const translateSession: Translate = (event, lookups) => {
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const session = read.ok;
   const named = namedCustomer(session.clientReferenceId, session.metadata[lookups.customerKey]);
-  const links = linkTo(session, named);
+  const links = naming(event, 'session', { stripeCustomerId: session.stripeCustomerId, customerId: named });
   if (session.mode !== 'payment' || session.paymentStatus === 'unpaid') return commands(...links);
   if (session.paymentStatus !== 'paid' && session.paymentStatus !== 'no_payment_required') {
     return park('unknown_shape', session.id, unreadable(subject, 'payment_status', oneOf(paymentStatuses)).unreadable);
@@ -83,7 +84,7 @@ const translateUnpaid =
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const session = read.ok;
     const named = namedCustomer(session.clientReferenceId, session.metadata[lookups.customerKey]);
-    const links = linkTo(session, named);
+    const links = naming(event, 'session', { stripeCustomerId: session.stripeCustomerId, customerId: named });
     const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
     const { amount, paymentIntentId } = session;
     if (customerId === null || amount === null || paymentIntentId === null) return commands(...links);
@@ -104,13 +105,6 @@ export const translateSessionExpired = translateUnpaid('canceled');
 const paymentStatuses = ['paid', 'unpaid', 'no_payment_required'];
 
 const keyOf = (session: Session): string => `session:${session.id}`;
-
-function linkTo(session: Session, customerId: string | null): readonly FactCommand[] {
-  const { stripeCustomerId } = session;
-  if (customerId === null || stripeCustomerId === null) return [];
-  const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
-  return [{ to: 'customer', stream: customerStream(customerId), key: keyOf(session), command }];
-}
 
 /**
  * Stripe's subtotal is without discounts and taxes; tax that is included in a price may be in it or not. Where the session holds its lines,

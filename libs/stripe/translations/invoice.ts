@@ -22,6 +22,7 @@ import {
 import { boughtBy, costOf, netOf, prorations } from './proration.js';
 import { soldBy } from './invoice-sale.js';
 import { waitsForPrice } from './invoice-waiting.js';
+import { naming } from './naming.js';
 import { grantOfSale, invoiceKey } from './sale.js';
 
 /**
@@ -37,9 +38,8 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     return park('unsupported_currency', invoice.currency.slice(0, 16), 'the ledger cannot keep this currency');
   }
   if (invoice.hasMoreLines) return park('lines_incomplete', invoice.id, incompleteLines('invoice'));
-  const customerId =
-    namedCustomer(invoice.subscriptionMetadata[lookups.customerKey], invoice.metadata[lookups.customerKey]) ??
-    customerOf(lookups, invoice.stripeCustomerId);
+  const named = namedCustomer(invoice.subscriptionMetadata[lookups.customerKey], invoice.metadata[lookups.customerKey]);
+  const customerId = named ?? customerOf(lookups, invoice.stripeCustomerId);
   if (customerId === null) {
     return park(
       'unknown_customer',
@@ -61,6 +61,7 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
     recordInvoice(invoice, customerId, details),
     ...recordPayment(invoice, customerId, periods.commands.length > 0),
     ...linkInvoice(invoice.paymentIntentId, invoice.id, invoice.currency),
+    ...naming(event, 'object', { stripeCustomerId: invoice.stripeCustomerId, customerId: named }),
   );
 };
 

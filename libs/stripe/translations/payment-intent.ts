@@ -15,6 +15,7 @@ import {
   type Translate,
   type Translation,
 } from '../translation.js';
+import { namingOfSubject } from './naming.js';
 import { grantOfSale } from './sale.js';
 
 /**
@@ -56,7 +57,7 @@ const translateAttempt =
         attempt: { ...intent.attempt, customerId, ...kindOf(intent) },
       },
     };
-    return commands(record, ...links, ...sale.commands);
+    return commands(record, ...links, ...namingOfSubject(event, lookups), ...sale.commands);
   };
 
 export const translatePaymentSucceeded = translateAttempt('succeeded');

@@ -1,28 +1,27 @@
 import { isAmount } from '#kernel/amount.js';
 import { earlier, type Instant } from '#kernel/instant.js';
-import { accountStream, customerStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
+import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { freePlanOf } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stepBetween } from '#ledger/subscription-order.js';
 import { hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standing.js';
-import { idAt, objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
-import { metadataAt, requestOf, subjectBefore, subjectOf } from '../normalise.js';
+import { objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
+import { requestOf, subjectBefore, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
 import { planItemsOf, type PlanItem } from '../plan-item.js';
 import {
   commands,
   customerOf,
   namedCustomer,
-  NOTHING,
   park,
   tellingKey,
   type FactCommand,
   type Lookups,
   type Translate,
 } from '../translation.js';
-import { unreadable } from '../unreadable.js';
 import { isPlans } from './invoice-waiting.js';
+import { namingOfSubject } from './naming.js';
 
 /** `plans`: all items that have one; the first is that of the snapshot. */
 type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plans: readonly PlanItem[] };
@@ -98,7 +97,13 @@ const translateStanding =
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
     const trial = beginsTrial(event) ? trialOf(snapshot, plans, lookups.now) : [];
-    return commands(observe, ...trial, ...endOf(snapshot), ...fallOf(event, snapshot, lookups));
+    return commands(
+      observe,
+      ...namingOfSubject(event, lookups),
+      ...trial,
+      ...endOf(snapshot),
+      ...fallOf(event, snapshot, lookups),
+    );
   };
 
 export const translateSubscriptionCreated = translateStanding(0);
@@ -171,14 +176,3 @@ function fallOf(
   const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
   return [{ to: 'subscription', stream: subscriptionStream(subscriptionId), key: tellingKey(event), command }];
 }
-
-/** `customer.created` and `.updated`: links a Stripe customer whose metadata names ours. */
-export const translateCustomer: Translate = (event, lookups) => {
-  const customer = subjectOf(event.payload);
-  const stripeCustomerId = idAt(customer, 'id');
-  if (stripeCustomerId === null) return park('unknown_shape', null, unreadable(customer, 'id').unreadable);
-  const customerId = namedCustomer(metadataAt(customer, 'metadata')[lookups.customerKey]);
-  if (customerId === null) return NOTHING;
-  const command = { type: 'LinkStripeCustomer', customerId, stripeCustomerId } as const;
-  return commands({ to: 'customer', stream: customerStream(customerId), key: `link:${stripeCustomerId}`, command });
-};

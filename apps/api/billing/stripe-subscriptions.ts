@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import type Stripe from 'stripe';
+import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
+import { hasEnded } from '#ledger/subscription-standing.js';
+import { subscriptionOf } from '#projections/subscriptions-queries.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import type { StripeAnswer, StripeClient } from '#stripe/client.js';
+import { inSlices } from '#stripe/in-slices.js';
+import { namedCustomer } from '#stripe/translation.js';
+import { hadSubscription, isRunning, liveSubscriptions } from '#stripe/outbound-subscription.js';
+import { ApiContext } from '../api-context.js';
+import { StripeCustomers, type OnBehalfOf } from './stripe-customers.js';
+import { StripeOutbox } from './stripe-outbox.js';
+
+/** A subscription that has not ended, and whose Stripe customer pays it; null where that one is not the customer's own. */
+export type RunningSubscription = {
+  readonly subscription: Stripe.Subscription;
+  readonly stripeCustomerId: string | null;
+};
+
+/** Finds what a customer has subscribed to, under whichever Stripe customer that was. */
+@Injectable()
+export class StripeSubscriptions {
+  constructor(
+    private readonly context: ApiContext,
+    private readonly outbox: StripeOutbox,
+    private readonly customers: StripeCustomers,
+    private readonly database: ReadDatabase,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The customer's subscription that has not ended, as Stripe has it now: one that runs before one whose first payment is missing, then
+   * the newest. Null when there is none. What names another customer is that one's. Throws Problem.
+   */
+  async running(behalf: OnBehalfOf, client: StripeClient): Promise<RunningSubscription | null> {
+    const linked = await this.customers.linked(behalf.customerId);
+    const lists = await inSlices(linked, async (id) => {
+      const answer = await this.#ifThere(behalf, id, client, liveSubscriptions(client, id));
+      return (answer ?? []).map((subscription) => ({ subscription, stripeCustomerId: id }));
+    });
+    const own = lists.flat().filter(({ subscription }) => this.#namedIn(subscription, behalf.customerId) !== 'another');
+    const [first] = own.sort((a, b) => orderOf(b.subscription) - orderOf(a.subscription));
+    return first ?? (await this.#knownToLedger(behalf, client));
+  }
+
+  /** Whether the customer ever had a subscription that was to be paid. Throws Problem. */
+  async hadAny(behalf: OnBehalfOf, client: StripeClient): Promise<boolean> {
+    if ((await this.#shown(behalf.customerId))?.interval != null) return true;
+    const linked = await this.customers.linked(behalf.customerId);
+    const had = await inSlices(linked, (id) => this.#ifThere(behalf, id, client, hadSubscription(client, id)));
+    return had.includes(true);
+  }
+
+  /** One that names the customer itself, although its Stripe customer is not known as the customer's. */
+  async #knownToLedger({ customerId }: OnBehalfOf, client: StripeClient): Promise<RunningSubscription | null> {
+    const shown = await this.#shown(customerId);
+    if (shown === null || shown.interval === null || hasEnded(shown.status)) return null;
+    const answer = await client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(shown.id));
+    if (answer.kind === 'refused' && answer.code === 'resource_missing') return null;
+    const subscription = this.outbox.valueOf(answer);
+    const isTheirs = isRunning(subscription) && this.#namedIn(subscription, customerId) === 'this';
+    return isTheirs ? { subscription, stripeCustomerId: null } : null;
+  }
+
+  #namedIn({ metadata }: Stripe.Subscription, customerId: string): 'this' | 'another' | 'nobody' {
+    const name = namedCustomer(metadata[this.context.config.stripe.customerKey]);
+    if (name === null) return 'nobody';
+    return name === customerId ? 'this' : 'another';
+  }
+
+  #shown(customerId: string) {
+    const now = instantOf(this.clock.now());
+    return subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
+  }
+
+  /** Null for a Stripe customer that is gone, which is recorded. Throws Problem. */
+  async #ifThere<T>(
+    behalf: OnBehalfOf,
+    stripeCustomerId: string,
+    client: StripeClient,
+    asking: Promise<StripeAnswer<T>>,
+  ): Promise<T | null> {
+    const answer = await asking;
+    const isMissing = answer.kind === 'refused' && answer.code === 'resource_missing';
+    if (isMissing && (await this.customers.isGone(behalf, stripeCustomerId, client))) return null;
+    return this.outbox.valueOf(answer);
+  }
+}
+
+/** The greater, the rather it is meant by whoever says "my subscription". */
+const orderOf = ({ status, created }: Stripe.Subscription): number => (status === 'incomplete' ? 0 : 1e12) + created;
