@@ -39,6 +39,7 @@ const handlers: Handlers<CatalogueFold, CatalogEvent> = {
   CreditProductPublished: (fold, { product }) => fold.publish('credit_product', product),
   CreditProductRetired: (fold, { productId }) => fold.withdraw('credit_product', productId),
   CreditEventPriced: (fold, { creditEvent }) => fold.publish('credit_event', creditEvent),
+  IgnoreRulesChanged: 'ignored', // nothing is on sale by them
   CreditEventDisabled: (fold, { creditEventId }) => fold.withdraw('credit_event', creditEventId),
 };
 

@@ -1,4 +1,3 @@
-import type { Instant } from '#kernel/instant.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeEventEvent } from '#ledger/stripe-event.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
@@ -6,7 +5,7 @@ import type { Reader } from '#read-store/read-database.js';
 import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from './ledger-projection.js';
 
-/** Stripe events that wait for a person. */
+/** Stripe events that wait for a person, and those that were set aside. */
 export const parked = {
   name: 'parked_events',
   visibleTo: 'operators',
@@ -19,15 +18,24 @@ export const parked = {
     detail: 'text',
     parked_at: 'text',
     retry_requested_at: 'text?',
+    status: 'text',
+    set_aside_at: 'text?',
+    set_aside_by: 'text?',
+    set_aside_reason: 'text?',
     position: 'bigint',
   },
+  indexes: ['(status, position)'],
 } as const satisfies Table;
 type Row = RowOf<typeof parked>;
 
-/** What a batch makes of each Stripe event: its row, or null when it waits no longer. */
-type Fold = { readonly rows: Map<string, Row | null>; readonly retried: Map<string, Instant> };
+/** The rows of a batch's Stripe events: null for one that waits no longer, or never did. */
+type Fold = { readonly rows: Map<string, Row | null>; readonly changed: Set<string> };
 
-const rowOf = ({ recorded }: Projected, event: Extract<StripeEventEvent, { type: 'StripeEventParked' }>): Row => ({
+type Parked = Extract<StripeEventEvent, { type: 'StripeEventParked' }>;
+type SetAside = Extract<StripeEventEvent, { type: 'StripeEventSetAside' }>;
+type Change = Parked | SetAside | Extract<StripeEventEvent, { type: 'StripeEventRetryRequested' }>;
+
+const rowOf = ({ recorded }: Projected, event: Parked): Row => ({
   stripe_event_id: event.stripeEventId,
   stripe_type: event.stripeType,
   reason_code: event.reason.code,
@@ -35,25 +43,79 @@ const rowOf = ({ recorded }: Projected, event: Extract<StripeEventEvent, { type:
   detail: event.reason.detail,
   parked_at: event.at,
   retry_requested_at: null,
+  status: 'parked',
+  set_aside_at: null,
+  set_aside_by: null,
+  set_aside_reason: null,
   position: recorded.position,
 });
+
+/** The row after an event; `before` is null for one that was never parked. */
+function after(before: Row | null, event: Change, projected: Projected): Row | null {
+  switch (event.type) {
+    case 'StripeEventParked':
+      return rowOf(projected, event);
+    case 'StripeEventSetAside':
+      return {
+        ...(before ?? ruledOut(projected, event)),
+        retry_requested_at: null,
+        status: 'set_aside',
+        set_aside_at: event.at,
+        set_aside_by: event.actor,
+        set_aside_reason: event.reason,
+      };
+    case 'StripeEventRetryRequested':
+      return before === null
+        ? null
+        : {
+            ...before,
+            retry_requested_at: event.at,
+            status: 'parked',
+            set_aside_at: null,
+            set_aside_by: null,
+            set_aside_reason: null,
+          };
+  }
+}
+
+/** One that a rule took before it could be parked. */
+const ruledOut = ({ recorded }: Projected, { stripeEventId, stripeType, at, reason }: SetAside): Row => ({
+  stripe_event_id: stripeEventId,
+  stripe_type: stripeType,
+  reason_code: 'ignored',
+  subject: null,
+  detail: reason,
+  parked_at: at,
+  retry_requested_at: null,
+  status: 'set_aside',
+  set_aside_at: at,
+  set_aside_by: null,
+  set_aside_reason: reason,
+  position: recorded.position,
+});
+
+function change(fold: Fold, event: Change, projected: Projected): void {
+  const { stripeEventId: id } = event;
+  fold.rows.set(id, after(fold.rows.get(id) ?? null, event, projected));
+  fold.changed.add(id);
+}
 
 const handlers: Handlers<Fold, StripeEventEvent> = {
   StripeEventReceived: 'ignored',
   StripeInvoiceLinesFetched: 'ignored', // it is tried again at once, and says then how it ended
-  StripeEventParked: (fold, event, projected) => {
-    fold.rows.set(event.stripeEventId, rowOf(projected, event));
-    fold.retried.delete(event.stripeEventId);
-  },
+  StripeEventParked: change,
+  StripeEventSetAside: change,
+  StripeEventRetryRequested: change,
   StripeEventTranslated: (fold, { stripeEventId }) => {
     fold.rows.set(stripeEventId, null);
-  },
-  StripeEventRetryRequested: (fold, { stripeEventId, at }) => {
-    const row = fold.rows.get(stripeEventId);
-    if (row === undefined) fold.retried.set(stripeEventId, at);
-    else if (row !== null) row.retry_requested_at = at;
+    fold.changed.add(stripeEventId);
   },
 };
+
+const isChange = (event: LedgerEvent): event is Change =>
+  event.type === 'StripeEventParked' ||
+  event.type === 'StripeEventSetAside' ||
+  event.type === 'StripeEventRetryRequested';
 
 class ParkedWriter implements ProjectionWriter<LedgerEvent> {
   readonly #table: TableWriter<typeof parked>;
@@ -63,19 +125,19 @@ class ParkedWriter implements ProjectionWriter<LedgerEvent> {
   }
 
   async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
-    const fold: Fold = { rows: new Map(), retried: new Map() };
+    const ids = new Set(batch.flatMap(({ event }) => (isChange(event) ? [event.stripeEventId] : [])));
+    const before = await this.#table.withKeys(
+      transaction,
+      [...ids].map((stripe_event_id) => ({ stripe_event_id })),
+    );
+    const fold: Fold = { rows: new Map(before.map((row) => [row.stripe_event_id, row])), changed: new Set() };
     for (const projected of batch) dispatch(handlers, fold, projected);
-    const waiting = [...fold.retried.keys()]
-      .filter((id) => !fold.rows.has(id))
-      .map((stripe_event_id) => ({ stripe_event_id }));
-    for (const row of await this.#table.withKeys(transaction, waiting)) {
-      fold.rows.set(row.stripe_event_id, { ...row, retry_requested_at: fold.retried.get(row.stripe_event_id) ?? null });
-    }
-    const gone = [...fold.rows].filter(([, row]) => row === null).map(([stripe_event_id]) => ({ stripe_event_id }));
+    const rows = [...fold.rows].filter(([id]) => fold.changed.has(id));
+    const gone = rows.filter(([, row]) => row === null).map(([stripe_event_id]) => ({ stripe_event_id }));
     await this.#table.remove(transaction, gone);
     await this.#table.put(
       transaction,
-      [...fold.rows.values()].filter((row) => row !== null),
+      rows.flatMap(([, row]) => row ?? []),
     );
   }
 }
@@ -86,10 +148,9 @@ class ParkedOracle implements OracleFold<LedgerEvent> {
   add(projected: Projected): readonly ExpectedRow[] {
     if (handlers[projected.recorded.type as keyof typeof handlers] === 'ignored') return [];
     const event = projected.event as StripeEventEvent;
-    const before = this.#rows.get(event.stripeEventId);
-    if (event.type === 'StripeEventParked') this.#rows.set(event.stripeEventId, rowOf(projected, event));
-    else if (event.type === 'StripeEventTranslated') this.#rows.delete(event.stripeEventId);
-    else if (before !== undefined) this.#rows.set(event.stripeEventId, { ...before, retry_requested_at: event.at });
+    const next = isChange(event) ? after(this.#rows.get(event.stripeEventId) ?? null, event, projected) : null;
+    if (next === null) this.#rows.delete(event.stripeEventId);
+    else this.#rows.set(event.stripeEventId, next);
     return [];
   }
 
@@ -98,10 +159,10 @@ class ParkedOracle implements OracleFold<LedgerEvent> {
   }
 }
 
-/** The Stripe events that could not be translated yet. */
+/** The Stripe events that could not be translated yet, and those that were set aside. */
 export const parkedEventsProjection: LedgerProjection = {
   name: 'parked-events',
-  version: 1,
+  version: 2,
   categories: ['stripeEvent'],
   tables: [parked],
   handlers,

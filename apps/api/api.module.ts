@@ -23,6 +23,7 @@ import {
   ListHoldsHandler,
 } from './accounts/ledger.queries.js';
 import { AdminController } from './admin/admin.controller.js';
+import { ParkedEventsController } from './admin/parked-events.controller.js';
 import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin/admin.queries.js';
 import { ProjectionControl } from './admin/projection-control.js';
 import { answers } from './answers.js';
@@ -60,7 +61,11 @@ import { openApiDocument } from './openapi/openapi.js';
 import { OperationsController } from './operations/operations.controller.js';
 import { FreshReads } from './reads/freshness.js';
 import { LogReads } from './reads/log-reads.js';
-import { KeepStripeEventHandler, RetryStripeEventHandler } from './webhooks/stripe-event.commands.js';
+import {
+  KeepStripeEventHandler,
+  RetryStripeEventHandler,
+  SetAsideStripeEventHandler,
+} from './webhooks/stripe-event.commands.js';
 import { StripeWebhookController } from './webhooks/stripe-webhook.controller.js';
 
 const controllers = [
@@ -68,6 +73,7 @@ const controllers = [
   AccountReadsController,
   AccountSettingsController,
   AdminController,
+  ParkedEventsController,
   BillingController,
   BillingQueriesController,
   BulkController,
@@ -97,6 +103,7 @@ const handlers = [
   ListProjectionsHandler,
   ReadLogHandler,
   RetryStripeEventHandler,
+  SetAsideStripeEventHandler,
   RunAccountCommandHandler,
   RunCustomerCommandHandler,
   SearchCustomersHandler,

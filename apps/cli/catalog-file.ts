@@ -1,6 +1,7 @@
 import { parse as parseYaml } from 'yaml';
 import { isAmount, MAX_AMOUNT } from '#kernel/amount.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
+import type { IgnoreRule } from '#ledger/ignore-rule.js';
 import type {
   Catalog,
   CreditEvent,
@@ -89,6 +90,15 @@ class Entry {
     return fits ? (value as { [name: string]: number }) : this.wrong(key, 'must be a mapping to whole numbers', {});
   }
 
+  /** A mapping of one or more texts. */
+  optionalTextMap(key: string): { readonly [name: string]: string } | null {
+    const value = this.take(key);
+    if (value === null) return null;
+    const isMapping = typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length > 0;
+    const fits = isMapping && Object.values(value).every((one) => typeof one === 'string');
+    return fits ? (value as { [name: string]: string }) : this.wrong(key, 'must be a mapping to texts', null);
+  }
+
   entry(key: string): Entry | null {
     const value = this.take(key);
     return value === null ? null : new Entry(value, `${this.path}.${key}`, this.problems);
@@ -122,6 +132,7 @@ export function parseCatalog(text: string): Catalog {
     plans: each(root, 'plans', problems, planOf),
     creditProducts: each(root, 'creditProducts', problems, productOf),
     creditEvents: each(root, 'creditEvents', problems, creditEventOf),
+    ...ignoreOf(root.entries('ignore')),
   };
   root.end();
   problems.push(...sharedPrices(catalog));
@@ -165,6 +176,25 @@ function each<Item extends { readonly id: string }>(
     known.add(item.id);
     return item;
   });
+}
+
+/** Rules have no ids: their order says which one is named as the reason. */
+function ignoreOf(entries: readonly Entry[]): Pick<Catalog, 'ignore'> {
+  const rules = entries.map((entry) => {
+    const [type, price, product] = (['type', 'price', 'product'] as const).map((key) => entry.optionalText(key));
+    const metadata = entry.optionalTextMap('metadata');
+    const rule: IgnoreRule = {
+      ...(type == null ? {} : { type }),
+      ...(price == null ? {} : { price }),
+      ...(product == null ? {} : { product }),
+      ...(metadata === null ? {} : { metadata }),
+      reason: entry.text('reason'),
+    };
+    if (Object.keys(rule).length === 1) entry.wrong('type', ', price, product or metadata is needed', null);
+    entry.end();
+    return rule;
+  });
+  return rules.length === 0 ? {} : { ignore: rules };
 }
 
 function planOf(entry: Entry): Plan {

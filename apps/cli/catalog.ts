@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { catalogStream } from '#kernel/stream-name.js';
-import { differences, type Catalog, type CatalogState, type Difference } from '#ledger/catalog.js';
+import { differences, ignoresOtherwise, type Catalog, type CatalogState, type Difference } from '#ledger/catalog.js';
 import { withKnownPrices } from '#stripe/outbound-catalog.js';
 import { parseCatalog } from './catalog-file.js';
 import type { CliEnvironment } from './cli.module.js';
@@ -53,7 +53,14 @@ function changesTo(state: CatalogState, catalog: Catalog): readonly Change[] {
     ...differences(state.plans, catalog.plans).map((found) => changeOf('plan', found)),
     ...differences(state.creditProducts, catalog.creditProducts).map((found) => changeOf('credit product', found)),
     ...differences(state.creditEvents, catalog.creditEvents).map((found) => changeOf('credit event', found)),
+    ...ruleChanges(state, catalog),
   ];
+}
+
+function ruleChanges(state: CatalogState, { ignore = [] }: Catalog): readonly Change[] {
+  if (!ignoresOtherwise(state, ignore)) return [];
+  const detail = `${String(state.ignore.length)} → ${String(ignore.length)}`;
+  return [{ kind: 'changed', what: 'rules to set aside', id: 'ignore', detail }];
 }
 
 function changeOf(what: string, difference: Difference<object>): Change {

@@ -1,82 +1,126 @@
 import { randomUUID } from 'node:crypto';
 import { stripeEventStream } from '#kernel/stream-name.js';
+import type { StripeEventCommand } from '#ledger/stripe-event.js';
+import { inSlices } from '#stripe/in-slices.js';
 import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
-import { parkedCursor, parkedEvents, type ParkedEvent } from '#projections/parked-events-queries.js';
-import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
+import { parkedCursor, parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
+import { WrongUse, type Call, type Command, type ExitCode, type Option } from './command.js';
 import { table } from './output.js';
 
 const pageSize = 200;
 
-async function allParked(database: ReadDatabase): Promise<readonly ParkedEvent[]> {
+async function allParked(database: ReadDatabase, wanted: ParkedFilter): Promise<readonly ParkedEvent[]> {
   const all: ParkedEvent[] = [];
   for (let next: string | null = null; ;) {
     const cursor = next === null ? null : decodeCursor(next, parkedCursor);
     if (cursor !== null && isInvalidCursor(cursor)) throw new Error('a list gave a cursor that it does not take');
-    const page = await parkedEvents(database, pageSize, cursor);
+    const page = await parkedEvents(database, wanted, pageSize, cursor);
     all.push(...page.data);
     next = page.nextCursor;
     if (next === null) return all;
   }
 }
 
-async function parked({ environment, output }: Call): Promise<ExitCode> {
-  const events = await allParked(await environment.readDatabase());
+const filters: readonly Option[] = [
+  { name: 'code', value: 'CODE', help: 'only what is parked for this reason, such as unknown_customer' },
+  { name: 'type', value: 'TYPE', help: 'only events of this type' },
+  { name: 'subject', value: 'ID', help: 'only what is about this object of Stripe' },
+];
+
+function filterOf(call: Call, status: ParkedFilter['status']): ParkedFilter {
+  const of = (option: string): string | undefined => call.text(option) ?? undefined;
+  return { status, reason: of('code'), type: of('type'), subject: of('subject') };
+}
+
+async function parked(call: Call): Promise<ExitCode> {
+  const { environment, output } = call;
+  const status = call.flag('set-aside') ? 'set_aside' : 'parked';
+  const events = await allParked(await environment.readDatabase(), filterOf(call, status));
   await output.answer({ parked: events }, () =>
     events.length === 0
-      ? 'no event is parked'
+      ? `no event is ${status === 'parked' ? 'parked' : 'set aside'}`
       : table(
           ['event', 'type', 'parked', 'reason', 'detail'],
-          events.map(({ id, type, parkedAt, reason, retryRequestedAt }) => [
+          events.map(({ id, type, parkedAt, reason, retryRequestedAt, setAside }) => [
             ...[id, type, parkedAt, reason.code],
-            `${reason.detail}${retryRequestedAt === null ? '' : ' (a retry is under way)'}`,
+            setAside === null
+              ? `${reason.detail}${retryRequestedAt === null ? '' : ' (a retry is under way)'}`
+              : `${setAside.reason} (${setAside.by ?? 'by a rule'}, ${setAside.at})`,
           ]),
         ),
   );
-  return events.length === 0 ? 0 : 1;
+  return events.length === 0 || status === 'set_aside' ? 0 : 1;
 }
 
-async function retry({ environment, output }: Call, ids: readonly string[]): Promise<ExitCode> {
+/** Runs a command for each of the events; exit 0 when it had its effect on all. */
+async function forEach(
+  { environment, output }: Call,
+  ids: readonly string[],
+  command: StripeEventCommand,
+  done: string,
+): Promise<ExitCode> {
   const handler = await environment.stripeEventHandler();
-  const results: { readonly id: string; readonly result: string }[] = [];
-  for (const id of ids) {
+  const results = await inSlices(ids, async (id) => {
     const outcome = await handler.execute({
       stream: stripeEventStream(id),
-      command: { type: 'RequestRetry' },
-      key: null, // harmless to repeat: only a parked event is tried again
+      command,
+      key: null, // harmless to repeat: the state tells whether it is done
       origin: 'cli',
       fingerprint: null,
       actor: 'cli',
       causationId: null,
       correlationId: randomUUID(),
     });
-    const words = { recorded: 'will be tried again', unchanged: 'is not parked', refused: 'is not known' };
-    results.push({ id, result: outcome.kind in words ? words[outcome.kind as keyof typeof words] : outcome.kind });
-  }
+    const words = { recorded: done, unchanged: 'is not parked', refused: 'is not known' };
+    return { id, result: outcome.kind in words ? words[outcome.kind as keyof typeof words] : outcome.kind };
+  });
   await output.answer(
     { results },
     () => results.map(({ id, result }) => `${id} ${result}`).join('\n') || 'no event is parked',
   );
-  return results.every(({ result }) => result === 'will be tried again') ? 0 : 1;
+  return results.every(({ result }) => result === done) ? 0 : 1;
+}
+
+async function setAside(call: Call): Promise<ExitCode> {
+  const event = call.argument(0);
+  const wanted = filterOf(call, 'parked');
+  const isFiltered = [wanted.reason, wanted.type, wanted.subject].some((each) => each !== undefined);
+  if ((event === null) !== isFiltered) throw new WrongUse('name an event, or filter by --code, --type or --subject');
+  const reason = call.required('reason');
+  const ids =
+    event === null ? (await allParked(await call.environment.readDatabase(), wanted)).map(({ id }) => id) : [event];
+  return forEach(call, ids, { type: 'SetAsideStripeEvent', actor: 'cli', reason }, 'is set aside');
 }
 
 export const stripeCommands: readonly Command[] = [
   {
     name: 'stripe parked',
     summary: 'The Stripe events that wait for a person, and why (exit 1 when there are any)',
+    options: [...filters, { name: 'set-aside', value: null, help: 'those that were set aside instead' }],
     run: parked,
   },
   {
+    name: 'stripe set-aside',
+    summary: 'Say that nobody has to look at a parked Stripe event, or at all that the filters take',
+    positionals: ['[EVENT]'],
+    options: [{ name: 'reason', value: 'TEXT', help: 'why; kept in the log' }, ...filters],
+    help: '`scrip stripe retry EVENT` undoes it. Rules that do it by themselves stand in the catalogue file (`ignore`).',
+    run: setAside,
+  },
+  {
     name: 'stripe retry',
-    summary: 'Try a parked Stripe event again',
+    summary: 'Try a Stripe event again that is parked or was set aside',
     positionals: ['[EVENT]'],
     options: [{ name: 'all', value: null, help: 'all parked events' }],
     run: async (call) => {
       const event = call.argument(0);
       if ((event === null) !== call.flag('all')) throw new WrongUse('name an event, or give --all');
       const ids =
-        event === null ? (await allParked(await call.environment.readDatabase())).map(({ id }) => id) : [event];
-      return retry(call, ids);
+        event === null
+          ? (await allParked(await call.environment.readDatabase(), { status: 'parked' })).map(({ id }) => id)
+          : [event];
+      return forEach(call, ids, { type: 'RequestRetry' }, 'will be tried again');
     },
   },
 ];

@@ -35,6 +35,8 @@ export abstract class InboxState {
   ): Promise<readonly string[]>;
   /** At most `limit` Stripe events after `after` (an id) that are parked for this reason, in order of their ids. */
   abstract waitingFor(code: ParkReason['code'], after: string, limit: number): Promise<readonly string[]>;
+  /** At most `limit` Stripe events after `after` (an id) that are parked for whatever reason, in order of their ids. */
+  abstract waitingForAny(after: string, limit: number): Promise<readonly string[]>;
   /** Remembers all of the change or nothing. Throws InboxFenced when the checkpoint is not `from`. */
   abstract commit(change: InboxChange): Promise<void>;
 }

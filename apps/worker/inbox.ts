@@ -2,37 +2,29 @@ import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
 import type { Position, RecordedEvent } from '#event-store/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import {
-  accountStream,
-  catalogStream,
-  categoryOf,
-  DEFAULT_UNIT,
-  paymentStream,
-  stripeEventStream,
-} from '#kernel/stream-name.js';
-import { decodeEvent, isUndecodable, type LedgerEvent } from '#ledger/events.js';
+import { accountStream, catalogStream, DEFAULT_UNIT, paymentStream, stripeEventStream } from '#kernel/stream-name.js';
+import { ruleFor } from '#ledger/ignore-rule.js';
 import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment-settlement.js';
 import type { PaymentCommand, PaymentEvent } from '#ledger/payment.js';
 import type { PaymentState } from '#ledger/payment-state.js';
-import { ownerAt, type OwnerSince } from '#ledger/stripe-customer-owner.js';
+import { ownerAt } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import { ignorableOf } from '#stripe/ignorable.js';
 import { stripeCustomerOf, translate, withObject } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 import { recordStripeCustomer } from './owners.js';
+import { scan, tellsSomething, type Due, type Links, type Seen } from './inbox-scan.js';
 import { isSale, sell } from './selling.js';
 
 const CONCURRENCY = 64;
 const PAGE = 500;
+/** Younger events than this were set aside by nobody. */
+const JUST_NOW_MS = 60_000;
 /** How many events that tell nothing may pass before the checkpoint is moved for them. */
 const SAVE_EVERY = 10_000;
-
-/** The log holds an event that this version cannot read; going on would skip it. */
-export class InboxHalted extends Error {
-  override readonly name = 'InboxHalted';
-}
 
 type InboxParts = {
   readonly handlers: LedgerHandlers;
@@ -87,6 +79,7 @@ export class Inbox {
       for (const code of ['unknown_price', 'amount_mismatch'] as const)
         await this.#retry((after) => this.#state.waitingFor(code, after, PAGE), seen);
     }
+    if (seen.rulesChanged) await this.#retry((after) => this.#state.waitingForAny(after, PAGE), seen);
     if (seen.linked.size > 0) {
       const ids = [...seen.linked];
       await this.#retry((after) => this.#state.waitingForSubjects('sale_in_doubt', ids, after, PAGE), seen);
@@ -132,15 +125,20 @@ export class Inbox {
   }
 
   async #receivedOf(due: Due): Promise<readonly ReceivedStripeEvent[]> {
-    const found = new Map(due);
+    const found = new Map<string, ReceivedStripeEvent | null>(due);
     await eachBounded(due, CONCURRENCY, async ([id, received]) => {
-      if (received !== null) return;
-      found.set(id, (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state.received);
+      // An inbox that reads the log again meets what was set aside since.
+      if (received !== null && this.#clock.now() - Date.parse(received.at) < JUST_NOW_MS) return;
+      const { state } = await this.#handlers.stripeEvent.load(stripeEventStream(id));
+      found.set(id, state.status === 'set_aside' ? null : (received ?? state.received));
     });
     return [...found.values()].filter((received) => received !== null);
   }
 
   async #attempt(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
+    const rule = ruleFor(lookups.catalog.ignore, ignorableOf(event));
+    if (rule !== null)
+      return this.#record(event, { type: 'SetAsideStripeEvent', actor: 'catalog', reason: rule.reason });
     const translation = translate(event, lookups);
     if (translation.kind === 'park')
       return this.#record(event, { type: 'ParkStripeEvent', reason: translation.reason });
@@ -292,70 +290,3 @@ const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>
     causationId: stripeEventId,
     correlationId: stripeEventId,
   }) as const;
-
-/** Whose Stripe customers are and were. */
-type Links = ReadonlyMap<string, readonly OwnerSince[]>;
-
-/** Stripe events to try: id → its content, where the batch has it. */
-type Due = Map<string, ReceivedStripeEvent | null>;
-
-/** What a batch of the log tells the inbox. */
-type Seen = {
-  readonly due: Due;
-  readonly links: Map<string, readonly OwnerSince[]>;
-  readonly parked: Map<string, ParkReason | null>;
-  /** Payments and invoices that a link names. */
-  readonly linked: Set<string>;
-  catalogChanged: boolean;
-};
-
-const tellsSomething = ({ due, links, parked, linked, catalogChanged }: Seen): boolean =>
-  due.size > 0 || links.size > 0 || parked.size > 0 || linked.size > 0 || catalogChanged;
-
-/** Events outside of Stripe's own that tell the inbox something. */
-const telling: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
-
-function scan(batch: readonly RecordedEvent[]): Seen {
-  const seen: Seen = { due: new Map(), links: new Map(), parked: new Map(), linked: new Set(), catalogChanged: false };
-  for (const recorded of batch) {
-    const category = categoryOf(recorded.stream);
-    if (category === 'catalog') seen.catalogChanged = true;
-    if (category !== 'stripeEvent' && !telling.has(recorded.type)) continue;
-    const event = decodeEvent(recorded);
-    if (isUndecodable(event)) throw new InboxHalted(`position ${recorded.position}: ${event.undecodable}`);
-    note(seen, event);
-  }
-  return seen;
-}
-
-function note({ due, links, parked, linked }: Seen, event: LedgerEvent): void {
-  switch (event.type) {
-    case 'StripeCustomerNamed':
-      links.set(event.stripeCustomerId, event.owners);
-      return;
-    case 'PaymentLinked':
-      linked.add(event.paymentId).add(event.invoiceId);
-      return;
-    case 'StripeEventReceived':
-      due.set(event.stripeEventId, event);
-      return;
-    case 'StripeInvoiceLinesFetched':
-      // What the batch holds of it has only the webhook's own lines.
-      due.set(event.stripeEventId, null);
-      return;
-    case 'StripeEventRetryRequested':
-      due.set(event.stripeEventId, due.get(event.stripeEventId) ?? null);
-      return;
-    case 'StripeEventParked':
-      parked.set(event.stripeEventId, event.reason);
-      // What it waits for may have passed by before it was parked.
-      due.set(event.stripeEventId, due.get(event.stripeEventId) ?? null);
-      return;
-    case 'StripeEventTranslated':
-      parked.set(event.stripeEventId, null);
-      due.delete(event.stripeEventId);
-      return;
-    default:
-      return;
-  }
-}

@@ -64,6 +64,17 @@ export class PostgresInboxState extends InboxState {
     return rows.map((row) => row.stripe_event_id);
   }
 
+  override waitingForAny(after: string, limit: number): Promise<readonly string[]> {
+    return this.#waiting(
+      {
+        name: 'inbox-waiting-for-any',
+        text: `select stripe_event_id from scrip_read.inbox_parked
+          where stripe_event_id > $1 order by stripe_event_id limit $2`,
+      },
+      [after, limit],
+    );
+  }
+
   override async commit({ from, to, links, parked }: InboxChange): Promise<void> {
     // A crash of the server may lose this transaction as a whole; then the batch is worked off again, which changes nothing.
     await this.#db.transaction(async (transaction) => {

@@ -3,6 +3,7 @@ import { isAmount, type Amount, type Money } from '#kernel/amount.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
+import type { IgnoreRule } from './ignore-rule.js';
 
 export type PlanPrice = { readonly money: Money; readonly stripePriceId: string | null };
 /** What a plan gives beyond its paid months. Left out means the default. */
@@ -57,6 +58,8 @@ export type Catalog = {
   readonly plans: readonly Plan[];
   readonly creditProducts: readonly CreditProduct[];
   readonly creditEvents: readonly CreditEvent[];
+  /** Stripe events that are set aside without a person; left out: none. */
+  readonly ignore?: readonly IgnoreRule[];
 };
 
 /** Makes the catalogue equal to `catalog`: one append for all changes, nothing when there are none. */
@@ -68,7 +71,9 @@ export type CatalogEvent =
   | { readonly type: 'CreditProductPublished'; readonly at: Instant; readonly product: CreditProduct }
   | { readonly type: 'CreditProductRetired'; readonly at: Instant; readonly productId: string }
   | { readonly type: 'CreditEventPriced'; readonly at: Instant; readonly creditEvent: CreditEvent }
-  | { readonly type: 'CreditEventDisabled'; readonly at: Instant; readonly creditEventId: string };
+  | { readonly type: 'CreditEventDisabled'; readonly at: Instant; readonly creditEventId: string }
+  /** All rules as they are from now on. */
+  | { readonly type: 'IgnoreRulesChanged'; readonly at: Instant; readonly rules: readonly IgnoreRule[] };
 
 /** Something that is or was on sale. What is retired stays known: old subscriptions still name its prices. */
 export type Listed<Item> = { readonly item: Item; readonly active: boolean };
@@ -81,6 +86,8 @@ export type CatalogState = {
   readonly formerPrices: ReadonlyMap<string, FormerPrice>;
   /** What credit products cost before: a page or link of then may still be paid. */
   readonly formerPackPrices: ReadonlyMap<string, readonly Money[]>;
+  /** Which Stripe events are set aside without a person. */
+  readonly ignore: readonly IgnoreRule[];
 };
 type FormerPrice = { readonly planId: string; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
 
@@ -91,6 +98,7 @@ export const emptyCatalog: CatalogState = {
   creditEvents: new Map(),
   formerPrices: new Map(),
   formerPackPrices: new Map(),
+  ignore: [],
 };
 
 /** The former prices once `plan` has taken the place of its earlier version. */
@@ -145,6 +153,8 @@ function evolve(state: CatalogState, event: CatalogEvent): CatalogState {
       return { ...state, creditEvents: listed(state.creditEvents, event.creditEvent.id, event.creditEvent) };
     case 'CreditEventDisabled':
       return { ...state, creditEvents: withdrawn(state.creditEvents, event.creditEventId) };
+    case 'IgnoreRulesChanged':
+      return { ...state, ignore: event.rules };
     default:
       return assertNever(event);
   }
@@ -191,8 +201,16 @@ function decide(state: CatalogState, { catalog }: CatalogCommand, at: Instant): 
       ? { type: 'CreditEventDisabled', at, creditEventId: found.id }
       : { type: 'CreditEventPriced', at, creditEvent: found.wanted },
   );
-  return [...plans, ...products, ...creditEvents];
+  return [...plans, ...products, ...creditEvents, ...ruleChanges(state, catalog, at)];
 }
+
+function ruleChanges(state: CatalogState, { ignore: rules = [] }: Catalog, at: Instant): readonly CatalogEvent[] {
+  return ignoresOtherwise(state, rules) ? [{ type: 'IgnoreRulesChanged', at, rules }] : [];
+}
+
+/** Whether other Stripe events are to be set aside than are now. */
+export const ignoresOtherwise = ({ ignore }: CatalogState, rules: readonly IgnoreRule[]): boolean =>
+  canonicalJson(ignore as unknown as Json) !== canonicalJson(rules as unknown as Json);
 
 export const catalogDecider: Decider<CatalogCommand, CatalogEvent, CatalogState, never> = {
   category: 'catalog',

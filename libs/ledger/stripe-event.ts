@@ -51,6 +51,8 @@ export type StripeEventCommand =
       readonly lines: readonly Json[];
       readonly complete: boolean;
     }
+  /** Nobody has to look at it: `actor` says so, a person or the rules of the catalogue. A retry undoes it. */
+  | { readonly type: 'SetAsideStripeEvent'; readonly actor: string; readonly reason: string }
   | { readonly type: 'RequestRetry' };
 
 export type StripeEventEvent =
@@ -81,10 +83,18 @@ export type StripeEventEvent =
       readonly lines: readonly Json[];
       readonly complete: boolean;
     }
+  | {
+      readonly type: 'StripeEventSetAside';
+      readonly at: Instant;
+      readonly stripeEventId: string;
+      readonly stripeType: string;
+      readonly actor: string;
+      readonly reason: string;
+    }
   | { readonly type: 'StripeEventRetryRequested'; readonly at: Instant; readonly stripeEventId: string };
 
 export type StripeEventState = {
-  readonly status: 'unknown' | 'waiting' | 'translated' | 'parked';
+  readonly status: 'unknown' | 'waiting' | 'translated' | 'parked' | 'set_aside';
   /** With all lines of its invoice, once they were fetched. */
   readonly received: ReceivedStripeEvent | null;
   /** Lines that were fetched; `complete` once they stand in `received`. */
@@ -123,6 +133,8 @@ function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventSt
       if (!event.complete || state.received === null) return { ...state, lines };
       return { status: 'waiting', received: withLines(state.received, lines), lines: 'complete', reason: null };
     }
+    case 'StripeEventSetAside':
+      return { ...state, status: 'set_aside', reason: null };
     case 'StripeEventRetryRequested':
       return { ...state, status: 'waiting', reason: null };
     default:
@@ -153,11 +165,18 @@ function decide(
   if (state.received === null) return { rejected: 'stripe_event_not_found' };
   const { stripeEventId, stripeType } = state.received;
   switch (command.type) {
+    case 'SetAsideStripeEvent': {
+      const { actor, reason } = command;
+      if (state.status !== 'parked' && state.status !== 'waiting') return [];
+      return [{ type: 'StripeEventSetAside', at, stripeEventId, stripeType, actor, reason }];
+    }
     case 'RecordTranslation':
+      if (state.status === 'set_aside') return [];
       // What it says is recorded, and still has to be looked at.
       if (state.status === 'translated' || state.reason?.code === 'currency_mismatch') return [];
       return [{ type: 'StripeEventTranslated', at, stripeEventId, effects: command.effects }];
     case 'ParkStripeEvent':
+      if (state.status === 'set_aside') return [];
       if (state.status === 'translated' && !mayComeLate.has(command.reason.code)) return [];
       if (sameReason(state.reason, command.reason)) return [];
       if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
@@ -170,7 +189,8 @@ function decide(
       return [{ type: 'StripeInvoiceLinesFetched', at, stripeEventId, from, lines, complete }];
     }
     case 'RequestRetry':
-      return state.status === 'parked' ? [{ type: 'StripeEventRetryRequested', at, stripeEventId }] : [];
+      if (state.status !== 'parked' && state.status !== 'set_aside') return [];
+      return [{ type: 'StripeEventRetryRequested', at, stripeEventId }];
     default:
       return assertNever(command);
   }

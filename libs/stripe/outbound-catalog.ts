@@ -38,6 +38,7 @@ export function onSale(state: CatalogState): Catalog {
     plans: active(state.plans),
     creditProducts: active(state.creditProducts),
     creditEvents: active(state.creditEvents),
+    ...(state.ignore.length === 0 ? {} : { ignore: state.ignore }),
   };
 }
 

@@ -30,6 +30,10 @@ export class InMemoryInboxState extends InboxState {
     return this.#waiting(after, limit, ({ code }) => code === wanted);
   }
 
+  override waitingForAny(after: string, limit: number): Promise<readonly string[]> {
+    return this.#waiting(after, limit, () => true);
+  }
+
   #waiting(after: string, limit: number, waits: (reason: ParkReason) => boolean): Promise<readonly string[]> {
     const ids = [...this.parked].filter(([id, reason]) => id > after && waits(reason)).map(([id]) => id);
     return Promise.resolve(ids.sort().slice(0, limit));

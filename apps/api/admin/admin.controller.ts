@@ -1,27 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { parkedCursor } from '#projections/parked-events-queries.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { differencesCursor } from '#read-store/reconciliation.js';
 import { Authenticator } from '../callers/authenticator.js';
-import type { ApiRequest } from '../http/caller.js';
-import { answerOf, success } from '../http/outcomes.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { send, sendJson } from '../http/send.js';
+import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
-import { pageBody, pageWanted } from '../reads/pages.js';
-import { ListQuery, PageQuery } from '../reads/queries.dto.js';
-import { readRequest } from '../reads/read-request.js';
-import { RetryStripeEvent } from '../webhooks/stripe-event.commands.js';
+import { pageWanted } from '../reads/pages.js';
+import { PageQuery } from '../reads/queries.dto.js';
 import { ApiKeyBody } from './admin.dto.js';
-import { GetReconciliation, ListParkedEvents, ListProjections } from './admin.queries.js';
+import { GetReconciliation, ListProjections } from './admin.queries.js';
 import { ProjectionControl } from './projection-control.js';
 
 const stored = ['store_unavailable'] as const;
@@ -31,7 +26,6 @@ const stored = ['store_unavailable'] as const;
 @Controller('v1/admin')
 export class AdminController {
   constructor(
-    private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly database: ReadDatabase,
     private readonly projections: ProjectionControl,
@@ -79,54 +73,6 @@ export class AdminController {
     if (key === null) throw new Problem('api_key_not_found');
     this.authenticator.forget(id);
     sendJson(reply, key);
-  }
-
-  @Get('parked-events')
-  @Needs('admin')
-  @OtherRoute({
-    id: 'listParkedEvents',
-    summary: 'Stripe events that wait for a person, newest first',
-    problems: [...stored, 'projection_behind'],
-  })
-  async parked(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, parkedCursor);
-    sendJson(
-      reply,
-      pageBody(await this.queries.execute(new ListParkedEvents(limit, cursor, readRequest(query, request.caller)))),
-    );
-  }
-
-  @Post('parked-events/:stripeEventId/retry')
-  @HttpCode(202)
-  @Needs('admin')
-  @OtherRoute({
-    id: 'retryParkedEvent',
-    summary: 'Try a parked event again',
-    writes: true,
-    problems: ['stripe_event_not_found'],
-    status: 202,
-    answer: 'The worker will try it.',
-  })
-  async retry(
-    @Req() request: ApiRequest,
-    @Param('stripeEventId') id: string,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    if (!/^[A-Za-z0-9_]{1,255}$/.test(id)) throw new Problem('stripe_event_not_found');
-    const outcome = await this.commands.execute(
-      new RetryStripeEvent(id, request.caller?.actor ?? 'nobody', request.id),
-    );
-    const accepted = { id, retryRequested: outcome.kind === 'recorded' };
-    if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return send(reply, success(202, accepted, false));
-    send(
-      reply,
-      answerOf(
-        outcome,
-        request.id,
-        () => ({}),
-        () => ({}),
-      ),
-    );
   }
 
   @Get('reconciliation')

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { parkedEventsProjection } from '#projections/parked-events.js';
-import { parkedEvents, type ParkedEvent } from '#projections/parked-events-queries.js';
+import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
 import type { Cursor, Page } from '#read-store/cursor.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 import { ReadDatabase } from '#read-store/read-database.js';
@@ -18,6 +18,7 @@ import { ProjectionControl } from './projection-control.js';
 /** Stripe events that wait for a person. */
 export class ListParkedEvents extends Query<Fresh<Page<ParkedEvent>>> {
   constructor(
+    readonly wanted: ParkedFilter,
     readonly limit: number,
     readonly cursor: Cursor | null,
     readonly request: ReadRequest,
@@ -30,8 +31,10 @@ export class ListParkedEvents extends Query<Fresh<Page<ParkedEvent>>> {
 export class ListParkedEventsHandler implements IQueryHandler<ListParkedEvents> {
   constructor(private readonly reads: FreshReads) {}
 
-  execute({ limit, cursor, request }: ListParkedEvents): Promise<Fresh<Page<ParkedEvent>>> {
-    return this.reads.read(request, parkedEventsProjection.name, (reader) => parkedEvents(reader, limit, cursor));
+  execute({ wanted, limit, cursor, request }: ListParkedEvents): Promise<Fresh<Page<ParkedEvent>>> {
+    return this.reads.read(request, parkedEventsProjection.name, (reader) =>
+      parkedEvents(reader, wanted, limit, cursor),
+    );
   }
 }
 

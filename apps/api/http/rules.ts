@@ -251,6 +251,21 @@ export const SomeOf = (choices: readonly string[], about: About): PropertyDecora
     about,
   );
 
+/** A list of one to `most` texts of a fixed form, each once. */
+export const TextList = (most: number, pattern: RegExp, about: About): PropertyDecorator =>
+  field(
+    'textList',
+    `must be a list of 1 to ${String(most)} texts of the form ${pattern.source}, each once`,
+    (value) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.length <= most &&
+      new Set(value).size === value.length &&
+      value.every((one) => typeof one === 'string' && pattern.test(one)),
+    { type: 'array', items: { type: 'string', pattern: pattern.source }, minItems: 1, maxItems: most },
+    about,
+  );
+
 /** A whole number in a query string. */
 export const QueryNumber = (min: number, max: number, about: About): PropertyDecorator =>
   field(

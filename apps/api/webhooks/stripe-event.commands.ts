@@ -33,6 +33,18 @@ export class RetryStripeEvent extends Command<StripeEventOutcome> {
   }
 }
 
+/** Says that nobody has to look at a parked event. */
+export class SetAsideStripeEvent extends Command<StripeEventOutcome> {
+  constructor(
+    readonly stripeEventId: string,
+    readonly reason: string,
+    readonly actor: string,
+    readonly requestId: string,
+  ) {
+    super();
+  }
+}
+
 @CommandHandler(KeepStripeEvent)
 export class KeepStripeEventHandler implements ICommandHandler<KeepStripeEvent> {
   constructor(private readonly stripeEvents: StripeEventWriter) {}
@@ -62,6 +74,24 @@ export class RetryStripeEventHandler implements ICommandHandler<RetryStripeEvent
       stream: stripeEventStream(stripeEventId),
       command: { type: 'RequestRetry' },
       key: null,
+      origin: 'api',
+      fingerprint: null,
+      actor,
+      causationId: null,
+      correlationId: requestId,
+    });
+  }
+}
+
+@CommandHandler(SetAsideStripeEvent)
+export class SetAsideStripeEventHandler implements ICommandHandler<SetAsideStripeEvent> {
+  constructor(private readonly stripeEvents: StripeEventWriter) {}
+
+  execute({ stripeEventId, reason, actor, requestId }: SetAsideStripeEvent): Promise<StripeEventOutcome> {
+    return this.stripeEvents.execute({
+      stream: stripeEventStream(stripeEventId),
+      command: { type: 'SetAsideStripeEvent', actor, reason },
+      key: null, // harmless to repeat: what is set aside stays so
       origin: 'api',
       fingerprint: null,
       actor,

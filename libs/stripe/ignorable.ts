@@ -1,0 +1,32 @@
+import type { Ignorable } from '#ledger/ignore-rule.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import { idAt, listAt, objectAt, objectIn, textAt, type Fields } from './json-fields.js';
+import { metadataAt, subjectOf } from './normalise.js';
+
+/** What of a Stripe event the rules look at that set events aside. */
+export function ignorableOf({ stripeType: type, payload }: ReceivedStripeEvent): Ignorable {
+  const subject = subjectOf(payload);
+  const rows = [
+    ...(listAt(objectAt(subject, 'items'), 'data') ?? []),
+    ...(listAt(objectAt(subject, 'lines'), 'data') ?? []),
+    ...(listAt(objectAt(subject, 'line_items'), 'data') ?? []),
+  ];
+  const subscription = objectAt(subject, 'parent', 'subscription_details') ?? objectAt(subject, 'subscription_details');
+  return {
+    type,
+    prices: rows
+      .map((row) => pricedBy(objectIn(row)))
+      .filter(({ price, product }) => price !== null || product !== null),
+    metadata: [metadataAt(subject, 'metadata'), metadataAt(subscription, 'metadata')],
+  };
+}
+
+/** The price of an item or a line, in the shapes since 2025-03 (basil) and before. */
+function pricedBy(row: Fields | null): Ignorable['prices'][number] {
+  const details = objectAt(row, 'pricing', 'price_details');
+  const price = objectAt(row, 'price') ?? objectAt(row, 'plan');
+  return {
+    price: idAt(details, 'price') ?? textAt(price, 'id') ?? idAt(row, 'price'),
+    product: idAt(details, 'product') ?? idAt(price, 'product'),
+  };
+}
