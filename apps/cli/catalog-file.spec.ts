@@ -29,6 +29,19 @@ describe('the catalogue file', () => {
     });
   });
 
+  it('takes rules that set Stripe events aside, and finds what is wrong with them', () => {
+    const file = (rule: string): string => `plans: []\nignore: [${rule}]`;
+    expect(parseCatalog(file("{ type: 'invoice.*', product: prod_9, reason: of the shop }")).ignore).toEqual([
+      { type: 'invoice.*', product: 'prod_9', reason: 'of the shop' },
+    ]);
+    expect(problemsOf(file('{ reason: everything }'))).toHaveLength(1);
+    expect(problemsOf(file('{ metadata: { app: 7 }, reason: x }'))).not.toEqual([]);
+    expect(problemsOf(file('{ type: invoice.paid }'))).toEqual(['catalog.ignore[0].reason is needed']);
+    expect(problemsOf(file('{ typ: invoice.paid, price: price_1, reason: x }'))).toEqual([
+      'catalog.ignore[0].typ is not a known key',
+    ]);
+  });
+
   it('means the same each time, so that applying it twice changes nothing', () => {
     const moment = { at: '2026-01-01T00:00:00.000Z', revision: 0, commandId: '', past: null };
     const first = catalogDecider.decide(

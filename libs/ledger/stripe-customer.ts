@@ -55,7 +55,9 @@ function evolve(state: StripeCustomerState, event: StripeCustomerEvent): StripeC
 const mustBeKept = ({ statements }: StripeCustomerState, { source, before, at, customerId }: OwnerStatement): boolean =>
   source === 'customer' &&
   before !== customerId &&
-  !statements.some((known) => known.before === before && known.at === at && known.customerId === customerId);
+  !statements.some(
+    (known) => known.source === source && known.before === before && known.at === at && known.customerId === customerId,
+  );
 
 function decide(
   state: StripeCustomerState,

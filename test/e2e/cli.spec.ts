@@ -161,6 +161,15 @@ describe('scrip, the command line', () => {
     expect(await run('stripe', 'parked')).toMatchObject({ code: 0, stdout: 'no event is parked\n' });
     expect(await run('stripe', 'retry', 'evt_none')).toMatchObject({ code: 1, stdout: 'evt_none is not known\n' });
     expect((await run('stripe', 'retry')).code).toBe(2);
+    expect(await run('stripe', 'parked', '--code', 'unknown_price', '--set-aside')).toMatchObject({
+      code: 0,
+      stdout: 'no event is set aside\n',
+    });
+    expect(await run('stripe', 'set-aside', 'evt_none', '--reason', 'a test')).toMatchObject({
+      code: 1,
+      stdout: 'evt_none is not known\n',
+    });
+    expect((await run('stripe', 'set-aside', '--reason', 'a test')).code).toBe(2);
   });
 
   it('notices that the end of the log is gone', async () => {

@@ -67,9 +67,20 @@ describe('customers', () => {
     expect(await contactOf(world.db, 'person')).toBeNull();
   });
 
-  it('keep their newest Stripe customer, and show that they were erased', async () => {
-    await run('customer-linked', { type: 'LinkStripeCustomer', customerId: 'linked', stripeCustomerId: 'cus_1' }, 30);
-    await run('customer-linked', { type: 'LinkStripeCustomer', customerId: 'linked', stripeCustomerId: 'cus_2' }, 31);
+  it('keep the Stripe customer under which they buy, and show that they were erased', async () => {
+    const observed = (stripeCustomerId: string, relation: string, version: number): object => ({
+      type: 'ObserveStripeCustomer',
+      customerId: 'linked',
+      stripeCustomerId,
+      since: at(stripeCustomerId === 'cus_1' ? 1 : 2),
+      relation,
+      version,
+    });
+    await run('customer-linked', observed('cus_2', 'linked', 1), 30);
+    await run('customer-linked', observed('cus_1', 'linked', 1), 31);
+    await caughtUp();
+    expect(await customerById(world.db, 'linked')).toMatchObject({ stripeCustomerId: 'cus_1' });
+    await run('customer-linked', observed('cus_1', 'deleted', 2), 31);
     await run('customer-linked', { type: 'EraseCustomer', customerId: 'linked' }, 32);
     await caughtUp();
     expect(await customerById(world.db, 'linked')).toMatchObject({

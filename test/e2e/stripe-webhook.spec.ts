@@ -103,3 +103,83 @@ describe('a webhook', () => {
     await eventually(parked, (list) => !JSON.stringify(list).includes('cus_unheard'));
   });
 });
+
+describe('parked events of other software', () => {
+  const foreign = 551;
+  const list = async (query = '') => (await api.get(`/v1/admin/parked-events?limit=200${query}`)).body;
+  const setAside = (body: object) => api.post('/v1/admin/parked-events/set-aside', body);
+
+  beforeAll(async () => {
+    const bodies = Array.from({ length: foreign }, (_, index) =>
+      stripeEvent(
+        'invoice.paid.endive',
+        { id: `evt_foreign_${String(index)}` },
+        { id: `in_foreign_${String(index)}`, customer: `cus_foreign_${String(index % 3)}` },
+      ),
+    );
+    for (let start = 0; start < foreign; start += 50)
+      await Promise.all(bodies.slice(start, start + 50).map((body) => send(body)));
+    await eventually(
+      () => query(scrip.database.url, `select 1 from scrip_read.inbox_parked where code = 'unknown_customer'`),
+      ({ length }) => length >= foreign,
+    );
+    await eventually(
+      () => list('&reason=unknown_customer&subject=cus_foreign_2'),
+      ({ data }) => data.length === Math.floor(foreign / 3),
+    );
+  });
+
+  test('are filtered by reason, type and subject', async () => {
+    expect((await list('&reason=unknown_price')).data).toEqual([]);
+    expect((await list('&type=invoice.created')).data).toEqual([]);
+    const { data } = await list('&type=invoice.paid&subject=cus_foreign_1');
+    expect(data).toHaveLength(Math.ceil(foreign / 3));
+    expect(data[0]).toMatchObject({ status: 'parked', setAside: null, reason: { subject: 'cus_foreign_1' } });
+  });
+
+  test('are set aside one by one with a reason, which a retry undoes', async () => {
+    const id = 'evt_foreign_0';
+    const one = await api.post(`/v1/admin/parked-events/${id}/set-aside`, { reason: 'a test of the shop' });
+    expect([one.status, one.body]).toEqual([200, { id, setAside: true }]);
+    const listed = await eventually(
+      () => list('&status=set_aside'),
+      ({ data }) => data.some((event) => event.id === id),
+    );
+    expect(listed.data.find((event) => event.id === id)).toMatchObject({
+      status: 'set_aside',
+      setAside: { by: expect.any(String), reason: 'a test of the shop' },
+    });
+    await api.post(`/v1/admin/parked-events/${id}/retry`, undefined);
+    await eventually(
+      () => list('&status=set_aside'),
+      ({ data }) => data.length === 0,
+    );
+    expect((await api.post('/v1/admin/parked-events/evt_nothing/set-aside', { reason: 'x' })).body.code).toBe(
+      'stripe_event_not_found',
+    );
+  });
+
+  test('are set aside in bulk, by ids or by a filter that says something', async () => {
+    expect((await setAside({ reason: 'x' })).body.code).toBe('invalid_request');
+    expect((await setAside({ reason: 'x', filter: {} })).body.code).toBe('invalid_request');
+    expect((await setAside({ filter: { reason: 'unknown_customer' } })).body.code).toBe('invalid_request');
+    const named = await setAside({ reason: 'named', ids: ['evt_foreign_1', 'evt_foreign_2', 'evt_nothing'] });
+    expect(named.body).toEqual({ setAside: 2, hasMore: false });
+    const before = Date.now();
+    const all = await setAside({ reason: 'of the shop', filter: { reason: 'unknown_customer' } });
+    expect([all.status, all.body['hasMore']]).toEqual([200, false]);
+    expect(Number(all.body['setAside'])).toBeGreaterThanOrEqual(foreign - 2);
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await eventually(
+      () => list('&reason=unknown_customer'),
+      ({ data }) => data.length === 0,
+    );
+  });
+
+  test('are no business of anybody but an administrator', async () => {
+    for (const path of ['set-aside', 'evt_foreign_3/set-aside']) {
+      const answer = await api.post(`/v1/admin/parked-events/${path}`, { reason: 'x' }, undefined, { token: null });
+      expect(answer.status).toBe(401);
+    }
+  });
+});
