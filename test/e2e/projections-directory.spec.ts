@@ -68,7 +68,7 @@ describe('customers', () => {
   });
 
   it('keep the Stripe customer under which they buy, and show that they were erased', async () => {
-    const observed = (stripeCustomerId: string, relation: string, version: number): object => ({
+    const observed = (stripeCustomerId: string, relation: string, version: number) => ({
       type: 'ObserveStripeCustomer',
       customerId: 'linked',
       stripeCustomerId,

@@ -47,7 +47,7 @@ export const adminSchemas: AnswerSchemas = {
     }),
     ParkedEventList: page('ParkedEvent'),
     SetAsideAnswer: object({ id: text, setAside: flag }),
-    SetAsideManyAnswer: object({ setAside: whole, hasMore: flag }),
+    SetAsideManyAnswer: object({ setAside: credits, hasMore: flag }),
     RetryAnswer: object({ id: text, retryRequested: flag }),
     ReconciliationRun: object({
       id: text,
