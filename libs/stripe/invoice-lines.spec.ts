@@ -43,7 +43,8 @@ type Line = {
 /** A line in today's shape, or in that of before basil. */
 function lineOf(line: Line, index: number, old: boolean): Record<string, unknown> {
   const { price, amount, quantity = 1, item = `si_${String(index)}`, subscription = 'sub_1', proration = false } = line;
-  const common = { id: `il_${String(index)}`, object: 'line_item', amount, currency: 'usd', quantity };
+  const id = `il_${String(line.price)}_${String(line.item)}_${String(amount)}`; // not by its place
+  const common = { id, object: 'line_item', amount, currency: 'usd', quantity };
   const period = line.period === undefined ? october : line.period;
   if (old) {
     const recurring = { interval: 'month', usage_type: line.usage ?? 'licensed' };
@@ -108,17 +109,17 @@ describe.each([
   ['today', false],
   ['before basil', true],
 ] as const)('an invoice in the shape of %s', (_shape, old) => {
-  const alone = ofType(commandsOf([pro], old), 'GrantCredits');
+  const alone = ofType(commandsOf([pro], old), 'GrantPeriod');
 
   test.each(money)('grants its plan beside %s, in either order', (_what, beside) => {
-    expect(alone).toMatchObject([{ amount: 2000, costBasis: { amount: 8000, currency: 'usd' } }]);
+    expect(alone).toMatchObject([{ creditsPerMonth: 2000, cost: { amount: 8000, currency: 'usd' } }]);
     for (const lines of [
       [pro, beside],
       [beside, pro],
     ]) {
       const commands = commandsOf(lines, old);
       const paid = 8000 + beside.amount;
-      expect(ofType(commands, 'GrantCredits')).toEqual(alone);
+      expect(ofType(commands, 'GrantPeriod')).toEqual(alone);
       expect(ofType(commands, 'RecordInvoicePaid', 'RecordPayment')).toMatchObject([
         { paid: { amount: paid, currency: 'usd' }, total: { amount: paid } },
         { money: { amount: paid, currency: 'usd' } },
@@ -130,7 +131,7 @@ describe.each([
     fc.assert(
       fc.property(fc.shuffledSubarray(money.map(([, line]) => line)), fc.nat(), (beside, place) => {
         const lines = beside.toSpliced(place % (beside.length + 1), 0, pro);
-        expect(ofType(commandsOf(lines, old), 'GrantCredits')).toEqual(alone);
+        expect(ofType(commandsOf(lines, old), 'GrantPeriod')).toEqual(alone);
       }),
       { numRuns: 60 },
     );
@@ -143,10 +144,10 @@ describe.each([
       { price: 'price_x', amount: 100 },
     ];
     for (const order of permutations(lines)) {
-      const grants = ofType(commandsOf(order, old), 'GrantCredits');
+      const grants = ofType(commandsOf(order, old), 'GrantPeriod');
       expect(grants.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toMatchObject([
-        { key: 'allotment:si_pro:1790812800', amount: 2000, costBasis: { amount: 8000 } },
-        { key: 'allotment:si_seats:1790812800', amount: 1000, costBasis: { amount: 4000 } },
+        { key: 'allotment:si_pro:1790812800', creditsPerMonth: 2000, cost: { amount: 8000 } },
+        { key: 'allotment:si_seats:1790812800', creditsPerMonth: 1000, cost: { amount: 4000 } },
       ]);
     }
   });
@@ -159,7 +160,7 @@ describe.each([
         { stream: 'subscription-sub_1', planId: 'pro' },
         { stream: 'subscription-sub_b', planId: 'starter' },
       ]);
-      expect(ofType(commands, 'GrantCredits')).toHaveLength(2);
+      expect(ofType(commands, 'GrantPeriod')).toHaveLength(2);
       expect(ofType(commands, 'RecordPayment')).toMatchObject([{ kind: 'subscription', money: { amount: 10_000 } }]);
     }
   });
@@ -178,7 +179,7 @@ describe.each([
     'of nothing but %s waits for nothing',
     (_what, line) => {
       const commands = commandsOf([line], old);
-      expect(ofType(commands, 'GrantCredits')).toEqual([]);
+      expect(ofType(commands, 'GrantCredits', 'GrantPeriod')).toEqual([]);
       expect(ofType(commands, 'RecordInvoicePaid')).toHaveLength(1);
       expect(ofType(commands, 'RecordPayment')).toHaveLength(line.amount > 0 ? 1 : 0);
     },
@@ -199,16 +200,16 @@ describe.each([
     const known = { ...lookups, catalog: catalogState({ ...wanted, plans: [...wanted.plans, plan('new', 70, 900)] }) };
     const lines = [{ price: 'price_new', amount: 900 }];
     expect(translated(lines, old)).toMatchObject({ kind: 'park' });
-    expect(ofType(commandsOf(lines, old, {}, known), 'GrantCredits')).toMatchObject([{ amount: 70 }]);
+    expect(ofType(commandsOf(lines, old, {}, known), 'GrantPeriod')).toMatchObject([{ creditsPerMonth: 70 }]);
   });
 
   test('sells credits for what its lines without a plan cost', () => {
     const sale = { ...(old ? { subscription: null } : { parent: null }), metadata: { top_up: 'true', credits: '5' } };
     const pack: Line = { price: null, amount: 300, item: null, subscription: null, quantity: 0.5 };
-    const grants = ofType(commandsOf([pro, pack], old, sale), 'GrantCredits');
+    const grants = ofType(commandsOf([pro, pack], old, sale), 'GrantCredits', 'GrantPeriod');
     expect(grants).toMatchObject([
       { source: 'purchase', amount: 5, costBasis: { amount: 300 } },
-      { source: 'subscription', amount: 2000, costBasis: { amount: 8000 } },
+      { type: 'GrantPeriod', creditsPerMonth: 2000, cost: { amount: 8000 } },
     ]);
   });
 
@@ -222,5 +223,5 @@ test('a line of before items had ids is that of its subscription', () => {
   const { subscription_item: _, ...line } = lineOf(pro, 0, true);
   const lines = { object: 'list', data: [line], has_more: false };
   const commands = commandsOf([], true, { lines });
-  expect(ofType(commands, 'GrantCredits')).toMatchObject([{ key: 'allotment:sub_1:1790812800', amount: 2000 }]);
+  expect(ofType(commands, 'GrantPeriod')).toMatchObject([{ key: 'allotment:sub_1:1790812800', creditsPerMonth: 2000 }]);
 });
