@@ -409,6 +409,36 @@ test('changes of one period never give more than its greatest plan, whatever is 
   );
 });
 
+test('less and ends leave the same whenever they are reported, also after the credits expired or a hold on them was released', () => {
+  const less = fc.tuple(since, fc.integer({ min: 1, max: 6000 }), fc.boolean());
+  const reports = fc.array(fc.tuple(less, fc.integer({ min: 0, max: 120 }), fc.integer({ min: 0, max: 120 })), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(reports, fc.boolean(), fc.integer({ min: 0, max: 5000 }), (list, yearly, used) => {
+      const booksOf = (delay: (one: (typeof list)[number]) => number) => {
+        const account = new LedgerAccount(october);
+        account.run(yearly ? year(5000) : period(5000));
+        if (used > 0) account.run(hold(used, 3600));
+        const reported = list
+          .map((one, index) => ({ one, index, date: 1 + one[0][0] + delay(one) }))
+          .sort((a, b) => a.date - b.date);
+        for (const { one, index, date } of reported) {
+          const [[date0, credits, takesBack]] = one;
+          const fact = index === 0 && yearly ? end(day(date0)) : null;
+          const command = (yearly ? inYear : change)(`in_${String(index)}`, day(date0), -credits, { takesBack });
+          account.run(fact ?? command, day(date));
+        }
+        account.run({ type: 'RecordDue' }, '2028-01-01T00:00:00.000Z');
+        return account.books;
+      };
+      expect(booksOf(([, , late]) => late)).toEqual(booksOf(([, late]) => late));
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test('what ended long ago is forgotten, so that the account does not grow with it', () => {
   const account = new LedgerAccount(october);
   account.run(period(5000));

@@ -43,10 +43,17 @@ export class LedgerAccount {
     return conservationOf(this.state).scheduled;
   }
 
-  /** Without ids and revisions, which tell of the order; with every cent in its place. */
+  /**
+   * Without ids and revisions, which tell of the order, and whether a grant of which nothing is left was still scheduled; with every
+   * cent in its place.
+   */
   get books() {
-    const grants = [...this.state.grants.values()].map(({ id: _id, revision: _revision, ...rest }) =>
-      JSON.stringify({ ...rest, revocations: rest.revocations.map((each) => JSON.stringify(each)).sort() }),
+    const grants = [...this.state.grants.values()].map(({ id: _id, revision: _revision, scheduled, ...rest }) =>
+      JSON.stringify({
+        ...rest,
+        scheduled: scheduled && rest.free > 0,
+        revocations: rest.revocations.map((each) => JSON.stringify(each)).sort(),
+      }),
     );
     return { balance: this.state.balance, grants: grants.sort() };
   }
