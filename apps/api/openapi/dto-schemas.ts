@@ -67,11 +67,11 @@ const varyingIn = (forms: readonly Form[]): ReadonlySet<string> =>
 /** Says of an object with the fields of all forms that exactly one form fits. */
 function oneFormOf(forms: readonly Form[]): Schema {
   const varying = [...varyingIn(forms)];
-  const only = (form: Form): Schema => ({
-    required: form.needs,
-    // Not every reader of OpenAPI knows `false` as a schema.
-    not: { anyOf: varying.filter((field) => !belongsTo(form, field)).map((field) => ({ required: [field] })) },
-  });
+  // Not every reader of OpenAPI knows `false` as the schema of a property.
+  const only = (form: Form): Schema => {
+    const others = varying.filter((field) => !belongsTo(form, field)).map((field) => ({ required: [field] }));
+    return { required: form.needs, not: others.length === 1 ? others[0] : { anyOf: others } };
+  };
   return forms.reduceRight<Schema>(
     (otherwise, form) =>
       Object.keys(otherwise).length === 0
