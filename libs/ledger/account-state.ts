@@ -18,7 +18,7 @@ import {
   type Source,
   type Term,
 } from './account-events.js';
-import type { Usage } from './account-usage.js';
+import { NO_USAGE, type Usage } from './account-usage.js';
 import type { BoughtLine, Claim } from './payment-claims.js';
 
 /**
@@ -151,8 +151,8 @@ export type AccountState = {
   rollovers: LayeredMap<string, Rollover>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
-  /** Of the newest period in which something was consumed; null before. No rule asks for it: it is shown. */
-  usage: Usage | null;
+  /** What was consumed when, and the periods that it is shown by. */
+  usage: Usage;
   /** What time will do, soonest first. */
   timeline: readonly Due[];
 };
@@ -185,7 +185,7 @@ export function initialAccount(stream: StreamName): AccountState {
     terms: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
-    usage: null,
+    usage: NO_USAGE,
     timeline: [],
   };
 }
