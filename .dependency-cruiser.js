@@ -10,8 +10,8 @@ const areas = [
   { name: 'ledger', path: '^libs/ledger/', may: ['^libs/(kernel|ledger)/'] },
   {
     name: 'event-store',
-    path: '^libs/event-store/(?!adapters/|[a-z-]+\\.module\\.ts)',
-    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|[a-z-]+\\.module\\.ts)', builtins('crypto')],
+    path: '^libs/event-store/(?!adapters/|eventstoredb/|[a-z-]+\\.module\\.ts)',
+    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|eventstoredb/|[a-z-]+\\.module\\.ts)', builtins('crypto')],
   },
   {
     name: 'event-store-modules',
@@ -24,8 +24,19 @@ const areas = [
     may: [
       '^libs/kernel/',
       '^libs/event-store/(?![a-z-]+\\.module\\.ts)',
-      packages('pg', '@eventstore/db-client'),
+      packages('pg'),
       builtins('crypto', 'events', 'net'),
+    ],
+  },
+  {
+    name: 'event-store-eventstoredb',
+    path: '^libs/event-store/eventstoredb/',
+    may: [
+      '^libs/kernel/',
+      '^libs/event-store/(eventstoredb/|[a-z-]+\\.ts$)(?<!\\.module\\.ts)',
+      '^libs/event-store/adapters/(deadline|page-cache)\\.ts$',
+      // What the package exports, not its internals or generated code.
+      'node_modules/@eventstore/db-client/dist/index\\.(js|d\\.ts)$',
     ],
   },
   {
@@ -110,8 +121,8 @@ export default {
       name: 'adapters-only-in-modules',
       severity: 'error',
       comment: 'An adapter is chosen in a composition root: *.module.ts',
-      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/adapters/', spec, '^test/'] },
-      to: { path: '^libs/event-store/adapters/' },
+      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/(adapters|eventstoredb)/', spec, '^test/'] },
+      to: { path: '^libs/event-store/(adapters|eventstoredb)/' },
     },
     {
       name: 'product-imports-no-test',

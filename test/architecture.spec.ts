@@ -27,10 +27,21 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ['libs/kernel/bad-package.ts', "import 'pg';", 'kernel-imports-only-its-own'],
   ['libs/event-store/bad-ledger.ts', "import '#ledger/events.js';", 'event-store-imports-only-its-own'],
   ['libs/event-store/bad-adapter.ts', "import './adapters/in-memory.js';", 'adapters-only-in-modules'],
+  ['libs/event-store/bad-store.ts', "import './eventstoredb/store.js';", 'adapters-only-in-modules'],
   [
     'libs/event-store/adapters/bad-ledger.ts',
     "import '#ledger/events.js';",
     'event-store-adapters-imports-only-its-own',
+  ],
+  [
+    'libs/event-store/eventstoredb/bad-ledger.ts',
+    "import '#ledger/events.js';",
+    'event-store-eventstoredb-imports-only-its-own',
+  ],
+  [
+    'libs/event-store/eventstoredb/bad-generated.ts',
+    "import '@eventstore/db-client/generated/streams_pb.js';",
+    'event-store-eventstoredb-imports-only-its-own',
   ],
   ['libs/stripe/bad-store.ts', "import '#event-store/encode-event.js';", 'stripe-imports-only-its-own'],
   ['libs/read-store/bad-ledger.ts', "import '#ledger/events.js';", 'read-store-imports-only-its-own'],

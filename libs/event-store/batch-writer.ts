@@ -132,10 +132,10 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     stream: StreamName,
     batch: readonly Item<Command, Event, State, Refusal>[],
     begun: Begun<Event, State, Refusal>,
-    positions: readonly Position[],
+    position: Position,
   ): number {
     this.statistics.batches += 1;
-    return this.#settle(stream, batch, begun, positions);
+    return this.#settle(stream, batch, begun, position);
   }
 
   /** After a bug, or a log that contradicts itself: everybody is told, and the stream is folded anew. */
@@ -173,13 +173,13 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
         if (staleness === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
         fresh = true;
         if (staleness === 'stale') continue;
-        return this.#settle(stream, batch, { loaded, plan }, []);
+        return this.#settle(stream, batch, { loaded, plan }, loaded.position);
       }
       const doubts = await this.#questions.doubts(stream, loaded, batch, { plan, found });
       if (doubts === 'unavailable') return answerAll(batch, { kind: 'unavailable' });
       if (doubts === 'known') continue;
       const result = await this.#append(stream, loaded, plan, first?.append ?? null);
-      if (result.kind === 'appended') return this.#settle(stream, batch, { loaded, plan }, result.positions);
+      if (result.kind === 'appended') return this.#settle(stream, batch, { loaded, plan }, result.position);
       if (result.kind === 'conflict') {
         conflicts += 1;
         this.statistics.conflicts += 1;
@@ -249,12 +249,12 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     }
   }
 
-  /** The batch is stored: takes over the new state and answers every command. */
+  /** The batch is stored, its last event at `position`: takes over the new state and answers every command. */
   #settle(
     stream: StreamName,
     batch: readonly Item<Command, Event, State, Refusal>[],
     { loaded, plan }: Planned<Event, State, Refusal>,
-    positions: readonly Position[],
+    position: Position,
   ): number {
     const firstRevision = loaded.revision + 1;
     loaded.state = this.#decider.merge(plan.draft);
@@ -262,7 +262,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     if (newest !== undefined) {
       loaded.revision += plan.encoded.length;
       loaded.hash = newest.hash;
-      loaded.position = positions.at(-1) ?? loaded.position;
+      loaded.position = position;
       loaded.recordedAt = plan.recordedAt;
     }
     this.statistics.commands += plan.taken;
@@ -282,7 +282,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
           event,
           id: plan.encoded[index]?.id ?? '',
           revision: firstRevision + index,
-          position: positions[index] ?? '',
+          position,
         };
       });
       if (item.request.key !== null && events[0] !== undefined)

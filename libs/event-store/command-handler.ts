@@ -97,7 +97,7 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     }
     begun.append.then(
       (result) => {
-        if (result.kind === 'appended') this.#appended(lane, batch, begun, result.positions);
+        if (result.kind === 'appended') this.#appended(lane, batch, begun, result.position);
         else void this.#work(lane, batch, begun);
       },
       () => this.#work(lane, batch, begun),
@@ -108,11 +108,11 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
     lane: Lane<Command, Event, State, Refusal>,
     batch: readonly Item<Command, Event, State, Refusal>[],
     begun: Begun<Event, State, Refusal>,
-    positions: readonly Position[],
+    position: Position,
   ): void {
     let taken = batch.length;
     try {
-      taken = this.#writer.complete(lane.stream, batch, begun, positions);
+      taken = this.#writer.complete(lane.stream, batch, begun, position);
     } catch (error) {
       this.#writer.fail(lane.stream, batch, error);
     }

@@ -21,7 +21,10 @@ export type CommandRequest<Command> = {
   readonly assumeNew?: boolean;
 };
 
-/** An event that the command recorded, with its place. */
+/**
+ * An event that the command recorded. `position` may be that of a later event of the same append: a read model that has reached
+ * it shows this event. A replay gives the event's own.
+ */
 export type Recorded<Event> = {
   readonly event: Event;
   readonly id: string;

@@ -25,7 +25,7 @@ export async function openEventStore(options: EventStoreOptions, clock: Clock): 
     }
     case 'eventstoredb': {
       // Its client and gRPC take 30 MB and half a second: loaded only by who uses them.
-      const { EventStoreDbEventStore } = await import('./adapters/eventstoredb.js');
+      const { EventStoreDbEventStore } = await import('./eventstoredb/store.js');
       return new EventStoreDbEventStore(options.url, clock);
     }
     case 'in-memory':

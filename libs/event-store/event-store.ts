@@ -61,8 +61,8 @@ export type AppendRequest = {
 };
 
 export type AppendResult =
-  /** Stored now, or found stored by an earlier identical append. One position for each event. */
-  | { readonly kind: 'appended'; readonly positions: readonly Position[] }
+  /** Stored now, or found stored by an earlier identical append. `position`: of the append's last event. */
+  | { readonly kind: 'appended'; readonly position: Position }
   /** The stream's newest revision is another; nothing was stored. */
   | { readonly kind: 'conflict'; readonly actualRevision: number }
   /** Some event ids are in the log elsewhere: their commands were done before. Nothing was stored. */

@@ -6,6 +6,7 @@ import { ZERO_HASH } from './encode-event.js';
 import { metadataOf, NO_STREAM, START, type EventStore, type Position, type RecordedEvent } from './event-store.js';
 import { eventsBetween, type Snapshot, type SnapshotStore } from './snapshots.js';
 
+/** Where the first event of a command stands: its revision, and its position or a later one. */
 export type KnownKey = { readonly revision: number; readonly position: Position };
 
 /** A stream's folded state with what a writer needs to go on from its newest event. */

@@ -1,4 +1,5 @@
 import type { Amount } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { LayeredMap } from '#kernel/layered-map.js';
 import type { StreamName } from '#kernel/stream-name.js';
@@ -16,7 +17,6 @@ import {
   type Rollover,
   type SubscriptionTerms,
 } from './account-state.js';
-import { decodeUsage, encodeUsage } from './account-usage.js';
 
 /** What a snapshot keeps; all else follows from it. */
 type Kept = {
@@ -32,11 +32,12 @@ type Kept = {
   readonly terms: readonly (readonly [string, SubscriptionTerms])[];
   readonly rollovers: readonly (readonly [string, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
-  readonly usage: Json;
+  /** The amount as digits: it may be beyond 2^53. */
+  readonly usage: { readonly periodStart: Instant; readonly since: number; readonly consumed: string } | null;
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 9;
+export const SNAPSHOT_VERSION = 8;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -54,7 +55,7 @@ export function encodeAccount(state: AccountState): Json {
     terms: [...state.terms.entries()],
     rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
-    usage: encodeUsage(state.usage),
+    usage: state.usage && { ...state.usage, consumed: String(state.usage.consumed) },
   };
   return kept as unknown as Json;
 }
@@ -79,7 +80,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     terms: LayeredMap.from(kept.terms),
     rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
-    usage: decodeUsage(kept.usage),
+    usage: kept.usage && { ...kept.usage, consumed: BigInt(kept.usage.consumed) },
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };
 }

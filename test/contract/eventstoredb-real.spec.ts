@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { assert } from '#kernel/assert.js';
 import { SystemClock } from '#config/system-clock.js';
-import { EventStoreDbEventStore } from '#event-store/adapters/eventstoredb.js';
+import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { appendOf } from '../support/eventstoredb-appends.js';
 import { newStream } from '../support/sample-events.js';
 import { eventStoreContract } from './event-store.contract.js';
@@ -29,7 +29,7 @@ test('throughput, for information', async () => {
   };
   const before = await store.head();
 
-  const small = Array.from({ length: 20_000 }, () => appendOf(newStream()));
+  const small = Array.from({ length: 5_000 }, () => appendOf(newStream()));
   await perSecond('appends of 1 event, 64 at a time', small.length, async () => {
     const queue = small.values();
     const worker = async (): Promise<void> => {
@@ -40,12 +40,12 @@ test('throughput, for information', async () => {
 
   const bulk: ReturnType<typeof appendOf>[] = [];
   const stream = newStream();
-  for (let index = 0; index < 100; index += 1) bulk.push(appendOf(stream, 500, bulk.at(-1) ?? null));
-  await perSecond('events in appends of 500', 50_000, async () => {
+  for (let index = 0; index < 25; index += 1) bulk.push(appendOf(stream, 500, bulk.at(-1) ?? null));
+  await perSecond('events in appends of 500', 12_500, async () => {
     for (const request of bulk) expect((await store.append(request)).kind).toBe('appended');
   });
 
-  await perSecond('events read from the log', 70_000, async () => {
+  await perSecond('events read from the log', 17_500, async () => {
     let after = before;
     for (;;) {
       const events = await store.readAll(after, 5_000);
@@ -54,10 +54,10 @@ test('throughput, for information', async () => {
     }
   });
 
-  await perSecond('events of a subscription', 70_000, async () => {
+  await perSecond('events of a subscription', 17_500, async () => {
     const stop = new AbortController();
     let count = 0;
-    for await (const batch of store.subscribe(before, stop.signal)) if ((count += batch.length) >= 70_000) stop.abort();
+    for await (const batch of store.subscribe(before, stop.signal)) if ((count += batch.length) >= 17_500) stop.abort();
   });
 
   await store.close();

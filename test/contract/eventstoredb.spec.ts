@@ -1,5 +1,5 @@
 import { SystemClock } from '#config/system-clock.js';
-import { EventStoreDbEventStore } from '#event-store/adapters/eventstoredb.js';
+import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { EventStoreDbDouble } from '../support/eventstoredb-double.js';
 import { eventStoreContract } from './event-store.contract.js';
 

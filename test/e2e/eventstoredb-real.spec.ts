@@ -1,6 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import { SystemClock } from '#config/system-clock.js';
-import { EventStoreDbEventStore } from '#event-store/adapters/eventstoredb.js';
+import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { START } from '#event-store/event-store.js';
 import { installationOnEventStoreDb } from './eventstoredb.contract.js';
 

@@ -77,6 +77,6 @@ describe('unusual content in the log', () => {
     const appended = await store.append({ stream, expectedRevision: newest.revision, events: [event] });
     await store.close();
     if (appended.kind !== 'appended') throw new Error(appended.kind);
-    return appended.positions[0]!;
+    return appended.position;
   }
 });

@@ -65,7 +65,7 @@ const appendAll = (requests: readonly AppendRequest[]): Promise<Outcome[]> => Pr
 
 /** Where an outcome says that the one event of its append stands, counted from the beginning of the test; or its kind. */
 const placeOf = (outcome: Outcome): number | string =>
-  outcome.kind === 'appended' ? Number(outcome.positions[0]) - head : outcome.kind;
+  outcome.kind === 'appended' ? Number(outcome.position) - head : outcome.kind;
 const placesOf = async (outcomes: Promise<readonly Outcome[]>) => (await outcomes).map(placeOf);
 const places = (first: number, count: number): number[] => Array.from({ length: count }, (_none, n) => first + n);
 const allOf = (count: number, kind: string): string[] => Array.from({ length: count }, () => kind);

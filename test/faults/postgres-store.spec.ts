@@ -57,7 +57,8 @@ class Load {
       const result = await store.append(request);
       if (result.kind !== 'appended') throw new Error(`unexpected ${JSON.stringify(result)}`);
       this.attempts.push({ request, outcome: 'appended' });
-      for (const [index, event] of request.events.entries()) this.acknowledged.set(event.id, result.positions[index]!);
+      const first = Number(result.position) - request.events.length + 1;
+      for (const [index, event] of request.events.entries()) this.acknowledged.set(event.id, positionOf(first + index));
       return true;
     } catch (error) {
       if (!(error instanceof OutcomeUnknown) && !(error instanceof StoreUnavailable)) throw error;

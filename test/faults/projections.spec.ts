@@ -175,7 +175,7 @@ describe('what follows the log', () => {
     });
     const appended = await store.append({ stream, expectedRevision: NO_STREAM, events: [poison] });
     await store.close();
-    const position = appended.kind === 'appended' ? appended.positions[0]! : '';
+    const position = appended.kind === 'appended' ? appended.position : '';
     await eventually(
       () => world.projections(),
       (all) =>

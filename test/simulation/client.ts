@@ -1,4 +1,5 @@
 import type { CommandRequest } from '#event-store/command.js';
+import type { Position } from '#event-store/event-store.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Step, What } from './plan.js';
@@ -14,6 +15,8 @@ export type Wish = {
   readonly command: AccountCommand;
   /** Answers that say it is done, as far as two of them must be equal. */
   readonly answers: string[];
+  /** The events of these answers, each with the position that was answered for it. */
+  readonly recorded: { readonly id: string; readonly position: Position }[];
   readonly refusals: Refusal[];
   /** How often somebody set out to have it done. */
   pursuits: number;
@@ -50,7 +53,16 @@ export class Clients {
     const stream = accounts[step.account] ?? '';
     const command = this.#commandOf(step, stream);
     if (command === null) return;
-    const wish: Wish = { key: step.name, stream, command, answers: [], refusals: [], pursuits: 0, gaveUp: false };
+    const wish: Wish = {
+      key: step.name,
+      stream,
+      command,
+      answers: [],
+      recorded: [],
+      refusals: [],
+      pursuits: 0,
+      gaveUp: false,
+    };
     this.wishes.push(wish);
     this.#track(this.#pursue(wish, wish.command));
   }
@@ -145,7 +157,9 @@ export class Clients {
       }
       if (outcome.kind === 'recorded') {
         if (outcome.replayed) probes.hit(api === first ? 'replayed' : 'replayed by another process');
-        wish.answers.push(canonicalJson(outcome.events as unknown as Json));
+        const events = outcome.events.map(({ event, id, revision }) => ({ event, id, revision }));
+        wish.answers.push(canonicalJson(events as unknown as Json));
+        wish.recorded.push(...outcome.events);
       }
       return;
     }

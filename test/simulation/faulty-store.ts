@@ -45,7 +45,7 @@ export class SimulatedServer {
 
   append(request: AppendRequest): AppendResult {
     if (this.sabotage === 'acknowledges-unstored' && this.random.chance(0.05)) {
-      return { kind: 'appended', positions: request.events.map(() => '9'.repeat(19)) };
+      return { kind: 'appended', position: '9'.repeat(19) };
     }
     const stored = this.log.streams.get(request.stream)?.length ?? 0;
     const expectedRevision = this.sabotage === 'skips-revision-check' ? stored - 1 : request.expectedRevision;

@@ -85,10 +85,13 @@ function onceEach(events: readonly RecordedEvent[], wishes: readonly Wish[]): st
       const known = stored.some((event) => event.revision < from && metadataOf(event).correlationId === name);
       if (known) wrong.push(`O5 the command ${name} was refused though it had been done before it was asked again`);
     }
-    for (const told of JSON.parse(wish.answers[0] ?? '[]') as { id: string; position: string }[]) {
-      const event = ids.get(told.id);
-      if (event === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${told.id} is not in the log`);
-      else if (event.position !== told.position) wrong.push(`O1 ${name} was told another position than its event has`);
+    for (const { id, position } of wish.recorded) {
+      const event = ids.get(id);
+      if (event === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${id} is not in the log`);
+      else if (position < event.position || !stored.some((other) => other.position === position))
+        wrong.push(
+          `O1 ${name} was answered with a position that is neither its event's nor a later one's of the stream`,
+        );
     }
   }
   return wrong;

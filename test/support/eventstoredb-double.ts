@@ -4,27 +4,44 @@ import {
   ServerCredentials,
   status,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type { BatchAppendReq, BatchAppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type {
+  AppendReq,
+  AppendResp,
+  BatchAppendReq,
+  BatchAppendResp,
+  ReadReq,
+  ReadResp,
+} from '@eventstore/db-client/generated/streams_pb.js';
 import { EventLog, type Proposed } from './eventstoredb-log.js';
-import { appendFailed, appendStored, proposedOf, readAnswers, timeout, wrongVersion } from './eventstoredb-protocol.js';
+import { batchReply, proposedOf, readAnswers, unaryReply, type AppendReply } from './eventstoredb-protocol.js';
 import { Subscriber } from './eventstoredb-subscriber.js';
 
 /** How the double treats one append. `stored` says whether the events are in the log afterwards. */
 export type AppendFault =
   /** Takes it and never answers. */
   | { readonly kind: 'hang'; readonly stored: boolean }
-  /** Ends the call that carries it: with a status, or with OK. */
-  | { readonly kind: 'end_call'; readonly code: number; readonly stored: boolean }
+  /**
+   * Ends the call that carries it with a status, after a while when `ms` is given; OK is an end without an answer. `exception`:
+   * the server's name of the error.
+   */
+  | {
+      readonly kind: 'status';
+      readonly code: number;
+      readonly stored: boolean;
+      readonly ms?: number;
+      readonly exception?: string;
+    }
+  /** Ends the call of a single append with a status before its events are read. */
+  | { readonly kind: 'early_status'; readonly code: number; readonly stored: false }
   /** Breaks the connection. */
   | { readonly kind: 'drop'; readonly stored: boolean }
-  /** Answers this append with a status. */
-  | { readonly kind: 'status'; readonly code: number; readonly stored: boolean }
   /** Stores it at once, answers after a while. */
   | { readonly kind: 'answer_late'; readonly ms: number }
   /** Stores it after a while, then answers. Until then the server ignores repetitions, and reports a timeout for them. */
@@ -45,18 +62,19 @@ export class EventStoreDbDouble {
   readonly log = new EventLog();
   /** What happens to the next appends, one each; then all is well. */
   readonly appendFaults: AppendFault[] = [];
+  /** Statuses for the next reads, one each. */
+  readonly readFaults: number[] = [];
   /** Asked after every event sent to a subscription; `sent` counts those of this subscription. */
   subscriptionFault: (sent: number) => SubscriptionFault | null = () => null;
   /** How long the server keeps a repetition of an append under way before it reports a timeout. */
   writeTimeoutMs = 300;
   /** Counters, so that tests can tell that they tested something. */
-  readonly seen = { appends: 0, reads: 0, subscriptions: 0, tooSlow: 0 };
-  /** What it says it is. */
-  version = '23.10.6';
+  readonly seen = { appends: 0, batchAppends: 0, largestInFlight: 0, reads: 0, subscriptions: 0, tooSlow: 0 };
   #server: Server | null = null;
   #port = 0;
   #frozen = false;
   readonly #underWay = new Set<string>();
+  #inFlight = 0;
   #thaw: (() => void)[] = [];
 
   get url(): string {
@@ -67,12 +85,13 @@ export class EventStoreDbDouble {
   async start(): Promise<void> {
     const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
     server.addService(ServerFeaturesService, {
-      getSupportedMethods: (_: unknown, answer: sendUnaryData<unknown>) => answer(null, supportedMethods(this.version)),
+      getSupportedMethods: (_: unknown, answer: sendUnaryData<unknown>) => answer(null, supportedMethods()),
     });
     server.addService(StreamsService, {
       read: (call: ServerWritableStream<ReadReq, ReadResp>) => void this.#read(call),
       batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => this.#batchAppend(call),
-      append: unimplemented,
+      append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) =>
+        this.#unaryAppend(call, answer),
       delete: unimplemented,
       tombstone: unimplemented,
     });
@@ -118,6 +137,11 @@ export class EventStoreDbDouble {
     try {
       if (!options.hasSubscription()) {
         this.seen.reads += 1;
+        const code = this.readFaults.shift();
+        if (code !== undefined) {
+          call.emit('error', { code, details: 'as requested', metadata: new Metadata() });
+          return;
+        }
         for (const answer of readAnswers(this.log, options)) call.write(answer);
         call.end();
         return;
@@ -156,26 +180,55 @@ export class EventStoreDbDouble {
       part.events.push(...request.getProposedMessagesList().map(proposedOf));
       if (!request.getIsFinal()) return;
       parts.delete(id);
-      void this.#append(call, id, part.options, part.events);
+      this.seen.batchAppends += 1;
+      const stream = Buffer.from(part.options.getStreamIdentifier()!.getStreamName_asU8()).toString();
+      const expected = part.options.hasNoStream() ? -1 : Number(part.options.getStreamPosition());
+      void this.#append(batchReply(call, id), { stream, expected, events: part.events });
+    });
+  }
+
+  #unaryAppend(call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>): void {
+    const reply = unaryReply(answer);
+    const append = { stream: '', expected: -1, events: [] as Proposed[] };
+    let over = false;
+    const end = (): void => {
+      if (!over) this.#inFlight -= 1;
+      over = true;
+    };
+    this.#inFlight += 1;
+    this.seen.largestInFlight = Math.max(this.seen.largestInFlight, this.#inFlight);
+    call.on('error', end);
+    call.on('cancelled', end);
+    call.on('data', (request: AppendReq) => {
+      const options = request.getOptions();
+      if (options === undefined) {
+        append.events.push(proposedOf(request.getProposedMessage()!));
+        return;
+      }
+      append.stream = Buffer.from(options.getStreamIdentifier()!.getStreamName_asU8()).toString();
+      append.expected = options.hasNoStream() ? -1 : Number(options.getRevision());
+      if (this.appendFaults[0]?.kind !== 'early_status') return;
+      const [fault] = this.appendFaults.splice(0, 1) as [AppendFault & { kind: 'early_status' }];
+      end();
+      reply.fail(fault.code);
+    });
+    call.on('end', () => {
+      if (over) return;
+      void this.#append(reply, append).then(end);
     });
   }
 
   async #append(
-    call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>,
-    id: string,
-    options: BatchAppendReq.Options,
-    events: Proposed[],
+    reply: AppendReply,
+    { stream, expected, events }: { stream: string; expected: number; events: readonly Proposed[] },
   ) {
     await this.#awake();
     this.seen.appends += 1;
     const fault = this.appendFaults.shift() ?? null;
-    const stream = Buffer.from(options.getStreamIdentifier()!.getStreamName_asU8()).toString();
-    const expected = options.hasNoStream() ? -1 : Number(options.getStreamPosition());
     const identity = `${stream} ${String(expected)} ${events.map((event) => event.id).join()}`;
     if (this.#underWay.has(identity)) {
       await after(this.writeTimeoutMs);
-      call.write(timeout(id));
-      return;
+      return reply.timeout();
     }
     if (fault?.kind === 'store_late') {
       this.#underWay.add(identity);
@@ -186,24 +239,19 @@ export class EventStoreDbDouble {
     switch (fault?.kind) {
       case 'hang':
         return;
-      case 'end_call':
-        if (fault.code === status.OK) call.end();
-        else call.emit('error', { code: fault.code, details: 'as requested', metadata: new Metadata() });
-        return;
+      case 'status':
+        if (fault.ms !== undefined) await after(fault.ms);
+        return reply.fail(fault.code, fault.exception);
       case 'drop':
         return this.dropConnections();
-      case 'status':
-        call.write(appendFailed(id, fault.code));
-        return;
       case 'false_conflict':
-        call.write(wrongVersion(id, expected));
-        return;
+        return reply.wrongVersion(expected);
       case 'answer_late':
         await after(fault.ms);
     }
     if (!decision) return;
-    if (decision.kind === 'wrong_version') call.write(wrongVersion(id, decision.current));
-    else call.write(appendStored(id, fault?.kind === 'wrong_revision' ? 1 : decision.revision, decision.position));
+    if (decision.kind === 'wrong_version') reply.wrongVersion(decision.current);
+    else reply.stored(fault?.kind === 'wrong_revision' ? 1 : decision.revision, decision.position);
   }
 }
 
@@ -215,9 +263,9 @@ const unimplemented = (call: { emit(event: 'error', error: object): void }, answ
   else call.emit('error', error);
 };
 
-function supportedMethods(version: string) {
+function supportedMethods() {
   const batchAppend = new features.SupportedMethod()
     .setMethodName('batchappend')
     .setServiceName('event_store.client.streams.streams');
-  return new features.SupportedMethods().setEventStoreServerVersion(version).setMethodsList([batchAppend]);
+  return new features.SupportedMethods().setEventStoreServerVersion('23.10.6').setMethodsList([batchAppend]);
 }

@@ -62,7 +62,7 @@ export class LedgerWriter {
     });
     if (result.kind !== 'appended') throw new Error(`append: ${result.kind}`);
     known.log.push({} as LedgerEvent);
-    return result.positions[0]!;
+    return result.position;
   }
 
   /** Writes what was decided; answers the position of the last event. */
@@ -78,8 +78,7 @@ export class LedgerWriter {
         events,
       });
       if (result.kind !== 'appended') throw new Error(`append: ${result.kind}`);
-      const position = result.positions.at(-1)!;
-      if (position > last) last = position;
+      if (result.position > last) last = result.position;
     });
     await Promise.all(writes);
     return last === '' ? this.store.head() : last;

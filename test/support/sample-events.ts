@@ -51,7 +51,7 @@ export async function fill(store: EventStore, stream: string, count: number): Pr
   for (let revision = 0; revision < count; revision += 1) {
     const result = await store.append(sampleAppend(stream, revision));
     if (result.kind !== 'appended') throw new Error(`append ended as ${result.kind}`);
-    positions.push(...result.positions);
+    positions.push(result.position);
   }
   return positions;
 }

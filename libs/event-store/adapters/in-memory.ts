@@ -42,10 +42,7 @@ export class InMemoryLog {
     const stored = this.streams.get(stream) ?? [];
     const first = expectedRevision + 1;
     if (events.every((event, index) => isSame(stored[first + index], event))) {
-      return {
-        kind: 'appended',
-        positions: stored.slice(first, first + events.length).map(({ position }) => position),
-      };
+      return { kind: 'appended', position: stored[first + events.length - 1]?.position ?? START };
     }
     const elsewhere = events.filter(({ id }, index) => {
       const found = this.byId.get(id);
@@ -53,17 +50,17 @@ export class InMemoryLog {
     });
     if (elsewhere.length > 0) return { kind: 'duplicate', eventIds: elsewhere.map(({ id }) => id) };
     if (stored.length !== first) return { kind: 'conflict', actualRevision: stored.length - 1 };
-    const positions = events.map((event, index) => {
-      const position = positionOf(this.events.length + 1);
+    let position = START;
+    for (const [index, event] of events.entries()) {
+      position = positionOf(this.events.length + 1);
       const recorded = { ...event, stream, revision: first + index, position };
       this.events.push(recorded);
       stored.push(recorded);
       this.byId.set(event.id, recorded);
-      return position;
-    });
+    }
     this.streams.set(stream, stored);
     for (const wake of [...this.#waiting]) wake();
-    return { kind: 'appended', positions };
+    return { kind: 'appended', position };
   }
 }
 

@@ -94,7 +94,7 @@ export class PostgresEventStore extends EventStore {
     this.#check(request);
     const flushed = await this.#writer.append(request);
     if (flushed.kind === 'rejected') return this.#reasonOfRejection(request);
-    return { kind: 'appended', positions: request.events.map((_event, index) => positionOf(flushed.first + index)) };
+    return { kind: 'appended', position: positionOf(flushed.first + request.events.length - 1) };
   }
 
   override async locate(eventIds: readonly string[]): Promise<ReadonlyMap<string, EventPlace>> {
@@ -170,7 +170,7 @@ export class PostgresEventStore extends EventStore {
         return place?.stream === stream && place.revision === expectedRevision + 1 + index ? place : undefined;
       });
       if (atPlace.every((place, index) => place?.hash === events[index]?.hash)) {
-        return { kind: 'appended', positions: atPlace.map((place) => positionOf(Number(place?.position))) };
+        return { kind: 'appended', position: positionOf(Number(atPlace.at(-1)?.position)) };
       }
       const elsewhere = events.filter(({ id }, index) => found.has(id) && atPlace[index] === undefined);
       if (elsewhere.length > 0) return { kind: 'duplicate', eventIds: elsewhere.map(({ id }) => id) };

@@ -1,6 +1,6 @@
 import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { positionOf, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
-import { PageCache } from './page-cache.js';
+import { PageCache } from '../adapters/page-cache.js';
 
 type Page = readonly RecordedEvent[];
 type Limits = { readonly pageEvents: number; readonly recentEvents: number; readonly recentBytes: number };

@@ -1,7 +1,9 @@
+import { streamNameFilter, type AllStreamSubscription } from '@eventstore/db-client';
 import { sleepJittered, type Clock } from '#kernel/clock.js';
 import type { Position, RecordedEvent } from '../event-store.js';
-import type { EventStoreDbConnection } from './eventstoredb-connection.js';
-import { isSystem, startRead, subscriptionAfter, type Answered, type ReadCall } from './eventstoredb-reads.js';
+import type { EventStoreDbConnection } from './connection.js';
+import { isSystem, recordedOf, type ReceivedEvent } from './metadata.js';
+import { clientPosition } from './reads.js';
 
 type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number };
 
@@ -9,6 +11,8 @@ const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2_000;
 /** Events come one by one; so long the first waits for others, so that consumers get batches. */
 const GATHER_MS = 5;
+/** The streams of the server itself stay with it. */
+const ownStreams = streamNameFilter({ regex: '^[^$]', checkpointInterval: 1_000 });
 
 /**
  * All events after a position, for ever. The server drops subscribers that fall a little behind, and calls break or end for many
@@ -17,7 +21,6 @@ const GATHER_MS = 5;
  */
 export class EventStoreDbSubscription {
   #position: Position;
-  #inbox: Inbox | null = null;
   readonly #aborted: Promise<null>;
 
   /** `signal` must be this subscription's own: listeners stay on it. */
@@ -38,30 +41,27 @@ export class EventStoreDbSubscription {
   }
 
   async *batches(): AsyncGenerator<readonly RecordedEvent[], void> {
-    const stop = (): void => this.#inbox?.close();
-    this.signal.addEventListener('abort', stop);
-    try {
-      for (let delay = FIRST_DELAY_MS; !this.signal.aborted; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
-        for await (const batch of this.#oneCall()) {
-          delay = 0;
-          yield batch;
-        }
-        if (delay === 0) delay = FIRST_DELAY_MS / 2;
-        else await sleepJittered(this.parts.clock, delay, this.signal);
+    for (let delay = FIRST_DELAY_MS; !this.signal.aborted; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
+      for await (const batch of this.#oneCall()) {
+        delay = 0;
+        yield batch;
       }
-    } finally {
-      this.signal.removeEventListener('abort', stop);
-      stop();
+      if (delay === 0) delay = FIRST_DELAY_MS / 2;
+      else await sleepJittered(this.parts.clock, delay, this.signal);
     }
   }
 
   /** What one call delivers until it ends, in whatever way. Never rejects. */
   async *#oneCall(): AsyncGenerator<readonly RecordedEvent[], void> {
-    const inbox = await this.#open();
-    if (!inbox) return;
+    const { client, credentials } = this.parts.connection;
+    const fromPosition = clientPosition(this.#position);
+    const call = client.subscribeToAll({ fromPosition, filter: ownStreams, credentials });
+    const inbox = new Inbox(call, this.parts.clock, this.parts.limits);
+    const stop = (): void => inbox.close();
+    this.signal.addEventListener('abort', stop);
     try {
       for (;;) {
-        const received = inbox.take();
+        const received = inbox.take().map(recordedOf);
         if (this.signal.aborted) return;
         const batch = received.filter((event) => event.position > this.#position && !isSystem(event));
         this.#position = batch.at(-1)?.position ?? this.#position;
@@ -71,18 +71,9 @@ export class EventStoreDbSubscription {
         else if (await this.#missesEvents(inbox)) return;
       }
     } finally {
+      this.signal.removeEventListener('abort', stop);
       inbox.close();
     }
-  }
-
-  async #open(): Promise<Inbox | null> {
-    const starting = startRead(this.parts.connection, subscriptionAfter(this.#position)).then(
-      (call) => new Inbox(call, this.parts.clock, this.parts.limits),
-      () => null,
-    );
-    const inbox = await Promise.race([starting, this.#aborted]);
-    if (!inbox) void starting.then((late) => late?.close());
-    return (this.#inbox = inbox);
   }
 
   /** Whether the log went on while the call stayed silent, and the call still says nothing. */
@@ -95,25 +86,24 @@ export class EventStoreDbSubscription {
 
 /** The events that a call has brought and nobody has taken yet. Full, it stops reading, and the server has to wait. */
 class Inbox {
-  #events: RecordedEvent[] = [];
+  #events: ReceivedEvent[] = [];
   #heard = false;
   #wake: ((filled: boolean) => void) | null = null;
   readonly #ended = new AbortController();
 
   constructor(
-    private readonly call: ReadCall,
+    private readonly call: AllStreamSubscription,
     private readonly clock: Clock,
     private readonly limits: Limits,
   ) {
-    call.on('data', ({ event }: Answered) => {
+    call.on('data', ({ event }) => {
       this.#heard = true;
-      if (!event) return;
+      if (event === undefined) return;
       this.#events.push(event);
       if (this.#events.length >= limits.maxBufferedEvents) call.pause();
       this.#awaken(true);
     });
-    call.on('end', () => this.#end());
-    call.on('error', () => this.#end());
+    for (const ending of ['end', 'close', 'error'] as const) call.on(ending, () => this.#end());
     void this.#watchSilence();
   }
 
@@ -121,7 +111,7 @@ class Inbox {
     return this.#ended.signal.aborted;
   }
 
-  take(): readonly RecordedEvent[] {
+  take(): readonly ReceivedEvent[] {
     const events = this.#events;
     this.#events = [];
     if (this.call.isPaused()) this.call.resume();
@@ -136,7 +126,7 @@ class Inbox {
 
   close(): void {
     this.#end();
-    this.call.cancel();
+    this.call.unsubscribe().catch(() => undefined);
   }
 
   #end(): void {

@@ -13,11 +13,11 @@ import {
   type Position,
   type RecordedEvent,
 } from '../event-store.js';
-import { EventStoreDbAppends, type AppendAnswer } from './eventstoredb-appends.js';
-import { EventStoreDbConnection } from './eventstoredb-connection.js';
-import { EventStoreDbFeed } from './eventstoredb-feed.js';
-import { EventStoreDbReads } from './eventstoredb-reads.js';
-import { EventStoreDbSubscription } from './eventstoredb-subscription.js';
+import { EventStoreDbAppends } from './appends.js';
+import { connectionTo, type EventStoreDbConnection } from './connection.js';
+import { EventStoreDbFeed } from './feed.js';
+import { EventStoreDbReads } from './reads.js';
+import { EventStoreDbSubscription } from './subscription.js';
 
 export type EventStoreDbLimits = {
   /** An append is answered within this time, plus `settleDeadlineMs` when the first answer left it open. */
@@ -55,15 +55,14 @@ const defaultLimits: EventStoreDbLimits = {
 const MAX_UNSETTLED = 10_000;
 
 /**
- * The log in EventStoreDB 21.10 or newer.
+ * The log in EventStoreDB 22.10 or newer, by the public methods of its client.
  *
  * - Revisions are always exact, and the server's event id is made from the event's hash. So the server recognises a repetition
  *   exactly when it is the identical append, for ever; anything else is a conflict.
- * - An append whose fate is open (no answer, broken call, a status that does not exclude it) is looked for by reading, at once or
+ * - An append whose fate is open (no answer, an error that does not exclude it) is searched for by reading, at once or
  *   when it is repeated: the server ignores a repetition while the first try is under way.
- * - Positions are commit positions in `$all`; every event has its own. The server tells only that of an append's last event:
- *   those of the others are worked out, or read back where that is not safe.
- * - Any number of stores may live in one process; they share nothing.
+ * - Positions are commit positions in `$all`.
+ * - Any number of stores may live in one process.
  */
 export class EventStoreDbEventStore extends EventStore {
   /** The server finds an id only at the revision where it is repeated. */
@@ -77,11 +76,11 @@ export class EventStoreDbEventStore extends EventStore {
   /** Appends that were left open: what is repeated of them is first looked for. The oldest are forgotten. */
   readonly #unsettled = new Set<string>();
 
-  /** `url`: `esdb://…` or `esdb+discover://…`. Connects when first used. Throws when the url cannot be understood. */
+  /** `url`: see `connectionTo`, which throws. Connects when first used. */
   constructor(url: string, clock: Clock, limits: Partial<EventStoreDbLimits> = {}) {
     super();
     this.#limits = { ...defaultLimits, ...limits };
-    this.#connection = new EventStoreDbConnection(url);
+    this.#connection = connectionTo(url);
     this.#appends = new EventStoreDbAppends(this.#connection, clock, this.#limits);
     this.#reads = new EventStoreDbReads(this.#connection, clock, this.#limits);
     const parts = { connection: this.#connection, clock, limits: this.#limits, head: () => this.head() };
@@ -111,10 +110,15 @@ export class EventStoreDbEventStore extends EventStore {
         if (answer.actualRevision !== expectedRevision) return this.#settled(request, answer);
         return this.#lookFor(request, 'a conflict that is none');
       case 'unknown':
-        if (answer.silent) throw this.#leftOpen(request, answer.why);
         return this.#lookFor(request, answer.why);
-      case 'stored':
-        return this.#stored(request, answer, open);
+      case 'silent':
+        throw this.#leftOpen(request, 'no answer in time');
+      case 'stored': {
+        const { revision, position } = answer;
+        if (revision !== expectedRevision + events.length || position === null)
+          return this.#lookFor(request, 'stored, but not to be found');
+        return this.#settled(request, { kind: 'appended', position });
+      }
     }
   }
 
@@ -149,26 +153,12 @@ export class EventStoreDbEventStore extends EventStore {
 
   override async close(): Promise<void> {
     this.#closing.abort();
-    await this.#appends.close();
-    await this.#connection.close();
+    await this.#appends.settled();
+    await this.#connection.client.dispose();
   }
 
   #assertOpen(): void {
     if (this.#closing.signal.aborted) throw new StoreUnavailable('the event store is closed');
-  }
-
-  /** @param triedBefore the events may be those of an earlier try, written by a server of another kind. */
-  async #stored(
-    request: AppendRequest,
-    answer: AppendAnswer & { readonly kind: 'stored' },
-    triedBefore: boolean,
-  ): Promise<AppendResult> {
-    const { revision, positions } = answer;
-    const fits = revision === request.expectedRevision + request.events.length;
-    if (fits && !triedBefore && positions !== null) return this.#settled(request, { kind: 'appended', positions });
-    const found = await this.#lookFor(request, 'stored, but not to be found');
-    if (found.kind === 'appended' && fits && !triedBefore) answer.read(found.positions);
-    return found;
   }
 
   /** Reads what became of an append; OutcomeUnknown when that cannot be seen now. */
@@ -188,9 +178,10 @@ export class EventStoreDbEventStore extends EventStore {
         events.length,
         this.#limits.settleDeadlineMs,
       );
-      if (stored.length === 0) return null;
+      const last = stored.at(-1);
+      if (last === undefined) return null;
       if (events.every((event, index) => event.hash === stored[index]?.hash))
-        return this.#settled(request, { kind: 'appended', positions: stored.map((event) => event.position) });
+        return this.#settled(request, { kind: 'appended', position: last.position });
       const newest = await this.#reads.newestOf(stream);
       return this.#settled(request, { kind: 'conflict', actualRevision: newest?.revision ?? NO_STREAM });
     } catch {
