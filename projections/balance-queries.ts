@@ -1,17 +1,17 @@
 import { instantOf, type Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { START, type Position } from '#event-store/event-store.js';
 import { timePassed } from '#ledger/account-at.js';
 import type { Settings, Source } from '#ledger/account-events.js';
 import { defaultSettings } from '#ledger/account-state.js';
-import { calendarMonth, consumedIn, type Usage } from '#ledger/account-usage.js';
+import { decodeUsage, NO_USAGE, usageAt, type PeriodUsage, type Usage } from '#ledger/account-usage.js';
 import { toPosition } from '#read-store/generations.js';
 import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
 import { SCHEMA } from '#read-store/schema.js';
 import { arrayText } from '#read-store/tables.js';
 import type { AccountLog, LoggedAccount } from './account-log.js';
 import { sumsOf, type BalanceSums, type Lot } from './balance-sums.js';
-import { usageOf } from './balances-tables.js';
 
 export type AccountBalance = BalanceSums & {
   readonly customerId: string;
@@ -19,13 +19,7 @@ export type AccountBalance = BalanceSums & {
   readonly status: Settings['status'];
   readonly debt: number;
   readonly overdraftLimit: number;
-  /** Of the calendar month, UTC: what was consumed in it, less what was given back of that; at most 2^53−1. */
-  readonly usage: {
-    readonly periodStart: Instant;
-    readonly periodEnd: Instant;
-    readonly consumed: number;
-    readonly limit: null;
-  };
+  readonly usage: PeriodUsage;
   readonly asOf: { readonly position: Position; readonly time: Instant };
 };
 
@@ -37,13 +31,12 @@ type BalanceParts = {
   readonly overdraftLimit: number;
   readonly debt: number;
   readonly lots: Iterable<Lot>;
-  readonly usage: Usage | null;
+  readonly usage: Usage;
   readonly position: Position;
 };
 
 function balanceAnswer(parts: BalanceParts, now: Instant): AccountBalance {
   const { customerId, unit, status, debt, overdraftLimit, usage, position } = parts;
-  const period = calendarMonth(now);
   const sums = sumsOf(parts.lots, now);
   return {
     customerId,
@@ -56,7 +49,7 @@ function balanceAnswer(parts: BalanceParts, now: Instant): AccountBalance {
     expiryBuckets: sums.expiryBuckets,
     nextExpiry: sums.nextExpiry,
     overdraftLimit,
-    usage: { periodStart: period.start, periodEnd: period.end, consumed: consumedIn(usage, period), limit: null },
+    usage: usageAt(usage, now),
     asOf: { position, time: now },
   };
 }
@@ -80,9 +73,7 @@ type Row = {
   readonly debt: string | null;
   readonly revision: string | null;
   readonly next_due_at: Instant | null;
-  readonly usage_start: string | null;
-  readonly usage_since: string | null;
-  readonly usage_consumed: string | null;
+  readonly usage: string | null;
   readonly lots: readonly LotColumns[] | null;
 };
 /** Whose balance is wanted. */
@@ -92,7 +83,7 @@ export type Wanted = { readonly customerId: string; readonly unit: string };
 const statement = `
   select r.n, a.stream is not null or exists (select from ${SCHEMA}.customers c where c.customer_id = r.customer_id) as known,
     (select position from ${SCHEMA}.projection_checkpoints where name = 'balances' and role = 'live') as position,
-    a.status, a.overdraft_limit, a.debt, a.revision, a.next_due_at, a.usage_start, a.usage_since, a.usage_consumed,
+    a.status, a.overdraft_limit, a.debt, a.revision, a.next_due_at, a.usage,
     (select json_agg(json_build_array(g.source, g.free, g.held, g.scheduled, g.expires_at))
       from ${SCHEMA}.grants g where g.stream = a.stream and g.live) as lots
   from unnest($1::text[], $2::text[]) with ordinality as r(stream, customer_id, n)
@@ -137,7 +128,7 @@ function balanceOfRow(
         scheduled,
         expiresAt,
       })),
-      usage: usageOf(row),
+      usage: row.usage === null ? NO_USAGE : decodeUsage(JSON.parse(row.usage) as Json),
       position,
     },
     now,

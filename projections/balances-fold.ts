@@ -1,25 +1,19 @@
 import { assert } from '#kernel/assert.js';
-import type { AccountEvent, AccountEventOf, HeldSlice, Settings, Slice } from '#ledger/account-events.js';
-import { startOfMonth, usageAfter } from '#ledger/account-usage.js';
+import type { Json } from '#kernel/json.js';
+import type { AccountEvent, HeldSlice, Settings, Slice, Term } from '#ledger/account-events.js';
+import { decodeUsage, encodeUsage, NO_USAGE, usageAfter, type Usage } from '#ledger/account-usage.js';
 import type { RecordedEvent } from '#event-store/event-store.js';
 import type { ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { document, TableWriter } from '#read-store/tables.js';
-import {
-  accountBalances,
-  grants,
-  holds,
-  usageColumns,
-  usageOf,
-  type AccountRow,
-  type GrantRow,
-  type HoldRow,
-} from './balances-tables.js';
+import { accountBalances, grants, holds, type AccountRow, type GrantRow, type HoldRow } from './balances-tables.js';
 import { dispatch, ownerOf, type Handlers, type Projected } from './ledger-projection.js';
 import type { LedgerEvent } from '#ledger/events.js';
 
 type Account = {
   readonly row: AccountRow;
+  /** What the row's `usage` is written from. */
+  usage: Usage;
   /** Live grants, and others that were needed since. */
   readonly grants: Map<string, GrantRow>;
   /** Open holds. */
@@ -82,7 +76,12 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
 
   open(row: AccountRow): void {
     assert(!this.#accounts.has(row.stream), `${row.stream} was opened twice`);
-    this.#accounts.set(row.stream, { row, grants: new Map(), holds: new Map() });
+    this.#accounts.set(row.stream, {
+      row,
+      usage: decodeUsage(JSON.parse(row.usage) as Json),
+      grants: new Map(),
+      holds: new Map(),
+    });
     this.#kept += 1;
   }
 
@@ -107,6 +106,9 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
       `${recorded.stream} goes from revision ${String(row.revision)} to ${String(recorded.revision)}`,
     );
     const { balance } = event as AccountEvent;
+    account.usage = usageAfter(account.usage, event as AccountEvent, recorded.revision, (id) =>
+      termOf(account.grants.get(id)),
+    );
     row.available = balance.available;
     row.held = balance.held;
     row.debt = balance.debt;
@@ -145,8 +147,10 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
 
   async #write(on: Reader): Promise<void> {
     for (const grant of this.#dirtyGrants) grant.live = Number(grant.free) + Number(grant.held) > 0;
-    for (const { row, grants: lots, holds: open } of this.#dirtyAccounts)
+    for (const { row, usage, grants: lots, holds: open } of this.#dirtyAccounts) {
       row.next_due_at = nextDueAt(lots.values(), open.values());
+      row.usage = document(encodeUsage(usage));
+    }
     await this.#accountTable.put(
       on,
       [...this.#dirtyAccounts].map(({ row }) => row),
@@ -224,14 +228,8 @@ function move(
   assert(grant[from] >= 0 && left >= 0, `grant ${slice.grantId} would hold less than nothing`);
 }
 
-function countUsage(
-  fold: AccountFold,
-  recorded: RecordedEvent,
-  event: AccountEventOf<'CreditsConsumed'> | AccountEventOf<'HoldCaptured'> | AccountEventOf<'ConsumptionReversed'>,
-): void {
-  const { row } = fold.account(recorded);
-  Object.assign(row, usageColumns(usageAfter(usageOf(row), event, recorded.revision, startOfMonth)));
-}
+const termOf = (grant: GrantRow | undefined): Term | null =>
+  typeof grant?.term === 'string' ? (JSON.parse(grant.term) as Term) : null;
 
 const settle = (fold: AccountFold, event: { readonly settings: Settings }, { recorded }: Projected): void => {
   const { row } = fold.account(recorded);
@@ -274,7 +272,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       revision: -1,
       position: recorded.position,
       next_due_at: null,
-      ...usageColumns(null),
+      usage: document(encodeUsage(NO_USAGE)),
       opened_at: event.at,
     });
   },
@@ -301,6 +299,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       cost_currency: event.costBasis?.currency ?? null,
       cost_left: event.costBasis?.amount ?? 0,
       payment_reference: event.paymentReference,
+      term: event.term === undefined ? null : document(event.term),
       description: event.description,
       metadata: document(event.metadata),
       created_at: event.at,
@@ -311,7 +310,6 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   CreditsConsumed: (fold, event, { recorded }) => {
     for (const slice of event.allocations) move(fold, recorded, slice, 'free', 'consumed');
-    countUsage(fold, recorded, event);
   },
   CreditsHeld: (fold, event, { recorded }) => {
     for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'free', 'held');
@@ -335,7 +333,6 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   HoldCaptured: (fold, event, { recorded }) => {
     for (const slice of event.allocations) move(fold, recorded, slice, 'held', 'consumed');
-    countUsage(fold, recorded, event);
     const hold = changeHold(fold, recorded, event);
     hold.captured = Number(hold.captured) + event.amount;
     if (event.remaining === 0) hold.status = 'captured';
@@ -357,7 +354,6 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   ConsumptionReversed: (fold, event, { recorded }) => {
     for (const slice of event.restored) move(fold, recorded, slice, 'consumed', 'free');
-    countUsage(fold, recorded, event);
   },
   DebtIncurred: () => undefined,
   DebtRepaid: (fold, event, { recorded }) => {

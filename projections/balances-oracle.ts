@@ -6,7 +6,8 @@ import type { AccountState, Grant } from '#ledger/account-state.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#read-store/projection.js';
 import { document } from '#read-store/tables.js';
-import { usageColumns, type AccountRow, type GrantRow, type HoldRow } from './balances-tables.js';
+import { UsageOracle } from './usage-oracle.js';
+import type { AccountRow, GrantRow, HoldRow } from './balances-tables.js';
 import type { Projected } from './ledger-projection.js';
 
 /** What the ledger's own state does not keep, because no decision needs it. */
@@ -14,6 +15,7 @@ type Told = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
 type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string | null };
 type Folded = {
   state: AccountState;
+  readonly usage: UsageOracle;
   revision: number;
   position: string;
   openedAt: string;
@@ -21,7 +23,7 @@ type Folded = {
   readonly holds: Map<string, HoldTold>;
 };
 
-/** Folds accounts with the ledger's `evolve`, which the projection does not use. */
+/** Folds accounts with the ledger's `evolve`, which the projection does not use; and usage apart from both, which share it. */
 export const balancesOracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new BalancesOracle() };
 
 class BalancesOracle implements OracleFold<LedgerEvent> {
@@ -32,6 +34,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
     const folded = this.#accounts.get(recorded.stream) ?? opened(recorded.stream, accountEvent.at);
     this.#accounts.set(recorded.stream, folded);
     folded.state = accountDecider.evolve(folded.state, accountEvent, recorded.revision);
+    folded.usage.add(accountEvent, recorded.revision);
     folded.revision = recorded.revision;
     folded.position = recorded.position;
     note(folded, accountEvent);
@@ -49,6 +52,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
 
 const opened = (stream: string, at: string): Folded => ({
   state: accountDecider.initial(stream),
+  usage: new UsageOracle(),
   revision: -1,
   position: '0',
   openedAt: at,
@@ -100,7 +104,7 @@ function holdOf(folded: Folded, id: string): HoldTold {
   return hold;
 }
 
-function accountRow(stream: string, { state, revision, position, openedAt }: Folded): AccountRow {
+function accountRow(stream: string, { state, usage, revision, position, openedAt }: Folded): AccountRow {
   return {
     stream,
     customer_id: state.customerId,
@@ -114,7 +118,7 @@ function accountRow(stream: string, { state, revision, position, openedAt }: Fol
     revision,
     position,
     next_due_at: nextDueAt(state),
-    ...usageColumns(state.usage),
+    usage: document(usage.expected()),
     opened_at: openedAt,
   };
 }
@@ -144,6 +148,7 @@ function grantRow(stream: string, { state, grants }: Folded, grant: Grant): Gran
     cost_currency: grant.costBasis?.currency ?? null,
     cost_left: grant.costLeft,
     payment_reference: grant.paymentReference,
+    term: grant.term === null ? null : document(grant.term),
     description: told?.description ?? null,
     metadata: told?.metadata ?? '',
     created_at: told?.created_at ?? '',

@@ -1,10 +1,8 @@
-import type { Usage } from '#ledger/account-usage.js';
 import type { RowOf, Table } from '#read-store/tables.js';
 
 /**
- * One row per account. `next_due_at`: when time alone will next change something that is to be recorded. `usage_…`: the start
- * of the newest period in which something was consumed, how much less what was given back of it, and the revision of its first
- * consumption.
+ * One row per account. `next_due_at`: when time alone will next change something that is to be recorded. `usage`: what was
+ * consumed when, and the periods that it is shown by, as the ledger's `encodeUsage` writes them.
  */
 export const accountBalances = {
   name: 'account_balances',
@@ -26,15 +24,16 @@ export const accountBalances = {
     revision: 'bigint',
     position: 'bigint',
     next_due_at: 'text?',
-    usage_start: 'text?',
-    usage_consumed: 'bigint',
-    usage_since: 'bigint?',
+    usage: 'text',
     opened_at: 'text',
   },
   indexes: ['(next_due_at) where next_due_at is not null'],
 } as const satisfies Table;
 
-/** One row per grant. amount = free + held + consumed + expired + revoked + repaid; `free` is scheduled or available. */
+/**
+ * One row per grant. amount = free + held + consumed + expired + revoked + repaid; `free` is scheduled or available. `term`: what a
+ * subscription gives it for; null for all else.
+ */
 export const grants = {
   name: 'grants',
   visibleTo: 'own-rows',
@@ -63,6 +62,7 @@ export const grants = {
     cost_currency: 'text?',
     cost_left: 'bigint',
     payment_reference: 'text?',
+    term: 'text?',
     description: 'text?',
     metadata: 'text',
     created_at: 'text',
@@ -97,24 +97,3 @@ export const holds = {
 export type AccountRow = RowOf<typeof accountBalances>;
 export type GrantRow = RowOf<typeof grants>;
 export type HoldRow = RowOf<typeof holds>;
-
-/** The usage that a row of an account tells. */
-export const usageOf = ({
-  usage_start,
-  usage_since,
-  usage_consumed,
-}: {
-  readonly [Column in 'usage_start' | 'usage_since' | 'usage_consumed']: number | string | null;
-}): Usage | null =>
-  usage_start === null
-    ? null
-    : { periodStart: String(usage_start), since: Number(usage_since), consumed: BigInt(usage_consumed ?? 0) };
-
-/** The columns of an account's row that tell its usage. */
-export const usageColumns = (
-  usage: Usage | null,
-): { usage_start: string | null; usage_since: number | null; usage_consumed: string } => ({
-  usage_start: usage?.periodStart ?? null,
-  usage_since: usage?.since ?? null,
-  usage_consumed: String(usage?.consumed ?? 0),
-});

@@ -9,7 +9,7 @@ import type { LedgerProjection } from './ledger-projection.js';
  */
 export const balances: LedgerProjection = {
   name: 'balances',
-  version: 4,
+  version: 5,
   categories: ['account'],
   tables: [accountBalances, grants, holds],
   handlers: accountHandlers,

@@ -1,10 +1,11 @@
 import type { Amount } from '#kernel/amount.js';
-import { claimedPayment, isAfterClaims, type Asked, type ClaimedPayment, type OfGrant } from './account-claim-view.js';
+import { claimedPayment, isAfterClaims, type Asked, type Claimed, type OfGrant } from './account-claim-view.js';
 import { repayOwed } from './account-debt.js';
 import type { Slice } from './account-events.js';
 import { grantOf, holdReleased, isOver, sameCause } from './account-lots.js';
 import { recordSpent, recordTaken, undoSpent, undoTaken } from './account-revocations.js';
 import type { AccountState, Grant } from './account-state.js';
+import { rolledOver, rollOver, rolloversOf } from './account-rollover.js';
 import { giveBackTerms, settleTerms } from './account-term-settling.js';
 import type { Recording } from './account-recording.js';
 
@@ -18,36 +19,67 @@ export type Touched = { readonly grantId: string };
  */
 export const settleClaims = (recording: Recording, touched: readonly Touched[]): void => {
   if (touched.length === 0) return;
-  settleAll(recording, referencesOf(recording.state, touched));
-  const grants = touched.flatMap(({ grantId }) => recording.state.grants.get(grantId) ?? []);
-  for (const id of subscriptionsOf(grants)) settleTerms(recording, id);
+  settleAll(recording, concernedBy(recording.state, touched));
 };
 
 /** The same for the grants of one payment, whose claims have changed. */
 export const settleClaimsOn = (recording: Recording, reference: string): void => {
-  settleAll(recording, new Set([reference]));
+  const grants = [...recording.state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
+  settleAll(recording, { references: new Set([reference]), subscriptions: subscriptionsOf(grants) });
 };
 
-function settleAll(recording: Recording, references: Set<string>): void {
+/** Settles what plan changes, the end and rollovers of a subscription mean for its grants. */
+export const settleSubscription = (recording: Recording, subscriptionId: string): void => {
+  settleAll(recording, { references: new Set(), subscriptions: new Set([subscriptionId]) });
+};
+
+/** What has to be settled: payments with claims, and then subscriptions. */
+type Concerned = { readonly references: Set<string>; readonly subscriptions: Set<string> };
+
+function settleAll(recording: Recording, { references, subscriptions }: Concerned): void {
   let someReturned = false;
-  for (const reference of references) {
-    references.delete(reference);
-    // Debt that is undone gives credits back to the grants that had repaid it, perhaps of a payment with claims, too.
-    const returned = settlePayment(recording, reference);
-    for (const other of referencesOf(recording.state, returned)) references.add(other);
+  // Debt that is undone gives credits back to the grants that had repaid it, perhaps of a payment with claims, too.
+  const settled = (returned: readonly Slice[]): void => {
+    const others = concernedBy(recording.state, returned);
+    for (const other of others.references) references.add(other);
+    for (const other of others.subscriptions) subscriptions.add(other);
     someReturned ||= returned.length > 0;
+  };
+  while (references.size > 0 || subscriptions.size > 0) {
+    for (const reference of references) {
+      references.delete(reference);
+      settled(settlePayment(recording, reference));
+    }
+    for (const id of subscriptions) {
+      subscriptions.delete(id);
+      settled(settleTermsAndRollovers(recording, id));
+    }
   }
   // What had repaid one claim's debt repays what another claim makes of it, before it may expire.
   if (someReturned) repayOwed(recording, recording.at);
 }
 
-function referencesOf({ grants, claims }: AccountState, touched: readonly Touched[]): Set<string> {
-  const references = new Set<string>();
-  for (const { grantId } of touched) {
-    const reference = grants.get(grantId)?.paymentReference ?? null;
-    if (reference !== null && claims.get(reference) !== undefined) references.add(reference);
+function concernedBy(state: AccountState, touched: readonly Touched[]): Concerned {
+  const grants = touched.flatMap(({ grantId }) => state.grants.get(grantId) ?? []);
+  const claimed = grants
+    .flatMap(({ paymentReference }) => paymentReference ?? [])
+    .filter((each) => state.claims.get(each) !== undefined);
+  return { references: new Set(claimed), subscriptions: subscriptionsOf(grants) };
+}
+
+/**
+ * Plan changes and the end take what claims leave; what expired then and is left goes on into the next month. Answers what went back
+ * to grants that had repaid a debt.
+ */
+function settleTermsAndRollovers(recording: Recording, subscriptionId: string): readonly Slice[] {
+  settleTerms(recording, subscriptionId);
+  const returned: Slice[] = [];
+  for (const agreed of rolloversOf(recording.state, subscriptionId)) {
+    const claimed = rolledOver(recording.state, agreed, recording.at);
+    if (claimed !== null) returned.push(...settle(recording, claimed, agreed.grantId));
+    if (rollOver(recording, agreed)) settleTerms(recording, subscriptionId);
   }
-  return references;
+  return returned;
 }
 
 type Change = { readonly grant: Grant; readonly now: OfGrant; readonly due: OfGrant };
@@ -55,12 +87,16 @@ type Change = { readonly grant: Grant; readonly now: OfGrant; readonly due: OfGr
 /** Settles one payment. Answers what went back to grants that had repaid a debt of its claims. */
 function settlePayment(recording: Recording, reference: string): readonly Slice[] {
   const payment = claimedPayment(recording.state, reference);
-  const changes = payment === null ? [] : changesOf(payment, recording.at);
-  if (payment === null || changes.length === 0) return [];
+  return payment === null ? [] : settle(recording, payment, reference);
+}
+
+function settle(recording: Recording, claimed: Claimed, reference: string): readonly Slice[] {
+  const changes = changesOf(claimed, recording.at);
+  if (changes.length === 0) return [];
   // Plan changes and ends take only what claims leave.
-  const subscriptions = subscriptionsOf(payment.grants);
+  const subscriptions = subscriptionsOf(claimed.grants);
   for (const id of subscriptions) giveBackTerms(recording, id);
-  for (const hold of payment.holds) recording.record(holdReleased(hold, 'released'));
+  for (const hold of claimed.holds) recording.record(holdReleased(hold, 'released'));
   for (const { grant, now, due } of changes) {
     for (const { cause, amount } of now.taken.slice(sameUpTo(now.taken, due.taken)).toReversed())
       undoTaken(recording, { grantId: grant.id, amount, cause });
@@ -73,12 +109,12 @@ function settlePayment(recording: Recording, reference: string): readonly Slice[
     }
   }
   for (const { grant, now, due } of changes) askForSpent(recording, grant.id, now.spent, due.spent);
-  for (const grant of payment.grants) reserve(recording, reference, grant.id, payment.due(grant.id).held);
+  for (const grant of claimed.grants) reserve(recording, reference, grant.id, claimed.due(grant.id).held);
   for (const id of subscriptions) settleTerms(recording, id);
   return returned;
 }
 
-function changesOf({ grants, now, due }: ClaimedPayment, at: string): readonly Change[] {
+function changesOf({ grants, now, due }: Claimed, at: string): readonly Change[] {
   return grants
     .map((grant): Change => ({ grant, now: now(grant.id), due: due(grant.id) }))
     .filter(
@@ -129,9 +165,8 @@ function giveUpUnspent(recording: Recording, grantId: string, needed: Amount): v
   }
 }
 
-const subscriptionsOf = (grants: readonly Grant[]): readonly string[] => [
-  ...new Set(grants.flatMap(({ term }) => term?.subscriptionId ?? [])),
-];
+const subscriptionsOf = (grants: readonly Grant[]): Set<string> =>
+  new Set(grants.flatMap(({ term }) => term?.subscriptionId ?? []));
 
 /** Nothing is reserved of what cannot be spent: it does not run away. */
 const reservable = (grant: Grant, reserved: Amount, at: string): Amount =>

@@ -2,7 +2,7 @@ import type { Amount } from '#kernel/amount.js';
 import { standing } from './account-debt.js';
 import type { RevocationCause } from './account-events.js';
 import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
-import { allocate, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
+import { allocate, type Asking, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
 
 /** What of a grant's credits is asked back, and by which claim. */
 export type Asked = { readonly cause: RevocationCause; readonly amount: Amount };
@@ -10,16 +10,17 @@ export type Asked = { readonly cause: RevocationCause; readonly amount: Amount }
 /** What claims have of a grant: unspent credits in the order in which they were taken, spent ones, and what they reserve. */
 export type OfGrant = { readonly taken: readonly Asked[]; readonly spent: readonly Asked[]; readonly held: Amount };
 
-/** A payment with claims: what these have of its grants, and what is theirs by the facts. */
-export type ClaimedPayment = {
+/** Grants with claims, mostly those of a payment: what these have of each, and what is theirs by the facts. */
+export type Claimed = {
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
   now(grantId: string): OfGrant;
   due(grantId: string): OfGrant;
 };
 
-const isClaim = ({ cause }: { readonly cause: { readonly kind: string } }): boolean =>
-  cause.kind === 'refund' || cause.kind === 'dispute';
+/** What went on of a month is claimed by what that month lost since. */
+const isClaim = (kind: string): kind is 'refund' | 'dispute' | 'rollover' =>
+  kind === 'refund' || kind === 'dispute' || kind === 'rollover';
 
 /** Whether a revocation took only what nobody had used, for a reason that comes after all claims. */
 export const isAfterClaims = ({ cause }: Revocation): boolean => afterClaims.includes(cause.kind);
@@ -31,20 +32,36 @@ const sum = (list: readonly { readonly amount: Amount }[]): Amount =>
 const NOTHING_ASKED: OfGrant = { taken: [], spent: [], held: 0 };
 
 /** The payment as it is and as it has to be; null where nothing was ever claimed of it. */
-export function claimedPayment(state: AccountState, reference: string): ClaimedPayment | null {
+export function claimedPayment(state: AccountState, reference: string): Claimed | null {
   const known = state.claims.get(reference);
   if (known === undefined) return null;
   const grants = [...state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
   const holds = [...state.holds.values()].filter(({ owner }) => owner !== 'caller' && owner.payment === reference);
+  return claimedGrants(state, { grants, holds, ...known });
+}
+
+type Claims = {
+  readonly grants: readonly Grant[];
+  readonly holds: readonly Hold[];
+  readonly paid: number;
+  readonly claims: readonly Asking[];
+};
+
+/** The grants as they are and as `claims` on all that was `paid` for them want them. */
+export function claimedGrants(state: AccountState, { grants, holds, paid, claims }: Claims): Claimed {
   const now = new Map(grants.map((grant) => [grant.id, ofGrantNow(state, grant, holds)]));
   const nowOf = (id: string): OfGrant => now.get(id) ?? NOTHING_ASKED;
   const shares = allocate(
     grants.map((grant) => lotOf(grant, nowOf(grant.id))),
-    known.paid,
-    known.claims,
+    paid,
+    claims,
   );
   return { grants, holds, now: nowOf, due: (id) => ofGrantBy(shares, id) };
 }
+
+/** What nobody used of a grant that no claim reserves anything of. */
+export const unspentOf = (state: AccountState, grant: Grant): Amount =>
+  lotOf(grant, ofGrantNow(state, grant, [])).unspent;
 
 function ofGrantNow(state: AccountState, grant: Grant, holds: readonly Hold[]): OfGrant {
   const asked = new Map<string, Asked>();
@@ -53,14 +70,14 @@ function ofGrantNow(state: AccountState, grant: Grant, holds: readonly Hold[]): 
     const all = (asked.get(name)?.amount ?? 0) + amount;
     if (all > 0) asked.set(name, { cause: { kind: cause.kind, id: cause.id }, amount: all });
   };
-  for (const { cause, writtenOff } of grant.revocations) if (isClaim({ cause })) add(cause, writtenOff);
+  for (const { cause, writtenOff } of grant.revocations) if (isClaim(cause.kind)) add(cause, writtenOff);
   if (grant.clawedBack > 0) for (const debt of state.debts.values()) addDebt(debt.cause, standing(debt));
   function addDebt({ kind, id, grantId }: { kind: string; id: string; grantId: string | null }, amount: Amount): void {
-    if (grantId === grant.id && (kind === 'refund' || kind === 'dispute')) add({ kind, id }, amount);
+    if (grantId === grant.id && isClaim(kind)) add({ kind, id }, amount);
   }
   const slices = holds.flatMap(({ allocations }) => allocations.filter(({ grantId }) => grantId === grant.id));
   return {
-    taken: grant.revocations.filter((each) => isClaim(each) && each.amount > 0),
+    taken: grant.revocations.filter((each) => isClaim(each.cause.kind) && each.amount > 0),
     spent: [...asked.values()],
     held: sum(slices),
   };

@@ -75,6 +75,8 @@ export type RevocationCause = {
     | 'correction'
     /** The end of the subscription, before the grant began. */
     | 'ended'
+    /** What had gone on of a month of which less is left since. */
+    | 'rollover'
     /** A free month for which a subscription, or another amount, came. */
     | 'superseded';
   readonly id: string;

@@ -9,7 +9,7 @@ import { evolveSettings } from './account-settings.js';
 import { evolveSpending } from './account-spending.js';
 import { evolveTerms } from './account-terms.js';
 import type { AccountState } from './account-state.js';
-import { startOfMonth, usageAfter } from './account-usage.js';
+import { usageAfter } from './account-usage.js';
 
 /** Takes over `state` and returns it as the event leaves it. Asserts what the rules exclude. */
 export function evolveAccount(state: AccountState, event: AccountEvent, revision: number): AccountState {
@@ -20,7 +20,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
   );
   state.balance = event.balance;
   state.lastAt = event.at;
-  state.usage = usageAfter(state.usage, event, revision, startOfMonth);
+  state.usage = usageAfter(state.usage, event, revision, (id) => state.grants.get(id)?.term ?? null);
   switch (event.type) {
     case 'AccountOpened':
       state.opened = true;

@@ -1,9 +1,10 @@
-import { MAX_AMOUNT } from '#kernel/amount.js';
+import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountEventOf } from './account-events.js';
-import { grantOf } from './account-lots.js';
+import { claimedGrants, claimedPayment, isAfterClaims, unspentOf, type Claimed } from './account-claim-view.js';
+import { total, type AccountEventOf } from './account-events.js';
+import { grantOf, isOver } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import type { AccountState, Grant } from './account-state.js';
+import type { AccountState, Grant, Rollover } from './account-state.js';
 
 const keyOf = (subscriptionId: string, endedAt: Instant): string => `${subscriptionId} ${endedAt}`;
 
@@ -13,72 +14,102 @@ function agreedFor({ term, expiresAt }: Grant): string | null {
   return keyOf(term.subscriptionId, expiresAt);
 }
 
+/** What was agreed about the months of a subscription that ended, the earliest first: what goes on of one may go on of the next. */
+export const rolloversOf = (state: AccountState, subscriptionId: string): readonly Rollover[] =>
+  [...state.rollovers.values()]
+    .filter((agreed) => agreed.subscriptionId === subscriptionId)
+    .sort((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
+
+type Month = {
+  /** What went on of it. */
+  readonly rolled: readonly Grant[];
+  readonly wentOn: Amount;
+  /** What should have, by all that was taken of it since. */
+  readonly due: Amount;
+  /** What should have by claims alone: only what they take becomes debt where it was spent. */
+  readonly dueByClaims: Amount;
+};
+
+function monthOf(state: AccountState, { subscriptionId, endedAt, cap, grantId }: Rollover, at: Instant): Month {
+  const grants = (state.terms.get(subscriptionId)?.grants ?? []).map((id) => grantOf(state, id));
+  const ended = grants.filter((grant) => agreedFor(grant) === keyOf(subscriptionId, endedAt));
+  const rolled = grants.filter(({ term }) => term?.kind === 'rollover' && term.start === endedAt);
+  const expired = ended.reduce((sum, grant) => sum + grant.expired, 0);
+  const taken = ended.reduce((sum, { revocations }) => sum + total(revocations.filter(isAfterClaims)), 0);
+  const reserved = ended.reduce((sum, grant) => sum + reservedOf(state, grant, at), 0);
+  const into = grantOf(state, grantId);
+  return {
+    rolled,
+    wentOn: total(rolled),
+    due: into.revoked === into.amount ? 0 : Math.min(cap, Math.max(0, expired - reserved)),
+    dueByClaims: Math.min(cap, expired + taken),
+  };
+}
+
+/** What refunds under way and open disputes ask of a grant that is over: it does not go on before they are decided. */
+function reservedOf(state: AccountState, grant: Grant, at: Instant): Amount {
+  if (grant.paymentReference === null || !isOver(grant, at)) return 0;
+  return claimedPayment(state, grant.paymentReference)?.due(grant.id).held ?? 0;
+}
+
+/** The grants of what went on of a month, and what has to be taken back of them since less of that month is left. */
+export function rolledOver(state: AccountState, agreed: Rollover, at: Instant): Claimed | null {
+  const { rolled, wentOn, due, dueByClaims } = monthOf(state, agreed, at);
+  if (wentOn === 0) return null;
+  const unspent = rolled.reduce((sum, grant) => sum + unspentOf(state, grant), 0);
+  const amount = Math.max(wentOn - dueByClaims, Math.min(wentOn - due, unspent));
+  const cause = { kind: 'rollover', id: agreed.endedAt } as const;
+  const asked = amount <= 0 ? [] : [{ cause, state: 'taken' as const, amount, since: agreed.endedAt }];
+  return claimedGrants(state, { grants: rolled, holds: [], paid: wentOn, claims: asked });
+}
+
 /**
- * Lets `amount` credits that expired unused of a subscription's grant go on into the next month, as far as that one's plan takes
- * them, whether it is paid before they expire or after. They are worth nothing any more: the money of the month that ended is
- * accounted for as its credits' expiry. Into a month of which nothing is left, nothing goes on.
+ * Lets credits that expired unused of a subscription's month go on into the next one, as far as that one's plan takes them and they
+ * have not gone on, whether it is paid before they expire or after. They are worth nothing any more: the money of the month that
+ * ended is accounted for as its credits' expiry. Into a month of which nothing is left, nothing goes on; what goes on into one that
+ * is over by now expires there at once, and so goes on from it. Answers whether any did.
  */
-export function rollOver(recording: Recording, expired: Grant, amount: number, at: Instant): void {
-  const { state } = recording;
-  const key = agreedFor(expired);
-  const agreed = key === null ? undefined : state.rollovers.get(key);
-  if (expired.expiresAt === null || agreed === undefined || agreed.expiresAt <= at) return;
-  const into = grantOf(state, agreed.grantId);
-  const goesOn = Math.min(amount, agreed.cap - agreed.used, MAX_AMOUNT - state.granted);
-  if (goesOn <= 0 || into.term === null || into.revoked === into.amount) return;
-  const { subscriptionId, itemId, periodStart, periodEnd, start, end } = into.term;
-  recording.record(
-    {
-      type: 'CreditsGranted',
-      grantId: recording.newId('gr'),
-      amount: goesOn,
-      source: 'subscription',
-      priority: agreed.priority,
-      effectiveAt: at,
-      expiresAt: agreed.expiresAt,
-      costBasis: null,
-      paymentReference: null,
-      adjustmentId: null,
-      term: { kind: 'rollover', subscriptionId, itemId, periodStart, periodEnd, start, end },
-      rolledOverFrom: expired.expiresAt,
-      description: 'rolled over',
-      metadata: agreed.metadata,
-    },
-    at,
-  );
+export function rollOver(recording: Recording, agreed: Rollover): boolean {
+  const { state, at } = recording;
+  const { wentOn, due } = monthOf(state, agreed, at);
+  const amount = Math.min(due - wentOn, MAX_AMOUNT - state.granted);
+  const { term } = grantOf(state, agreed.grantId);
+  if (amount <= 0 || term === null) return false;
+  const { subscriptionId, itemId, periodStart, periodEnd, start, end } = term;
+  recording.record({
+    type: 'CreditsGranted',
+    grantId: recording.newId('gr'),
+    amount,
+    source: 'subscription',
+    priority: agreed.priority,
+    effectiveAt: agreed.expiresAt <= at ? agreed.endedAt : at,
+    expiresAt: agreed.expiresAt,
+    costBasis: null,
+    paymentReference: null,
+    adjustmentId: null,
+    term: { kind: 'rollover', subscriptionId, itemId, periodStart, periodEnd, start, end },
+    rolledOverFrom: agreed.endedAt,
+    description: 'rolled over',
+    metadata: agreed.metadata,
+  });
+  return true;
 }
 
-/** Lets go on what had expired before the month after it, which begins with this grant, was reported. */
-export function rollOverExpired(recording: Recording, grantId: string): void {
-  const { state } = recording;
-  const { term } = grantOf(state, grantId);
-  if (term === null) return;
-  const key = keyOf(term.subscriptionId, term.start);
-  if (state.rollovers.get(key)?.grantId !== grantId) return;
-  const before = (state.terms.get(term.subscriptionId)?.grants ?? []).map((id) => grantOf(state, id));
-  const unused = before.filter((grant) => agreedFor(grant) === key && grant.expired > 0);
-  const amount = unused.reduce((sum, { expired }) => sum + expired, 0);
-  const [one] = unused;
-  if (one !== undefined) rollOver(recording, one, amount, recording.moment.at);
-}
-
-/** Remembers what was agreed with a grant about the month before, and how much of it has gone on. */
+/** Remembers what was agreed with a grant about the month before. */
 export function noteRollover(state: AccountState, event: AccountEventOf<'CreditsGranted'>): void {
-  const { grantId, term, rollover, rolledOverFrom, expiresAt, priority, metadata, amount } = event;
-  if (term === undefined) return;
-  if (rolledOverFrom !== undefined) {
-    const key = keyOf(term.subscriptionId, rolledOverFrom);
-    const agreed = state.rollovers.get(key);
-    if (agreed !== undefined) state.rollovers.set(key, { ...agreed, used: agreed.used + amount });
-  }
-  if (rollover === undefined || expiresAt === null) return;
-  const over = [...state.rollovers.entries()].filter(([, agreed]) => agreed.expiresAt <= event.at);
-  for (const [key] of over) state.rollovers.delete(key);
-  const key = keyOf(term.subscriptionId, rollover.endedAt);
-  const known = state.rollovers.get(key);
+  const { grantId, term, rollover, expiresAt, priority, metadata } = event;
+  if (term === undefined || rollover === undefined || expiresAt === null) return;
+  const { subscriptionId } = term;
+  const { cap, endedAt } = rollover;
+  const known = state.rollovers.get(keyOf(subscriptionId, endedAt));
   // Of two items of one subscription the one that lets more go on counts, whichever was reported first.
-  if (known !== undefined && (known.cap > rollover.cap || (known.cap === rollover.cap && known.expiresAt >= expiresAt)))
-    return;
-  const used = known?.used ?? 0;
-  state.rollovers.set(key, { grantId, cap: rollover.cap, used, expiresAt, priority, metadata });
+  if (known !== undefined && (known.cap > cap || (known.cap === cap && known.expiresAt >= expiresAt))) return;
+  const agreed = { subscriptionId, endedAt, grantId, cap, expiresAt, priority, metadata };
+  state.rollovers.set(keyOf(subscriptionId, endedAt), agreed);
+}
+
+/** Forgets what was agreed about months that ended before `limit`. */
+export function forgetRollovers(state: AccountState, limit: Instant): void {
+  const over = [...state.rollovers.entries()].filter(([, { endedAt }]) => endedAt < limit);
+  for (const [key] of over) state.rollovers.delete(key);
 }

@@ -1,5 +1,4 @@
 import type { Amount } from '#kernel/amount.js';
-import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { LayeredMap } from '#kernel/layered-map.js';
 import type { StreamName } from '#kernel/stream-name.js';
@@ -17,6 +16,7 @@ import {
   type Rollover,
   type SubscriptionTerms,
 } from './account-state.js';
+import { decodeUsage, encodeUsage } from './account-usage.js';
 
 /** What a snapshot keeps; all else follows from it. */
 type Kept = {
@@ -32,12 +32,11 @@ type Kept = {
   readonly terms: readonly (readonly [string, SubscriptionTerms])[];
   readonly rollovers: readonly (readonly [string, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
-  /** The amount as digits: it may be beyond 2^53. */
-  readonly usage: { readonly periodStart: Instant; readonly since: number; readonly consumed: string } | null;
+  readonly usage: Json;
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 8;
+export const SNAPSHOT_VERSION = 9;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -55,7 +54,7 @@ export function encodeAccount(state: AccountState): Json {
     terms: [...state.terms.entries()],
     rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
-    usage: state.usage && { ...state.usage, consumed: String(state.usage.consumed) },
+    usage: encodeUsage(state.usage),
   };
   return kept as unknown as Json;
 }
@@ -80,7 +79,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     terms: LayeredMap.from(kept.terms),
     rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
-    usage: kept.usage && { ...kept.usage, consumed: BigInt(kept.usage.consumed) },
+    usage: decodeUsage(kept.usage),
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };
 }

@@ -18,7 +18,7 @@ import {
   type Source,
   type Term,
 } from './account-events.js';
-import type { Usage } from './account-usage.js';
+import { NO_USAGE, type Usage } from './account-usage.js';
 import type { BoughtLine, Claim } from './payment-claims.js';
 
 /**
@@ -85,11 +85,13 @@ export type SubscriptionTerms = {
   readonly endedAt: Instant | null;
 };
 
-/** What expires unused of a period goes on with the grant that it was agreed with: at most `cap` credits, `used` of them so far. */
+/** What expires unused of a subscription's month that ended goes on with the grant that it was agreed with: at most `cap` credits. */
 export type Rollover = {
+  readonly subscriptionId: string;
+  /** The end of the month. */
+  readonly endedAt: Instant;
   readonly grantId: string;
   readonly cap: Amount;
-  readonly used: Amount;
   readonly expiresAt: Instant;
   readonly priority: number;
   readonly metadata: Json;
@@ -145,12 +147,12 @@ export type AccountState = {
   claims: LayeredMap<string, PaymentClaims>;
   /** By subscription. */
   terms: LayeredMap<string, SubscriptionTerms>;
-  /** By subscription and the end of the period whose unused credits go on, while they do. */
+  /** By subscription and the end of the period whose unused credits go on; forgotten long after it. */
   rollovers: LayeredMap<string, Rollover>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
-  /** Of the newest period in which something was consumed; null before. No rule asks for it: it is shown. */
-  usage: Usage | null;
+  /** What was consumed when, and the periods that it is shown by. */
+  usage: Usage;
   /** What time will do, soonest first. */
   timeline: readonly Due[];
 };
@@ -183,7 +185,7 @@ export function initialAccount(stream: StreamName): AccountState {
     terms: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
-    usage: null,
+    usage: NO_USAGE,
     timeline: [],
   };
 }

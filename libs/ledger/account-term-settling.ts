@@ -1,5 +1,6 @@
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
 import { earlier, type Instant } from '#kernel/instant.js';
+import { isAfterClaims } from './account-claim-view.js';
 import { costOf } from './account-cost.js';
 import { total, type PlanChange, type RevocationCause, type Slice } from './account-events.js';
 import { grantOf, sameCause } from './account-lots.js';
@@ -9,11 +10,8 @@ import type { Grant, Revocation, SubscriptionTerms } from './account-state.js';
 import { endInForce, sharesOfCost } from './paid-month.js';
 import { changedMonths, monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
 
-/** Under which causes plan changes and ends take. All other causes come before them. */
-const ofTerms: readonly RevocationCause['kind'][] = ['downgrade', 'kept', 'correction', 'ended'];
-
-const takenOf = ({ revocations }: Grant): readonly Revocation[] =>
-  revocations.filter(({ cause }) => ofTerms.includes(cause.kind));
+/** What plan changes and the end took. All else comes before them. */
+const takenOf = ({ revocations }: Grant): readonly Revocation[] => revocations.filter(isAfterClaims);
 
 /**
  * Takes of a subscription's grants what its plan changes and its end do not leave of them, as far as it is unspent, and gives back

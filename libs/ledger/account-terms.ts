@@ -1,14 +1,14 @@
 import { MAX_AMOUNT } from '#kernel/amount.js';
 import { plusMs, type Instant } from '#kernel/instant.js';
-import { settleClaims } from './account-claim-settling.js';
+import { settleClaims, settleSubscription } from './account-claim-settling.js';
 import type { AccountCommand, AccountRefusal, PaidTerm } from './account-commands.js';
 import { planChangeRule, type AccountEventOf, type PlanChange, type Term } from './account-events.js';
 import { grantOf } from './account-lots.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
-import { rollOverExpired } from './account-rollover.js';
+import { forgetRollovers } from './account-rollover.js';
 import type { AccountState, SubscriptionTerms } from './account-state.js';
-import { effectiveFrom, grantChanges, settleTerms } from './account-term-settling.js';
+import { effectiveFrom, grantChanges } from './account-term-settling.js';
 import { letTimePass } from './account-time.js';
 import { asOneMonth, creditsFrom, endInForce, monthsOf, sharesOfCost, type PaidMonth } from './paid-month.js';
 
@@ -66,7 +66,6 @@ export function grantPeriod(recording: Recording, command: Command<'GrantPeriod'
     grantIds.map((grantId) => ({ grantId })),
   );
   settleAll(recording, subscriptionId);
-  for (const grantId of grantIds) rollOverExpired(recording, grantId);
   letTimePass(recording);
   return null;
 }
@@ -97,7 +96,7 @@ function settleAll(recording: Recording, subscriptionId: string): void {
     recording,
     added.map((grantId) => ({ grantId })),
   );
-  settleTerms(recording, subscriptionId);
+  settleSubscription(recording, subscriptionId);
 }
 
 /** Notes the end of a subscription, and revokes what of its grants has not begun by then. Of two times the earlier counts. */
@@ -107,7 +106,7 @@ export function endSubscription(recording: Recording, command: Command<'EndSubsc
   if (known !== null && known <= endedAt) return null;
   openAccount(recording);
   recording.record({ type: 'TermsEnded', subscriptionId, endedAt });
-  settleTerms(recording, subscriptionId);
+  settleSubscription(recording, subscriptionId);
   letTimePass(recording);
   return null;
 }
@@ -147,6 +146,8 @@ export function noteTerm(state: AccountState, { grantId, term, at }: AccountEven
 /** Forgets what ended so long ago that it is of no use any more; a change with all its grants, so that none is granted again. */
 function forgetOld(state: AccountState, at: Instant): void {
   const limit = plusMs(at, -REMEMBERED_MS);
+  // While all of the months are known that it is about.
+  forgetRollovers(state, plusMs(at, -REMEMBERED_MS / 2));
   const isOld = ({ periods }: PlanChange): boolean => periods.every(({ end }) => end < limit);
   for (const [subscriptionId, terms] of [...state.terms.entries()]) {
     const changes = terms.changes.filter((change) => !isOld(change));

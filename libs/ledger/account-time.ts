@@ -5,7 +5,6 @@ import { costOf } from './account-cost.js';
 import { repayOwed } from './account-debt.js';
 import { grantOf, holdReleased } from './account-lots.js';
 import type { Recording } from './account-recording.js';
-import { rollOver } from './account-rollover.js';
 import type { AccountState, Due } from './account-state.js';
 
 /** When time will next change the account by itself; null when it will not. */
@@ -63,6 +62,5 @@ function recordDue(recording: Recording, due: Due, at: Instant): readonly Touche
     { type: 'CreditsExpired', grantId: grant.id, amount: grant.free, cost: costOf(grant, grant.free) },
     at,
   );
-  rollOver(recording, grant, grant.free, at);
-  return [];
+  return [{ grantId: grant.id }];
 }

@@ -1,42 +1,244 @@
 import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
-import { monthAfter, monthOf, type Instant } from '#kernel/instant.js';
-import type { AccountEvent } from './account-events.js';
-
-/**
- * What was consumed in one period, less what was given back of that. Exact: with an overdraft it can go beyond 2^53.
- * `since`: the revision of the first consumption of the period, before which nothing counts.
- */
-export type Usage = { readonly periodStart: Instant; readonly since: number; readonly consumed: bigint };
+import { earlier, monthAfter, monthOf, plusMs, type Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import type { AccountEvent, AccountEventOf, RevocationCause, Term } from './account-events.js';
 
 /** A period from its start until it ends. */
 export type Period = { readonly start: Instant; readonly end: Instant };
 
-/** The start of the calendar month, UTC, that an instant is in. */
-export const startOfMonth = (at: Instant): Instant => `${monthOf(at)}-01T00:00:00.000Z`;
+/** A month of credits of a subscription (or a trial), and what it gives for it. */
+type TermPeriod = Period & {
+  readonly subscriptionId: string;
+  readonly free: boolean;
+  /** All items and seats, with changes within the month; without what went on of the month before. */
+  readonly credits: Amount;
+};
+
+/**
+ * What was consumed from a second on until the next sum, less what was given back of that. `since`: the revision of the first
+ * consumption. Exact: with an overdraft it can go beyond 2^53.
+ */
+type UsageSum = { readonly from: Instant; readonly since: number; readonly consumed: bigint };
+
+/** What is known of an account's usage. No rule asks for it: it is shown. */
+export type Usage = {
+  readonly periods: readonly TermPeriod[];
+  /** When subscriptions ended. */
+  readonly ends: readonly (readonly [subscriptionId: string, endedAt: Instant])[];
+  /** Oldest first. */
+  readonly sums: readonly UsageSum[];
+};
+
+/** Of one period: what was consumed in it, at most 2^53−1, and what the plan gives for it; `limit` is null without a plan. */
+export type PeriodUsage = {
+  readonly periodStart: Instant;
+  readonly periodEnd: Instant;
+  readonly consumed: Amount;
+  readonly limit: Amount | null;
+};
+
+export const NO_USAGE: Usage = { periods: [], ends: [], sums: [] };
+
+/** The newest seconds have a sum each, so that a period that is reported late finds its start. Older ones are joined by the month. */
+export const DETAILED_SUMS = 32;
+/** So many sums are kept in all. */
+export const KEPT_SUMS = 64;
+
+const DAY_MS = 86_400_000;
+/** So long the period just past is shown while the next is not paid. */
+const OVERDUE_MS = 31 * DAY_MS;
+/** So long the end of a subscription is remembered. */
+const REMEMBERED_MS = 400 * DAY_MS;
+
+/** Under which causes a plan's own rules take of what it gives. What a refund takes, the plan gave all the same. */
+export const takesOfPlan: readonly RevocationCause['kind'][] = [
+  'downgrade',
+  'kept',
+  'correction',
+  'ended',
+  'superseded',
+];
 
 /** The calendar month, UTC, that an instant is in. */
-export const calendarMonth = (at: Instant): Period => ({ start: startOfMonth(at), end: monthAfter(monthOf(at)) });
+export const calendarMonth = (at: Instant): Period => ({
+  start: `${monthOf(at)}-01T00:00:00.000Z`,
+  end: monthAfter(monthOf(at)),
+});
 
-/** The usage as an event leaves it; `startOf`: the start of the period that an instant is in. */
+/** The usage as an event leaves it; `termOf`: the term of a grant that is known. */
 export function usageAfter(
-  usage: Usage | null,
+  usage: Usage,
   event: AccountEvent,
   revision: number,
-  startOf: (at: Instant) => Instant,
-): Usage | null {
-  if (event.type === 'ConsumptionReversed') {
-    // What was given back of an earlier period is not this one's.
-    if (usage === null || event.consumptionRevision < usage.since) return usage;
-    return { ...usage, consumed: usage.consumed - BigInt(event.amount) };
+  termOf: (grantId: string) => Term | null,
+): Usage {
+  switch (event.type) {
+    case 'CreditsConsumed':
+    case 'HoldCaptured':
+      return { ...usage, sums: withConsumed(usage, event, revision) };
+    case 'ConsumptionReversed':
+      return { ...usage, sums: withReversed(usage.sums, event) };
+    case 'CreditsGranted':
+      return event.term === undefined ? usage : remembered(withCredits(usage, event.term, event.amount), event.at);
+    case 'CreditsRevoked':
+      return takesOfPlan.includes(event.cause.kind)
+        ? event.allocations.reduce((after, { grantId, amount }) => withTaken(after, termOf(grantId), -amount), usage)
+        : usage;
+    case 'CreditsReinstated':
+      return takesOfPlan.includes(event.cause.kind) ? withTaken(usage, termOf(event.grantId), event.amount) : usage;
+    case 'TermsEnded': {
+      const { subscriptionId, endedAt } = event;
+      const ends = usage.ends.filter(([id]) => id !== subscriptionId);
+      return remembered({ ...usage, ends: [...ends, [subscriptionId, endedAt]] }, event.at);
+    }
+    default:
+      return usage;
   }
-  if (event.type !== 'CreditsConsumed' && event.type !== 'HoldCaptured') return usage;
-  const start = startOf(event.at);
-  if (usage?.periodStart === start) return { ...usage, consumed: usage.consumed + BigInt(event.amount) };
-  return { periodStart: start, since: revision, consumed: BigInt(event.amount) };
 }
 
-/** What was consumed in a period, as an amount: at most 2^53−1 is shown. */
-export function consumedIn(usage: Usage | null, { start }: Period): Amount {
-  if (usage?.periodStart !== start) return 0;
-  return usage.consumed > MAX_AMOUNT ? MAX_AMOUNT : Number(usage.consumed);
+function withConsumed(
+  { sums, periods }: Usage,
+  { at, amount }: { readonly at: Instant; readonly amount: Amount },
+  revision: number,
+): readonly UsageSum[] {
+  const from = `${at.slice(0, 19)}.000Z`;
+  const last = sums.at(-1);
+  if (last?.from === from) return sums.with(-1, { ...last, consumed: last.consumed + BigInt(amount) });
+  const all = [...sums, { from, since: revision, consumed: BigInt(amount) }];
+  const aged = all.length - 1 - DETAILED_SUMS;
+  const [before, old] = [all[aged - 1], all[aged]];
+  if (before !== undefined && old !== undefined && !isDivided(periods, before.from, old.from))
+    all.splice(aged - 1, 2, { ...before, consumed: before.consumed + old.consumed });
+  return all.slice(-KEPT_SUMS);
+}
+
+/** Whether a period that is known, or a calendar month, begins or ends after `a` and by `b`. */
+function isDivided(periods: readonly Period[], a: Instant, b: Instant): boolean {
+  const isBetween = (at: Instant): boolean => a < at && at <= b;
+  return monthOf(a) !== monthOf(b) || periods.some(({ start, end }) => isBetween(start) || isBetween(end));
+}
+
+/** What is given back is less of the time at which it was consumed. */
+function withReversed(
+  sums: readonly UsageSum[],
+  { consumptionRevision, amount }: AccountEventOf<'ConsumptionReversed'>,
+): readonly UsageSum[] {
+  const index = sums.findLastIndex(({ since }) => since <= consumptionRevision);
+  const sum = sums[index];
+  return sum === undefined ? sums : sums.with(index, { ...sum, consumed: sum.consumed - BigInt(amount) });
+}
+
+/** A grant for a month: more for one that is known, or a new one. */
+function withCredits(usage: Usage, term: Term, amount: Amount): Usage {
+  if (term.kind === 'rollover') return usage;
+  const { subscriptionId, start, end } = term;
+  const index = indexOf(usage, term);
+  const known = usage.periods[index];
+  if (known === undefined) {
+    const added = { subscriptionId, free: term.kind === 'free', start, end, credits: amount };
+    return { ...usage, periods: [...usage.periods, added] };
+  }
+  const period = { ...known, start: earlier(known.start, start), credits: known.credits + amount };
+  return { ...usage, periods: usage.periods.with(index, period) };
+}
+
+function withTaken(usage: Usage, term: Term | null, change: number): Usage {
+  if (term === null || term.kind === 'rollover') return usage;
+  const index = indexOf(usage, term);
+  const known = usage.periods[index];
+  if (known === undefined) return usage;
+  return { ...usage, periods: usage.periods.with(index, { ...known, credits: known.credits + change }) };
+}
+
+const indexOf = ({ periods }: Usage, term: Term): number =>
+  periods.findIndex(({ subscriptionId, end }) => subscriptionId === term.subscriptionId && end === term.end);
+
+/** Without what no read at `at` or later can ask for. */
+const remembered = ({ periods, ends, sums }: Usage, at: Instant): Usage => ({
+  periods: periods.filter(({ end }) => end >= plusMs(at, -OVERDUE_MS)),
+  ends: ends.filter(([, endedAt]) => endedAt >= plusMs(at, -REMEMBERED_MS)),
+  sums,
+});
+
+/**
+ * The usage of the period that counts at an instant: the month of the subscription (the trial, the free plan's month) that it is in;
+ * while the next is not paid the one just past; else the calendar month, UTC.
+ */
+export function usageAt(usage: Usage, at: Instant): PeriodUsage {
+  const term = termAt(usage, at) ?? overdueAt(usage, at);
+  const { start, end } = term ?? calendarMonth(at);
+  const within = usage.sums.filter(({ from }) => start <= from && from < end);
+  const consumed = within.reduce((sum, part) => sum + part.consumed, 0n);
+  return {
+    periodStart: start,
+    periodEnd: end,
+    consumed: consumed > MAX_AMOUNT ? MAX_AMOUNT : Number(consumed),
+    limit: term?.credits ?? null,
+  };
+}
+
+/** Of several the one that gives the most; of one subscription the month that began last. */
+function termAt(usage: Usage, at: Instant): TermPeriod | null {
+  const newest = new Map<string, TermPeriod>();
+  for (const period of usage.periods) {
+    if (period.start > at || at >= period.end || period.credits === 0) continue;
+    const known = newest.get(period.subscriptionId);
+    if (known === undefined || known.start < period.start) newest.set(period.subscriptionId, period);
+  }
+  // What a free plan gives counts before the rest of a subscription that has ended.
+  const rank = ({ subscriptionId, free }: TermPeriod): number =>
+    hasEnded(usage, subscriptionId, at) ? 2 : free ? 1 : 0;
+  const ranked = [...newest.values()].sort(
+    (a, b) => rank(a) - rank(b) || b.credits - a.credits || (a.subscriptionId < b.subscriptionId ? -1 : 1),
+  );
+  return ranked[0] ?? null;
+}
+
+/** The month just past of a subscription that goes on, as far as is known; of several the one that ended last. */
+function overdueAt(usage: Usage, at: Instant): TermPeriod | null {
+  const past = usage.periods.filter(
+    ({ subscriptionId, free, end, credits }) =>
+      !free && credits > 0 && end <= at && at < plusMs(end, OVERDUE_MS) && !hasEnded(usage, subscriptionId, at),
+  );
+  return past.sort((a, b) => (a.end === b.end ? b.credits - a.credits : a.end < b.end ? 1 : -1))[0] ?? null;
+}
+
+const hasEnded = ({ ends }: Usage, subscriptionId: string, at: Instant): boolean =>
+  ends.some(([id, endedAt]) => id === subscriptionId && endedAt <= at);
+
+/** A usage as plain data; amounts as digits, as they may be beyond 2^53. */
+export function encodeUsage({ periods, ends, sums }: Usage): Json {
+  return {
+    periods: periods.map(({ subscriptionId, free, start, end, credits }) => [
+      subscriptionId,
+      free,
+      start,
+      end,
+      credits,
+    ]),
+    ends: ends.map(([id, endedAt]) => [id, endedAt]),
+    sums: sums.map(({ from, since, consumed }) => [from, since, String(consumed)]),
+  };
+}
+
+type Encoded = {
+  readonly periods: readonly (readonly [string, boolean, Instant, Instant, Amount])[];
+  readonly ends: Usage['ends'];
+  readonly sums: readonly (readonly [Instant, number, string])[];
+};
+
+/** What `encodeUsage` made plain. */
+export function decodeUsage(json: Json): Usage {
+  const { periods, ends, sums } = json as unknown as Encoded;
+  return {
+    periods: periods.map(([subscriptionId, free, start, end, credits]) => ({
+      subscriptionId,
+      free,
+      start,
+      end,
+      credits,
+    })),
+    ends,
+    sums: sums.map(([from, since, consumed]) => ({ from, since, consumed: BigInt(consumed) })),
+  };
 }

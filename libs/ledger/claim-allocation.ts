@@ -1,5 +1,6 @@
 import { proportion, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
+import type { RevocationCause } from './account-events.js';
 import type { BoughtLine, Claim } from './payment-claims.js';
 
 /** A grant of a payment, as far as claims on the payment concern it. */
@@ -19,9 +20,12 @@ export type ClaimedLot = {
 /** Credits of one grant. */
 export type LotPart = { readonly lotId: string; readonly amount: Amount };
 
+/** A claim, whatever asks. */
+export type Asking = Omit<Claim, 'cause'> & { readonly cause: RevocationCause };
+
 /** What one claim meets. `spent` of it becomes debt or is written off; always empty for what is only reserved. */
 export type ClaimShare = {
-  readonly cause: Claim['cause'];
+  readonly cause: RevocationCause;
   readonly state: Claim['state'];
   readonly unspent: readonly LotPart[];
   readonly spent: readonly LotPart[];
@@ -32,7 +36,7 @@ export type ClaimShare = {
  * claims by their time, what is taken before what is only reserved. Looks at nothing but facts, so the order in which they were
  * reported makes no difference. All claims together never take more than there is.
  */
-export function allocate(lots: readonly ClaimedLot[], paid: number, claims: readonly Claim[]): readonly ClaimShare[] {
+export function allocate(lots: readonly ClaimedLot[], paid: number, claims: readonly Asking[]): readonly ClaimShare[] {
   if (paid <= 0 || lots.length === 0) return [];
   const demands = new Demands(lots, paid);
   const unspent = new Map(lots.map((lot) => [lot.id, lot.unspent]));
@@ -49,7 +53,7 @@ export function allocate(lots: readonly ClaimedLot[], paid: number, claims: read
   });
 }
 
-const isTaken = ({ state }: Claim): boolean => state === 'taken';
+const isTaken = ({ state }: Asking): boolean => state === 'taken';
 
 const partsOf = (amounts: ReadonlyMap<string, Amount>): readonly LotPart[] =>
   [...amounts].map(([lotId, amount]) => ({ lotId, amount }));
@@ -114,7 +118,7 @@ class Demands {
   }
 
   /** Lines that bought no credits ask for none. Where no grant knows its lines, a claim is a share of all. */
-  of({ amount, byLines }: Claim): readonly Demand[] {
+  of({ amount, byLines }: Asking): readonly Demand[] {
     if (byLines === undefined || !this.#linesAreKnown) return [this.#next(this.#ofAll, amount, this.paid, this.lots)];
     const demands = byLines.lines.flatMap(({ id, amount: ofLine }) => {
       const lots = this.lots.filter(({ lines }) => lines?.some((line) => line.id === id) === true);

@@ -64,6 +64,20 @@ describe('a customer’s billing over HTTP', () => {
       nextInvoice: { at: new Date(month.end * 1000).toISOString(), amount: { amount: 2000, currency: 'usd' } },
       recentInvoices: [{ id: 'in_1', status: 'paid' }],
     });
+    const used = await api.call('POST', '/v1/customers/acme/consumptions', {
+      headers: { 'idempotency-key': 'usage' },
+      body: { amount: 75 },
+    });
+    const fresh = `minPosition=${String(used.body['position'])}`;
+    const usage = {
+      periodStart: new Date(month.start * 1000).toISOString(),
+      periodEnd: new Date(month.end * 1000).toISOString(),
+      consumed: 75,
+      limit: 500,
+    };
+    expect((await get(`status?${fresh}`)).body['credits']).toMatchObject({ usage, limit: 500 });
+    expect((await get(`balance?${fresh}`)).body['usage']).toEqual(usage);
+    expect((await get(`balance?at=${new Date().toISOString()}`)).body['usage']).toEqual(usage);
     expect((await get('subscription')).body).toMatchObject({ id: 'sub_1', plan: { id: 'starter' }, interval: 'month' });
     const payments = await eventually(
       () => get('payments'),

@@ -5,7 +5,7 @@ import { StoreUnavailable } from '#event-store/event-store.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { putContact } from '#read-store/customer-contacts.js';
 import { openReadDatabase } from '#read-store/read-database.js';
-import { balanceOf, BalanceReader } from '../../projections/balance-queries.js';
+import { balanceAt, balanceOf, BalanceReader } from '../../projections/balance-queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balance-lists.js';
 import { claimsOf } from '../../projections/claims-queries.js';
 import { CommandKeyIndex } from '../../projections/command-key-index.js';
@@ -389,6 +389,59 @@ describe('the usage of a month', () => {
     await run('account-monthly', giveBack(december, 2), 30 * day + 2);
     await caughtUp();
     expect(await usageAt(30 * day + 3)).toBe(5);
+  });
+});
+
+describe('the usage of a subscription', () => {
+  const DAY = 86_400;
+  const renewal = 13 * DAY;
+  const paid = (from: number, until: number) => ({
+    type: 'GrantPeriod',
+    subscriptionId: 'sub_usage',
+    itemId: 'si_1',
+    periodStart: at(from),
+    periodEnd: at(until),
+    interval: 'month',
+    creditsPerMonth: 5000,
+    prorated: false,
+    cost: { amount: 4900, currency: 'usd' },
+    rolloverCap: 0,
+    paymentReference: `in_${String(from)}`,
+    lines: [],
+    metadata: {},
+  });
+
+  /** As the rows tell it and, where the account has gone no further, as it is told of the past: they must agree. */
+  async function usageAt(second: number): Promise<object> {
+    await caughtUp();
+    const wanted = { customerId: 'renewed', unit: 'credits' };
+    const balance = await balanceOf(world.db, world.accounts, wanted, now(second));
+    const past = await world.accounts.load('account-renewed', { at: at(second) });
+    expect(balanceAt(past, at(second), past.position).usage).toEqual(balance!.usage);
+    return balance!.usage;
+  }
+
+  it('is 4,000 of 5,000 after 4,000 were used before the renewal and 4,000 after it', async () => {
+    const [first, second] = [
+      { periodStart: at(renewal - 30 * DAY), periodEnd: at(renewal) },
+      { periodStart: at(renewal), periodEnd: at(renewal + 30 * DAY) },
+    ];
+    await run('account-renewed', grant(10_000), 0);
+    await run('account-renewed', paid(renewal - 30 * DAY, renewal), 1);
+    await run('account-renewed', consume(4000), renewal - 1);
+    expect(await usageAt(renewal - 1)).toEqual({ ...first, consumed: 4000, limit: 5000 });
+    await run('account-renewed', consume(1500), renewal);
+    expect(await usageAt(renewal + 60)).toEqual({ ...first, consumed: 4000, limit: 5000 });
+    await run('account-renewed', paid(renewal, renewal + 30 * DAY), renewal + 3600);
+    await run('account-renewed', consume(2500), renewal + 3601);
+    expect(await usageAt(renewal + 3602)).toEqual({ ...second, consumed: 4000, limit: 5000 });
+    await run(
+      'account-renewed',
+      { type: 'EndSubscription', subscriptionId: 'sub_usage', endedAt: at(renewal + 7200) },
+      renewal + 7200,
+    );
+    expect(await usageAt(renewal + 7201)).toEqual({ ...second, consumed: 4000, limit: 5000 });
+    expect(await usageAt(renewal + 30 * DAY)).toMatchObject({ periodStart: '2026-12-01T00:00:00.000Z', limit: null });
   });
 });
 

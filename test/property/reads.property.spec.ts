@@ -117,14 +117,19 @@ class Life {
         this.#months += 1;
         const begins = instantOf(dawn + (this.#months - 1) * 30 * day);
         return {
-          ...lot,
-          type: 'GrantCredits',
-          amount: act.amount,
-          source: 'subscription',
-          effectiveAt: begins,
-          expiresAt: instantOf(dawn + this.#months * 30 * day),
+          type: 'GrantPeriod',
+          subscriptionId: 'sub_1',
+          itemId: 'si_1',
+          periodStart: begins,
+          periodEnd: instantOf(dawn + this.#months * 30 * day),
+          interval: 'month',
+          creditsPerMonth: act.amount,
+          prorated: false,
+          cost: { amount: 100, currency: 'usd' },
+          rolloverCap: act.cap ?? 0,
           paymentReference: 'in_1',
-          ...(act.cap === null ? {} : { rollover: { cap: act.cap, endedAt: begins } }),
+          lines: [],
+          metadata: {},
         };
       }
       case 'consume':

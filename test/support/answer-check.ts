@@ -46,11 +46,16 @@ const withoutRoute: ReadonlySet<string> = new Set([
 const told = ['retry-after', 'idempotent-replayed', 'www-authenticate', 'location', 'x-request-id'];
 const root = 'https://scrip.example/openapi.json';
 
+/** What is said here of an object does not name all its members. */
+const conditions: ReadonlySet<string> = new Set(['if', 'then', 'else']);
+
 /** The schema with nothing allowed that it does not name. */
 function exact(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(exact);
   if (schema === null || typeof schema !== 'object') return schema;
-  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, exact(value)])) as Schema;
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [key, conditions.has(key) ? value : exact(value)]),
+  ) as Schema;
   return 'properties' in inner && !('additionalProperties' in inner)
     ? { ...inner, additionalProperties: false }
     : inner;

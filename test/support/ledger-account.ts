@@ -20,7 +20,9 @@ export class LedgerAccount {
     if (at > this.now) this.now = at;
     this.#commands += 1;
     const commandId = `00000000-0000-5000-8000-${String(this.#commands).padStart(12, '0')}`;
-    const moment = { at: this.now, revision: this.log.length, commandId, past: null };
+    const needed = accountDecider.needs?.(this.state, command) ?? null;
+    const past = needed === null ? null : (this.log[needed] ?? null);
+    const moment = { at: this.now, revision: this.log.length, commandId, past };
     const decision = accountDecider.decide(this.state, command, moment);
     if (isRefused(decision)) return decision.rejected;
     for (const event of decision) {

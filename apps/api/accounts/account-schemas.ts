@@ -38,7 +38,7 @@ const settings = {
 const slice = object({ grantId: text, source, amount: credits, cost: orNull(ref('Money')) });
 const heldSlice = object({ grantId: text, source, amount: credits });
 const resource = object({ type: text, id: text });
-const usage = object({
+export const usage = object({
   periodStart: time,
   periodEnd: time,
   consumed: { ...credits, description: 'More is shown as 2^53−1.' },

@@ -125,10 +125,6 @@ export class ParkedEventsController {
     request: ApiRequest,
     { ids, filter }: SetAsideManyBody,
   ): Promise<{ readonly ids: readonly string[]; readonly hasMore: boolean }> {
-    if ((ids === undefined) === (filter === undefined)) {
-      const errors = [{ field: 'ids', message: 'or filter is needed, and not both' }];
-      throw new Problem('invalid_request', { errors });
-    }
     if (ids !== undefined) return { ids, hasMore: false };
     const { reason, type, subject } = filter ?? {};
     if (reason === undefined && type === undefined && subject === undefined) {

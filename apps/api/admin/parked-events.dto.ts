@@ -1,3 +1,4 @@
+import { Forms } from '../http/forms.js';
 import { Nested, OneOf, Pattern, Text, TextList } from '../http/rules.js';
 import { ListQuery } from '../reads/queries.dto.js';
 
@@ -49,6 +50,7 @@ export class SetAsideBody {
   reason!: string;
 }
 
+@Forms({ name: 'SetAsideNamed', needs: ['ids'] }, { name: 'SetAsideFiltered', needs: ['filter'] })
 export class SetAsideManyBody {
   /** So many events one request sets aside. */
   static readonly most = 1000;
@@ -57,14 +59,14 @@ export class SetAsideManyBody {
   reason!: string;
 
   @TextList(SetAsideManyBody.most, /^[A-Za-z0-9_]{1,255}$/, {
-    description: 'Ids of Stripe events, each once. Either this or `filter`.',
+    description: 'Ids of Stripe events, each once.',
     example: ['evt_1PqT'],
     optional: 'absent',
   })
   ids?: string[];
 
   @Nested(() => ParkedFilterBody, {
-    description: 'Which parked events are meant: at least one member. Either this or `ids`.',
+    description: 'Which parked events are meant: at least one member.',
     optional: 'absent',
   })
   filter?: ParkedFilterBody;

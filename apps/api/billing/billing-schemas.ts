@@ -1,5 +1,5 @@
 import { subscriptionStatuses } from '#ledger/subscription-standing.js';
-import { amounts, bySource } from '../accounts/account-schemas.js';
+import { amounts, bySource, usage } from '../accounts/account-schemas.js';
 import {
   asOf,
   credits,
@@ -94,7 +94,7 @@ export const billingSchemas: AnswerSchemas = {
       credits: object({
         ...amounts,
         bySource,
-        usage: object({ periodStart: time, periodEnd: time, consumed: credits }),
+        usage,
         limit: orNull(credits),
       }),
       nextInvoice: orNull(object({ at: time, amount: ref('Money') })),

@@ -2,6 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Money } from '#kernel/amount.js';
 import { msOf, type Instant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { NO_USAGE, usageAt, type PeriodUsage } from '#ledger/account-usage.js';
 import { AccountLog } from '#projections/account-log.js';
 import { balanceOf } from '#projections/balance-queries.js';
 import { plansOf, type ListedPlan } from '#projections/catalogue-queries.js';
@@ -111,8 +112,8 @@ export type BillingStatus = {
     readonly held: number;
     readonly debt: number;
     readonly bySource: object;
-    /** What was consumed in the present calendar month; `limit` is what the plan in force gives for a month. */
-    readonly usage: { readonly periodStart: Instant; readonly periodEnd: Instant; readonly consumed: number };
+    readonly usage: PeriodUsage;
+    /** That of the usage. */
     readonly limit: number | null;
   };
   /** By the plan's price; taxes, discounts and changes under way are not in it. */
@@ -163,10 +164,9 @@ async function statusOf(
   const plans = await plansOf(reader);
   const plan = plans.find(({ id }) => id === subscription?.planId) ?? null;
   const inForce = subscription?.entitled === true ? plan : freePlan(plans);
-  const seats = inForce === plan ? (subscription?.quantity ?? 1) : 1;
   const { data: recentInvoices } = await invoicesOf(reader, customerId, RECENT_INVOICES, null);
   const { currentPeriodStart: start = null, currentPeriodEnd: end = null } = subscription ?? {};
-  const month = `${now.slice(0, 7)}-01T00:00:00.000Z`;
+  const usage = balance?.usage ?? usageAt(NO_USAGE, now);
   return {
     customerId,
     plan: subscription === null ? null : { id: subscription.planId, name: plan?.name ?? subscription.planId },
@@ -181,12 +181,8 @@ async function statusOf(
       held: balance?.held ?? 0,
       debt: balance?.debt ?? 0,
       bySource: balance?.bySource ?? {},
-      usage: {
-        periodStart: balance?.usage.periodStart ?? month,
-        periodEnd: balance?.usage.periodEnd ?? now,
-        consumed: balance?.usage.consumed ?? 0,
-      },
-      limit: subscription === null || inForce === null ? null : inForce.creditsPerMonth * seats,
+      usage,
+      limit: usage.limit,
     },
     nextInvoice: nextInvoiceOf(subscription, plan),
     recentInvoices,

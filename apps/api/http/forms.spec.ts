@@ -3,6 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { ConsumptionBody } from '../accounts/account.dto.js';
 import { CheckoutBody } from '../billing/billing.dto.js';
+import { bulkCommands } from '../accounts/bulk-commands.js';
+import { bulkSchemas } from '../accounts/bulk-schemas.js';
 import { bodySchema, bodySchemas } from '../openapi/dto-schemas.js';
 import type { Dto } from './dto.js';
 import { formErrors, formsOf } from './forms.js';
@@ -52,6 +54,19 @@ describe('bodies of several forms', () => {
       },
     );
     expect(seen).toBeGreaterThan(3);
+  });
+
+  it('takes exactly the bulk commands that the document describes', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema({ components: { schemas: { ...bodySchemas(), ...bulkSchemas } } }, 'https://scrip.example/');
+    const documented = ajv.compile({ $ref: 'https://scrip.example/#/components/schemas/ConsumeCommand' });
+    const target = { type: 'consume', customerId: 'customer-1', idempotencyKey: 'key-1' };
+    for (const names of [[], ['amount'], ['quantity'], ['creditEvent'], ['creditEvent', 'quantity']] as const)
+      for (const more of [[], ['amount'], ['unit'], ['plan']] as const) {
+        const value = { ...target, ...Object.fromEntries([...names, ...more].map((name) => [name, fields[name]])) };
+        const taken = bulkCommands.consume.errors(value).length === 0;
+        expect([value, taken]).toEqual([value, documented(value)]);
+      }
   });
 
   it.each([

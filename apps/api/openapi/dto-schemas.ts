@@ -42,10 +42,12 @@ export function schemasOf(
   const forms = classes.flatMap(formsOf);
   const found: Record<string, Schema> = {};
   if (forms.length === 0) found[name] = bodyOf(name, fields, fixed, found);
+  // One of several commands that are known by a field: generators want an object there, and no choice within the choice.
+  else if (Object.keys(fixed).length > 0) found[name] = { ...bodyOf(name, fields, fixed, found), ...oneFormOf(forms) };
   else {
-    const names = forms.map((form) => (name.endsWith('Command') ? `${form.name}Command` : form.name));
+    const names = forms.map((form) => form.name);
     found[name] = { oneOf: names.map(ref) };
-    const varying = new Set(forms.flatMap(({ needs, takes = [] }) => [...needs, ...takes]));
+    const varying = varyingIn(forms);
     forms.forEach((form, at) => {
       const own = [...fields].filter(([field]) => !varying.has(field) || belongsTo(form, field));
       const withNeeds = own.map(
@@ -56,6 +58,27 @@ export function schemasOf(
     });
   }
   return found;
+}
+
+/** The fields that not all forms have. */
+const varyingIn = (forms: readonly Form[]): ReadonlySet<string> =>
+  new Set(forms.flatMap(({ needs, takes = [] }) => [...needs, ...takes]));
+
+/** Says of an object with the fields of all forms that exactly one form fits. */
+function oneFormOf(forms: readonly Form[]): Schema {
+  const varying = [...varyingIn(forms)];
+  // Not every reader of OpenAPI knows `false` as the schema of a property.
+  const only = (form: Form): Schema => {
+    const others = varying.filter((field) => !belongsTo(form, field)).map((field) => ({ required: [field] }));
+    return { required: form.needs, not: others.length === 1 ? others[0] : { anyOf: others } };
+  };
+  return forms.reduceRight<Schema>(
+    (otherwise, form) =>
+      Object.keys(otherwise).length === 0
+        ? only(form)
+        : { if: { required: [form.needs[0]] }, then: only(form), else: otherwise },
+    {},
+  );
 }
 
 /**

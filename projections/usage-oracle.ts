@@ -1,0 +1,113 @@
+import { monthOf, msOf, type Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import type { AccountEvent, Term } from '#ledger/account-events.js';
+import { DETAILED_SUMS, KEPT_SUMS, takesOfPlan } from '#ledger/account-usage.js';
+
+type Consumed = {
+  readonly revision: number;
+  readonly second: Instant;
+  amount: bigint;
+};
+type Given = { readonly term: Term; credits: number };
+
+const DAYS_31 = 31 * 86_400_000;
+const DAYS_400 = 400 * 86_400_000;
+
+/** What an account's `usage` must be, counted from all its consumptions and grants instead of event by event. */
+export class UsageOracle {
+  readonly #consumed = new Map<number, Consumed>();
+  /** The seconds with a consumption, and for each that has aged whether it is counted with the one before. */
+  readonly #seconds: { readonly from: Instant; joined: boolean }[] = [];
+  readonly #given = new Map<string, Given>();
+  readonly #ends = new Map<string, Instant>();
+  /** The first second of those that the newest aged one is counted with. */
+  #groupFrom: Instant = '';
+  #termsAt = 0;
+
+  add(event: AccountEvent, revision: number): void {
+    switch (event.type) {
+      case 'CreditsConsumed':
+      case 'HoldCaptured':
+        this.#consume(event.at, BigInt(event.amount), revision);
+        return;
+      case 'ConsumptionReversed': {
+        const found = this.#consumed.get(event.consumptionRevision);
+        if (found !== undefined) found.amount -= BigInt(event.amount);
+        return;
+      }
+      case 'CreditsGranted':
+        if (event.term === undefined) return;
+        this.#termsAt = msOf(event.at);
+        if (event.term.kind !== 'rollover') this.#given.set(event.grantId, { term: event.term, credits: event.amount });
+        return;
+      case 'CreditsRevoked':
+        for (const { grantId, amount } of event.allocations) this.#take(event.cause.kind, grantId, amount);
+        return;
+      case 'CreditsReinstated':
+        this.#take(event.cause.kind, event.grantId, -event.amount);
+        return;
+      case 'TermsEnded':
+        this.#termsAt = msOf(event.at);
+        this.#ends.delete(event.subscriptionId);
+        this.#ends.set(event.subscriptionId, event.endedAt);
+        return;
+      default:
+    }
+  }
+
+  #take(kind: (typeof takesOfPlan)[number], grantId: string, amount: number): void {
+    const given = this.#given.get(grantId);
+    if (given !== undefined && takesOfPlan.includes(kind)) given.credits -= amount;
+  }
+
+  #consume(at: Instant, amount: bigint, revision: number): void {
+    const second = new Date(Math.floor(msOf(at) / 1000) * 1000).toISOString();
+    this.#consumed.set(revision, { revision, second, amount });
+    if (this.#seconds.at(-1)?.from === second) return;
+    this.#seconds.push({ from: second, joined: false });
+    const old = this.#seconds[this.#seconds.length - 1 - DETAILED_SUMS];
+    if (old === undefined) return;
+    const first = this.#groupFrom;
+    const known = this.#periods().flatMap(({ start, end }) => [start, end]);
+    old.joined =
+      monthOf(first) === monthOf(old.from) && !known.some((boundary) => first < boundary && boundary <= old.from);
+    if (!old.joined) this.#groupFrom = old.from;
+  }
+
+  /** What each month of each subscription gives, in the order in which they were first granted. */
+  #periods(): { id: string; free: boolean; start: Instant; end: Instant; credits: number }[] {
+    const months = new Map<string, Given[]>();
+    for (const given of this.#given.values()) {
+      if (msOf(given.term.end) < this.#termsAt - DAYS_31) continue;
+      const name = `${given.term.end} ${given.term.subscriptionId}`;
+      months.set(name, [...(months.get(name) ?? []), given]);
+    }
+    return [...months.values()].flatMap((all) =>
+      all.slice(0, 1).map(({ term }) => ({
+        id: term.subscriptionId,
+        free: term.kind === 'free',
+        start: all.map((each) => each.term.start).sort()[0] ?? term.start,
+        end: term.end,
+        credits: all.reduce((sum, { credits }) => sum + credits, 0),
+      })),
+    );
+  }
+
+  /** The document that the row must have. */
+  expected(): Json {
+    const sums: { from: Instant; since: number; consumed: bigint }[] = [];
+    const bySecond = Map.groupBy(this.#consumed.values(), ({ second }) => second);
+    for (const { from, joined } of this.#seconds) {
+      const all = bySecond.get(from) ?? [];
+      const consumed = all.reduce((sum, { amount }) => sum + amount, 0n);
+      const last = sums.at(-1);
+      if (joined && last !== undefined) last.consumed += consumed;
+      else sums.push({ from, since: all[0]?.revision ?? 0, consumed });
+    }
+    return {
+      periods: this.#periods().map(({ id, free, start, end, credits }) => [id, free, start, end, credits]),
+      ends: [...this.#ends].filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400),
+      sums: sums.slice(-KEPT_SUMS).map(({ from, since, consumed }) => [from, since, String(consumed)]),
+    };
+  }
+}
