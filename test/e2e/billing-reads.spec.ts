@@ -190,8 +190,8 @@ describe('a subscription', () => {
     const second = { id: 'sub_2', status: 'active', cancel_at: null };
     await tell(['customer.subscription.updated.endive', second, 600]);
     expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
-    await tell(['customer.subscription.updated.endive', { ...second, cancel_at: seconds(5_000_000) }, 700]);
-    // It ends on 28 November, so December is free, ahead of time.
+    await tell(['customer.subscription.updated.endive', { ...second, cancel_at: seconds(4_000_000) }, 700]);
+    // It ends on 30 November, so December is free, ahead of time.
     expect(await due('2026-11-02T00:00:00.000Z')).toEqual([['free:acme', false, true]]);
     await tell(['customer.subscription.updated.endive', { ...second, status: 'past_due' }, 5_184_000]);
     // Not paid by the end of the year, it will not be in force.
