@@ -46,6 +46,22 @@ export class Time extends Claiming {
             ]
           : [],
       ),
+      // What a claim reserves is reserved until its grant expires.
+      ...this.books.grants.flatMap((grant, number) =>
+        grant.reserved > 0 && grant.expiresAt !== null && grant.expiresAt <= this.at
+          ? [
+              {
+                when: grant.expiresAt,
+                rank: 1,
+                order: number,
+                act: () => {
+                  this.move(number, 'held', 'free', grant.reserved);
+                  grant.reserved = 0;
+                },
+              },
+            ]
+          : [],
+      ),
       ...this.books.grants.flatMap((grant, number) =>
         grant.activated && grant.free > 0 && grant.expiresAt !== null && grant.expiresAt <= this.at
           ? [
