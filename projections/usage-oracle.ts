@@ -74,7 +74,7 @@ export class UsageOracle {
     if (!old.joined) this.#groupFrom = old.from;
   }
 
-  /** What each month of each subscription gives, in the order in which they were first granted. */
+  /** What each month of each subscription gives, by subscription and end, whichever was reported first. */
   #periods(): { id: string; free: boolean; start: Instant; end: Instant; credits: number }[] {
     const months = new Map<string, Given[]>();
     for (const given of this.#given.values()) {
@@ -82,7 +82,7 @@ export class UsageOracle {
       const name = `${given.term.end} ${given.term.subscriptionId}`;
       months.set(name, [...(months.get(name) ?? []), given]);
     }
-    return [...months.values()].flatMap((all) =>
+    const found = [...months.values()].flatMap((all) =>
       all.slice(0, 1).map(({ term }) => ({
         id: term.subscriptionId,
         free: term.kind === 'free',
@@ -91,6 +91,7 @@ export class UsageOracle {
         credits: all.reduce((sum, { credits }) => sum + credits, 0),
       })),
     );
+    return found.sort((a, b) => (`${a.id} ${a.end}` < `${b.id} ${b.end}` ? -1 : 1));
   }
 
   /** The document that the row must have. */
@@ -106,7 +107,9 @@ export class UsageOracle {
     }
     return {
       periods: this.#periods().map(({ id, free, start, end, credits }) => [id, free, start, end, credits]),
-      ends: [...this.#ends].filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400),
+      ends: [...this.#ends]
+        .filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
       sums: sums.slice(-KEPT_SUMS).map(({ from, since, consumed }) => [from, since, String(consumed)]),
     };
   }

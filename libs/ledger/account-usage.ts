@@ -89,7 +89,8 @@ export function usageAfter(
     case 'TermsEnded': {
       const { subscriptionId, endedAt } = event;
       const ends = usage.ends.filter(([id]) => id !== subscriptionId);
-      return remembered({ ...usage, ends: [...ends, [subscriptionId, endedAt]] }, event.at);
+      ends.push([subscriptionId, endedAt]);
+      return remembered({ ...usage, ends: ends.sort(([a], [b]) => (a < b ? -1 : 1)) }, event.at);
     }
     default:
       return usage;
@@ -136,7 +137,8 @@ function withCredits(usage: Usage, term: Term, amount: Amount): Usage {
   const known = usage.periods[index];
   if (known === undefined) {
     const added = { subscriptionId, free: term.kind === 'free', start, end, credits: amount };
-    return { ...usage, periods: [...usage.periods, added] };
+    // In one order, whichever was reported first.
+    return { ...usage, periods: [...usage.periods, added].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)) };
   }
   const period = { ...known, start: earlier(known.start, start), credits: known.credits + amount };
   return { ...usage, periods: usage.periods.with(index, period) };
@@ -149,6 +151,8 @@ function withTaken(usage: Usage, term: Term | null, change: number): Usage {
   if (known === undefined) return usage;
   return { ...usage, periods: usage.periods.with(index, { ...known, credits: known.credits + change }) };
 }
+
+const nameOf = ({ subscriptionId, end }: TermPeriod): string => `${subscriptionId} ${end}`;
 
 const indexOf = ({ periods }: Usage, term: Term): number =>
   periods.findIndex(({ subscriptionId, end }) => subscriptionId === term.subscriptionId && end === term.end);
