@@ -37,11 +37,14 @@ function monthOf(state: AccountState, { subscriptionId, endedAt, cap, grantId }:
   const expired = ended.reduce((sum, grant) => sum + grant.expired, 0);
   const taken = ended.reduce((sum, { revocations }) => sum + total(revocations.filter(isAfterClaims)), 0);
   const reserved = ended.reduce((sum, grant) => sum + reservedOf(state, grant, at), 0);
-  const into = grantOf(state, grantId);
+  const { term: next } = grantOf(state, grantId);
+  const isLeft = ({ term, revoked, amount }: Grant): boolean =>
+    term?.end === next?.end && (term?.kind === 'period' || term?.kind === 'change') && revoked < amount;
   return {
     rolled,
     wentOn: total(rolled),
-    due: into.revoked === into.amount ? 0 : Math.min(cap, Math.max(0, expired - reserved)),
+    // Whichever grants of the month are what is left of it: changes within one second may take of any.
+    due: !grants.some(isLeft) ? 0 : Math.min(cap, Math.max(0, expired - reserved)),
     dueByClaims: Math.min(cap, expired + taken),
   };
 }

@@ -122,6 +122,16 @@ describe('months ahead', () => {
   });
 });
 
+test('what is unspent goes on into a month of which only a change is left', () => {
+  const account = new LedgerAccount(october);
+  account.run(year(500, { rolloverCap: 100 }));
+  account.run(inYear('in_2', day(5), 1000), day(5));
+  account.run(inYear('in_3', day(5), -500, { takesBack: true }), day(5));
+  account.run(inYear('in_4', day(6), -500, { takesBack: true }), day(6));
+  account.run({ type: 'RecordDue' }, november);
+  expect(account.available).toBe(600);
+});
+
 describe('what makes a grant one of a subscription', () => {
   test('is its term: a caller’s grant with the same source and end is neither taken nor does it go on', () => {
     const account = new LedgerAccount(october);
