@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { PaymentRecord } from '#ledger/payment-record.js';
+import type { Instant } from '#kernel/instant.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import { paymentRecordOf, type PaymentRecord } from '#ledger/payment-record.js';
 import { deliver, InboxWorld, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
 import {
@@ -157,4 +159,34 @@ test("a caller's grant that only names the same payment is not the sale", async 
       ...{ costBasis: null, paymentReference: 'pi_1', description: 'bonus', metadata: { campaign: 'x' } },
     });
   expect(await outcomeOf(await worldAfter([bonus, deliver(intent())], true))).toMatchObject({ available: 260 });
+});
+
+test('a sale that is told of when a month has just ended keeps its payment beside what goes on of the month', async () => {
+  const world = new InboxWorld();
+  await world.applyCatalog();
+  const month = (periodStart: Instant, periodEnd: Instant): AccountCommand => ({
+    type: 'GrantPeriod',
+    subscriptionId: 'sub_1',
+    itemId: 'si_1',
+    periodStart,
+    periodEnd,
+    interval: 'month',
+    creditsPerMonth: 100,
+    prorated: false,
+    cost: null,
+    rolloverCap: 50,
+    lines: [],
+    paymentReference: `in_${periodStart}`,
+    metadata: {},
+  });
+  world.clock.set('2026-10-01T00:00:00.000Z');
+  await world.run(month('2026-10-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z'));
+  await world.run(month('2026-11-01T00:00:00.000Z', '2026-12-01T00:00:00.000Z'));
+  world.clock.set('2026-11-02T00:00:00.000Z');
+  await world.deliver(session());
+  await world.drain();
+  const { state } = await world.handlers.account.load('account-acme');
+  expect([...state.grants.values()].map(({ term }) => term?.kind ?? null)).toContain('rollover');
+  const { state: payment } = await world.handlers.payment.load('payment-pi_1');
+  expect(paymentRecordOf(payment)).toMatchObject({ id: 'pi_1', customerId: 'acme' });
 });

@@ -1,7 +1,7 @@
 import type { CommandRequest } from '#event-store/command.js';
 import { paymentStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { Sale } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account-events.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { FactCommand } from '#stripe/translation.js';
 import { TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';
@@ -11,6 +11,9 @@ type SaleFact = FactCommand & { readonly to: 'account'; readonly command: SaleCo
 
 export const isSale = (fact: FactCommand): fact is SaleFact =>
   fact.to === 'account' && fact.command.type === 'GrantCredits' && fact.command.sale !== undefined;
+
+const isOfSale = (event: AccountEvent): event is AccountEventOf<'CreditsGranted'> =>
+  event.type === 'CreditsGranted' && event.sale !== undefined;
 
 /** How a sale ended: under which id its payment is kept, null while nobody knows; and why it waits, if it does. */
 export type Sold = {
@@ -42,9 +45,9 @@ export async function sell(
     const outcome = await handlers.account.execute({ ...by, stream, key, command: { ...command, sale, apart } });
     if (outcome.kind === 'unchanged') return { reference: command.paymentReference, granted: false, reason: null };
     if (outcome.kind === 'recorded') {
-      const grant = outcome.events.map(({ event }) => event).find(({ type }) => type === 'CreditsGranted');
-      const reference = grant?.type === 'CreditsGranted' ? grant.paymentReference : command.paymentReference;
-      return { reference, granted: true, reason: null };
+      // What time did by then is recorded before it: also a grant of what went on from a month that had ended.
+      const grant = outcome.events.map(({ event }) => event).find(isOfSale);
+      return { reference: grant?.paymentReference ?? command.paymentReference, granted: true, reason: null };
     }
     if (outcome.kind !== 'refused') throw new TryAgainLater(outcome.kind);
     const { refusal } = outcome;
