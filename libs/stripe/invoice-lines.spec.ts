@@ -111,6 +111,31 @@ describe.each([
 ] as const)('an invoice in the shape of %s', (_shape, old) => {
   const alone = ofType(commandsOf([pro], old), 'GrantPeriod');
 
+  test('waits for no unknown price beside a plan that is given back and paid for again', () => {
+    const back: Line = { price: 'price_pro', amount: -4000, proration: true, item: null };
+    const again = [back, pro, { price: 'price_x', amount: 1000, item: 'si_x' }];
+    for (const lines of permutations(again)) {
+      expect(translated(lines, old).kind).toBe('commands');
+      expect(ofType(commandsOf(lines, old), 'GrantPeriod')).toMatchObject([{ creditsPerMonth: 2000 }]);
+    }
+  });
+
+  test('takes the cost and the lines of a change from the plans that give credits, whatever an add-on of 0 credits costs', () => {
+    const back: Line = { price: 'price_pro', amount: -4000, proration: true };
+    const more: Line = { price: 'price_pro', amount: 8000, quantity: 2, proration: true };
+    const addOn: Line = { price: 'price_addon', amount: 300, proration: true };
+    const [alone] = ofType(commandsOf([back, more], old), 'ChangePeriod');
+    expect(alone).toMatchObject({ periods: [{ cost: { amount: 4000 }, lines: [{}, {}] }] });
+    for (const lines of permutations([back, more, addOn]))
+      expect(ofType(commandsOf(lines, old), 'ChangePeriod')).toMatchObject([
+        {
+          periods: [
+            { cost: { amount: 4000 }, parts: [{ credits: 2000 }], lines: [{ amount: expect.any(Number) }, {}] },
+          ],
+        },
+      ]);
+  });
+
   test.each(money)('grants its plan beside %s, in either order', (_what, beside) => {
     expect(alone).toMatchObject([{ creditsPerMonth: 2000, cost: { amount: 8000, currency: 'usd' } }]);
     for (const lines of [

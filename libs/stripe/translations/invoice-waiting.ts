@@ -35,14 +35,8 @@ function mightBePlans(line: InvoiceLine, { subscriptionId, createdAt }: Invoice)
   return subscriptionItemId !== null || (proration && (line.subscriptionId ?? subscriptionId) !== null);
 }
 
-/** Whether the line stands in the place of a known plan: all that the invoice says of that one's item is that it is given back. */
+/** Whether the line stands in the place of a known plan: all that the invoice says of its subscription's plans is that they are given back. */
 function replaces(line: InvoiceLine, known: readonly InvoiceLine[]): boolean {
-  const beside = known.filter(
-    ({ subscriptionItemId, subscriptionId }) =>
-      subscriptionId === line.subscriptionId &&
-      (subscriptionItemId === null ||
-        line.subscriptionItemId === null ||
-        subscriptionItemId === line.subscriptionItemId),
-  );
+  const beside = known.filter(({ subscriptionId }) => subscriptionId === line.subscriptionId);
   return beside.length > 0 && beside.every(({ amount }) => amount < 0);
 }

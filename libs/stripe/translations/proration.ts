@@ -69,10 +69,12 @@ const changingLines = ({ lines }: Invoice, catalog: CatalogState): readonly Pric
 
 /** The changes of periods that end at one time; none where they come to nothing. */
 function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: CatalogState): readonly ChangedPeriod[] {
-  const [one] = group;
+  // A plan of 0 credits beside it, or in whose place it came, is money and nothing else.
+  const giving = group.filter(({ plan }) => plan.creditsPerMonth > 0);
+  const [one] = giving;
   if (one === undefined) return [];
   const credits = new Map<Instant, number>();
-  for (const { line, plan } of group) {
+  for (const { line, plan } of giving) {
     const all = plan.creditsPerMonth * line.quantity;
     credits.set(line.periodStart, (credits.get(line.periodStart) ?? 0) + (line.amount > 0 ? all : -all));
   }
@@ -88,10 +90,10 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
       interval: one.interval,
       parts,
       cost: costOf(
-        group.reduce((sum, { line }) => sum + netOf(line), 0),
+        giving.reduce((sum, { line }) => sum + netOf(line), 0),
         invoice.currency,
       ),
-      lines: boughtBy(group.map(({ line }) => line)),
+      lines: boughtBy(giving.map(({ line }) => line)),
       // What a subscription begins with was bought, not added.
       grants: policy?.proratedUpgrade !== false || invoice.billingReason === 'subscription_create',
       takesBack: policy?.downgradeClawback === true,
@@ -102,10 +104,12 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
 /** The plan that was changed to: the last one charged for the rest of the period, or else for a new one. */
 function changedTo(group: readonly Priced[], { lines }: Invoice, catalog: CatalogState): Plan | null {
   const charged = group
-    .filter(({ line }) => line.amount > 0)
+    .filter(({ line, plan }) => line.amount > 0 && plan.creditsPerMonth > 0)
     .sort((a, b) => (a.line.periodStart < b.line.periodStart ? -1 : 1))
     .at(-1);
   if (charged !== undefined) return charged.plan;
-  const renewed = lines.find((line) => !line.proration && line.amount > 0 && line.priceId !== null);
-  return renewed?.priceId == null ? null : (planOfStripePrice(catalog, renewed.priceId)?.plan ?? null);
+  const renewed = lines
+    .filter((line) => !line.proration && line.amount > 0)
+    .map(({ priceId }) => (priceId === null ? null : planOfStripePrice(catalog, priceId)));
+  return renewed.find((known) => known !== null && known.plan.creditsPerMonth > 0)?.plan ?? null;
 }
