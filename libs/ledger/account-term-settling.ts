@@ -38,13 +38,25 @@ function giveBack(recording: Recording, grantId: string): void {
     undoTaken(recording, { grantId, amount, cause });
 }
 
+const claimedOf = ({ revocations }: Grant): number =>
+  total(revocations.filter(({ cause }) => cause.kind === 'refund' || cause.kind === 'dispute'));
+
 const termGrants = (recording: Recording, ids: SubscriptionTerms['grants']): readonly TermGrant[] =>
   ids.flatMap((id): readonly TermGrant[] => {
     const grant = grantOf(recording.state, id);
     const { term, amount, paymentReference } = grant;
     return term === null
       ? []
-      : [{ id, term, amount, paymentReference, unspent: grant.free + grant.expired + total(takenOf(grant)) }];
+      : [
+          {
+            id,
+            term,
+            amount,
+            paymentReference,
+            unspent: grant.free + grant.expired + total(takenOf(grant)),
+            claimed: claimedOf(grant),
+          },
+        ];
   });
 
 function isTaken(grant: Grant, wanted: Takes): boolean {

@@ -2,7 +2,7 @@ import { MAX_AMOUNT } from '#kernel/amount.js';
 import { plusMs, type Instant } from '#kernel/instant.js';
 import { settleClaims, settleSubscription } from './account-claim-settling.js';
 import type { AccountCommand, AccountRefusal, PaidTerm } from './account-commands.js';
-import { planChangeRule, type AccountEventOf, type PlanChange, type Term } from './account-events.js';
+import { planChangeRule, type AccountEventOf, type Term } from './account-events.js';
 import { grantOf } from './account-lots.js';
 import { openAccount } from './account-opening.js';
 import type { Recording } from './account-recording.js';
@@ -143,23 +143,47 @@ export function noteTerm(state: AccountState, { grantId, term, at }: AccountEven
   state.terms.set(term.subscriptionId, { ...terms, grants: [...terms.grants, grantId] });
 }
 
-/** Forgets what ended so long ago that it is of no use any more; a change with all its grants, so that none is granted again. */
+/**
+ * Forgets what ended so long ago that it is of no use any more: of a subscription only what ended before all that stays known began,
+ * as what changes took of one month depends on those beside it.
+ */
 function forgetOld(state: AccountState, at: Instant): void {
   const limit = plusMs(at, -REMEMBERED_MS);
   // While all of the months are known that it is about.
   forgetRollovers(state, plusMs(at, -REMEMBERED_MS / 2));
-  const isOld = ({ periods }: PlanChange): boolean => periods.every(({ end }) => end < limit);
   for (const [subscriptionId, terms] of [...state.terms.entries()]) {
-    const changes = terms.changes.filter((change) => !isOld(change));
-    const remembered = new Set(changes.map(({ changeId }) => changeId));
-    const grants = terms.grants.filter((id) => {
-      const { term } = grantOf(state, id);
-      if (term?.changeId !== undefined) return remembered.has(term.changeId);
-      return term !== null && term.periodEnd >= limit;
-    });
+    const spans = spansOf(state, terms);
+    const from = startOfKnown(spans, limit);
+    if (spans.every(({ end }) => end > from) && (terms.endedAt === null || terms.endedAt >= limit)) continue;
+    const isKnown = (name: string): boolean => spans.some((span) => span.name === name && span.end > from);
+    const changes = terms.changes.filter(({ changeId }) => isKnown(changeId));
+    const grants = terms.grants.filter((id) => isKnown(nameOf(state, id)));
     const endedAt = terms.endedAt !== null && terms.endedAt < limit && grants.length === 0 ? null : terms.endedAt;
     if (changes.length === 0 && grants.length === 0 && endedAt === null) state.terms.delete(subscriptionId);
-    else if (grants.length < terms.grants.length || changes.length < terms.changes.length || endedAt !== terms.endedAt)
-      state.terms.set(subscriptionId, { grants, changes, endedAt });
+    else state.terms.set(subscriptionId, { grants, changes, endedAt });
   }
+}
+
+/** A change with all its grants, or a grant of its own, from its start until it ends. */
+type Span = { readonly name: string; readonly start: Instant; readonly end: Instant };
+
+const nameOf = (state: AccountState, grantId: string): string => grantOf(state, grantId).term?.changeId ?? grantId;
+
+const spansOf = (state: AccountState, { changes, grants }: SubscriptionTerms): readonly Span[] => [
+  ...changes.flatMap(({ changeId: name, periods }) =>
+    periods.flatMap(({ end, parts }) => parts.map(({ since }): Span => ({ name, start: since, end }))),
+  ),
+  ...grants.flatMap((id): readonly Span[] => {
+    const { term } = grantOf(state, id);
+    return term === null ? [] : [{ name: nameOf(state, id), start: term.periodStart, end: term.periodEnd }];
+  }),
+];
+
+/** When what stays known began: what ended since `limit`, and what overlaps it. */
+function startOfKnown(spans: readonly Span[], limit: Instant): Instant {
+  let from = limit;
+  for (const { start, end } of spans.toSorted((a, b) => (a.end < b.end ? 1 : -1))) {
+    if (end > from && start < from) from = start;
+  }
+  return from;
 }

@@ -25,6 +25,8 @@ export type TermGrant = {
   readonly amount: number;
   /** What is unspent of it after all claims, before plan changes and ends. */
   readonly unspent: number;
+  /** What refunds and disputes took of it unspent. */
+  readonly claimed: number;
   readonly paymentReference: string | null;
 };
 
@@ -128,6 +130,8 @@ class Settling {
   readonly #kept: Pool[] = [];
   /** The money came, the credits did not. */
   readonly #withheld: Pool[] = [];
+  /** By grant: what of its claimed credits was set against changes to less. */
+  readonly #counted = new Map<string, number>();
   /** Newest last. */
   readonly #given: TermGrant[] = [];
   /** By change and month: what its grants give so far, less what it means by the true length of the month. */
@@ -153,7 +157,7 @@ class Settling {
     else this.#given.push(grant);
   }
 
-  /** A change to less: first what an earlier change to more had not given, then what is unspent, the newest first; the rest is kept. */
+  /** A change to less: first what an earlier change to more had not given, then what is unspent, the newest first, and what claims took; the rest is kept. */
   reduce(month: ChangedMonth): void {
     let less = -month.amount;
     for (const pool of this.#withheld) {
@@ -168,8 +172,20 @@ class Settling {
         less -= this.#take(grant, { kind: 'downgrade', id: month.changeId }, less);
       }
     }
+    // What refunds and disputes took went back with other money: nobody keeps it.
+    for (const grant of this.#given.toReversed()) {
+      if (grant.term.end === month.end) less -= this.#count(grant, less);
+    }
     if (less > 0) this.#kept.push({ id: month.changeId, from: month.from, end: month.end, left: less });
     this.#kept.sort((a, b) => (`${a.end} ${a.from} ${a.id}` < `${b.end} ${b.from} ${b.id}` ? -1 : 1));
+  }
+
+  /** Counts at most `amount` of what claims took of a grant, each credit once; answers how much. */
+  #count({ id, claimed }: TermGrant, amount: number): number {
+    const before = this.#counted.get(id) ?? 0;
+    const counted = Math.min(amount, claimed - before);
+    this.#counted.set(id, before + counted);
+    return counted;
   }
 
   /** A change to more that gives nothing for the month under way. */

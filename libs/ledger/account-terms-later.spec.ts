@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { LedgerAccount } from '../../test/support/ledger-account.js';
+import type { AccountCommand } from './account-commands.js';
+
+type Period = Extract<AccountCommand, { type: 'GrantPeriod' }>;
+
+const period = (paymentReference: string, creditsPerMonth: number, start: string, end: string): Period => ({
+  type: 'GrantPeriod',
+  subscriptionId: 'sub_1',
+  itemId: 'si_1',
+  periodStart: `${start}T00:00:00.000Z`,
+  periodEnd: `${end}T00:00:00.000Z`,
+  interval: 'month',
+  creditsPerMonth,
+  prorated: false,
+  cost: { amount: 4900, currency: 'usd' },
+  rolloverCap: 0,
+  paymentReference,
+  lines: [],
+  metadata: {},
+});
+
+const less = (interval: 'month' | 'year', end: string, since: string, credits: number): AccountCommand => ({
+  type: 'ChangePeriod',
+  subscriptionId: 'sub_1',
+  changeId: 'in_less',
+  periods: [
+    {
+      end: `${end}T00:00:00.000Z`,
+      interval,
+      parts: [{ since: `${since}T00:00:00.000Z`, credits: -credits }],
+      ...{ cost: null, lines: [], grants: true, takesBack: false },
+    },
+  ],
+  paymentReference: 'in_less',
+  metadata: {},
+});
+
+const revokedOf = (account: LedgerAccount, reference: string): number =>
+  [...account.state.grants.values()].find(({ paymentReference }) => paymentReference === reference)?.revoked ?? 0;
+
+test('what a refund took is not kept, and counts against nothing that is given later', () => {
+  const account = new LedgerAccount('2026-10-01T00:00:00.000Z');
+  account.run(period('in_1', 1000, '2026-10-01', '2026-11-01'));
+  account.run(less('month', '2026-11-01', '2026-10-05', 800), '2026-10-05T00:00:00.000Z');
+  const since = '2026-10-06T00:00:00.000Z';
+  const cause = { kind: 'refund', id: 're_1' } as const;
+  const claims = [{ cause, state: 'taken', amount: 4900, since }] as const;
+  account.run({ type: 'SettlePayment', paymentReference: 'in_1', version: 1, paid: 4900, claims }, since);
+  account.run(period('in_2', 300, '2026-10-10', '2026-11-10'), '2026-10-10T00:00:00.000Z');
+  expect(account.available).toBe(300);
+});
+
+test('what ended long ago stays known while it overlaps what counts still, so that nothing is taken twice', () => {
+  const account = new LedgerAccount('2026-10-01T00:00:00.000Z');
+  account.run({ ...period('in_year', 100, '2026-10-01', '2027-10-01'), interval: 'year' });
+  // Of October's 100 credits 71 are kept; of them 50 and 21 are met by what is given then.
+  account.run(less('year', '2027-10-01', '2026-10-10', 100), '2026-10-10T00:00:00.000Z');
+  account.run(period('in_1', 50, '2026-10-10', '2026-10-20'), '2026-10-10T00:00:00.000Z');
+  account.run(period('in_2', 300, '2026-10-15', '2026-11-15'), '2026-10-15T00:00:00.000Z');
+  const before = [revokedOf(account, 'in_1'), revokedOf(account, 'in_2')];
+  expect(before[0]).toBe(50);
+  account.run(period('in_3', 10, '2027-12-01', '2028-01-01'), '2027-12-01T00:00:00.000Z');
+  expect([revokedOf(account, 'in_1'), revokedOf(account, 'in_2')]).toEqual(before);
+});
