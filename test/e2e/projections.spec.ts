@@ -15,8 +15,8 @@ import { historyProjection } from '../../projections/history.js';
 import { historyOf } from '../../projections/history-queries.js';
 import { projections } from '../../projections/registry.js';
 import { resolve, steps } from '../property/ledger-commands.js';
-import { booksAt, runModel } from '../property/ledger-model.js';
-import { emptyBooks } from '../property/model-books.js';
+import { booksAt, runModel } from '../property/model/account.js';
+import { emptyBooks } from '../property/model/books.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { consume, grant } from '../support/account-commands.js';
 

@@ -68,6 +68,7 @@ describe('the audit', () => {
     subscriptions: [],
     account: null,
     events: [],
+    asOf: '2027-01-01T00:00:00.000Z',
   };
 
   test('misses whatever a ledger without anything has not', () => {
@@ -85,11 +86,13 @@ describe('the audit', () => {
       source: 'purchase',
       reference: due.reference,
       description: null,
+      term: null,
       amount: due.amount,
       cost: due.cost,
       currency: 'jpy',
       ...{ free: due.amount, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 },
       createdAt: new Date((due.endsAt ?? start) * 1000 - 80 * 86_400_000).toISOString(),
+      effectiveAt: new Date((due.endsAt ?? start) * 1000 - 80 * 86_400_000).toISOString(),
       expiresAt: due.endsAt === null ? null : new Date(due.endsAt * 1000).toISOString(),
     };
     const reasons = (change: Partial<typeof grant>, times = 1): number =>

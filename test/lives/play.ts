@@ -6,10 +6,12 @@ import { ledgerViews } from './audit/ledger-view.js';
 import { live, type Life } from './story/life.js';
 import { kindsOf, sumOfKinds, type Occurrences } from './story/kinds.js';
 import { openMarket } from './story/market.js';
+import { fetchOf } from './story/stripe-account.js';
 import { differencesOf } from './audit/reconciled.js';
 import { ScripInMemory } from './audit/scrip-in-memory.js';
 
-const START = Date.UTC(2026, 0, 1) / 1000;
+/** A leap year's February is in it. */
+const START = Date.UTC(2027, 6, 1) / 1000;
 const TICK = DAY / 4;
 const WEEK = 7 * DAY;
 /** How often a reconciliation finds what was lost. */
@@ -41,7 +43,7 @@ export async function play({ seeds, years, without }: Batch): Promise<Played> {
   const lives = seeds.map((seed) =>
     live(seed, market, { start: START, end, types: translatedTypes, without: new Set(without) }),
   );
-  const scrip = await ScripInMemory.open(market);
+  const scrip = await ScripInMemory.open(market, fetchOf(lives.map(({ stripe }) => stripe)));
   try {
     const consumed = await through(scrip, lives, end);
     const { db, store } = scrip.world;
@@ -49,6 +51,7 @@ export async function play({ seeds, years, without }: Batch): Promise<Played> {
       db,
       store,
       lives.map(({ customerId }) => customerId),
+      scrip.time,
     );
     const all = lives.map((life) => ({ life, books: booksOf(life, market) }));
     const failures = all.flatMap(({ life, books }, index): readonly Failure[] => {

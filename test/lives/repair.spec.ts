@@ -5,6 +5,7 @@ import { booksOf } from './books/books.js';
 import { ledgerViews } from './audit/ledger-view.js';
 import { live, type Life } from './story/life.js';
 import { openMarket } from './story/market.js';
+import { fetchOf } from './story/stripe-account.js';
 import { differencesOf, findingsOf } from './audit/reconciled.js';
 import { ScripInMemory } from './audit/scrip-in-memory.js';
 
@@ -25,7 +26,7 @@ async function repair(scrip: ScripInMemory, life: Life): Promise<void> {
 test.each([0, 0.6])(
   'a year of which %d of the webhooks arrived is made good by the objects alone, in one go',
   async (share) => {
-    const scrip = await ScripInMemory.open(market);
+    const scrip = await ScripInMemory.open(market, fetchOf(lives.map(({ stripe }) => stripe)));
     try {
       const random = new SeededRandom(1);
       const arrived = lives.flatMap(({ arrivals }) => arrivals).filter(() => random.chance(share));
@@ -44,6 +45,7 @@ test.each([0, 0.6])(
         db,
         store,
         lives.map(({ customerId }) => customerId),
+        scrip.time,
       );
       for (const [index, life] of lives.entries()) {
         // What cost nothing left no payment to compare: only its event tells of it.

@@ -4,8 +4,8 @@ import { accountDecider } from '#ledger/account.js';
 import { isRefused } from '#kernel/decider.js';
 import { resolve, steps } from './ledger-commands.js';
 import { dawn, later, live, runs } from './ledger-lives.js';
-import { booksAt, runModel } from './ledger-model.js';
-import { balanceOf, emptyBooks } from './model-books.js';
+import { booksAt, runModel } from './model/account.js';
+import { balanceOf, emptyBooks } from './model/books.js';
 import { bytesOf, foldAll, roundTrip, Subject } from './ledger-subject.js';
 
 describe('the decider', () => {

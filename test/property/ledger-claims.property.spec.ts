@@ -4,24 +4,7 @@ import { conservationOf } from '#ledger/account.js';
 import { permutations } from '../support/permutations.js';
 import { claimsOfPayments, stepsWithClaims } from './ledger-commands.js';
 import { later, live, runs } from './ledger-lives.js';
-import type { Subject } from './ledger-subject.js';
-import { balanceOf, type Books } from './model-books.js';
-
-/** Where the credits of each grant are, and the balance: as the ledger has them, and as the model has. */
-const placesOf = ({ state }: Subject): unknown => ({
-  balance: state.balance,
-  grants: [...state.grants.values()].map(({ scheduled, free, held, consumed, expired, revoked, repaid }) => ({
-    scheduled: scheduled ? free : 0,
-    free: scheduled ? 0 : free,
-    ...{ held, consumed, expired, revoked, repaid },
-  })),
-});
-const placesIn = (books: Books): unknown => ({
-  balance: balanceOf(books),
-  grants: books.grants.map(({ scheduled, free, held, consumed, expired, revoked, repaid }) => ({
-    ...{ scheduled, free, held, consumed, expired, revoked, repaid },
-  })),
-});
+import { placesIn, placesOf } from './ledger-places.js';
 
 describe('refunds and disputes of payments, against the naive model', () => {
   it('leave of every grant what the model leaves, after every command', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { burnOrders, sources } from '#ledger/account-events.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Claim } from '#ledger/payment-claims.js';
-import { balanceOf, type Books } from './model-books.js';
+import { balanceOf, type Books } from './model/books.js';
 
 const second = 1000;
 const hour = 3_600 * second;
@@ -113,7 +113,9 @@ type Drafts = {
   [Type in keyof typeof shapes]: { type: Type; draft: (typeof shapes)[Type] extends fc.Arbitrary<infer T> ? T : never };
 };
 export type Draft = Drafts[keyof Drafts];
-export type Step = { readonly wait: number; readonly draft: Draft };
+/** A command that is worked out when its turn comes. */
+export type Later = (books: Books, at: string) => AccountCommand;
+export type Step = { readonly wait: number; readonly draft: Draft | Later };
 
 const draftsBy = (weight: Record<keyof typeof shapes, number>): fc.Arbitrary<Draft> =>
   fc.oneof(
@@ -160,7 +162,9 @@ const sized = (size: { amount: number; near: boolean }, base: number): number =>
   Math.max(1, size.near ? base + size.amount : size.amount);
 
 /** The command, with symbolic ids, that a step means for an account with these books at `at`. */
-export function resolve({ type, draft: drafted }: Draft, books: Books, at: string): AccountCommand {
+export function resolve(step: Draft | Later, books: Books, at: string): AccountCommand {
+  if (typeof step === 'function') return step(books, at);
+  const { type, draft: drafted } = step;
   const told = { description: null, metadata: {} };
   switch (type) {
     case 'GrantCredits': {

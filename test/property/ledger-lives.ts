@@ -1,9 +1,10 @@
 import type fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { resolve, type Step } from './ledger-commands.js';
-import { booksAt, runModel } from './ledger-model.js';
-import { emptyBooks, type Books, type ModelAnswer } from './model-books.js';
+import { booksAt, runModel } from './model/account.js';
+import { emptyBooks, type Books, type ModelAnswer } from './model/books.js';
 import { Subject } from './ledger-subject.js';
 
 export const dawn = '2026-11-01T00:00:00.000Z';
@@ -15,7 +16,11 @@ export const runs = (numRuns: number): fc.Parameters<unknown> => ({ numRuns: num
 /** Runs the steps through model and decider, calling `check` after each with both answers. */
 export function live(
   taken: readonly Step[],
-  check: (subject: Subject, books: Books, told: { model: ModelAnswer; decided: ModelAnswer; at: string }) => void,
+  check: (
+    subject: Subject,
+    books: Books,
+    told: { command: AccountCommand; model: ModelAnswer; decided: ModelAnswer; at: string },
+  ) => void,
 ): Subject {
   const subject = new Subject();
   let books = emptyBooks();
@@ -33,7 +38,7 @@ export function live(
         }
       : { kind: 'recorded', events: subject.record(decision) };
     books = next;
-    check(subject, books, { model: answer, decided, at });
+    check(subject, books, { command, model: answer, decided, at });
   }
   return subject;
 }

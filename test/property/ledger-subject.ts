@@ -2,7 +2,7 @@ import { accountDecider } from '#ledger/account.js';
 import { isRefused, type Moment } from '#kernel/decider.js';
 import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
-import type { ModelEvent } from './model-books.js';
+import type { ModelEvent } from './model/books.js';
 
 export const stream = 'account-acme';
 type State = ReturnType<typeof accountDecider.initial>;

@@ -168,7 +168,7 @@ async function audited(
   const db = openReadDatabase(databaseUrl, { clock });
   try {
     const customers = lives.map(({ customerId }) => customerId);
-    const views = await ledgerViews(db, store, customers);
+    const views = await ledgerViews(db, store, customers, new Date(clock.now()).toISOString());
     const parked = await db.query<{ code: string; n: string }>({
       text: 'select code, count(*) as n from scrip_read.inbox_parked group by code',
     });

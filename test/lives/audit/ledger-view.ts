@@ -9,6 +9,8 @@ export type LedgerView = {
   readonly subscriptions: readonly Row[];
   readonly account: Row | null;
   readonly events: readonly AccountEventSeen[];
+  /** When it says so. */
+  readonly asOf: string;
 };
 
 export type Row = Readonly<Record<string, string | number | boolean | null>>;
@@ -17,6 +19,8 @@ export type GrantSeen = {
   readonly source: string;
   readonly reference: string | null;
   readonly description: string | null;
+  /** What a subscription gives it for, as the event says; null for all else. */
+  readonly term: TermSeen | null;
   readonly amount: number;
   readonly cost: number | null;
   readonly currency: string | null;
@@ -27,7 +31,15 @@ export type GrantSeen = {
   readonly revoked: number;
   readonly repaid: number;
   readonly createdAt: string;
+  readonly effectiveAt: string;
   readonly expiresAt: string | null;
+};
+export type TermSeen = {
+  readonly kind: string;
+  readonly subscriptionId: string;
+  readonly periodStart: string;
+  readonly start: string;
+  readonly end: string;
 };
 export type AccountEventSeen = {
   readonly type: string;
@@ -36,6 +48,7 @@ export type AccountEventSeen = {
   readonly grantId?: string | null;
   readonly allocations?: readonly { readonly grantId: string; readonly amount: number }[];
   readonly restored?: readonly { readonly grantId: string; readonly amount: number }[];
+  readonly term?: TermSeen;
   readonly debtId?: string;
   readonly cause?: { readonly kind: string; readonly id: string; readonly grantId?: string | null };
 };
@@ -53,6 +66,7 @@ export async function ledgerViews(
   db: Reader,
   store: EventStore,
   customers: readonly string[],
+  asOf: string,
 ): Promise<readonly LedgerView[]> {
   const [grants, payments, invoices, subscriptions, accounts] = await Promise.all(
     ['grants', 'payments', 'invoices', 'subscriptions', 'account_balances'].map((table) =>
@@ -62,19 +76,26 @@ export async function ledgerViews(
   const views: LedgerView[] = [];
   for (const customer of customers) {
     const events = await store.readStream(`account-${customer}`, 0, PAGE);
+    const seen = events.map(({ type, data }): AccountEventSeen => ({ ...(JSON.parse(data) as object), type }));
+    const granted = seen.filter(({ type }) => type === 'CreditsGranted');
+    const terms = new Map(granted.map(({ grantId, term }) => [grantId, term ?? null]));
     views.push({
-      grants: (grants?.get(customer) ?? []).map(grantSeen),
+      grants: (grants?.get(customer) ?? []).map((row) => ({
+        ...grantSeen(row),
+        term: terms.get(String(row['grant_id'])) ?? null,
+      })),
       payments: payments?.get(customer) ?? [],
       invoices: invoices?.get(customer) ?? [],
       subscriptions: subscriptions?.get(customer) ?? [],
       account: accounts?.get(customer)?.[0] ?? null,
-      events: events.map(({ type, data }) => ({ ...(JSON.parse(data) as object), type })),
+      events: seen,
+      asOf,
     });
   }
   return views;
 }
 
-function grantSeen(row: Row): GrantSeen {
+function grantSeen(row: Row): Omit<GrantSeen, 'term'> {
   const text = (column: string): string | null => (row[column] === null ? null : String(row[column]));
   const cost = row['cost_amount'] ?? null;
   return {
@@ -92,6 +113,7 @@ function grantSeen(row: Row): GrantSeen {
     revoked: Number(row['revoked']),
     repaid: Number(row['repaid']),
     createdAt: String(row['created_at']),
+    effectiveAt: String(row['effective_at']),
     expiresAt: text('expires_at'),
   };
 }

@@ -10,10 +10,12 @@ import {
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import type { KnownToLedger } from '#stripe/reconcile-stages.js';
+import { StripeClient } from '#stripe/client.js';
 import { readWebhook } from '#stripe/verify.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
 import { ProjectedAgenda } from '../../../apps/worker/agenda.js';
 import { Inbox } from '../../../apps/worker/inbox.js';
+import { LineFetcher } from '../../../apps/worker/line-fetcher.js';
 import { ledgerHandlers } from '../../../apps/worker/ledger-handlers.js';
 import { Scheduler } from '../../../apps/worker/scheduler.js';
 import { byTest } from '../../support/inbox-world.js';
@@ -36,8 +38,12 @@ export class ScripInMemory {
   readonly #handlers;
   readonly #inbox;
   readonly #scheduler;
+  readonly #lineFetcher;
 
-  private constructor(readonly world: ProjectionWorld) {
+  private constructor(
+    readonly world: ProjectionWorld,
+    fetch: typeof globalThis.fetch,
+  ) {
     const { store, db } = world;
     const clock = this.#clock;
     this.#handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock });
@@ -48,14 +54,17 @@ export class ScripInMemory {
       livemode: false,
       customerKey: 'customer_id',
     });
+    const client = new StripeClient({ secretKey: 'sk_test_1', apiBase: null, livemode: false, clock, fetch });
+    this.#lineFetcher = new LineFetcher({ client, handlers: this.#handlers, state: this.#inboxState });
     const report = ({ problem }: { problem: string }): never => {
       throw new Error(problem);
     };
     this.#scheduler = new Scheduler({ handlers: this.#handlers, agenda: new ProjectedAgenda(db, 3), clock, report });
   }
 
-  static async open(market: Market): Promise<ScripInMemory> {
-    const scrip = new ScripInMemory(await ProjectionWorld.open());
+  /** `fetch`: Stripe's API, for what webhooks leave out. */
+  static async open(market: Market, fetch: typeof globalThis.fetch): Promise<ScripInMemory> {
+    const scrip = new ScripInMemory(await ProjectionWorld.open(), fetch);
     const command = { type: 'ApplyCatalog', catalog: market.catalog } as const;
     await scrip.#handlers.catalog.execute({ ...byTest, stream: 'catalog', command });
     scrip.world.work(agenda);
@@ -64,6 +73,11 @@ export class ScripInMemory {
 
   setTime(seconds: number): void {
     this.#clock.set(instantOf(seconds * 1000));
+  }
+
+  /** The time by its clock. */
+  get time(): string {
+    return String(instantOf(this.#clock.now()));
   }
 
   /** Takes webhooks as the route does: their signatures are checked, then they are kept. */
@@ -95,8 +109,15 @@ export class ScripInMemory {
     return outcome.kind === 'recorded' ? amount : 0;
   }
 
-  /** Lets the inbox work until it has read the whole log. */
+  /** Lets the inbox work until it has read the whole log, and fetches the lines that invoices of webhooks lack. */
   async workOff(): Promise<void> {
+    await this.#readLog();
+    if (![...this.#inboxState.parked.values()].some(({ code }) => code === 'lines_incomplete')) return;
+    await this.#lineFetcher.runOnce(new AbortController().signal);
+    await this.#readLog();
+  }
+
+  async #readLog(): Promise<void> {
     for (let after = this.#inboxState.position; ;) {
       const batch = await this.world.store.readAll(after, 1000);
       const last = batch.at(-1);

@@ -1,21 +1,26 @@
 import type { Charge, Invoice, PaymentIntent } from '../../../apps/stripe-sandbox/core/model.js';
-import { sells } from '../../../apps/stripe-sandbox/resources/checkout-content.js';
 import { discountOf } from '../../../apps/stripe-sandbox/resources/discounts.js';
-import { shareOf, textOf } from './calendar.js';
 import type { Life } from '../story/life.js';
-import { linesOf } from './invoice-books.js';
 import type { Market } from '../story/market.js';
+import { textOf } from './calendar.js';
+import { paymentOfInvoice, type Claim } from './payment-books.js';
+import { salesOf } from './sales-books.js';
 import { trialsOf } from './subscription-books.js';
+import { termBooksOf, type ChangedMonth } from './term-books.js';
 
 /**
  * What Scrip must have come to, worked out from the sandbox's objects alone: written without Scrip's code, by the words of
- * docs/stripe.md.
+ * libs/ledger/README.md and docs/stripe.md.
  */
 export type Books = {
   readonly grants: readonly DueGrant[];
   readonly payments: ReadonlyMap<string, DuePayment>;
-  /** What a smaller plan may take of what is unspent, by the invoice of the change. */
-  readonly downgrades: ReadonlyMap<string, number>;
+  /** What changes of plan and quantity mean, month by month. */
+  readonly changes: readonly ChangedMonth[];
+  /** When subscriptions ended, by id. */
+  readonly ends: ReadonlyMap<string, number>;
+  /** What invoice lines cost before discounts and tax, by id. */
+  readonly lineAmounts: ReadonlyMap<string, number>;
   readonly money: readonly Money[];
   /** Where the sandbox contradicts itself. */
   readonly faults: readonly string[];
@@ -29,18 +34,37 @@ export type DueGrant = {
   readonly amount: number;
   /** Null: they cost nothing. */
   readonly cost: number | null;
+  /** When they can be used; null: when they are recorded. */
+  readonly startsAt: number | null;
   /** When they end if they are recorded before that. Null: never. */
   readonly endsAt: number | null;
   readonly optional: boolean;
+  /** The invoice lines that bought them. */
+  readonly lines: readonly string[];
+  /** What a subscription gives them for. */
+  readonly term: DueTerm | null;
+};
+
+/** A month of a subscription that credits are for; `invoiceId` of the change that gave them. */
+export type DueTerm = {
+  readonly subscription: string;
+  readonly periodStart: number;
+  readonly start: number;
+  readonly end: number;
+  readonly measuredFrom: number;
+  readonly invoiceId?: string;
 };
 
 export type DuePayment = {
   readonly id: string;
   readonly currency: string;
+  /** What of it is kept as a payment: what was charged, or paid out of band. */
   readonly amount: number;
-  /** What went back for good, and what may yet go, at most the amount together. */
+  /** All that was paid for the thing, from whatever purse. */
+  readonly paid: number;
+  readonly claims: readonly Claim[];
+  /** What went back for good, at most the amount. */
   readonly taken: number;
-  readonly reserved: number;
   readonly disputed: boolean;
   readonly type: 'top_up' | 'subscription_payment' | 'upgrade';
 };
@@ -52,13 +76,15 @@ export type Money = { readonly currency: string; readonly amount: number; readon
 export function booksOf(life: Life, market: Market): Books {
   const sales = salesOf(life, market);
   const invoices = life.stripe.all('invoice').filter(isOfPaidSubscription);
-  const lines = linesOf(life, market, invoices);
+  const terms = termBooksOf(market, invoices);
   const payments = [...sales.payments, ...invoices.flatMap((invoice) => paymentOfInvoice(life, invoice))];
   return {
-    grants: [...sales.grants, ...lines.grants, ...trialsOf(life, market)],
+    grants: [...sales.grants, ...terms.grants, ...trialsOf(life, market)],
     payments: new Map(payments.map((payment) => [payment.id, payment])),
-    downgrades: lines.downgrades,
-    money: [...sales.money, ...lines.money],
+    changes: terms.changes,
+    ends: endsOf(life),
+    lineAmounts: new Map(invoices.flatMap(({ lines }) => lines.data.map(({ id, amount }) => [id, amount] as const))),
+    money: [...sales.money, ...terms.money],
     faults: [...cashFaults(life), ...invoices.flatMap(invoiceFaults)],
   };
 }
@@ -66,92 +92,9 @@ export function booksOf(life: Life, market: Market): Books {
 const isOfPaidSubscription = ({ status, parent }: Invoice): boolean =>
   status === 'paid' && parent?.subscription_details !== undefined;
 
-type Sales = { readonly grants: DueGrant[]; readonly payments: DuePayment[]; readonly money: Money[] };
-
-/** What was bought once: by Checkout, or by an intent that says so. */
-function salesOf(life: Life, market: Market): Sales {
-  const sales: Sales = { grants: [], payments: [], money: [] };
-  const sale = { source: 'purchase', optional: false } as const;
-  for (const session of life.stripe.all('checkout.session')) {
-    if (!sells(session) || session.mode !== 'payment') continue;
-    const pack = market.packs.find(({ id }) => id === session.metadata['credit_product']);
-    const count = Number(session.metadata['quantity'] ?? 1);
-    const amount = pack === undefined ? Number(session.metadata['credits']) : pack.credits * count;
-    const days = pack?.expiresAfterDays ?? null;
-    const tax = session.total_details?.amount_tax ?? 0;
-    const { payment_intent: intent, currency, amount_total: total } = session;
-    if (session.status === 'complete' && total === 0) {
-      // Whoever completes a session does it at once here.
-      const endsAt = days === null ? null : session.created + days * 86_400;
-      sales.grants.push({ ...sale, why: 'pack', reference: session.id, amount, cost: null, endsAt });
-    }
-    if (session.payment_status !== 'paid' || intent === null) continue;
-    const reference = intent;
-    const endsAt = days === null ? null : cameIn(life, reference) + days * 86_400;
-    sales.grants.push({ ...sale, why: 'pack', reference, amount, cost: total - tax, endsAt });
-    sales.payments.push(paymentOf(life, { id: reference, currency, amount: total, type: 'top_up' }, session.invoice));
-    sales.money.push({ currency, amount: total - tax, became: 'credits bought' });
-    if (tax > 0) sales.money.push({ currency, amount: tax, became: 'tax' });
-  }
-  for (const intent of life.stripe.all('payment_intent')) {
-    if (intent.status !== 'succeeded' || intent.metadata['top_up'] !== 'true') continue;
-    const { id: reference, currency, amount: cost } = intent;
-    const amount = Number(intent.metadata['credits']);
-    sales.grants.push({ ...sale, why: 'intent', reference, amount, cost, endsAt: null });
-    sales.payments.push(paymentOf(life, { id: reference, currency, amount: cost, type: 'top_up' }, null));
-    sales.money.push({ currency, amount: cost, became: 'credits bought' });
-  }
-  return sales;
-}
-
-/** When the money of an intent came in: a bank debit is booked some time after it was charged. */
-function cameIn(life: Life, intentId: string): number {
-  const charge = life.stripe.all('charge').find((one) => one.payment_intent === intentId && one.paid);
-  const booked = life.stripe.all('balance_transaction').find(({ id }) => id === charge?.balance_transaction);
-  return booked?.created ?? charge?.created ?? 0;
-}
-
-function paymentOfInvoice(life: Life, invoice: Invoice): readonly DuePayment[] {
-  const { id, currency, amount_paid: amount, billing_reason: reason } = invoice;
-  if (amount === 0) return [];
-  const type = reason === 'subscription_update' ? 'upgrade' : 'subscription_payment';
-  return [paymentOf(life, { id, currency, amount, type }, id)];
-}
-
-/** A payment with what refunds, disputes and credit notes (of `invoiceId`) claim of it. */
-function paymentOf(
-  life: Life,
-  payment: Pick<DuePayment, 'id' | 'currency' | 'amount' | 'type'>,
-  invoiceId: string | null,
-): DuePayment {
-  const { stripe } = life;
-  const intent = payment.id.startsWith('pi_')
-    ? payment.id
-    : (stripe.all('invoice').find(({ id }) => id === payment.id)?.sandbox.paymentIntent ?? null);
-  const sum = (amounts: readonly number[]): number => amounts.reduce((total, amount) => total + amount, 0);
-  const refunds = stripe.all('refund').filter((refund) => refund.payment_intent === intent);
-  const disputes = stripe.all('dispute').filter((dispute) => dispute.payment_intent === intent);
-  const notes = stripe.all('credit_note').filter(({ invoice, status }) => invoice === invoiceId && status === 'issued');
-  const open = disputes.filter(({ status }) => status === 'needs_response' || status === 'under_review');
-  const taken =
-    sum(refunds.filter(({ status }) => status === 'succeeded').map(({ amount }) => amount)) +
-    sum(disputes.filter(({ status }) => status === 'lost').map(({ amount }) => amount)) +
-    sum(notes.map((note) => note.post_payment_amount - sum(note.refunds.map(({ amount_refunded: part }) => part))));
-  const reserved =
-    sum(refunds.filter(({ status }) => status === 'pending').map(({ amount }) => amount)) +
-    sum(open.map(({ amount }) => amount));
-  const most = Math.min(taken, payment.amount);
-  return {
-    ...payment,
-    taken: most,
-    reserved: Math.min(reserved, payment.amount - most),
-    disputed: open.length > 0,
-  };
-}
-
-/** The credits of a grant that go with a part of the money that bought it. */
-export const creditsFor = (granted: number, money: number, payment: DuePayment): number =>
-  shareOf(granted, Math.min(money, payment.amount), payment.amount);
+/** When subscriptions ended. */
+const endsOf = ({ stripe }: Life): ReadonlyMap<string, number> =>
+  new Map(stripe.all('subscription').flatMap(({ id, ended_at: at }) => (at === null ? [] : [[id, at] as const])));
 
 /** Every charge must have paid something that the books know, all of it. */
 function cashFaults({ stripe }: Life): readonly string[] {

@@ -1,37 +1,32 @@
+import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
 import type { DueGrant } from './books.js';
 import { DAY } from './calendar.js';
 import type { Life, Standing } from '../story/life.js';
-import type { Market } from '../story/market.js';
-
-/** How long Scrip may take to do what time asks for, on top of a life's late webhooks. */
-const PATIENCE = 8 * DAY;
+import type { Market, Offer } from '../story/market.js';
 
 const changesOf = ({ standings }: Life, id: string): readonly Standing[] =>
   standings.filter(({ subscription }) => subscription.id === id);
 
-const givesNothing = ({ subscription: { status, pause_collection: paused } }: Standing): boolean =>
-  ['canceled', 'incomplete_expired', 'paused'].includes(status) || paused !== null;
+type PlanItem = { readonly id: string; readonly offer: Offer; readonly seats: number };
 
-/** How long after its time a thing may be heard of or done. */
-export const slackOf = (life: Life): number => PATIENCE + life.lateness + (life.lost.length > 0 ? life.end : 0);
+const planItemsOf = ({ items }: Subscription, { offers }: Market): readonly PlanItem[] =>
+  items.data.flatMap(({ id, price, quantity = 1 }) => {
+    const offer = offers.find(({ priceId }) => priceId === price.id);
+    return offer === undefined || quantity === 0 ? [] : [{ id, offer, seats: quantity }];
+  });
 
-/** Whether credits that fall due at `due` are given: while the subscription runs, some time later where it was paused. */
-export function mayGive(life: Life, subscription: string, due: number): 'surely' | 'perhaps' | 'never' {
-  const slack = slackOf(life);
-  if (due > life.end + slack) return 'never';
-  const changes = changesOf(life, subscription);
-  const last = changes.at(-1);
-  let [perhaps, surely] = [false, last !== undefined && !givesNothing(last) && due <= life.end];
-  for (const [index, change] of changes.entries()) {
-    const until = changes[index + 1]?.at ?? life.end;
-    if (givesNothing(change)) continue;
-    if (until + slack >= due) perhaps = true;
-    if (until - Math.max(due, change.at) > slack) surely = true;
-  }
-  return surely ? 'surely' : perhaps ? 'perhaps' : 'never';
+/** A subscription's plan: that of the item that gives the most credits a month, then the dearer, then by the item's id. */
+export function planOf(subscription: Subscription, market: Market): PlanItem | null {
+  const [first] = planItemsOf(subscription, market).toSorted(
+    (a, b) =>
+      b.offer.creditsPerMonth * b.seats - a.offer.creditsPerMonth * a.seats ||
+      b.offer.amount - a.offer.amount ||
+      (a.id < b.id ? -1 : 1),
+  );
+  return first ?? null;
 }
 
-/** What trials give: once for each subscription, for the seats that it began with. */
+/** What trials give: once for each subscription, for the plans and seats that it began with. */
 export function trialsOf(life: Life, market: Market): readonly DueGrant[] {
   const first = new Map<string, Standing>();
   for (const change of life.standings) {
@@ -39,13 +34,22 @@ export function trialsOf(life: Life, market: Market): readonly DueGrant[] {
     if (status === 'trialing' && !first.has(id)) first.set(id, change);
   }
   return [...first.values()].flatMap(({ subscription }): readonly DueGrant[] => {
-    const item = subscription.items.data[0];
-    const offer = market.offers.find(({ priceId }) => priceId === item?.price.id);
-    const amount = (offer?.policy.trialCredits ?? 0) * (item?.quantity ?? 1);
+    const amount = planItemsOf(subscription, market).reduce(
+      (sum, { offer, seats }) => sum + offer.policy.trialCredits * seats,
+      0,
+    );
     if (amount === 0) return [];
     const optional = life.lateness > 0 || life.lost.length > 0;
-    const trial = { why: 'trial', source: 'trial', reference: null, cost: null, optional } as const;
-    return [{ ...trial, amount, endsAt: subscription.trial_end }];
+    const trial = {
+      why: 'trial',
+      source: 'trial',
+      reference: null,
+      cost: null,
+      optional,
+      lines: [],
+      term: null,
+    } as const;
+    return [{ ...trial, amount, startsAt: null, endsAt: subscription.trial_end }];
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
 import { SeededRandom } from '../../simulation/random.js';
-import { actions, begin, link } from './actions.js';
+import { actions } from './actions.js';
+import { begin, link } from './customer-actions.js';
 import type { Actor } from './actor.js';
 import { currencies, type Market } from './market.js';
 import { StripeAccount } from './stripe-account.js';
@@ -64,7 +65,7 @@ const rough: readonly Delivery[] = [
 /** Lives a life at Stripe. Everything follows from the seed. */
 export function live(seed: number, market: Market, options: LifeOptions): Life {
   const random = new SeededRandom(seed);
-  const born = options.start + random.between(0, Math.floor((options.end - options.start) / 4));
+  const born = birthOf(random, options);
   const stripe = new StripeAccount(market, {
     seed,
     start: born,
@@ -107,6 +108,19 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
     lateness: linkedLate ? options.end - born : post.lateness,
     story,
   };
+}
+
+/** Some day in the first quarter; for many one that not every month has, or one about the end of February. */
+function birthOf(random: SeededRandom, { start, end }: LifeOptions): number {
+  const time = (days: number): number => start + days * DAY + random.between(0, DAY - 1);
+  const last = Math.floor((end - start) / DAY / 4);
+  if (random.chance(0.6)) return time(random.between(0, last - 1));
+  // A third of a story's time, so that one that begins in autumn may begin on 29 February, too.
+  const awkward = Array.from({ length: Math.floor(last * 1.4) }, (_, day) => day).filter((day) => {
+    const date = new Date((start + day * DAY) * 1000);
+    return date.getUTCDate() >= 29 || (date.getUTCMonth() === 1 && date.getUTCDate() === 28);
+  });
+  return time(random.pick(awkward.slice(-12)));
 }
 
 /** In steps shorter than Stripe's memory of events. */

@@ -62,12 +62,22 @@ export type Pack = {
   readonly currency: Currency;
   readonly amount: number;
 };
+/** What is sold beside plans, and buys no credits. */
+export type Extra = {
+  readonly priceId: string;
+  /** `listed`: a plan of 0 credits in the catalogue. `unlisted`: the catalogue does not know it. `metered`: billed by use, not known either. */
+  readonly sort: 'listed' | 'unlisted' | 'metered';
+  readonly interval: Interval;
+  readonly currency: Currency;
+};
+export const METER_EVENT = 'api_calls';
 export const freePlan = { id: 'free', creditsPerMonth: 40 } as const;
 
 /** Everything that customers can buy: at Stripe, and the same in Scrip's catalogue. */
 export type Market = {
   readonly world: World;
   readonly offers: readonly Offer[];
+  readonly extras: readonly Extra[];
   readonly packs: readonly Pack[];
   readonly taxRates: readonly string[];
   /** Some by percentage, some by amount, for once, for months and for ever; some more than what the smallest plan costs. */
@@ -113,6 +123,7 @@ export function openMarket(time: number): Market {
       });
     }),
   );
+  const extras = extrasOf(make);
   const packs = currencies.flatMap((currency): readonly Pack[] => [
     { id: `pack-${currency}`, credits: 333, expiresAfterDays: null, currency, amount: 7 * dollar[currency] },
     { id: `brief-${currency}`, credits: 1000, expiresAfterDays: 90, currency, amount: 15 * dollar[currency] },
@@ -132,10 +143,25 @@ export function openMarket(time: number): Market {
     'percent_off=100&duration=repeating&duration_in_months=2',
     `amount_off=1500&currency=usd&duration=repeating&duration_in_months=5${amounts}`,
   ].map((form) => make('coupons', form));
-  return { world, offers, packs, taxRates, coupons, catalog: catalogOf(offers, packs) };
+  return { world, offers, extras, packs, taxRates, coupons, catalog: catalogOf(offers, extras, packs) };
 }
 
-function catalogOf(offers: readonly Offer[], packs: readonly Pack[]): Catalog {
+function extrasOf(make: (path: string, form: string) => string): readonly Extra[] {
+  const meter = make('billing/meters', `display_name=Calls&event_name=${METER_EVENT}&default_aggregation[formula]=sum`);
+  const product = make('products', 'name=Extra');
+  return currencies.flatMap((currency) =>
+    (['month', 'year'] as const).flatMap((interval) =>
+      (['listed', 'unlisted', 'metered'] as const).map((sort): Extra => {
+        const amount = String((sort === 'metered' ? 1 : 3) * dollar[currency]);
+        const usage = sort === 'metered' ? `&recurring[usage_type]=metered&recurring[meter]=${meter}` : '';
+        const price = `product=${product}&currency=${currency}&unit_amount=${amount}&recurring[interval]=${interval}${usage}`;
+        return { priceId: make('prices', price), sort, interval, currency };
+      }),
+    ),
+  );
+}
+
+function catalogOf(offers: readonly Offer[], extras: readonly Extra[], packs: readonly Pack[]): Catalog {
   const plans = [...new Set(offers.map(({ planId }) => planId))].map((id): Plan => {
     const [monthly, yearly] = (['month', 'year'] as const).map((interval) => {
       const offer = offers.find((one) => one.planId === id && one.interval === interval)!;
@@ -144,6 +170,17 @@ function catalogOf(offers: readonly Offer[], packs: readonly Pack[]): Catalog {
     const { creditsPerMonth, policy } = offers.find(({ planId }) => planId === id)!;
     const words = { name: id, description: null, free: false, trialDays: null, features: [], limits: {} };
     return { id, ...words, monthly: monthly!, yearly: yearly!, creditsPerMonth, policy };
+  });
+  const listed = currencies.map((currency): Plan => {
+    const [monthly, yearly] = (['month', 'year'] as const).map((interval) => {
+      const extra = extras.find(
+        (one) => one.sort === 'listed' && one.currency === currency && one.interval === interval,
+      )!;
+      return { money: { amount: 3 * dollar[currency], currency }, stripePriceId: extra.priceId };
+    });
+    const id = `extra-${currency}`;
+    const words = { name: id, description: null, free: false, trialDays: null, features: [], limits: {} };
+    return { id, ...words, monthly: monthly!, yearly: yearly!, creditsPerMonth: 0 };
   });
   const free: Plan = {
     ...freePlan,
@@ -164,5 +201,5 @@ function catalogOf(offers: readonly Offer[], packs: readonly Pack[]): Catalog {
     stripePriceId: null,
     expiresAfterDays,
   }));
-  return { plans: [free, ...plans], creditProducts, creditEvents: [] };
+  return { plans: [free, ...plans, ...listed], creditProducts, creditEvents: [] };
 }

@@ -17,7 +17,7 @@ const charges = (stripe: StripeAccount): readonly Charge[] =>
 export function refund({ stripe, random }: Actor): string | null {
   const known = charges(stripe);
   if (known.length === 0) return null;
-  const charge = random.pick(known.slice(-3));
+  const charge = random.pick(random.chance(0.6) ? known.slice(-3) : known);
   const amount = someOf(random, charge.amount - charge.amount_refunded);
   const { ok } = stripe.post('refunds', { charge: charge.id, amount });
   return `gets ${String(amount)} of ${charge.id} back: ${String(ok)}`;
@@ -37,7 +37,7 @@ export function endRefund({ stripe, random }: Actor): string | null {
 export function dispute({ stripe, random }: Actor): string | null {
   const known = charges(stripe);
   if (known.length === 0) return null;
-  const charge = random.pick(known.slice(-3));
+  const charge = random.pick(random.chance(0.6) ? known.slice(-3) : known);
   const inquiry = random.chance(0.2);
   const request = { charge: charge.id, amount: someOf(random, charge.amount), reason: 'general', inquiry };
   stripe.act((tx) => openDispute(tx, { ...request, outcome: null }));
@@ -71,4 +71,39 @@ export function creditNote({ stripe, random }: Actor): string | null {
   const way = random.pick(['refund_amount', 'credit_amount', 'out_of_band_amount'] as const);
   const { ok } = stripe.post('credit_notes', { invoice: invoice.id, amount, [way]: amount });
   return `is credited ${String(amount)} of ${invoice.id} by ${way}: ${String(ok)}`;
+}
+
+/** A note on one of an invoice's lines: a part of it, or all. */
+export function creditLine({ stripe, random }: Actor): string | null {
+  const known = stripe.all('invoice').filter(({ status, amount_paid: paid }) => status === 'paid' && paid > 0);
+  if (known.length === 0) return null;
+  const invoice = random.pick(random.chance(0.5) ? known.slice(-2) : known);
+  const lines = invoice.lines.data.filter(({ amount }) => amount > 0);
+  if (lines.length === 0) return null;
+  const line = random.pick(lines);
+  const amount = someOf(random, line.amount);
+  const note = {
+    'lines[0][type]': 'invoice_line_item',
+    'lines[0][invoice_line_item]': line.id,
+    'lines[0][amount]': amount,
+  };
+  const way = random.pick(['refund_amount', 'credit_amount', 'out_of_band_amount'] as const);
+  const { ok } = stripe.post('credit_notes', { invoice: invoice.id, ...note, [way]: amount });
+  return `is credited ${String(amount)} of ${line.id} of ${invoice.id} by ${way}: ${String(ok)}`;
+}
+
+/** A part of a yearly plan's money goes back, before it is cancelled or after. */
+export function refundYear({ stripe, random, market }: Actor): string | null {
+  const years = new Set(market.offers.filter(({ interval }) => interval === 'year').map(({ priceId }) => priceId));
+  const paid = stripe
+    .all('invoice')
+    .filter(({ lines }) => lines.data.some(({ pricing }) => years.has(pricing?.price_details?.price ?? '')));
+  const charge = random.pick([
+    ...charges(stripe).filter(({ sandbox }) => paid.some(({ id }) => id === sandbox.invoice)),
+    null,
+  ]);
+  if (charge === null) return null;
+  const amount = someOf(random, charge.amount - charge.amount_refunded);
+  const { ok } = stripe.post('refunds', { charge: charge.id, amount });
+  return `gets ${String(amount)} of a year (${charge.id}) back: ${String(ok)}`;
 }

@@ -13,13 +13,19 @@ import type { Market } from './market.js';
 export type Webhook = { readonly created: number; readonly body: string; readonly object: Thing };
 type Form = Readonly<Record<string, string | number | boolean>>;
 
+const encoded = (form: Form): string =>
+  Object.entries(form)
+    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
+    .join('&');
+
 /** The sandbox of one customer's life: its API, its clock, and the webhooks that it makes. Ids are unique by the seed. */
 export class StripeAccount {
   readonly #sandbox: Sandbox;
 
   constructor(market: Market, options: { seed: number; start: number; apiVersion: string | null; types: string[] }) {
     const world = new World(options.seed, options.start, 'http://sandbox');
-    for (const kind of ['product', 'price', 'tax_rate', 'coupon'] as const) copyTable(market.world, world, kind);
+    for (const kind of ['product', 'price', 'tax_rate', 'coupon', 'billing.meter'] as const)
+      copyTable(market.world, world, kind);
     this.#sandbox = new Sandbox(world, program);
     const endpoint = { url: 'http://scrip/v1/webhooks/stripe', events: options.types, version: options.apiVersion };
     this.#sandbox.step((tx) => newEndpoint(tx, endpoint));
@@ -33,9 +39,10 @@ export class StripeAccount {
     return this.world.now;
   }
 
-  /** The only customer of this life, as it is now. */
+  /** The customer whom this life's actions are about, as it is now: the first one that is not deleted. */
   get customer(): Customer {
-    return [...this.world.tables.customer.values()][0]!;
+    const all = [...this.world.tables.customer.values()];
+    return all.find(({ sandbox }) => !sandbox.deleted) ?? all[0]!;
   }
 
   /** Every object of a kind, in the order they were made. */
@@ -45,10 +52,13 @@ export class StripeAccount {
 
   /** Sends a request as the `stripe` client would; what Stripe refuses is answered, not thrown. */
   post(path: string, form: Form = {}, method = 'POST'): { readonly ok: boolean; readonly id: string } {
-    const text = Object.entries(form)
-      .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`)
-      .join('&');
-    const request = { method, path: `/v1/${path}`, params: parseForm(text), idempotencyKey: null, version: null };
+    const request = {
+      method,
+      path: `/v1/${path}`,
+      params: parseForm(encoded(form)),
+      idempotencyKey: null,
+      version: null,
+    };
     const { status, body } = this.#sandbox.handle({ ...request, apiKey: 'sk_test_1' });
     return { ok: status === 200, id: (JSON.parse(body) as { id?: string }).id ?? '' };
   }
@@ -103,3 +113,12 @@ export class StripeAccount {
 export function copyTable<K extends Kind>(from: World, to: World, kind: K): void {
   for (const [id, thing] of from.tables[kind] as Map<string, Tables[K]>) to.store(kind, id, thing);
 }
+
+/** One API for the accounts of many lives: each is asked for the invoices that it has. */
+export const fetchOf = (accounts: readonly StripeAccount[]): typeof globalThis.fetch =>
+  ((address: string, init: RequestInit) => {
+    const [, id = ''] = /\/v1\/invoices\/([^/?]+)/.exec(address) ?? [];
+    const account = accounts.find(({ world }) => world.tables.invoice.has(id));
+    if (account === undefined) throw new Error(`no life has what ${address} asks for`);
+    return account.fetch(address, init);
+  }) as unknown as typeof globalThis.fetch;

@@ -1,8 +1,8 @@
 import { assertNever } from '#kernel/assert.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
-import { balanceOf, refuse, Refusal, standing, sum, type Books, type ModelAnswer, type Use } from './model-books.js';
-import { Spending } from './model-spending.js';
+import { balanceOf, refuse, Refusal, sum, type Books, type ModelAnswer } from './books.js';
+import { Revocations } from './revocations.js';
 
 /**
  * A second, naive account: lists that are scanned, times that are searched, sums that are counted again each time. It shares
@@ -32,11 +32,17 @@ export function booksAt(books: Books, at: string): Books {
   return session.books;
 }
 
-class Session extends Spending {
+class Session extends Revocations {
   execute(command: AccountCommand): void {
-    const closedAllows = ['RecordDue', 'RevokeCredits', 'ReinstateCredits', 'SettlePayment', 'CloseAccount'].includes(
-      command.type,
-    );
+    const closedAllows = [
+      'RecordDue',
+      'RevokeCredits',
+      'ReinstateCredits',
+      'SettlePayment',
+      'ChangePeriod',
+      'EndSubscription',
+      'CloseAccount',
+    ].includes(command.type);
     if (this.books.settings.status === 'closed' && !closedAllows) refuse('account_closed');
     switch (command.type) {
       case 'GrantCredits':
@@ -85,10 +91,17 @@ class Session extends Spending {
         this.claim(command);
         return;
       case 'GrantPeriod':
+        this.grantPeriod(command);
+        return;
       case 'ChangePeriod':
+        this.changePeriod(command);
+        return;
       case 'EndSubscription':
+        this.endSubscription(command);
+        return;
       case 'KeepFreeMonths':
-        throw new Error('model: what subscriptions give is not modelled');
+        this.keepFreeMonths(command);
+        return;
       case 'RecordDue':
         return;
       default:
@@ -142,6 +155,8 @@ class Session extends Spending {
       repaid: 0,
       reserved: 0,
       claimed: 0,
+      takenByTerm: 0,
+      term: null,
     });
     const number = this.books.grants.length - 1;
     this.emit('CreditsGranted', {
@@ -186,100 +201,6 @@ class Session extends Spending {
       cause,
       reason,
     });
-  }
-
-  private grantNumber(grantId: string): number {
-    const number = this.books.grants.findIndex((_, index) => grantId === `gr#${String(index)}`);
-    return number < 0 ? refuse('grant_not_found') : number;
-  }
-
-  /** What of a grant revocations have asked back beyond what was free: written off, or owed, paid back or not. */
-  private revocationDebt(number: number): number {
-    const debts = this.books.debts.filter((debt) => debt.revocation?.grant === number);
-    const writeOffs = this.books.writeOffs.filter(({ grant }) => grant === number);
-    return sum(writeOffs.map(({ amount }) => amount)) + sum(debts.map(standing));
-  }
-
-  private revoke(command: { grantId: string; amount: number; cause: RevocationCause; reason: string | null }): void {
-    const number = this.grantNumber(command.grantId);
-    const grant = this.books.grants[number]!;
-    const left =
-      grant.scheduled + grant.free + grant.held + grant.consumed + grant.repaid - this.revocationDebt(number);
-    const amount = Math.min(command.amount, Math.max(0, left));
-    const bucket = grant.scheduled > 0 ? 'scheduled' : 'free';
-    const taken = Math.min(amount, grant[bucket]);
-    const asDebt = this.books.settings.debtPolicy === 'debt' ? amount - taken : 0;
-    const writtenOff = amount - taken - asDebt;
-    if (taken + writtenOff > 0) {
-      const uses = taken > 0 ? [this.use(number, bucket, 'revoked', taken)] : [];
-      this.noteRevocations(uses, command.cause);
-      if (writtenOff > 0) this.books.writeOffs.push({ grant: number, cause: command.cause, amount: writtenOff });
-      this.emit('CreditsRevoked', {
-        amount: taken,
-        allocations: uses.map((use) => this.slice(use)),
-        scheduled: bucket === 'scheduled' ? taken : 0,
-        expired: 0,
-        writtenOff,
-        grantId: command.grantId,
-        cause: command.cause,
-        reason: command.reason,
-      });
-    }
-    if (asDebt > 0)
-      this.incur(asDebt, { grant: number, cause: command.cause }, { ...command.cause, grantId: command.grantId });
-  }
-
-  /** Undoes debt first, newest first, and what was written off, then gives back what was taken. */
-  private reinstate(command: { grantId: string; amount: number; cause: RevocationCause }): void {
-    const number = this.grantNumber(command.grantId);
-    const same = (cause: RevocationCause): boolean =>
-      cause.kind === command.cause.kind && cause.id === command.cause.id;
-    let rest = command.amount;
-    for (const [debtNumber, debt] of [...this.books.debts.entries()].toReversed()) {
-      if (debt.revocation?.grant !== number || !same(debt.revocation.cause)) continue;
-      const amount = Math.min(rest, standing(debt));
-      if (amount === 0) continue;
-      rest -= amount;
-      this.forgive(debtNumber, amount, command.cause);
-    }
-    let writtenOff = 0;
-    for (const each of this.books.writeOffs) {
-      if (each.grant !== number || !same(each.cause)) continue;
-      const undone = Math.min(rest, each.amount);
-      each.amount -= undone;
-      rest -= undone;
-      writtenOff += undone;
-    }
-    const revocation = this.books.revocations.find((each) => each.grant === number && same(each.cause));
-    const amount = Math.min(rest, revocation === undefined ? 0 : revocation.amount - revocation.returned);
-    if (amount + writtenOff > 0) {
-      const { activated, expiresAt } = this.books.grants[number]!;
-      const scheduled = !activated;
-      const expired = expiresAt !== null && expiresAt <= this.at;
-      const place = expired ? 'expired' : scheduled ? 'scheduled' : 'free';
-      const back =
-        revocation === undefined || amount === 0
-          ? null
-          : this.slice(this.giveBack(revocation, 'revoked', amount, place));
-      const { grantId, cause } = command;
-      const what = { grantId, amount, cost: back?.cost ?? null, writtenOff, scheduled, expired, cause };
-      this.emit('CreditsReinstated', what);
-    }
-    this.passTime();
-  }
-
-  /** What one cause takes of one grant adds up. */
-  private noteRevocations(uses: readonly Use[], cause: RevocationCause): void {
-    for (const use of uses) {
-      const before = this.books.revocations.find(
-        (each) => each.grant === use.grant && each.cause.kind === cause.kind && each.cause.id === cause.id,
-      );
-      if (before === undefined) this.books.revocations.push({ ...use, cause });
-      else {
-        before.amount += use.amount;
-        if (before.cost !== null) before.cost += use.cost ?? 0;
-      }
-    }
   }
 
   private changeSettings(command: Extract<AccountCommand, { type: 'ChangeSettings' }>): void {

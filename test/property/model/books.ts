@@ -1,5 +1,6 @@
 import type { Claim } from '#ledger/payment-claims.js';
-import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
+import type { DueTerm } from '../../lives/books/books.js';
+import type { PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
 export type ModelAnswer =
@@ -32,7 +33,12 @@ export type ModelGrant = {
   /** What of `held` claims reserve, and what of `revoked` they have taken. */
   reserved: number;
   claimed: number;
+  /** What of `revoked` changes of plan and ends have taken. */
+  takenByTerm: number;
+  /** What a subscription gives it for. */
+  term: ModelTerm | null;
 };
+export type ModelTerm = DueTerm & { readonly kind: 'period' | 'change' | 'rollover' | 'free' };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
 export type ModelConsumption = { amount: number; uses: Use[]; debt: number | null; reversed: number };
@@ -60,6 +66,9 @@ export type Books = {
   writeOffs: { grant: number; cause: RevocationCause; amount: number }[];
   /** What is claimed of each payment, as reported last. */
   payments: Record<string, { version: number; paid: number; claims: readonly Claim[] }>;
+  /** By subscription. */
+  changes: Record<string, PlanChange[]>;
+  ends: Record<string, string>;
 };
 
 export const emptyBooks = (): Books => ({
@@ -80,6 +89,8 @@ export const emptyBooks = (): Books => ({
   revocations: [],
   writeOffs: [],
   payments: {},
+  changes: {},
+  ends: {},
 });
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

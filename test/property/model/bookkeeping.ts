@@ -8,7 +8,7 @@ import {
   type ModelDebt,
   type ModelEvent,
   type Use,
-} from './model-books.js';
+} from './books.js';
 
 /** Moves credits between the places where they can be, and writes down what happened. */
 export class Bookkeeping {

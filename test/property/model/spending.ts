@@ -1,4 +1,4 @@
-import { Time } from './model-time.js';
+import { Time } from './time.js';
 import {
   balanceOf,
   plusSeconds,
@@ -9,7 +9,7 @@ import {
   type ModelGrant,
   type ModelHold,
   type Use,
-} from './model-books.js';
+} from './books.js';
 
 /** Consumptions, their reversals, and holds. */
 export class Spending extends Time {

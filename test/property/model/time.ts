@@ -1,5 +1,5 @@
-import { sum } from './model-books.js';
-import { Claiming } from './model-claiming.js';
+import { sum } from './books.js';
+import { Claiming } from './claiming.js';
 
 /** What time does by itself: grants become effective, holds time out, grants expire. */
 export class Time extends Claiming {

@@ -1,7 +1,7 @@
 import type { RevocationCause } from '#ledger/account-events.js';
-import { Bookkeeping } from './model-bookkeeping.js';
-import { standing, sum, type ModelGrant } from './model-books.js';
-import { sharesOfClaims, type ClaimedLot, type Share } from './model-claims.js';
+import { Terms } from './terms.js';
+import { standing, sum, type ModelGrant } from './books.js';
+import { sharesOfClaims, type ClaimedLot, type Share } from './claims.js';
 
 const isClaim = ({ kind }: RevocationCause): boolean => kind === 'refund' || kind === 'dispute';
 const isOver = ({ expiresAt }: ModelGrant, at: string): boolean => expiresAt !== null && expiresAt <= at;
@@ -12,15 +12,19 @@ const spentOf = (shares: readonly Share[], grant: number, cause: RevocationCause
   sum(shares.filter((share) => share.grant === grant && same(share.claim.cause, cause)).map(({ spent }) => spent));
 
 /** What refunds and disputes leave of the grants that their payments bought. */
-export class Claiming extends Bookkeeping {
+export class Claiming extends Terms {
   /**
    * Makes the grants of each payment what its claims leave of them. All that claims have taken and reserved is put back where it
    * would be without them, and taken again; of spent credits only the difference becomes debt, or is none any more.
    */
   settleClaims(at: string): void {
+    this.putBackTerms(at);
+    this.grantChanges();
     let cameBack = false;
     // Debt that is undone gives credits back to what had repaid it, perhaps of a payment with claims, too.
     while (Object.keys(this.books.payments).some((reference) => this.settleClaimsOf(reference, at))) cameBack = true;
+    // Changes of plan and ends take only what claims leave.
+    this.settleTerms();
     // What had repaid one claim's debt repays what another claim makes of it, before it may expire.
     if (cameBack) this.repayOwed(at);
   }
@@ -45,7 +49,7 @@ export class Claiming extends Bookkeeping {
 
   private putBack(number: number, at: string): void {
     const grant = this.books.grants[number]!;
-    const unused = isOver(grant, at) ? 'expired' : grant.activated ? 'free' : 'scheduled';
+    const unused = this.unusedOf(grant, at);
     this.move(number, 'held', unused, grant.reserved);
     this.move(number, 'revoked', unused, grant.claimed);
     grant.reserved = 0;

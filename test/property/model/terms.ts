@@ -1,0 +1,229 @@
+import type { AccountCommand } from '#ledger/account-commands.js';
+import type { ChangedPeriod, PlanChange } from '#ledger/account-events.js';
+import {
+  asOneMonth,
+  monthsLater,
+  monthsOf,
+  restOf,
+  secondsOf,
+  textOf,
+  type Month,
+} from '../../lives/books/calendar.js';
+import { takenByChanges, type TermLot } from '../../lives/books/change-books.js';
+import type { ChangedMonth } from '../../lives/books/term-books.js';
+import { Bookkeeping } from './bookkeeping.js';
+import { refuse, sum, type Bucket, type ModelGrant, type ModelTerm } from './books.js';
+
+type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
+
+/**
+ * What subscriptions give: paid periods, changes of plan within them, ends, months of a free plan. Months, shares and what changes
+ * take are reckoned as in the books of random lives (test/lives/books), which are written from the README alone.
+ */
+export class Terms extends Bookkeeping {
+  protected grantPeriod(command: Command<'GrantPeriod'>): void {
+    const { subscriptionId, periodStart, periodEnd, interval, creditsPerMonth, prorated, paymentReference } = command;
+    const [start, end] = [secondsOf(periodStart), secondsOf(periodEnd)];
+    const months = interval === 'year' ? monthsOf(start, end) : [asOneMonth(start, end)];
+    const measured = months.map((month) => ({ ...month, measuredFrom: prorated ? month.measuredFrom : month.start }));
+    const amounts = measured.map((month) => restOf(creditsPerMonth, month.start, month));
+    this.checkLimit(sum(amounts));
+    this.open();
+    for (const [index, month] of measured.entries()) {
+      const term = { subscription: subscriptionId, periodStart: start, start: month.start, end: month.end };
+      this.give(amounts[index]!, paymentReference, index === 0, end, {
+        ...term,
+        measuredFrom: month.measuredFrom,
+        kind: 'period',
+      });
+    }
+  }
+
+  protected changePeriod({ subscriptionId, ...change }: Command<'ChangePeriod'>): void {
+    const known = (this.books.changes[subscriptionId] ??= []);
+    if (known.some(({ changeId }) => changeId === change.changeId)) return;
+    this.open();
+    known.push(change);
+  }
+
+  /** Of two times the earlier counts. */
+  protected endSubscription({ subscriptionId, endedAt }: Command<'EndSubscription'>): void {
+    const known = this.books.ends[subscriptionId];
+    if (known !== undefined && known <= endedAt) return;
+    this.open();
+    this.books.ends[subscriptionId] = endedAt;
+  }
+
+  /** A month that has begun is only ever granted; one to come is granted with its amount, or withdrawn. */
+  protected keepFreeMonths({ subscriptionId, months }: Command<'KeepFreeMonths'>): void {
+    for (const { start, end, amount } of months) {
+      if (end <= this.at) continue;
+      const known = this.books.grants.filter(
+        ({ term, effectiveAt }) =>
+          term?.kind === 'free' && term.subscription === subscriptionId && effectiveAt === start,
+      );
+      const given = known.filter((grant) => grant.revoked === 0);
+      if (given.some((grant) => grant.effectiveAt <= this.at)) continue;
+      for (const grant of given.filter((one) => one.amount !== amount))
+        this.shift(grant, 'scheduled', 'revoked', grant.scheduled);
+      if (amount === null || amount === 0 || given.some((grant) => grant.amount === amount)) continue;
+      const same = known.find((grant) => grant.amount === amount);
+      if (same !== undefined) {
+        this.shift(same, 'revoked', same.activated ? 'free' : 'scheduled', same.revoked);
+        continue;
+      }
+      this.checkLimit(amount);
+      this.open();
+      const [from, until] = [secondsOf(start), secondsOf(end)];
+      const term = { subscription: subscriptionId, periodStart: from, start: from, end: until, measuredFrom: from };
+      this.give(amount, null, false, until, { ...term, kind: 'free' });
+    }
+  }
+
+  /** Puts back what changes and ends have taken, for claims, which come first. */
+  protected putBackTerms(at: string): void {
+    for (const grant of this.books.grants) {
+      this.shift(grant, 'revoked', this.unusedOf(grant, at), grant.takenByTerm);
+      grant.takenByTerm = 0;
+    }
+  }
+
+  /** Grants what changes to more mean and was not granted yet, and takes what is not paid for any more as far as it is unspent. */
+  protected settleTerms(): void {
+    const subscriptions = new Set([...Object.keys(this.books.changes), ...Object.keys(this.books.ends)]);
+    for (const subscription of subscriptions) {
+      const changes = (this.books.changes[subscription] ?? []).flatMap((change) =>
+        this.changedMonths(subscription, change),
+      );
+      const lots = this.books.grants.flatMap((grant, number): readonly TermLot[] => {
+        const { term, amount, scheduled, free, expired } = grant;
+        const isOf = term?.subscription === subscription && term.kind !== 'free';
+        return isOf
+          ? [
+              {
+                id: String(number),
+                amount,
+                term,
+                rolledOver: term.kind === 'rollover',
+                unspent: scheduled + free + expired,
+                claimed: grant.claimed,
+              },
+            ]
+          : [];
+      });
+      const end = this.books.ends[subscription];
+      for (const [id, amount] of takenByChanges(lots, changes, end === undefined ? null : secondsOf(end))) {
+        const grant = this.books.grants[Number(id)]!;
+        let missing = amount;
+        for (const bucket of ['scheduled', 'free', 'expired'] as const) {
+          const part = Math.min(missing, grant[bucket]);
+          this.shift(grant, bucket, 'revoked', part);
+          missing -= part;
+        }
+        grant.takenByTerm += amount;
+      }
+    }
+  }
+
+  /** What a change means, month by month: for the month under way by the policy, for those after it in any case. */
+  private changedMonths(subscription: string, { changeId, periods }: PlanChange): readonly ChangedMonth[] {
+    return periods.flatMap((period): readonly ChangedMonth[] => {
+      const { parts, interval } = period;
+      const [first, end] = [secondsOf(parts[0]!.since), secondsOf(period.end)];
+      const months = interval === 'year' ? monthsOf(first, end) : [asOneMonth(first, end)];
+      return months.flatMap((month) => this.changedMonth(subscription, changeId, period, month));
+    });
+  }
+
+  private changedMonth(subscription: string, invoiceId: string, period: ChangedPeriod, month: Month): ChangedMonth[] {
+    const { end } = month;
+    const within = period.parts
+      .map(({ since, credits }) => ({ since: secondsOf(since), credits }))
+      .filter(({ since }) => since < end);
+    const since = Math.max(...within.map((part) => part.since));
+    const own = this.books.grants.flatMap(({ term }) => (term === null ? [] : [term]));
+    const starts = own
+      .filter((term) => term.kind === 'period' && term.subscription === subscription && term.end === end)
+      .filter(({ start }) => start <= Math.max(month.start, within[0]!.since))
+      .map((term) => term.measuredFrom);
+    const measuredFrom = starts.length === 0 ? monthsLater(end, -1) : Math.max(...starts);
+    const credits = within.reduce(
+      (total, part) =>
+        total + Math.sign(part.credits) * restOf(Math.abs(part.credits), part.since, { measuredFrom, end }),
+      0,
+    );
+    const underWay = period.interval === 'month' || since > measuredFrom;
+    const from = period.interval === 'month' ? since : Math.max(since, month.start);
+    const policy = { grants: !underWay || period.grants, takesBack: !underWay || period.takesBack };
+    return credits === 0 ? [] : [{ subscription, invoiceId, since, from, end, credits, ...policy }];
+  }
+
+  /** Grants what changes to more mean and was not granted yet. */
+  protected grantChanges(): void {
+    for (const [subscription, changes] of Object.entries(this.books.changes)) {
+      for (const change of changes) {
+        const months = this.changedMonths(subscription, change).filter(({ credits, grants }) => credits > 0 && grants);
+        for (const period of change.periods) {
+          const own = months.filter(({ end }) => end <= secondsOf(period.end));
+          for (const { since, from, end, credits } of own) {
+            const given = this.books.grants.filter(
+              ({ term }) => term?.invoiceId === change.changeId && term.end === end,
+            );
+            const missing = credits - sum(given.map(({ amount }) => amount));
+            const times = { periodStart: since, start: from, end, measuredFrom: from };
+            const term: ModelTerm = { subscription, ...times, invoiceId: change.changeId, kind: 'change' };
+            if (missing > 0) this.give(missing, change.paymentReference, from === since, secondsOf(period.end), term);
+          }
+        }
+      }
+    }
+  }
+
+  /** Where what nobody uses of a grant is. */
+  protected unusedOf({ activated, expiresAt }: ModelGrant, at: string): 'scheduled' | 'free' | 'expired' {
+    if (expiresAt !== null && expiresAt <= at) return 'expired';
+    return activated ? 'free' : 'scheduled';
+  }
+
+  private checkLimit(amount: number): void {
+    const lifetime = sum(this.books.grants.map((grant) => grant.amount));
+    if (lifetime > Number.MAX_SAFE_INTEGER - amount) refuse('balance_limit_exceeded');
+  }
+
+  private shift(grant: ModelGrant, from: Bucket, to: Bucket, amount: number): void {
+    this.move(this.books.grants.indexOf(grant), from, to, amount);
+  }
+
+  /** A grant of a subscription. One that is over already lasts until the month ends, counted from the period's end, that it is given in. */
+  private give(
+    amount: number,
+    paymentReference: string | null,
+    first: boolean,
+    periodEnd: number,
+    term: ModelTerm,
+  ): void {
+    if (amount === 0) return;
+    const start = textOf(term.start);
+    const effectiveAt = first && this.at < start ? this.at : start;
+    let end = term.end;
+    for (let months = -24; textOf(end) <= this.at; months += 1) end = Math.max(end, monthsLater(periodEnd, months));
+    const activated = effectiveAt <= this.at;
+    this.books.grants.push({
+      source: term.kind === 'free' ? 'free_tier' : 'subscription',
+      priority: 50,
+      revision: (this.books.revision += 1),
+      ...{
+        amount,
+        effectiveAt,
+        expiresAt: textOf(end),
+        currency: null,
+        paid: false,
+        costLeft: 0,
+        paymentReference,
+        activated,
+      },
+      ...{ scheduled: activated ? 0 : amount, free: activated ? amount : 0 },
+      ...{ held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, reserved: 0, claimed: 0, takenByTerm: 0, term },
+    });
+  }
+}

@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import type { Instant } from '#kernel/instant.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import { monthsLater, secondsOf, textOf } from '../lives/books/calendar.js';
+import type { Step } from './ledger-commands.js';
+import type { Books } from './model/books.js';
+
+const DAY = 86_400;
+const text = (seconds: number): Instant => textOf(seconds) as Instant;
+
+const period = fc
+  .record({
+    credits: fc.integer({ min: 1, max: 60 }),
+    startsIn: fc.constantFrom(-40, -10, 0, 0, 5),
+    months: fc.constantFrom(1, 1, 1, 3, 12),
+    lessDays: fc.constantFrom(0, 0, 0, 10),
+    subscription: fc.constantFrom('sub_1', 'sub_1', 'sub_2'),
+  })
+  .map(({ credits, startsIn, months, lessDays, subscription }) => (books: Books, at: string): AccountCommand => {
+    const start = secondsOf(at) + startsIn * DAY;
+    return {
+      type: 'GrantPeriod',
+      subscriptionId: subscription,
+      itemId: 'si_1',
+      periodStart: text(start),
+      periodEnd: text(monthsLater(start, months) - lessDays * DAY),
+      interval: months > 1 ? 'year' : 'month',
+      creditsPerMonth: credits,
+      prorated: lessDays > 0,
+      cost: null,
+      rolloverCap: 0,
+      lines: [],
+      paymentReference: `in_${String(books.grants.length)}`,
+      metadata: {},
+    };
+  });
+
+/** A change within one of the periods that are known. */
+const change = fc
+  .record({
+    of: fc.nat(30),
+    since: fc.constantFrom(-5, -1, 0, 0, 0),
+    credits: fc.integer({ min: -40, max: 40 }).filter((credits) => credits !== 0),
+    grants: fc.boolean(),
+    takesBack: fc.boolean(),
+  })
+  .map(({ of, since, credits, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
+    const terms = books.grants.flatMap(({ term }) => (term?.kind === 'period' ? [term] : []));
+    const term = terms[of % Math.max(1, terms.length)];
+    if (term === undefined) return { type: 'RecordDue' };
+    const months = terms.filter(
+      (one) => one.periodStart === term.periodStart && one.subscription === term.subscription,
+    );
+    const end = Math.max(...months.map((one) => one.end));
+    const from = Math.min(end - DAY, Math.max(term.periodStart, secondsOf(at) + since * DAY));
+    const known = Object.values(books.changes).flat().length;
+    const parts = [{ since: text(from), credits }];
+    const interval = months.length > 1 ? ('year' as const) : ('month' as const);
+    return {
+      type: 'ChangePeriod',
+      subscriptionId: term.subscription,
+      changeId: `ch_${String(known)}`,
+      periods: [{ end: text(end), interval, parts, cost: null, lines: [], grants, takesBack }],
+      paymentReference: `ch_${String(known)}`,
+      metadata: {},
+    };
+  });
+
+const end = fc
+  .record({ of: fc.constantFrom('sub_1', 'sub_2'), ago: fc.constantFrom(0, 0, 3, 40) })
+  .map(({ of, ago }) => (_books: Books, at: string): AccountCommand => ({
+    type: 'EndSubscription',
+    subscriptionId: of,
+    endedAt: text(secondsOf(at) - ago * DAY),
+  }));
+
+/** The free plan's present month and the next, granted, withdrawn or with another amount. */
+const free = fc
+  .record({ now: fc.constantFrom(null, 7), next: fc.constantFrom(null, 7, 9) })
+  .map(({ now, next }) => (_books: Books, at: string): AccountCommand => {
+    const begin = Date.UTC(Number(at.slice(0, 4)), Number(at.slice(5, 7)) - 1, 1) / 1000;
+    const months = [now, next].map((amount, index) => ({
+      start: text(monthsLater(begin, index)),
+      end: text(monthsLater(begin, index + 1)),
+      amount,
+    }));
+    return { type: 'KeepFreeMonths', subscriptionId: 'free_acme', planId: 'free', months };
+  });
+
+const claim = fc
+  .record({ of: fc.nat(30), amount: fc.integer({ min: 0, max: 100 }), taken: fc.boolean() })
+  .map(({ of, amount, taken }) => (books: Books, at: string): AccountCommand => {
+    const references = [...new Set(books.grants.flatMap(({ paymentReference }) => paymentReference ?? []))];
+    const paymentReference = references[of % Math.max(1, references.length)];
+    if (paymentReference === undefined) return { type: 'RecordDue' };
+    const cause = { kind: 'refund' as const, id: 're_1' };
+    const since = at as Instant;
+    const state = taken ? ('taken' as const) : ('reserved' as const);
+    return {
+      type: 'SettlePayment',
+      paymentReference,
+      version: (books.payments[paymentReference]?.version ?? 0) + 1,
+      paid: 100,
+      claims: amount === 0 ? [] : [{ cause, state, amount, since }],
+    };
+  });
+
+const consume = fc.integer({ min: 1, max: 40 }).map((amount) => (): AccountCommand => {
+  const nothing = { usage: null, resource: null, description: null, metadata: {} };
+  return { type: 'ConsumeCredits', amount, ...nothing };
+});
+
+const command = fc.oneof(
+  { weight: 5, arbitrary: period },
+  { weight: 5, arbitrary: change },
+  { weight: 2, arbitrary: end },
+  { weight: 2, arbitrary: free },
+  { weight: 3, arbitrary: claim },
+  { weight: 5, arbitrary: consume },
+  { weight: 2, arbitrary: fc.constant((): AccountCommand => ({ type: 'RecordDue' })) },
+);
+
+/** Lives of subscriptions: whole days between the commands. */
+export const stepsOfTerms = (maxLength: number): fc.Arbitrary<Step[]> =>
+  fc.array(fc.record({ wait: fc.constantFrom(0, 0, 1, 5, 20, 31).map((days) => days * DAY * 1000), draft: command }), {
+    minLength: 1,
+    maxLength,
+    size: 'max',
+  });
