@@ -20,10 +20,10 @@ const wanted = {
 const october = { start: 1_790_812_800, end: 1_793_491_200 };
 
 type Line = { readonly price: string | null; readonly amount: number; readonly item?: string; readonly start?: number };
-function lineOf({ price, amount, item, start = october.start }: Line, index: number): object {
+function lineOf({ price, amount, item, start = october.start }: Line): object {
   const own = { invoice_item: null, proration: false, subscription: 'sub_1' };
   return {
-    ...{ id: `il_${String(index)}`, object: 'line_item', amount, currency: 'usd', quantity: 1 },
+    ...{ id: `il_${String(amount)}`, object: 'line_item', amount, currency: 'usd', quantity: 1 },
     period: { start, end: start + october.end - october.start },
     parent:
       item === undefined
