@@ -170,19 +170,27 @@ export class Inbox {
       const request = { stream, key, command, ...requestBy(event) };
       for (const { stripeEventId: id, reason } of await recordStripeCustomer(this.#handlers, request)) {
         if (id === event.stripeEventId) own = reason;
-        else await this.#judge(event, id, reason);
+        else await this.#judge(event, id, 'owner_conflict', reason);
       }
     }
     return own;
   }
 
-  async #judge(event: ReceivedStripeEvent, id: string, reason: ParkReason | null): Promise<void> {
+  /**
+   * Parks another Stripe event by what this one has made known, or tries it again where `reason` is null. One that waits for
+   * something else is left alone: it is judged when that has come, and two events never park each other by turns.
+   */
+  async #judge(
+    event: ReceivedStripeEvent,
+    id: string,
+    code: ParkReason['code'],
+    reason: ParkReason | null,
+  ): Promise<void> {
     const { status, received, reason: before } = (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state;
-    const isConflict = before?.code === 'owner_conflict';
-    // What waits for something else is judged when that has come.
-    if (reason !== null && received !== null && (isConflict || status === 'translated'))
+    const waitsForIt = before?.code === code;
+    if (reason !== null && received !== null && (waitsForIt || status === 'translated'))
       await this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, received) }, id);
-    if (reason === null && isConflict) await this.#record(event, { type: 'RequestRetry' }, id);
+    if (reason === null && waitsForIt) await this.#record(event, { type: 'RequestRetry' }, id);
   }
 
   /** Why the fact was not taken, or null. */
@@ -223,7 +231,7 @@ export class Inbox {
     const reason = mismatchOn(request.stream);
     // The others were taken in before the payment's currency was known.
     for (const id of mismatched)
-      if (id !== event.stripeEventId) await this.#record(event, { type: 'ParkStripeEvent', reason }, id);
+      if (id !== event.stripeEventId) await this.#judge(event, id, reason.code, reason);
     return mismatched.includes(event.stripeEventId) ? reason.code : refusal;
   }
 
