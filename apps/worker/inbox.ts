@@ -230,8 +230,7 @@ export class Inbox {
     const refusal = settlement === null ? null : await this.#settle(event, request, settlement);
     const reason = mismatchOn(request.stream);
     // The others were taken in before the payment's currency was known.
-    for (const id of mismatched)
-      if (id !== event.stripeEventId) await this.#judge(event, id, reason.code, reason);
+    for (const id of mismatched) if (id !== event.stripeEventId) await this.#judge(event, id, reason.code, reason);
     return mismatched.includes(event.stripeEventId) ? reason.code : refusal;
   }
 
