@@ -20,6 +20,7 @@ const common = {
     ],
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  setupFiles: ['<rootDir>/test/support/property-seed.ts'],
 };
 
 /** Needs a server that no test brings along. */

@@ -35,25 +35,28 @@ export class Claiming extends Terms {
     const numbers = [...this.books.grants.keys()].filter(
       (number) => this.books.grants[number]!.paymentReference === reference,
     );
-    for (const number of numbers) this.putBack(number, at);
+    const putBack = new Map(numbers.map((number) => [number, this.putBack(number, at)]));
     const shares = sharesOfClaims(
       numbers.map((number) => this.lotOf(number)),
       paid,
       claims,
     );
     const cameBack = numbers.map((number) => this.giveUpAsked(number, shares)).includes(true);
-    for (const number of numbers) this.take(number, shares, at);
+    for (const number of numbers) this.take(number, shares, putBack.get(number)!, at);
     for (const number of numbers) this.askBack(number, shares);
     return cameBack;
   }
 
-  private putBack(number: number, at: string): void {
+  /** Answers how much claims had taken for good. */
+  private putBack(number: number, at: string): number {
     const grant = this.books.grants[number]!;
     const unused = this.unusedOf(grant, at);
+    const { claimed } = grant;
     this.move(number, 'held', unused, grant.reserved);
-    this.move(number, 'revoked', unused, grant.claimed);
+    this.move(number, 'revoked', unused, claimed);
     grant.reserved = 0;
     grant.claimed = 0;
+    return claimed;
   }
 
   private lotOf(number: number): ClaimedLot {
@@ -106,16 +109,21 @@ export class Claiming extends Terms {
     return cameBack;
   }
 
-  /** Of unspent credits: those that can be used still, or never yet, before those that have expired. */
-  private take(number: number, shares: readonly Share[], at: string): void {
+  /** First what was taken before, from where it was put back; then credits that can be used still, or never yet, before expired ones. */
+  private take(number: number, shares: readonly Share[], before: number, at: string): void {
     const grant = this.books.grants[number]!;
+    let again = before;
     for (const { claim, unspent } of shares.filter((share) => share.grant === number)) {
       const isReserved = claim.state === 'reserved';
       if (isReserved && (isOver(grant, at) || !grant.activated)) continue;
-      let missing = unspent;
+      const to = isReserved ? 'held' : 'revoked';
+      const same = Math.min(unspent, again);
+      this.move(number, this.unusedOf(grant, at), to, same);
+      again -= same;
+      let missing = unspent - same;
       for (const bucket of ['scheduled', 'free', 'expired'] as const) {
         const part = Math.min(missing, grant[bucket]);
-        this.move(number, bucket, isReserved ? 'held' : 'revoked', part);
+        this.move(number, bucket, to, part);
         missing -= part;
       }
       grant[isReserved ? 'reserved' : 'claimed'] += unspent;
