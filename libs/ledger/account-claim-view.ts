@@ -1,5 +1,7 @@
 import type { Amount } from '#kernel/amount.js';
 import { standing } from './account-debt.js';
+import { grantOf } from './account-lots.js';
+import { excessOf } from './plan-changes.js';
 import type { RevocationCause } from './account-events.js';
 import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
 import { allocate, type Asking, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
@@ -51,12 +53,31 @@ type Claims = {
 export function claimedGrants(state: AccountState, { grants, holds, paid, claims }: Claims): Claimed {
   const now = new Map(grants.map((grant) => [grant.id, ofGrantNow(state, grant, holds)]));
   const nowOf = (id: string): OfGrant => now.get(id) ?? NOTHING_ASKED;
+  const excess = excessAmong(state, grants);
   const shares = allocate(
-    grants.map((grant) => lotOf(grant, nowOf(grant.id))),
+    grants.map((grant) => {
+      const lot = lotOf(grant, nowOf(grant.id));
+      return { ...lot, amount: lot.amount - (excess.get(grant.id) ?? 0) };
+    }),
     paid,
     claims,
   );
   return { grants, holds, now: nowOf, due: (id) => ofGrantBy(shares, id) };
+}
+
+/** What grants of plan changes give too much, by the true lengths of their months: it was not bought, so nothing is claimed of it. */
+function excessAmong(state: AccountState, grants: readonly Grant[]): ReadonlyMap<string, Amount> {
+  const subscriptions = new Set(grants.flatMap(({ term }) => (term?.kind === 'change' ? [term.subscriptionId] : [])));
+  return new Map(
+    [...subscriptions].flatMap((subscriptionId) => {
+      const terms = state.terms.get(subscriptionId);
+      const facts = (terms?.grants ?? []).flatMap((id) => {
+        const { term, amount, paymentReference } = grantOf(state, id);
+        return term === null ? [] : [{ id, term, amount, paymentReference }];
+      });
+      return [...excessOf(facts, terms?.changes ?? [])];
+    }),
+  );
 }
 
 /** What nobody used of a grant that no claim reserves anything of. */

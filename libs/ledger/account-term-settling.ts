@@ -111,14 +111,11 @@ function revoke(recording: Recording, cause: RevocationCause, parts: readonly [s
   });
 }
 
-/**
- * Grants what the changes to more of a subscription mean and was not granted yet: all of it, or what the true length of a month adds
- * once that is known. Answers the ids of the grants.
- */
-export function grantChanges(recording: Recording, subscriptionId: string): readonly string[] {
+/** Grants what the changes to more of a subscription mean and was not granted yet: all of it, or what the true length of a month adds once that is known. */
+export function grantChanges(recording: Recording, subscriptionId: string): void {
   const terms = recording.state.terms.get(subscriptionId);
   const known = termGrants(recording, terms?.grants ?? []);
-  return (terms?.changes ?? []).flatMap((change) => grantChange(recording, subscriptionId, change, known));
+  for (const change of terms?.changes ?? []) grantChange(recording, subscriptionId, change, known);
 }
 
 function grantChange(
@@ -126,7 +123,7 @@ function grantChange(
   subscriptionId: string,
   change: PlanChange,
   known: readonly TermGrant[],
-): readonly string[] {
+): void {
   const granted = new Map<string, number>();
   for (const { term, amount } of known) {
     if (term.changeId !== change.changeId) continue;
@@ -134,7 +131,6 @@ function grantChange(
     granted.set(name, (granted.get(name) ?? 0) + amount);
   }
   const months = changedMonths(change, known).filter(({ amount, grants }) => amount > 0 && grants);
-  const added: string[] = [];
   for (const { end, cost } of change.periods) {
     const own = months.filter((month) => month.periodEnd === end);
     const shares = sharesOfCost(
@@ -145,11 +141,9 @@ function grantChange(
       const before = granted.get(monthName(month));
       const paid = before === undefined ? (shares[index] ?? null) : null;
       const missing = Math.min(month.amount - (before ?? 0), MAX_AMOUNT - recording.state.granted);
-      if (missing > 0)
-        added.push(grantMonth(recording, { subscriptionId, change, month, amount: missing, cost: paid }));
+      if (missing > 0) grantMonth(recording, { subscriptionId, change, month, amount: missing, cost: paid });
     }
   }
-  return added;
 }
 
 type Missing = {
@@ -160,12 +154,11 @@ type Missing = {
   readonly cost: Money | null;
 };
 
-function grantMonth(recording: Recording, { subscriptionId, change, month, amount, cost }: Missing): string {
+function grantMonth(recording: Recording, { subscriptionId, change, month, amount, cost }: Missing): void {
   const { at } = recording;
-  const grantId = recording.newId('gr');
   recording.record({
     type: 'CreditsGranted',
-    grantId,
+    grantId: recording.newId('gr'),
     amount,
     source: 'subscription',
     priority: 50,
@@ -188,7 +181,6 @@ function grantMonth(recording: Recording, { subscriptionId, change, month, amoun
     description: null,
     metadata: change.metadata,
   });
-  return grantId;
 }
 
 /** What is paid for can be used at once, also by a clock that is behind Stripe's; months after the first when they begin. */

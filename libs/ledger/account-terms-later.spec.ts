@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { LedgerAccount } from '../../test/support/ledger-account.js';
+import { permutations } from '../../test/support/permutations.js';
 import type { AccountCommand } from './account-commands.js';
 
 type Period = Extract<AccountCommand, { type: 'GrantPeriod' }>;
@@ -63,3 +64,44 @@ test('what ended long ago stays known while it overlaps what counts still, so th
   account.run(period('in_3', 10, '2027-12-01', '2028-01-01'), '2027-12-01T00:00:00.000Z');
   expect([revokedOf(account, 'in_1'), revokedOf(account, 'in_2')]).toEqual(before);
 });
+
+describe.each([
+  // A month guessed too short gives too much at first, one guessed too long too little.
+  { start: '2026-03-15', end: '2026-04-30', since: '2026-04-15', granted: 2283 },
+  { start: '2026-01-31', end: '2026-02-28', since: '2026-02-14', granted: 3500 },
+])(
+  'a change within the period from $start to $end whose payment is reported late',
+  ({ start, end, since, granted }) => {
+    const paid = period('in_1', 5000, start, end);
+    const change: AccountCommand = {
+      type: 'ChangePeriod',
+      subscriptionId: 'sub_1',
+      changeId: 'in_more',
+      periods: [
+        {
+          end: `${end}T00:00:00.000Z`,
+          interval: 'month',
+          parts: [{ since: `${since}T00:00:00.000Z`, credits: 7000 }],
+          ...{ cost: { amount: 2000, currency: 'usd' }, lines: [], grants: true, takesBack: true },
+        },
+      ],
+      paymentReference: 'in_more',
+      metadata: {},
+    };
+    const refund = (amount: number): AccountCommand => ({
+      type: 'SettlePayment',
+      paymentReference: 'in_more',
+      version: 1,
+      paid: 2000,
+      claims: [{ cause: { kind: 'refund', id: 're_1' }, state: 'taken', amount, since: `${since}T12:00:00.000Z` }],
+    });
+
+    test.each([1, 500, 1000, 1999, 2000])('gives back the share of what it truly gave: %d of 2000', (amount) => {
+      for (const order of permutations([paid, change, refund(amount)])) {
+        const account = new LedgerAccount(`${since}T13:00:00.000Z`);
+        for (const command of order) account.run(command);
+        expect(account.available).toBe(5000 + granted - Math.round((granted * amount) / 2000));
+      }
+    });
+  },
+);

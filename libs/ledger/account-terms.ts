@@ -89,12 +89,17 @@ export function changePeriod(recording: Recording, command: Command<'ChangePerio
   return null;
 }
 
-/** Grants what is missing of the changes, lets claims on their payments have their part, then settles what is left. */
+/**
+ * Grants what is missing of the changes, lets claims on their payments have their part, also where a month's true length has become
+ * known, then settles what is left.
+ */
 function settleAll(recording: Recording, subscriptionId: string): void {
-  const added = grantChanges(recording, subscriptionId);
+  grantChanges(recording, subscriptionId);
+  const grants = recording.state.terms.get(subscriptionId)?.grants ?? [];
+  const ofChanges = grants.filter((id) => grantOf(recording.state, id).term?.kind === 'change');
   settleClaims(
     recording,
-    added.map((grantId) => ({ grantId })),
+    ofChanges.map((grantId) => ({ grantId })),
   );
   settleSubscription(recording, subscriptionId);
 }

@@ -30,15 +30,18 @@ export type TermGrant = {
   readonly paymentReference: string | null;
 };
 
+/** What the record of a grant of a subscription says of it. */
+type TermFacts = Pick<TermGrant, 'id' | 'term' | 'amount' | 'paymentReference'>;
+
 /**
  * The months that a change touches, each with what is more or less in it. The month under way is measured as it is: from its own
  * start, where one of the subscription's paid months tells it, else as the month that ends then.
  */
-export function changedMonths(change: PlanChange, grants: readonly TermGrant[]): readonly ChangedMonth[] {
+export function changedMonths(change: PlanChange, grants: readonly TermFacts[]): readonly ChangedMonth[] {
   return change.periods.flatMap((period) => monthsChangedIn(period, change.changeId, grants));
 }
 
-function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readonly TermGrant[]): ChangedMonth[] {
+function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readonly TermFacts[]): ChangedMonth[] {
   const { end: periodEnd, interval, parts } = period;
   const [first] = parts;
   if (first === undefined) return [];
@@ -66,7 +69,7 @@ function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readon
 }
 
 /** When the month began that a change at `since` falls in. */
-function startOf({ start, end }: Month, since: Instant, grants: readonly TermGrant[]): Instant {
+function startOf({ start, end }: Month, since: Instant, grants: readonly TermFacts[]): Instant {
   const starts = grants
     .filter(({ term }) => term.kind === 'period' && term.end === end && term.start <= later(since, start))
     .map(({ term }) => term.measuredFrom ?? term.start);
@@ -89,7 +92,7 @@ export function takesOf(
   endedAt: Instant | null,
 ): ReadonlyMap<string, Takes> {
   const months = changes.flatMap((change) => changedMonths(change, grants));
-  const settling = new Settling(months, changes);
+  const settling = new Settling(excessIn(grants, months, changes));
   for (const fact of factsInOrder(grants, months)) {
     if ('grant' in fact) settling.give(fact.grant);
     else if (fact.month.amount < 0) settling.reduce(fact.month);
@@ -99,14 +102,49 @@ export function takesOf(
   return settling.takes;
 }
 
+/**
+ * What grants of changes give beyond what the changes mean by the true lengths of their months, by grant id: a change that was
+ * reported before its period's payment was measured by a guess.
+ */
+export const excessOf = (grants: readonly TermFacts[], changes: readonly PlanChange[]): ReadonlyMap<string, number> =>
+  excessIn(
+    grants,
+    changes.flatMap((change) => changedMonths(change, grants)),
+    changes,
+  );
+
+function excessIn(
+  grants: readonly TermFacts[],
+  months: readonly ChangedMonth[],
+  changes: readonly PlanChange[],
+): ReadonlyMap<string, number> {
+  const known = new Set(changes.map(({ changeId }) => changeId));
+  const missing = new Map<string, number>();
+  for (const month of months) if (month.amount > 0 && month.grants) missing.set(monthName(month), month.amount);
+  const excess = new Map<string, number>();
+  for (const fact of factsInOrder(grants, [])) {
+    if (!('grant' in fact)) continue;
+    const { id, amount, term } = fact.grant;
+    if (term.changeId === undefined || !known.has(term.changeId)) continue;
+    const name = monthName({ changeId: term.changeId, end: term.end });
+    const left = (missing.get(name) ?? 0) - amount;
+    missing.set(name, Math.max(0, left));
+    if (left < 0) excess.set(id, -left);
+  }
+  return excess;
+}
+
 /** The month under way at the end stays, also where its period began in that very second. */
 const beginsAfter = ({ term }: TermGrant, endedAt: Instant): boolean =>
   term.kind !== 'trial' && (term.start > endedAt || (term.start === endedAt && term.periodStart !== endedAt));
 
-type Fact = { readonly order: string } & ({ readonly grant: TermGrant } | { readonly month: ChangedMonth });
+type Fact<Grant> = { readonly order: string } & ({ readonly grant: Grant } | { readonly month: ChangedMonth });
 
-function factsInOrder(grants: readonly TermGrant[], months: readonly ChangedMonth[]): readonly Fact[] {
-  const facts: Fact[] = [];
+function factsInOrder<Grant extends TermFacts>(
+  grants: readonly Grant[],
+  months: readonly ChangedMonth[],
+): readonly Fact<Grant>[] {
+  const facts: Fact<Grant>[] = [];
   for (const grant of grants) {
     const { term, paymentReference } = grant;
     if (term.kind === 'trial') continue;
@@ -134,18 +172,15 @@ class Settling {
   readonly #counted = new Map<string, number>();
   /** Newest last. */
   readonly #given: TermGrant[] = [];
-  /** By change and month: what its grants give so far, less what it means by the true length of the month. */
-  readonly #beyond = new Map<string, number>();
-  readonly #changes: ReadonlySet<string>;
 
-  constructor(months: readonly ChangedMonth[], changes: readonly PlanChange[]) {
-    this.#changes = new Set(changes.map(({ changeId }) => changeId));
-    for (const month of months) if (month.amount > 0 && month.grants) this.#beyond.set(monthName(month), -month.amount);
-  }
+  /** @param excess By grant: what it gives too much, by the true length of its month. */
+  constructor(private readonly excess: ReadonlyMap<string, number>) {}
 
   /** A grant: what was kept before and would last into it counts against it. */
   give(grant: TermGrant): void {
-    this.#correct(grant);
+    const { changeId } = grant.term;
+    const excess = this.excess.get(grant.id) ?? 0;
+    if (changeId !== undefined && excess > 0) this.#take(grant, { kind: 'correction', id: changeId }, excess);
     if (grant.term.kind !== 'rollover') {
       for (const pool of this.#kept) {
         if (pool.left === 0 || pool.from >= grant.term.end || pool.end <= grant.term.start) continue;
@@ -195,16 +230,6 @@ class Settling {
 
   end(grant: TermGrant): void {
     this.#take(grant, { kind: 'ended', id: grant.term.subscriptionId }, grant.amount);
-  }
-
-  /** What a grant of a change gives too much, by the true length of its month. */
-  #correct(grant: TermGrant): void {
-    const { changeId, end } = grant.term;
-    if (changeId === undefined || !this.#changes.has(changeId)) return;
-    const name = monthName({ changeId, end });
-    const beyond = (this.#beyond.get(name) ?? 0) + grant.amount;
-    this.#beyond.set(name, Math.min(0, beyond));
-    if (beyond > 0) this.#take(grant, { kind: 'correction', id: changeId }, Math.min(beyond, grant.amount));
   }
 
   /** Takes at most `amount` of what is left unspent of a grant; answers how much. */
