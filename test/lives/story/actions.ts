@@ -24,7 +24,7 @@ export const actions: readonly (readonly [number, Action])[] = [
   [4, changeAtPeriodEnd],
   [2, startOver],
   [4, changeExtra],
-  [3, meter],
+  [14, meter],
   [3, oneOff],
   [2, changeBalance],
   [5, cancelLater],
