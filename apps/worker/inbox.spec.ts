@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
 import { OutcomeUnknown, StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
+import { assert } from '#kernel/assert.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../test/support/inbox-world.js';
 import { permutations } from '../../test/support/permutations.js';
@@ -181,4 +183,48 @@ test('events that tell the inbox nothing move its checkpoint only now and then',
   });
   await world.drain();
   expect(Number(world.state.position)).toBe(0);
+});
+
+/** Takes its time for every append, so that events of different customers are worked off side by side. */
+class SlowStore extends InMemoryEventStore {
+  override async append(request: AppendRequest): Promise<AppendResult> {
+    await setTimeout(3);
+    return super.append(request);
+  }
+}
+
+test('money back in another currency waits, although its payment became known while it was worked off', async () => {
+  const other = { currency: 'eur', payment_intent: 'pi_9', charge: 'ch_9', status: 'succeeded' };
+  const refund = stripeEvent('refund.updated.endive', { id: 'evt_refund' }, other);
+  const intent = stripeEvent('payment_intent.succeeded.endive', { id: 'evt_intent' }, { id: 'pi_9' });
+  for (const order of permutations([refund, intent])) {
+    const world = new InboxWorld(new SlowStore());
+    await world.applyCatalog();
+    await world.link('acme', 'cus_1');
+    for (const event of order) await world.deliver(event);
+    await world.drain();
+    expect(await world.statusOf('evt_refund')).toBe('parked: currency_mismatch');
+  }
+});
+
+test('a fault of our own keeps one event waiting, which is tried again on request, and no other', async () => {
+  const world = new InboxWorld();
+  await world.applyCatalog();
+  await world.link('acme', 'cus_1');
+  const execute = world.handlers.account.execute.bind(world.handlers.account);
+  let broken = true;
+  world.handlers.account.execute = (request) => {
+    assert(!broken || request.causationId !== 'evt_broken', 'the books do not add up');
+    return execute(request);
+  };
+  await world.deliver(stripeEvent('checkout.session.completed.endive', { id: 'evt_broken' }));
+  await world.deliver(stripeEvent('invoice.paid.endive', { id: 'evt_right' }));
+  await world.drain();
+  expect(await world.statusOf('evt_broken')).toBe('parked: internal_error');
+  expect(await world.statusOf('evt_right')).toBe('translated');
+  broken = false;
+  const stream = stripeEventStream('evt_broken');
+  await world.handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
+  await world.drain();
+  expect(await world.statusOf('evt_broken')).toBe('translated');
 });

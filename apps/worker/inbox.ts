@@ -1,5 +1,6 @@
 import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
 import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import { AssertionFailed } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { accountStream, catalogStream, DEFAULT_UNIT, paymentStream, stripeEventStream } from '#kernel/stream-name.js';
@@ -119,7 +120,7 @@ export class Inbox {
       for (const { event, stripeCustomerId: id } of group) {
         const owner = id === null ? null : ownerAt(owners.get(id) ?? [], event.created);
         const customerOfStripe = new Map(id === null || owner === null ? [] : [[id, owner]]);
-        await this.#attempt(event, { ...lookups, customerOfStripe });
+        await this.#attemptOrPark(event, { ...lookups, customerOfStripe });
       }
     });
   }
@@ -133,6 +134,18 @@ export class Inbox {
       found.set(id, state.status === 'set_aside' ? null : (received ?? state.received));
     });
     return [...found.values()].filter((received) => received !== null);
+  }
+
+  /** A fault of our own keeps one event waiting for a person, and never the others. */
+  async #attemptOrPark(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
+    try {
+      await this.#attempt(event, lookups);
+    } catch (error) {
+      if (!(error instanceof AssertionFailed || error instanceof TypeError || error instanceof RangeError)) throw error;
+      const detail = `Scrip failed to work it off (${error.name}: ${error.message}); report this, and try it again once that is mended`;
+      const reason = withObject({ code: 'internal_error', subject: null, detail }, event);
+      await this.#record(event, { type: 'ParkStripeEvent', reason });
+    }
   }
 
   async #attempt(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
@@ -186,9 +199,10 @@ export class Inbox {
     code: ParkReason['code'],
     reason: ParkReason | null,
   ): Promise<void> {
-    const { status, received, reason: before } = (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state;
+    const { received, reason: before } = (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state;
     const waitsForIt = before?.code === code;
-    if (reason !== null && received !== null && (waitsForIt || status === 'translated'))
+    // One that is being worked off beside this one may have looked before this was known.
+    if (reason !== null && received !== null && (waitsForIt || before === null))
       await this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, received) }, id);
     if (reason === null && waitsForIt) await this.#record(event, { type: 'RequestRetry' }, id);
   }

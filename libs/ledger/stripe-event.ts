@@ -24,7 +24,9 @@ export type ParkReason = {
     /** An invoice or a credit note has more lines than its webhook; the worker fetches them. */
     | 'lines_incomplete'
     /** It could not. */
-    | 'lines_refused';
+    | 'lines_refused'
+    /** A fault of Scrip's own. */
+    | 'internal_error';
   readonly subject: string | null;
   readonly detail: string;
 };

@@ -1,14 +1,8 @@
 import type { BinaryEventData } from '@eventstore/db-client';
+import { assert } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
 import { DeadlinePassed, within } from '../adapters/deadline.js';
-import {
-  NO_STREAM,
-  StoreOverloaded,
-  StoreUnavailable,
-  positionOf,
-  type AppendRequest,
-  type Position,
-} from '../event-store.js';
+import { NO_STREAM, StoreOverloaded, positionOf, type AppendRequest, type Position } from '../event-store.js';
 import type { EventStoreDbConnection } from './connection.js';
 import { failureOf, type AppendFailure } from './errors.js';
 import { bytesOf, proposalOf } from './metadata.js';
@@ -52,14 +46,14 @@ export class EventStoreDbAppends {
   ) {}
 
   /**
-   * Answers within the deadline; what the server says later is dropped. Errors: StoreOverloaded; StoreUnavailable for an append
-   * that is larger than the server takes.
+   * Answers within the deadline; what the server says later is dropped. Errors: StoreOverloaded. An append that is larger than
+   * the server takes is a bug: commands are bounded.
    */
   async append(request: AppendRequest): Promise<AppendAnswer> {
     const { appendDeadlineMs, maxAppendBytes, maxPendingAppends, maxPendingBytes } = this.limits;
     const events = request.events.map(proposalOf);
     const bytes = events.reduce((sum, event) => sum + bytesOf(event), 0);
-    if (bytes > maxAppendBytes) throw new StoreUnavailable(`an append of ${String(bytes)} bytes is too large`);
+    assert(bytes <= maxAppendBytes, `an append of ${String(bytes)} bytes is too large`);
     if (this.#queue.size + this.#inFlight >= maxPendingAppends || this.#waitingBytes + bytes > maxPendingBytes)
       throw new StoreOverloaded('too many appends are waiting for EventStoreDB');
     this.#waitingBytes += bytes;
