@@ -185,16 +185,17 @@ test('events that tell the inbox nothing move its checkpoint only now and then',
   expect(Number(world.state.position)).toBe(0);
 });
 
-/** Takes its time for every append, so that events of different customers are worked off side by side. */
+/** Records how an event ended later than what it meant, as a busy store may. */
 class SlowStore extends InMemoryEventStore {
   override async append(request: AppendRequest): Promise<AppendResult> {
-    await setTimeout(3);
+    await setTimeout(request.stream.startsWith('stripeEvent-') ? 20 : 1);
     return super.append(request);
   }
 }
 
 test('money back in another currency waits, although its payment became known while it was worked off', async () => {
-  const other = { currency: 'eur', payment_intent: 'pi_9', charge: 'ch_9', status: 'succeeded' };
+  // Stripe's refunds name no customer, so they are worked off beside their payment.
+  const other = { currency: 'eur', customer: null, payment_intent: 'pi_9', charge: 'ch_9', status: 'succeeded' };
   const refund = stripeEvent('refund.updated.endive', { id: 'evt_refund' }, other);
   const intent = stripeEvent('payment_intent.succeeded.endive', { id: 'evt_intent' }, { id: 'pi_9' });
   for (const order of permutations([refund, intent])) {
