@@ -93,9 +93,11 @@ function settlePayment(recording: Recording, reference: string): readonly Slice[
 function settle(recording: Recording, claimed: Claimed, reference: string): readonly Slice[] {
   const changes = changesOf(claimed, recording.at);
   if (changes.length === 0) return [];
-  // Plan changes and ends take only what claims leave.
-  const subscriptions = subscriptionsOf(claimed.grants);
-  for (const id of subscriptions) giveBackTerms(recording, id);
+  // Plan changes and ends take only what claims leave: of grants of which claims take what they did, all stays as it is.
+  giveBackTerms(
+    recording,
+    changes.map(({ grant }) => grant),
+  );
   for (const hold of claimed.holds) recording.record(holdReleased(hold, 'released'));
   for (const { grant, now, due } of changes) {
     for (const { cause, amount } of now.taken.slice(sameUpTo(now.taken, due.taken)).toReversed())
@@ -110,7 +112,7 @@ function settle(recording: Recording, claimed: Claimed, reference: string): read
   }
   for (const { grant, now, due } of changes) askForSpent(recording, grant.id, now.spent, due.spent);
   for (const grant of claimed.grants) reserve(recording, reference, grant.id, claimed.due(grant.id).held);
-  for (const id of subscriptions) settleTerms(recording, id);
+  for (const id of subscriptionsOf(claimed.grants)) settleTerms(recording, id);
   return returned;
 }
 

@@ -28,9 +28,15 @@ export function settleTerms(recording: Recording, subscriptionId: string): void 
   take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
 }
 
-/** Gives back all that plan changes and the end took, for claims that come first; `settleTerms` takes of what those leave. */
-export function giveBackTerms(recording: Recording, subscriptionId: string): void {
-  for (const id of recording.state.terms.get(subscriptionId)?.grants ?? []) giveBack(recording, id);
+/**
+ * Gives back what plan changes and the end took of these grants, for claims that come first; `settleTerms` takes of what those leave.
+ * What is forgotten of a subscription stays as it is.
+ */
+export function giveBackTerms(recording: Recording, grants: readonly Grant[]): void {
+  for (const { id, term } of grants) {
+    const known = term === null ? undefined : recording.state.terms.get(term.subscriptionId);
+    if (known?.grants.includes(id) === true) giveBack(recording, id);
+  }
 }
 
 function giveBack(recording: Recording, grantId: string): void {

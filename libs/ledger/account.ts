@@ -25,7 +25,6 @@ const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RevokeCredits',
   'ReinstateCredits',
   'SettlePayment',
-  'ChangePeriod',
   'EndSubscription',
   'CloseAccount',
 ];

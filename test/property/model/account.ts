@@ -39,7 +39,6 @@ class Session extends Revocations {
       'RevokeCredits',
       'ReinstateCredits',
       'SettlePayment',
-      'ChangePeriod',
       'EndSubscription',
       'CloseAccount',
     ].includes(command.type);
