@@ -7,7 +7,7 @@ export type PaidPeriod = {
   readonly interval: 'month' | 'year';
   readonly periodStart: Instant;
   readonly periodEnd: Instant;
-  /** Stripe's subscription item, which with `periodStart` names the allotment. */
+  /** Stripe's subscription item. */
   readonly itemId: string;
   /** Credits for each month of the period, all seats together. */
   readonly creditsPerMonth: number;

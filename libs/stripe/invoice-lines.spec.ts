@@ -38,6 +38,8 @@ type Line = {
   readonly proration?: boolean;
   readonly period?: { readonly start: number; readonly end: number } | null;
   readonly usage?: 'metered' | 'licensed';
+  /** Whether Stripe names what it credits. */
+  readonly credits?: boolean;
 };
 
 /** A line in today's shape, or in that of before basil. */
@@ -46,13 +48,23 @@ function lineOf(line: Line, index: number, old: boolean): Record<string, unknown
   const id = `il_${String(line.price)}_${String(line.item)}_${String(amount)}`; // not by its place
   const common = { id, object: 'line_item', amount, currency: 'usd', quantity };
   const period = line.period === undefined ? october : line.period;
+  const credited_items = line.credits === true ? { invoice: 'in_0', invoice_line_items: ['il_0'] } : null;
+  const proration_details = { credited_items };
   if (old) {
     const recurring = { interval: 'month', usage_type: line.usage ?? 'licensed' };
     const type = item === null ? 'invoiceitem' : 'subscription';
     const ids = { subscription, ...(item === null ? {} : { subscription_item: item }) };
-    return { ...common, period, type, proration, ...ids, price: price === null ? null : { id: price, recurring } };
+    return {
+      ...common,
+      period,
+      type,
+      proration,
+      proration_details,
+      ...ids,
+      price: price === null ? null : { id: price, recurring },
+    };
   }
-  const own = { invoice_item: 'ii_1', proration, subscription };
+  const own = { invoice_item: 'ii_1', proration, proration_details, subscription };
   const parent =
     item === null ? { invoice_item_details: own } : { subscription_item_details: { ...own, subscription_item: item } };
   return {
@@ -171,8 +183,12 @@ describe.each([
     for (const order of permutations(lines)) {
       const grants = ofType(commandsOf(order, old), 'GrantPeriod');
       expect(grants.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toMatchObject([
-        { key: 'allotment:si_pro:1790812800', creditsPerMonth: 2000, cost: { amount: 8000 } },
-        { key: 'allotment:si_seats:1790812800', creditsPerMonth: 1000, cost: { amount: 4000 } },
+        { key: 'allotment:si_pro:1790812800:1793491200:price_pro:1', creditsPerMonth: 2000, cost: { amount: 8000 } },
+        {
+          key: 'allotment:si_seats:1790812800:1793491200:price_starter_month:2',
+          creditsPerMonth: 1000,
+          cost: { amount: 4000 },
+        },
       ]);
     }
   });
@@ -188,6 +204,69 @@ describe.each([
       expect(ofType(commands, 'GrantPeriod')).toHaveLength(2);
       expect(ofType(commands, 'RecordPayment')).toMatchObject([{ kind: 'subscription', money: { amount: 10_000 } }]);
     }
+  });
+
+  test('changes several subscriptions, each by a fact of its own', () => {
+    const changed = (subscription: string): readonly Line[] => [
+      { price: 'price_starter_month', amount: -1000, proration: true, subscription },
+      { price: 'price_pro', amount: 4000, proration: true, subscription },
+    ];
+    const lines = [...changed('sub_1'), ...changed('sub_b')];
+    for (const order of permutations(lines)) {
+      const changes = ofType(commandsOf(order, old, { metadata: { customer_id: 'acme' } }), 'ChangePeriod');
+      expect(changes.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toMatchObject([
+        { key: 'change:in_1:sub_1', subscriptionId: 'sub_1', periods: [{ parts: [{ credits: 1500 }] }] },
+        { key: 'change:in_1:sub_b', subscriptionId: 'sub_b', periods: [{ parts: [{ credits: 1500 }] }] },
+      ]);
+    }
+  });
+
+  const [free, paid] = [
+    { price: 'price_starter_month', amount: 0, proration: true, item: 'si_a' },
+    { price: 'price_pro', amount: 4000, proration: true, item: 'si_a' },
+  ] as const satisfies readonly Line[];
+  const less = { ...paid, amount: -4000 };
+  const freePro = { ...paid, amount: 0 };
+  test.each<readonly [string, readonly Line[], readonly number[]]>([
+    ['gives back beside what is charged', [free, paid], [1500]],
+    ['is charged beside what is given back', [less, free], [-1500]],
+    ['gives back where it names what it credits', [{ ...free, credits: true }, paid], [1500]],
+    ['gives back alone where it names what it credits', [{ ...free, credits: true }], [-500]],
+    ['is charged beside one of 0.00 that names what it credits', [{ ...free, credits: true }, freePro], [1500]],
+    ['says nothing alone', [free], []],
+    ['says nothing beside another that says nothing', [free, freePro], []],
+    ['says nothing where it may be either', [{ ...free, item: null }, paid, { ...less, item: 'si_b' }], [0]],
+    ['has nothing to do with other items', [free, { ...paid, item: 'si_b' }], [2000]],
+    ['nor with other times', [{ ...free, period: { ...october, start: october.start + 60 } }, paid], [2000]],
+    ['gives back beside a period that begins then', [free, { ...paid, proration: false }], [-500]],
+  ])('has a line of 0.00 that %s', (_what, lines, credits) => {
+    for (const order of permutations(lines)) {
+      const [change] = ofType(commandsOf(order, old), 'ChangePeriod') as readonly object[];
+      const expected = credits.filter((each) => each !== 0).map((each) => ({ credits: each }));
+      if (expected.length === 0) expect(change).toBeUndefined();
+      else expect(change).toMatchObject({ periods: [{ parts: expected }] });
+    }
+  });
+
+  test('waits for an unknown price beside a plan of 0.00 that is given back', () => {
+    const back: Line = { ...free, credits: true };
+    expect(translated([back, { ...paid, price: 'price_new' }], old)).toMatchObject({
+      reason: { code: 'unknown_price' },
+    });
+  });
+
+  test('names a period by what is bought, and by itself where it gives back what was bought for the same time', () => {
+    const keyOf = (lines: readonly Line[], change = {}) =>
+      ofType(commandsOf(lines, old, change), 'GrantPeriod')[0]!.key;
+    const name = 'allotment:si_pro:1790812800:1793491200:price_pro:1';
+    const back: Line = { price: 'price_starter_month', amount: -1000, proration: true, item: 'si_pro' };
+    expect(keyOf([pro])).toBe(name);
+    expect(keyOf([pro], { id: 'in_2' })).toBe(name);
+    expect(keyOf([{ ...pro, quantity: 2 }])).toBe('allotment:si_pro:1790812800:1793491200:price_pro:2');
+    expect(keyOf([back, pro])).toBe(`${name}:in_1`);
+    expect(keyOf([pro, { ...back, item: null }], { id: 'in_2' })).toBe(`${name}:in_2`);
+    expect(keyOf([{ ...back, item: 'si_b' }, pro])).toBe(name);
+    expect(keyOf([{ ...back, period: september }, pro])).toBe(name);
   });
 
   test('waits only where none of its lines has a plan and one might', () => {
@@ -248,5 +327,6 @@ test('a line of before items had ids is that of its subscription', () => {
   const { subscription_item: _, ...line } = lineOf(pro, 0, true);
   const lines = { object: 'list', data: [line], has_more: false };
   const commands = commandsOf([], true, { lines });
-  expect(ofType(commands, 'GrantPeriod')).toMatchObject([{ key: 'allotment:sub_1:1790812800', creditsPerMonth: 2000 }]);
+  const key = 'allotment:sub_1:1790812800:1793491200:price_pro:1';
+  expect(ofType(commands, 'GrantPeriod')).toMatchObject([{ key, creditsPerMonth: 2000 }]);
 });

@@ -40,6 +40,8 @@ export type InvoiceLine = {
   readonly periodStart: Instant;
   readonly periodEnd: Instant;
   readonly proration: boolean;
+  /** True where it names the lines that it credits: it gives back, whatever its amount. */
+  readonly credits: boolean;
   readonly priceId: string | null;
   readonly subscriptionItemId: string | null;
   /** Of which subscription it is; null where the line does not say. */
@@ -234,6 +236,7 @@ function normaliseLine(line: Fields | null): Normalised<InvoiceLine> {
       discount: discountIn(line),
       includedTax: includedTaxIn(line),
       proration: at(details, 'proration') === true,
+      credits: objectAt(details, 'proration_details', 'credited_items') !== null,
       priceId: priceOf(line),
       // Before items had ids, a subscription's own line named only the subscription.
       subscriptionItemId:

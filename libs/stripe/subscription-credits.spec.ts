@@ -78,7 +78,7 @@ describe('a change of plan within a month', () => {
     'to more sets the credits of a month by the new plan against those by the old one (%s)',
     (shape) => {
       expect(changeOf(upgrade, {}, shape)).toMatchObject({
-        ...{ stream: 'account-acme', key: 'change:in_9', changeId: 'in_9', paymentReference: 'in_9' },
+        ...{ stream: 'account-acme', key: 'change:in_9:sub_1', changeId: 'in_9', paymentReference: 'in_9' },
         periods: [
           {
             ...{ end: november, interval: 'month', parts: [{ since: noon, credits: 1500 }] },

@@ -191,7 +191,7 @@ describe('a paid invoice of a subscription', () => {
     expect(now).toEqual([
       expect.objectContaining({
         stream: 'account-acme',
-        key: 'allotment:si_1:1790812800',
+        key: 'allotment:si_1:1790812800:1793491200:price_starter_month:1',
         type: 'GrantPeriod',
         ...{ subscriptionId: 'sub_1', itemId: 'si_1', interval: 'month', creditsPerMonth: 500, prorated: false },
         ...{ periodStart: '2026-10-01T00:00:00.000Z', periodEnd: '2026-11-01T00:00:00.000Z' },
@@ -229,7 +229,12 @@ describe('a paid invoice of a subscription', () => {
       discount_amounts: [],
     };
     expect(commandsOf('invoice.paid.endive', line(change))[0]).toMatchObject({
-      ...{ type: 'GrantPeriod', key: 'allotment:si_1:1790812800', interval: 'year', creditsPerMonth: 500 },
+      ...{
+        type: 'GrantPeriod',
+        key: 'allotment:si_1:1790812800:1822348800:price_starter_year:1',
+        interval: 'year',
+        creditsPerMonth: 500,
+      },
       ...{ periodEnd: '2027-10-01T00:00:00.000Z', cost: { amount: 20000, currency: 'usd' } },
     });
   });

@@ -58,6 +58,34 @@ export const withinOneSecond: readonly Scene[] = [
     ends: { credits: '1999 0 0', subscription: 'pro active entitled cancels' },
   },
   {
+    flow: 'month to year and back',
+    name: 'in the second in which it is bought',
+    act: async (shop) => {
+      const made = await shop.subscribe('starter.month');
+      await shop.change(made, { price: 'starter.year' });
+    },
+    ends: { credits: '500 0 0', subscription: 'starter active entitled', invoices: ['paid', 'paid'] },
+  },
+  {
+    flow: 'upgrade, more seats',
+    name: 'with a new period, in the second in which it is bought',
+    act: async (shop) => {
+      const made = await shop.subscribe('starter.month');
+      await shop.change(made, { price: 'pro.month' }, { billing_cycle_anchor: { type: 'now' } });
+    },
+    ends: { credits: '2000 0 0', subscription: 'pro active entitled', invoices: ['paid', 'paid'] },
+  },
+  {
+    flow: 'upgrade, more seats',
+    name: 'of a month that a coupon pays',
+    act: async (shop) => {
+      const coupon = await shop.stripe.coupons.create({ percent_off: 100, duration: 'once' });
+      const made = await shop.subscribe('starter.month', { discounts: [{ coupon: coupon.id }] });
+      await shop.change(made, { price: 'pro.month' });
+    },
+    ends: { credits: '2000 0 0', subscription: 'pro active entitled', invoices: ['paid', 'paid'] },
+  },
+  {
     flow: 'upgrade, more seats',
     name: 'and cancelled at the end, within one second',
     act: async (shop) => {

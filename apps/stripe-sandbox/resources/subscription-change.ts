@@ -4,6 +4,7 @@ import { share } from '../core/money.js';
 import type { Params } from '../core/params.js';
 import { boundary } from '../core/period.js';
 import type { Tx } from '../core/tx.js';
+import { creditedItems } from './credited-items.js';
 import { discountsAt, takeOff } from './discounts.js';
 import { billedBy, createDraft, draftInvoice, takePendingItems } from './invoice-building.js';
 import { newInvoiceItem, type Span } from './invoice-lines.js';
@@ -72,17 +73,6 @@ const billedAnew = (tx: Tx, subscription: Subscription): Subscription => ({
 
 const presentDiscounts = (tx: Tx, subscription: Subscription): readonly Discount[] =>
   discountsAt(tx.need('customer', subscription.customer), subscription, tx.now);
-
-/** The lines that last charged for an item. */
-function creditedItems(tx: Tx, subscription: Subscription, item: SubscriptionItem): Part['credited'] {
-  const invoice = subscription.latest_invoice === null ? null : tx.get('invoice', subscription.latest_invoice);
-  const lines = (invoice?.lines.data ?? []).filter(
-    (line) => line.amount >= 0 && line.parent?.subscription_item_details?.subscription_item === item.id,
-  );
-  return invoice === null || lines.length === 0
-    ? null
-    : { invoice: invoice.id, invoice_line_items: lines.map(({ id }) => id) };
-}
 
 function prorate(tx: Tx, subscription: Subscription, part: Part): InvoiceItem {
   const { item, amount, period } = part;

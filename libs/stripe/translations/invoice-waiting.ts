@@ -1,6 +1,7 @@
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { park, type Parked } from '../translation.js';
+import { directionOf } from './direction.js';
 
 /** Whether a line's price is that of a plan of the catalogue, whatever the line charges. */
 export const isPlans = ({ priceId }: { readonly priceId: string | null }, catalog: CatalogState): boolean =>
@@ -17,7 +18,7 @@ export function waitsForPrice(invoice: Invoice, catalog: CatalogState): Parked |
   const known = invoice.lines.filter((line) => isPlans(line, catalog));
   const waiting = invoice.lines
     .filter((line) => !isPlans(line, catalog) && mightBePlans(line, invoice))
-    .filter((line) => known.length === 0 || replaces(line, known))
+    .filter((line) => known.length === 0 || replaces(line, known, invoice.lines))
     .map(({ priceId }) => priceId ?? '')
     .sort();
   const [priceId] = waiting;
@@ -36,7 +37,7 @@ function mightBePlans(line: InvoiceLine, { subscriptionId, createdAt }: Invoice)
 }
 
 /** Whether the line stands in the place of a known plan: all that the invoice says of its subscription's plans is that they are given back. */
-function replaces(line: InvoiceLine, known: readonly InvoiceLine[]): boolean {
+function replaces(line: InvoiceLine, known: readonly InvoiceLine[], all: readonly InvoiceLine[]): boolean {
   const beside = known.filter(({ subscriptionId }) => subscriptionId === line.subscriptionId);
-  return beside.length > 0 && beside.every(({ amount }) => amount < 0);
+  return beside.length > 0 && beside.every((one) => directionOf(one, all) < 0);
 }

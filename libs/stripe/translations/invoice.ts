@@ -20,6 +20,7 @@ import {
   type Translation,
 } from '../translation.js';
 import { boughtBy, costOf, netOf, prorations } from './proration.js';
+import { directionOf } from './direction.js';
 import { soldBy } from './invoice-sale.js';
 import { waitsForPrice } from './invoice-waiting.js';
 import { naming } from './naming.js';
@@ -27,7 +28,7 @@ import { grantOfSale, invoiceKey } from './sale.js';
 
 /**
  * `invoice.paid`, the only money-in of subscriptions. Each line of a plan grants what its price stands for in the catalogue, once
- * for each subscription item and start of period, so an invoice that Stripe issues again grants nothing again. Prorations
+ * for each subscription item, period, price and quantity, so an invoice that Stripe issues again grants nothing again. Prorations
  * grant or take the difference by the plan's policy. An invoice without subscription is recorded only, unless its metadata says `top_up: true`.
  */
 export const translateInvoicePaid: Translate = (event, lookups) => {
@@ -80,7 +81,7 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   return 'kind' in grant ? grant : commands(grant);
 }
 
-/** The lines of one subscription item and period: graduated prices and seats may make several of one plan. */
+/** The lines of one subscription item, period and price: graduated prices and seats may make several of one plan. */
 type Allotment = {
   readonly itemId: string;
   readonly priceId: string;
@@ -128,7 +129,7 @@ function allotmentsOf(invoice: Invoice): readonly Allotment[] {
   for (const line of invoice.lines) {
     const { subscriptionItemId: itemId, priceId, periodStart, periodEnd } = line;
     if (line.proration || line.amount < 0 || itemId === null || priceId === null || line.quantity === 0) continue;
-    const key = `${itemId} ${periodStart}`;
+    const key = `${itemId} ${periodStart} ${periodEnd} ${priceId}`;
     const lines = [...(found.get(key)?.lines ?? []), line];
     found.set(key, { itemId, priceId, periodStart, periodEnd, lines });
   }
@@ -146,12 +147,14 @@ type Known = { readonly plan: Plan; readonly interval: 'month' | 'year'; readonl
 function period(allotment: Allotment, { plan, interval, price }: Known, context: Context): Translation {
   const { itemId, periodStart, periodEnd, lines } = allotment;
   const { invoice, subscriptionId, customerId } = context;
-  const creditsPerMonth = plan.creditsPerMonth * lines.reduce((sum, line) => sum + line.quantity, 0);
+  const quantity = quantityOf(allotment);
+  const creditsPerMonth = plan.creditsPerMonth * quantity;
   if (!isAmount(creditsPerMonth)) return park('unknown_shape', invoice.id, 'more credits than an account can hold');
   if (periodEnd <= periodStart) return park('unknown_shape', invoice.id, 'a line ends before it starts');
   const net = lines.reduce((sum, line) => sum + netOf(line), 0);
   const cost = costOf(net, invoice.currency);
-  const name = periodName(itemId, periodStart);
+  const insteadBy = isInstead(allotment, invoice) ? invoice.id : null;
+  const name = periodName({ itemId, periodStart, periodEnd, priceId: allotment.priceId, quantity, insteadBy });
   const rolloverCap = plan.policy?.rolloverCap ?? 0;
   const record: FactCommand = {
     to: 'subscription',
@@ -197,11 +200,22 @@ function period(allotment: Allotment, { plan, interval, price }: Known, context:
   return commands(grant, record);
 }
 
+const quantityOf = ({ lines }: Allotment): number => lines.reduce((sum, { quantity }) => sum + quantity, 0);
+
+/** Whether the invoice gives back what was bought before of the item, from the second on in which the period begins. */
+const isInstead = ({ itemId, periodStart }: Allotment, { lines }: Invoice): boolean =>
+  lines.some(
+    (line) =>
+      line.proration &&
+      line.periodStart === periodStart &&
+      [null, itemId].includes(line.subscriptionItemId) &&
+      directionOf(line, lines) < 0,
+  );
+
 /** Whether less was charged than the price of a whole period; in a currency of which the price is not known it may be. */
-function isProrated({ lines }: Allotment, { money }: PlanPrice, currency: string): boolean {
-  const quantity = lines.reduce((sum, line) => sum + line.quantity, 0);
-  const charged = lines.reduce((sum, { amount }) => sum + amount, 0);
-  return money.currency !== currency || charged < money.amount * quantity;
+function isProrated(allotment: Allotment, { money }: PlanPrice, currency: string): boolean {
+  const charged = allotment.lines.reduce((sum, { amount }) => sum + amount, 0);
+  return money.currency !== currency || charged < money.amount * quantityOf(allotment);
 }
 
 function recordInvoice(invoice: Invoice, customerId: string, details: InvoiceSnapshot | null): FactCommand {

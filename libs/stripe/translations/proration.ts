@@ -6,6 +6,7 @@ import { planOfStripePrice, type CatalogState, type Plan } from '#ledger/catalog
 import type { BoughtLine } from '#ledger/payment-claims.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { commands, park, type FactCommand, type Lookups, type Translation } from '../translation.js';
+import { directionOf } from './direction.js';
 
 /** What a line cost without discounts and without tax. */
 export const netOf = (line: InvoiceLine): number => line.amount - line.discount - line.includedTax;
@@ -16,15 +17,21 @@ export const boughtBy = (lines: readonly InvoiceLine[]): readonly BoughtLine[] =
 
 export const costOf = (amount: number, currency: string): Money | null => (amount > 0 ? { amount, currency } : null);
 
-type Priced = { readonly line: InvoiceLine; readonly plan: Plan; readonly interval: 'month' | 'year' };
+type Priced = {
+  readonly line: InvoiceLine;
+  /** Whether it charges or gives back. */
+  readonly direction: -1 | 1;
+  readonly plan: Plan;
+  readonly interval: 'month' | 'year';
+};
 
-/** The key of all changes that one invoice charges or gives back. */
-const changeKey = ({ id }: Invoice): string => `change:${id}`;
+/** The key of all changes of a subscription that one invoice charges or gives back. */
+const changeKey = ({ id }: Invoice, subscriptionId: string): string => `change:${id}:${subscriptionId}`;
 
 /**
  * What changes of plan or quantity within paid periods mean: for each time of a change the credits of a month by the new plan are set
  * against those by the old one. The account settles it, by the true length of the period. More is granted, and less is taken back of
- * the month under way, by the policy of the plan that is changed to. All changes that one invoice charges are one.
+ * the month under way, by the policy of the plan that is changed to. All changes of a subscription that one invoice charges are one.
  */
 export function prorations(
   invoice: Invoice,
@@ -39,11 +46,11 @@ export function prorations(
   if (periods.length === 0) return commands();
   if (!periods.every(({ parts }) => parts.every(({ credits }) => isAmount(Math.abs(credits)))))
     return park('unknown_shape', invoice.id, 'more credits than an account can hold');
-  const plan = lines.findLast(({ line }) => line.amount > 0)?.plan ?? lines[0]?.plan;
+  const plan = lines.findLast(({ direction }) => direction > 0)?.plan ?? lines[0]?.plan;
   const change: FactCommand = {
     to: 'account',
     stream: accountStream(customerId, DEFAULT_UNIT),
-    key: changeKey(invoice),
+    key: changeKey(invoice, subscriptionId),
     command: {
       type: 'ChangePeriod',
       subscriptionId,
@@ -56,15 +63,13 @@ export function prorations(
   return commands(change);
 }
 
-/**
- * The lines that say of a plan that it was changed. A line of nothing says neither that more is paid for nor that less is; one that is
- * of no plan is something else that was charged for.
- */
+/** The lines that say of a plan that it was changed. One that is of no plan is something else that was charged for. */
 const changingLines = ({ lines }: Invoice, catalog: CatalogState): readonly Priced[] =>
   lines.flatMap((line): Priced[] => {
-    if (!line.proration || line.priceId === null || line.amount === 0 || line.periodEnd <= line.periodStart) return [];
+    if (!line.proration || line.priceId === null || line.periodEnd <= line.periodStart) return [];
     const known = planOfStripePrice(catalog, line.priceId);
-    return known === null ? [] : [{ line, plan: known.plan, interval: known.interval }];
+    const direction = directionOf(line, lines);
+    return known === null || direction === 0 ? [] : [{ line, direction, plan: known.plan, interval: known.interval }];
   });
 
 /** The changes of periods that end at one time; none where they come to nothing. */
@@ -74,9 +79,9 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
   const [one] = giving;
   if (one === undefined) return [];
   const credits = new Map<Instant, number>();
-  for (const { line, plan } of giving) {
-    const all = plan.creditsPerMonth * line.quantity;
-    credits.set(line.periodStart, (credits.get(line.periodStart) ?? 0) + (line.amount > 0 ? all : -all));
+  for (const { line, direction, plan } of giving) {
+    const all = direction * plan.creditsPerMonth * line.quantity;
+    credits.set(line.periodStart, (credits.get(line.periodStart) ?? 0) + all);
   }
   const parts = [...credits]
     .map(([since, change]) => ({ since, credits: change }))
@@ -104,12 +109,14 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
 /** The plan that was changed to: the last one charged for the rest of the period, or else for a new one. */
 function changedTo(group: readonly Priced[], { lines }: Invoice, catalog: CatalogState): Plan | null {
   const charged = group
-    .filter(({ line, plan }) => line.amount > 0 && plan.creditsPerMonth > 0)
+    .filter(({ direction, plan }) => direction > 0 && plan.creditsPerMonth > 0)
     .sort((a, b) => (a.line.periodStart < b.line.periodStart ? -1 : 1))
     .at(-1);
   if (charged !== undefined) return charged.plan;
-  const renewed = lines
-    .filter((line) => !line.proration && line.amount > 0)
-    .map(({ priceId }) => (priceId === null ? null : planOfStripePrice(catalog, priceId)));
-  return renewed.find((known) => known !== null && known.plan.creditsPerMonth > 0)?.plan ?? null;
+  const renewed = lines.flatMap(({ proration, priceId, amount }) => {
+    const known = proration || priceId === null ? null : planOfStripePrice(catalog, priceId);
+    // A line of 0.00 is a trial's, unless the plan's price is nothing.
+    return known === null || (amount <= 0 && known.price.money.amount > 0) ? [] : [known.plan];
+  });
+  return renewed.find(({ creditsPerMonth }) => creditsPerMonth > 0) ?? null;
 }

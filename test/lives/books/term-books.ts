@@ -37,7 +37,7 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
   for (const invoice of paid) {
     const lines = planLinesOf(market, invoice, found.money);
     const whole = lines.filter(({ line }) => !isChange(line));
-    for (const [key, group] of Map.groupBy(whole, ({ line }) => `${itemOf(line)} ${String(line.period.start)}`)) {
+    for (const [key, group] of Map.groupBy(whole, ({ line }) => nameOf(line, invoice))) {
       const isPaid = group.some(({ line }) => line.amount > 0);
       if (isPaid && !given.has(key)) period(found, invoice, group);
       else note(found, group, isPaid ? 'a period that was paid before' : 'a trial');
@@ -45,8 +45,7 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
     }
   }
   for (const invoice of paid) {
-    // A change that costs nothing and gives nothing back, by a full discount, changes no credits of the period.
-    const lines = planLinesOf(market, invoice, []).filter(({ line }) => isChange(line) && line.amount !== 0);
+    const lines = planLinesOf(market, invoice, []).filter(({ line }) => isChange(line));
     const byEnd = Map.groupBy(lines, ({ line, offer }) => `${String(line.period.end)} ${offer.interval}`);
     for (const group of byEnd.values()) change(found, invoice, group, changedTo(market, invoice, group));
   }
@@ -55,6 +54,21 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
 
 const isChange = (line: InvoiceLine): boolean => line.parent?.invoice_item_details?.proration === true;
 const itemOf = (line: InvoiceLine): string => line.parent?.subscription_item_details?.subscription_item ?? '';
+/** Charges for what comes, or gives back what was paid before, whatever its amount. */
+const directionOf = (line: InvoiceLine): -1 | 1 =>
+  line.amount < 0 || line.parent?.invoice_item_details?.proration_details?.credited_items != null ? -1 : 1;
+
+/**
+ * What was bought. An invoice that charges it again charges what it charged before; not one that gives back what was bought from
+ * that second on.
+ */
+function nameOf(line: InvoiceLine, { id, lines }: Invoice): string {
+  const { start, end } = line.period;
+  const price = line.pricing?.price_details?.price ?? '';
+  const instead = lines.data.some((one) => isChange(one) && directionOf(one) < 0 && one.period.start === start);
+  const bought = [itemOf(line), start, end, String(price), line.quantity ?? 1];
+  return [...bought, instead ? id : ''].join(' ');
+}
 const subscriptionOf = ({ parent }: Invoice): string => parent?.subscription_details.subscription ?? '';
 
 /** The lines of plans that give credits; all others are money and nothing else. */
@@ -158,7 +172,7 @@ function change(found: Found, invoice: Invoice, group: readonly PlanLine[], to: 
 /** The plan that was changed to: the last one charged for the rest of the period, or for a new one. Its policy counts. */
 function changedTo(market: Market, invoice: Invoice, group: readonly PlanLine[]): Offer {
   const charged = group
-    .filter(({ line }) => line.amount > 0)
+    .filter(({ line }) => directionOf(line) > 0)
     .toSorted((a, b) => a.line.period.start - b.line.period.start)
     .at(-1);
   const renewed = planLinesOf(market, invoice, []).find(({ line }) => !isChange(line) && line.amount > 0);
@@ -191,8 +205,7 @@ function changedMonth(
   const parts = Map.groupBy(within, ({ line }) => line.period.start);
   const credits = [...parts].reduce((sum, [from, lines]) => {
     const whole = lines.reduce(
-      (all, { line, offer: { creditsPerMonth } }) =>
-        all + Math.sign(line.amount) * creditsPerMonth * (line.quantity ?? 1),
+      (all, { line, offer: { creditsPerMonth } }) => all + directionOf(line) * creditsPerMonth * (line.quantity ?? 1),
       0,
     );
     return sum + Math.sign(whole) * restOf(Math.abs(whole), Math.max(from, measuredFrom), { measuredFrom, end });
