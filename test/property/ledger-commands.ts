@@ -128,6 +128,24 @@ const drafts = draftsBy(weights);
 /** Operators' revocations stay out of them: only claims take under the cause of a refund. */
 const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10, RevokeCredits: 0, ReinstateCredits: 0 });
 
+/** What a customer does with credits: beside it, what subscriptions give and take has to stay right. */
+export const spending = draftsBy({
+  GrantCredits: 2,
+  ConsumeCredits: 2,
+  ReverseConsumption: 4,
+  HoldCredits: 4,
+  ExtendHold: 1,
+  CaptureHold: 3,
+  ReleaseHold: 3,
+  AdjustCredits: 1,
+  RevokeCredits: 0,
+  ReinstateCredits: 0,
+  SettlePayment: 0,
+  RecordDue: 0,
+  ChangeSettings: 1,
+  Status: 0,
+});
+
 const lives = (draft: fc.Arbitrary<Draft>, maxLength: number): fc.Arbitrary<Step[]> =>
   fc.array(fc.record({ wait: waits, draft }), { minLength: 1, maxLength, size: 'max' });
 
