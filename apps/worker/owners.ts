@@ -1,7 +1,7 @@
 import type { CommandRequest } from '#event-store/command.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { newsOf, type StripeCustomerCommand } from '#ledger/stripe-customer.js';
-import { ownershipOf } from '#ledger/stripe-customer-owner.js';
+import { namesIn, ownershipOf } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 
@@ -25,8 +25,9 @@ export async function recordStripeCustomer(
     await refusalOf(
       handlers.customer.execute({ ...request, stream: customerStream(command.customerId), key: null, command }),
     );
+  // Also where nobody is overruled any more: what was parked before a correction waits no longer.
+  if (namesIn(state.statements).size < 2) return [];
   const { owners, overruled } = ownershipOf(state.statements);
-  if (overruled.length === 0) return [];
   const owner = owners.at(-1)?.customerId ?? '';
   const reasons = new Map(
     overruled.map(({ stripeEventId, customerId }) => [stripeEventId, conflictOf(stripeCustomerId, owner, customerId)]),

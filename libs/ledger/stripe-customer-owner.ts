@@ -19,7 +19,7 @@ export type OwnerStatement = {
 /** From when on somebody is the owner, by Stripe's time; the first from the beginning, which is the empty text. */
 export type OwnerSince = { readonly since: Instant; readonly customerId: string };
 
-/** A statement that names somebody else than the owner. */
+/** A statement that names somebody who is not the owner and, by what the Stripe customer itself says, never was. */
 export type Overruled = { readonly stripeEventId: string; readonly customerId: string };
 
 /** What all statements together mean; whatever order they came in. */
@@ -77,6 +77,18 @@ function representativesOf(statements: readonly OwnerStatement[]): readonly Owne
   return [...best.values()];
 }
 
+/**
+ * The owner, and the former ones that were corrected at Stripe: none of them is in conflict. A correction is later, or says whom it
+ * replaces; of two statements of one second that say nothing of each other a person decides.
+ */
+function settledIn(turns: readonly OwnerStatement[]): ReadonlySet<string | null | undefined> {
+  const last = turns.at(-1);
+  const replaced = turns.filter(
+    ({ at, customerId }, index) => at !== last?.at || turns[index + 1]?.before === customerId,
+  );
+  return new Set([turns[0]?.before, last?.customerId, ...replaced.map(({ customerId }) => customerId)]);
+}
+
 /** Whose a Stripe customer is and was by all that is known, and which statements are overruled. Pure, and blind to their order. */
 export function ownershipOf(statements: readonly OwnerStatement[]): Ownership {
   const turns = turnsOf(statements);
@@ -89,9 +101,9 @@ export function ownershipOf(statements: readonly OwnerStatement[]): Ownership {
       : typeof before === 'string' && before !== first.customerId
         ? [{ since: '', customerId: before }, ...named]
         : [{ ...first, since: '' }, ...named.slice(1)];
-  const owner = owners.at(-1)?.customerId;
+  const settled = settledIn(turns);
   const overruled = representativesOf(statements)
-    .filter(({ customerId }) => customerId !== owner)
+    .filter(({ customerId }) => !settled.has(customerId))
     .map(({ stripeEventId, customerId }) => ({ stripeEventId: stripeEventId ?? '', customerId }));
   return { owners, overruled };
 }
