@@ -74,7 +74,7 @@ function concernedBy(state: AccountState, touched: readonly Touched[]): Concerne
 function settleTermsAndRollovers(recording: Recording, subscriptionId: string): readonly Slice[] {
   settleTerms(recording, subscriptionId);
   const returned: Slice[] = [];
-  for (const agreed of rolloversOf(recording.state, subscriptionId)) {
+  for (const agreed of rolloversOf(recording.state, subscriptionId, recording.at)) {
     const claimed = rolledOver(recording.state, agreed, recording.at);
     if (claimed !== null) returned.push(...settle(recording, claimed, agreed.grantId));
     if (rollOver(recording, agreed)) settleTerms(recording, subscriptionId);

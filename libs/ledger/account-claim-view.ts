@@ -1,9 +1,8 @@
 import type { Amount } from '#kernel/amount.js';
 import { standing } from './account-debt.js';
-import { grantOf } from './account-lots.js';
-import { excessOf } from './plan-changes.js';
 import type { RevocationCause } from './account-events.js';
 import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
+import { factsOf } from './account-term-facts.js';
 import { allocate, type Asking, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
 
 /** What of a grant's credits is asked back, and by which claim. */
@@ -71,11 +70,7 @@ function excessAmong(state: AccountState, grants: readonly Grant[]): ReadonlyMap
   return new Map(
     [...subscriptions].flatMap((subscriptionId) => {
       const terms = state.terms.get(subscriptionId);
-      const facts = (terms?.grants ?? []).flatMap((id) => {
-        const { term, amount, paymentReference } = grantOf(state, id);
-        return term === null ? [] : [{ id, term, amount, paymentReference }];
-      });
-      return [...excessOf(facts, terms?.changes ?? [])];
+      return terms === undefined ? [] : [...factsOf(state, terms).excess];
     }),
   );
 }

@@ -2,7 +2,13 @@ import type { Moment } from '#kernel/decider.js';
 import { makeId, makeIdAfter, type IdPrefix } from '#kernel/ids.js';
 import type { Instant } from '#kernel/instant.js';
 import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './account-events.js';
-import { forkAccount, type AccountState } from './account-state.js';
+import { forkAccount, type AccountState, type Grant, type SubscriptionTerms } from './account-state.js';
+
+/** A subscription of which all is settled. */
+export type SettledTerms = {
+  readonly terms: SubscriptionTerms | undefined;
+  readonly grants: { get(grantId: string): Grant | undefined };
+};
 
 /** A decision being written down: facts become events with their time and the balance after them. */
 export class Recording {
@@ -10,6 +16,8 @@ export class Recording {
   /** The state that the decision began with. */
   readonly before: AccountState;
   readonly events: AccountEvent[] = [];
+  /** By subscription: its terms and grants as they were when plan changes and the end were settled last within the decision. */
+  readonly settledTerms = new Map<string, SettledTerms>();
   /** The instant that is being recorded: that of the decision, except while the time before it is let pass. */
   at: Instant;
   /** What time acts on while it is let pass; null while the decision itself is recorded. */

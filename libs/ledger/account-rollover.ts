@@ -8,16 +8,13 @@ import type { AccountState, Grant, Rollover } from './account-state.js';
 
 const keyOf = (subscriptionId: string, endedAt: Instant): string => `${subscriptionId} ${endedAt}`;
 
-/** Under which name it was agreed that what is unused of a grant goes on; null for one of which nothing can. */
-function agreedFor({ term, expiresAt }: Grant): string | null {
-  if (term === null || expiresAt === null || term.kind === 'trial' || term.kind === 'free') return null;
-  return keyOf(term.subscriptionId, expiresAt);
-}
+/** Whether what is unused of a grant goes on when it expires. */
+const canGoOn = ({ term }: Grant): boolean => term !== null && term.kind !== 'trial' && term.kind !== 'free';
 
-/** What was agreed about the months of a subscription that ended, the earliest first: what goes on of one may go on of the next. */
-export const rolloversOf = (state: AccountState, subscriptionId: string): readonly Rollover[] =>
+/** What was agreed about the months of a subscription that have ended by `at`, the earliest first: what goes on of one may go on of the next. */
+export const rolloversOf = (state: AccountState, subscriptionId: string, at: Instant): readonly Rollover[] =>
   [...state.rollovers.values()]
-    .filter((agreed) => agreed.subscriptionId === subscriptionId)
+    .filter((agreed) => agreed.subscriptionId === subscriptionId && agreed.endedAt <= at)
     .sort((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
 
 type Month = {
@@ -32,7 +29,7 @@ type Month = {
 
 function monthOf(state: AccountState, { subscriptionId, endedAt, cap, grantId }: Rollover, at: Instant): Month {
   const grants = (state.terms.get(subscriptionId)?.grants ?? []).map((id) => grantOf(state, id));
-  const ended = grants.filter((grant) => agreedFor(grant) === keyOf(subscriptionId, endedAt));
+  const ended = grants.filter((grant) => grant.expiresAt === endedAt && canGoOn(grant));
   const rolled = grants.filter(({ term }) => term?.kind === 'rollover' && term.start === endedAt);
   const expired = ended.reduce((sum, grant) => sum + grant.expired, 0);
   const taken = ended.reduce((sum, { revocations }) => sum + total(revocations.filter(isAfterClaims)), 0);

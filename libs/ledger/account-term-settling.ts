@@ -7,8 +7,9 @@ import { grantOf, sameCause } from './account-lots.js';
 import { recordTaken, undoTaken } from './account-revocations.js';
 import type { Recording } from './account-recording.js';
 import type { Grant, Revocation, SubscriptionTerms } from './account-state.js';
+import { factsOf } from './account-term-facts.js';
 import { endInForce, sharesOfCost } from './paid-month.js';
-import { changedMonths, monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
+import { monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
 
 /** What plan changes and the end took. All else comes before them. */
 const takenOf = ({ revocations }: Grant): readonly Revocation[] => revocations.filter(isAfterClaims);
@@ -21,11 +22,33 @@ const takenOf = ({ revocations }: Grant): readonly Revocation[] => revocations.f
 export function settleTerms(recording: Recording, subscriptionId: string): void {
   const terms = recording.state.terms.get(subscriptionId);
   if (terms === undefined || (terms.changes.length === 0 && terms.endedAt === null)) return;
-  const { changes, endedAt, grants } = terms;
-  const wanted = takesOf(termGrants(recording, grants), changes, endedAt);
-  const changed = grants.filter((id) => !isTaken(grantOf(recording.state, id), wanted.get(id) ?? []));
+  if (isSettled(recording, subscriptionId, terms)) return;
+  const grants = termGrants(recording, terms.grants);
+  const wanted = takesOf(factsOf(recording.state, terms), grants, terms.endedAt);
+  const changed = terms.grants.filter((id) => !isTaken(grantOf(recording.state, id), wanted.get(id) ?? []));
   for (const id of changed) giveBack(recording, id);
   take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
+  const settled = new Map(terms.grants.map((id) => [id, grantOf(recording.state, id)]));
+  recording.settledTerms.set(subscriptionId, { terms, grants: settled });
+}
+
+/** Whether nothing that plan changes and the end look at has changed since all was settled, which it was before the decision. */
+function isSettled(
+  { settledTerms, before, state }: Recording,
+  subscriptionId: string,
+  terms: SubscriptionTerms,
+): boolean {
+  const last = settledTerms.get(subscriptionId) ?? { terms: before.terms.get(subscriptionId), grants: before.grants };
+  return (
+    last.terms === terms &&
+    terms.grants.every((id) => {
+      const [known, grant] = [last.grants.get(id), grantOf(state, id)];
+      if (known === undefined || known === grant) return known === grant;
+      return (
+        unspentOf(known) === unspentOf(grant) && claimedOf(known) === claimedOf(grant) && isTaken(grant, takenOf(known))
+      );
+    })
+  );
 }
 
 /**
@@ -47,23 +70,18 @@ function giveBack(recording: Recording, grantId: string): void {
 const claimedOf = ({ revocations }: Grant): number =>
   total(revocations.filter(({ cause }) => cause.kind === 'refund' || cause.kind === 'dispute'));
 
-const termGrants = (recording: Recording, ids: SubscriptionTerms['grants']): readonly TermGrant[] =>
-  ids.flatMap((id): readonly TermGrant[] => {
-    const grant = grantOf(recording.state, id);
-    const { term, amount, paymentReference } = grant;
-    return term === null
-      ? []
-      : [
-          {
-            id,
-            term,
-            amount,
-            paymentReference,
-            unspent: grant.free + grant.expired + total(takenOf(grant)),
-            claimed: claimedOf(grant),
-          },
-        ];
-  });
+/** What nobody used of a grant after all claims, before plan changes and ends. */
+const unspentOf = (grant: Grant): number => grant.free + grant.expired + total(takenOf(grant));
+
+const termGrants = (recording: Recording, ids: SubscriptionTerms['grants']): ReadonlyMap<string, TermGrant> =>
+  new Map(
+    ids.flatMap((id): readonly [string, TermGrant][] => {
+      const grant = grantOf(recording.state, id);
+      const { term, amount, paymentReference } = grant;
+      if (term === null) return [];
+      return [[id, { id, term, amount, paymentReference, unspent: unspentOf(grant), claimed: claimedOf(grant) }]];
+    }),
+  );
 
 function isTaken(grant: Grant, wanted: Takes): boolean {
   const taken = takenOf(grant);
@@ -119,24 +137,32 @@ function revoke(recording: Recording, cause: RevocationCause, parts: readonly [s
 
 /** Grants what the changes to more of a subscription mean and was not granted yet: all of it, or what the true length of a month adds once that is known. */
 export function grantChanges(recording: Recording, subscriptionId: string): void {
-  const terms = recording.state.terms.get(subscriptionId);
-  const known = termGrants(recording, terms?.grants ?? []);
-  for (const change of terms?.changes ?? []) grantChange(recording, subscriptionId, change, known);
-}
-
-function grantChange(
-  recording: Recording,
-  subscriptionId: string,
-  change: PlanChange,
-  known: readonly TermGrant[],
-): void {
+  const { state } = recording;
+  const terms = state.terms.get(subscriptionId);
+  if (terms === undefined || terms.changes.length === 0) return;
   const granted = new Map<string, number>();
-  for (const { term, amount } of known) {
-    if (term.changeId !== change.changeId) continue;
-    const name = monthName({ changeId: change.changeId, end: term.end });
+  for (const id of terms.grants) {
+    const { term, amount } = grantOf(state, id);
+    if (term?.changeId === undefined) continue;
+    const name = monthName({ changeId: term.changeId, end: term.end });
     granted.set(name, (granted.get(name) ?? 0) + amount);
   }
-  const months = changedMonths(change, known).filter(({ amount, grants }) => amount > 0 && grants);
+  const { months } = factsOf(state, terms);
+  for (const change of terms.changes) {
+    const toMore = (months.get(change.changeId) ?? []).filter(({ amount, grants }) => amount > 0 && grants);
+    if (toMore.length > 0) grantChange(recording, { subscriptionId, change, months: toMore, granted });
+  }
+}
+
+type ChangeToMore = {
+  readonly subscriptionId: string;
+  readonly change: PlanChange;
+  readonly months: readonly ChangedMonth[];
+  /** What was granted of changes before, by the name of the month. */
+  readonly granted: ReadonlyMap<string, number>;
+};
+
+function grantChange(recording: Recording, { subscriptionId, change, months, granted }: ChangeToMore): void {
   for (const { end, cost } of change.periods) {
     const own = months.filter((month) => month.periodEnd === end);
     const shares = sharesOfCost(

@@ -82,6 +82,7 @@ export function asOneMonth(periodStart: Instant, periodEnd: Instant): PaidMonth 
 
 /** What `credits` for `of.measuredFrom` until `of.end` are for the part of it that begins at `from`; all of them for all of it. */
 export function creditsFrom(credits: number, from: Instant, of: Pick<PaidMonth, 'measuredFrom' | 'end'>): number {
+  if (from <= of.measuredFrom) return credits;
   const full = msOf(of.end) - msOf(of.measuredFrom);
   const rest = Math.min(full, Math.max(0, msOf(of.end) - msOf(from)));
   return proportion(credits, rest, full);

@@ -1,7 +1,9 @@
 import { assert } from '#kernel/assert.js';
-import { later, type Instant } from '#kernel/instant.js';
+import { earlier, later, type Instant } from '#kernel/instant.js';
 import type { ChangedPeriod, PlanChange, RevocationCause, Term } from './account-events.js';
+import { sameCause } from './account-lots.js';
 import { anniversary, creditsFrom, monthsUntil, type Month, type PaidMonth } from './paid-month.js';
+import { insertSorted } from './sorted.js';
 
 /** What a plan change means for one month: more (`amount` > 0) or less, from `from` on. */
 export type ChangedMonth = PaidMonth & {
@@ -31,27 +33,54 @@ export type TermGrant = {
 };
 
 /** What the record of a grant of a subscription says of it. */
-type TermFacts = Pick<TermGrant, 'id' | 'term' | 'amount' | 'paymentReference'>;
+export type TermFacts = Pick<TermGrant, 'id' | 'term' | 'amount' | 'paymentReference'>;
+
+/** When the paid months of a subscription began, by the time at which they end. */
+type Starts = ReadonlyMap<Instant, readonly Pick<PaidMonth, 'start' | 'measuredFrom'>[]>;
+
+function startsOf(grants: readonly TermFacts[]): Starts {
+  const starts = new Map<Instant, Pick<PaidMonth, 'start' | 'measuredFrom'>[]>();
+  for (const { term } of grants) {
+    if (term.kind !== 'period') continue;
+    const { start, end, measuredFrom = start } = term;
+    starts.set(end, [...(starts.get(end) ?? []), { start, measuredFrom }]);
+  }
+  return starts;
+}
+
+/** The months of yearly periods, by the end of the period, back to the first change of it: a plan may be changed hundreds of times. */
+function monthsOfYears(changes: readonly PlanChange[]): ReadonlyMap<Instant, readonly Month[]> {
+  const first = new Map<Instant, Instant>();
+  for (const { end, interval, parts } of changes.flatMap(({ periods }) => periods)) {
+    const since = parts[0]?.since;
+    if (interval === 'year' && since !== undefined) first.set(end, earlier(first.get(end) ?? since, since));
+  }
+  return new Map([...first].map(([end, since]) => [end, monthsUntil(end, since)]));
+}
 
 /**
  * The months that a change touches, each with what is more or less in it. The month under way is measured as it is: from its own
  * start, where one of the subscription's paid months tells it, else as the month that ends then.
  */
-export function changedMonths(change: PlanChange, grants: readonly TermFacts[]): readonly ChangedMonth[] {
-  return change.periods.flatMap((period) => monthsChangedIn(period, change.changeId, grants));
+function changedMonths(change: PlanChange, known: Known): readonly ChangedMonth[] {
+  return change.periods.flatMap((period) => monthsChangedIn(period, change.changeId, known));
 }
 
-function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readonly TermFacts[]): ChangedMonth[] {
+type Known = { readonly starts: Starts; readonly years: ReadonlyMap<Instant, readonly Month[]> };
+
+function monthsChangedIn(period: ChangedPeriod, changeId: string, { starts, years }: Known): ChangedMonth[] {
   const { end: periodEnd, interval, parts } = period;
   const [first] = parts;
   if (first === undefined) return [];
-  const months: readonly Month[] =
-    interval === 'year' ? monthsUntil(periodEnd, first.since) : [{ start: anniversary(periodEnd, -1), end: periodEnd }];
+  const months =
+    interval === 'year'
+      ? (years.get(periodEnd) ?? []).filter(({ end }) => end > first.since)
+      : [{ start: anniversary(periodEnd, -1), end: periodEnd }];
   return months.flatMap((month): ChangedMonth[] => {
     const within = parts.filter(({ since }) => since < month.end);
     const last = within.at(-1);
     if (last === undefined) return [];
-    const measured = { end: month.end, measuredFrom: startOf(month, first.since, grants) };
+    const measured = { end: month.end, measuredFrom: startOf(month, first.since, starts) };
     const amount = within.reduce((sum, { since, credits }) => {
       const rest = creditsFrom(Math.abs(credits), since, measured);
       return credits < 0 ? sum - rest : sum + rest;
@@ -69,11 +98,32 @@ function monthsChangedIn(period: ChangedPeriod, changeId: string, grants: readon
 }
 
 /** When the month began that a change at `since` falls in. */
-function startOf({ start, end }: Month, since: Instant, grants: readonly TermFacts[]): Instant {
-  const starts = grants
-    .filter(({ term }) => term.kind === 'period' && term.end === end && term.start <= later(since, start))
-    .map(({ term }) => term.measuredFrom ?? term.start);
-  return starts.sort().at(-1) ?? start;
+function startOf({ start, end }: Month, since: Instant, starts: Starts): Instant {
+  const begun = (starts.get(end) ?? []).filter((month) => month.start <= later(since, start));
+  return (
+    begun.reduce<Instant | null>((last, { measuredFrom }) => later(last ?? measuredFrom, measuredFrom), null) ?? start
+  );
+}
+
+/** What the records of a subscription's grants and changes say, whatever has become of the credits. */
+export type PlanFacts = {
+  /** The months that changes touch, by change. */
+  readonly months: ReadonlyMap<string, readonly ChangedMonth[]>;
+  /**
+   * What grants of changes give beyond what the changes mean by the true lengths of their months, by grant id: a change that was
+   * reported before its period's payment was measured by a guess.
+   */
+  readonly excess: ReadonlyMap<string, number>;
+  /** By their own time, at one time those to less first: so the order in which they were reported makes no difference. */
+  readonly inOrder: readonly Fact[];
+};
+
+/** Works out what is the same until a grant or a change is added. */
+export function planFacts(grants: readonly TermFacts[], changes: readonly PlanChange[]): PlanFacts {
+  const known = { starts: startsOf(grants), years: monthsOfYears(changes) };
+  const months = new Map(changes.map((change) => [change.changeId, changedMonths(change, known)]));
+  const inOrder = factsInOrder(grants, [...months.values()].flat());
+  return { months, excess: excessOf(inOrder, months), inOrder };
 }
 
 /** What plan changes and the end of a subscription take of one of its grants, in this order. */
@@ -82,50 +132,36 @@ export type Takes = readonly { readonly cause: RevocationCause; readonly amount:
 /** Credits of a change that were not granted, or not taken back, until `end`. */
 type Pool = { readonly id: string; readonly from: Instant; readonly end: Instant; left: number };
 
-/**
- * What plan changes and the end take of each grant of a subscription, by grant id. All facts count by their own time, at one time
- * those to less first: so the order in which they were reported makes no difference.
- */
+/** What plan changes and the end take of each grant of a subscription, by grant id. */
 export function takesOf(
-  grants: readonly TermGrant[],
-  changes: readonly PlanChange[],
+  { inOrder, excess }: PlanFacts,
+  grants: ReadonlyMap<string, TermGrant>,
   endedAt: Instant | null,
 ): ReadonlyMap<string, Takes> {
-  const months = changes.flatMap((change) => changedMonths(change, grants));
-  const settling = new Settling(excessIn(grants, months, changes));
-  for (const fact of factsInOrder(grants, months)) {
-    if ('grant' in fact) settling.give(fact.grant);
+  const settling = new Settling(excess);
+  const grantOf = ({ id }: TermFacts): TermGrant => {
+    const grant = grants.get(id);
+    assert(grant !== undefined, `grant ${id} is not among those of its subscription`);
+    return grant;
+  };
+  for (const fact of inOrder) {
+    if ('grant' in fact) settling.give(grantOf(fact.grant));
     else if (fact.month.amount < 0) settling.reduce(fact.month);
     else settling.withhold(fact.month);
   }
-  if (endedAt !== null) for (const grant of grants) if (beginsAfter(grant, endedAt)) settling.end(grant);
+  if (endedAt !== null) for (const grant of grants.values()) if (beginsAfter(grant, endedAt)) settling.end(grant);
   return settling.takes;
 }
 
-/**
- * What grants of changes give beyond what the changes mean by the true lengths of their months, by grant id: a change that was
- * reported before its period's payment was measured by a guess.
- */
-export const excessOf = (grants: readonly TermFacts[], changes: readonly PlanChange[]): ReadonlyMap<string, number> =>
-  excessIn(
-    grants,
-    changes.flatMap((change) => changedMonths(change, grants)),
-    changes,
-  );
-
-function excessIn(
-  grants: readonly TermFacts[],
-  months: readonly ChangedMonth[],
-  changes: readonly PlanChange[],
-): ReadonlyMap<string, number> {
-  const known = new Set(changes.map(({ changeId }) => changeId));
+function excessOf(inOrder: readonly Fact[], months: PlanFacts['months']): ReadonlyMap<string, number> {
   const missing = new Map<string, number>();
-  for (const month of months) if (month.amount > 0 && month.grants) missing.set(monthName(month), month.amount);
+  for (const month of [...months.values()].flat())
+    if (month.amount > 0 && month.grants) missing.set(monthName(month), month.amount);
   const excess = new Map<string, number>();
-  for (const fact of factsInOrder(grants, [])) {
+  for (const fact of inOrder) {
     if (!('grant' in fact)) continue;
     const { id, amount, term } = fact.grant;
-    if (term.changeId === undefined || !known.has(term.changeId)) continue;
+    if (term.changeId === undefined || !months.has(term.changeId)) continue;
     const name = monthName({ changeId: term.changeId, end: term.end });
     const left = (missing.get(name) ?? 0) - amount;
     missing.set(name, Math.max(0, left));
@@ -138,13 +174,10 @@ function excessIn(
 const beginsAfter = ({ term }: TermGrant, endedAt: Instant): boolean =>
   term.kind !== 'trial' && (term.start > endedAt || (term.start === endedAt && term.periodStart !== endedAt));
 
-type Fact<Grant> = { readonly order: string } & ({ readonly grant: Grant } | { readonly month: ChangedMonth });
+type Fact = { readonly order: string } & ({ readonly grant: TermFacts } | { readonly month: ChangedMonth });
 
-function factsInOrder<Grant extends TermFacts>(
-  grants: readonly Grant[],
-  months: readonly ChangedMonth[],
-): readonly Fact<Grant>[] {
-  const facts: Fact<Grant>[] = [];
+function factsInOrder(grants: readonly TermFacts[], months: readonly ChangedMonth[]): readonly Fact[] {
+  const facts: Fact[] = [];
   for (const grant of grants) {
     const { term, paymentReference } = grant;
     if (term.kind === 'trial') continue;
@@ -162,70 +195,80 @@ function factsInOrder<Grant extends TermFacts>(
   return facts.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
 }
 
+/** By the end of the month. */
+type ByEnd<T> = Map<Instant, readonly T[]>;
+
+const comparePools = (a: Pool, b: Pool): number => {
+  if (a.from !== b.from) return a.from < b.from ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+};
+
 class Settling {
   readonly takes = new Map<string, { cause: RevocationCause; amount: number }[]>();
+  /** By grant: what is unspent of it still. */
+  readonly #left = new Map<string, number>();
   /** The money went back, the credits did not. */
-  readonly #kept: Pool[] = [];
+  readonly #kept: ByEnd<Pool> = new Map();
   /** The money came, the credits did not. */
-  readonly #withheld: Pool[] = [];
+  readonly #withheld: ByEnd<Pool> = new Map();
   /** By grant: what of its claimed credits was set against changes to less. */
   readonly #counted = new Map<string, number>();
-  /** Newest last. */
-  readonly #given: TermGrant[] = [];
+  /** Newest first. */
+  readonly #given: ByEnd<TermGrant> = new Map();
 
   /** @param excess By grant: what it gives too much, by the true length of its month. */
   constructor(private readonly excess: ReadonlyMap<string, number>) {}
 
   /** A grant: what was kept before and would last into it counts against it. */
   give(grant: TermGrant): void {
-    const { changeId } = grant.term;
+    const { changeId, kind, end } = grant.term;
     const excess = this.excess.get(grant.id) ?? 0;
     if (changeId !== undefined && excess > 0) this.#take(grant, { kind: 'correction', id: changeId }, excess);
-    if (grant.term.kind !== 'rollover') {
-      for (const pool of this.#kept) {
-        if (pool.left === 0 || pool.from >= grant.term.end || pool.end <= grant.term.start) continue;
-        pool.left -= this.#take(grant, { kind: 'kept', id: pool.id }, pool.left);
-      }
-    }
+    if (kind !== 'rollover') this.#meetKept(grant);
     // What went on from the month before is given up last.
-    if (grant.term.kind === 'rollover') this.#given.unshift(grant);
-    else this.#given.push(grant);
+    const given = this.#given.get(end) ?? [];
+    this.#given.set(end, kind === 'rollover' ? [...given, grant] : [grant, ...given]);
+  }
+
+  #meetKept(grant: TermGrant): void {
+    const { start, end } = grant.term;
+    const ends = [...this.#kept.keys()].filter((each) => each > start).sort();
+    for (const pool of ends.flatMap((each) => this.#kept.get(each) ?? [])) {
+      if (pool.left === 0 || pool.from >= end) continue;
+      pool.left -= this.#take(grant, { kind: 'kept', id: pool.id }, pool.left);
+    }
   }
 
   /** A change to less: first what an earlier change to more had not given, then what is unspent, the newest first, and what claims took; the rest is kept. */
   reduce(month: ChangedMonth): void {
+    const { changeId: id, from, end } = month;
+    const given = this.#given.get(end) ?? [];
     let less = -month.amount;
-    for (const pool of this.#withheld) {
-      if (pool.end !== month.end) continue;
+    for (const pool of this.#withheld.get(end) ?? []) {
       const met = Math.min(pool.left, less);
       pool.left -= met;
       less -= met;
     }
-    if (month.takesBack) {
-      for (const grant of this.#given.toReversed()) {
-        if (grant.term.end !== month.end) continue;
-        less -= this.#take(grant, { kind: 'downgrade', id: month.changeId }, less);
-      }
-    }
+    if (month.takesBack) for (const grant of given) less -= this.#take(grant, { kind: 'downgrade', id }, less);
     // What refunds and disputes took went back with other money: nobody keeps it.
-    for (const grant of this.#given.toReversed()) {
-      if (grant.term.end === month.end) less -= this.#count(grant, less);
+    for (const grant of given) less -= this.#count(grant, less);
+    if (less > 0) {
+      const kept = (this.#kept.get(end) ?? []).filter(({ left }) => left > 0);
+      this.#kept.set(end, insertSorted(kept, { id, from, end, left: less }, comparePools));
     }
-    if (less > 0) this.#kept.push({ id: month.changeId, from: month.from, end: month.end, left: less });
-    this.#kept.sort((a, b) => (`${a.end} ${a.from} ${a.id}` < `${b.end} ${b.from} ${b.id}` ? -1 : 1));
   }
 
   /** Counts at most `amount` of what claims took of a grant, each credit once; answers how much. */
   #count({ id, claimed }: TermGrant, amount: number): number {
     const before = this.#counted.get(id) ?? 0;
     const counted = Math.min(amount, claimed - before);
-    this.#counted.set(id, before + counted);
+    if (counted > 0) this.#counted.set(id, before + counted);
     return counted;
   }
 
   /** A change to more that gives nothing for the month under way. */
   withhold({ changeId: id, from, end, amount: left }: ChangedMonth): void {
-    this.#withheld.push({ id, from, end, left });
+    this.#withheld.set(end, [...(this.#withheld.get(end) ?? []), { id, from, end, left }]);
   }
 
   end(grant: TermGrant): void {
@@ -234,13 +277,14 @@ class Settling {
 
   /** Takes at most `amount` of what is left unspent of a grant; answers how much. */
   #take({ id, unspent }: TermGrant, cause: RevocationCause, amount: number): number {
-    const before = this.takes.get(id) ?? [];
-    const left = before.reduce((sum, each) => sum - each.amount, unspent);
+    const left = this.#left.get(id) ?? unspent;
     const taken = Math.min(amount, left);
     assert(taken >= 0, `more is taken of grant ${id} than it has`);
     if (taken === 0) return 0;
-    const known = before.find((each) => each.cause.kind === cause.kind && each.cause.id === cause.id);
-    if (known === undefined) this.takes.set(id, [...before, { cause, amount: taken }]);
+    this.#left.set(id, left - taken);
+    const takes = this.takes.get(id) ?? [];
+    const known = takes.find((each) => sameCause(each.cause, cause));
+    if (known === undefined) this.takes.set(id, [...takes, { cause, amount: taken }]);
     else known.amount += taken;
     return taken;
   }
