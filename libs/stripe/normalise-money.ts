@@ -1,3 +1,4 @@
+import { proportion } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type {
   BoughtLine,
@@ -79,18 +80,25 @@ export function normaliseDispute(
   if (amount === null) return unreadable(dispute, 'amount');
   if (status === null) return unreadable(dispute, 'status', oneOf(Object.keys(disputeStatus)));
   const createdAt = timeAt(dispute, 'created') ?? eventCreated;
-  const back = reinstated ? Math.min(amount, reinstatedOf(dispute) ?? amount) : 0;
+  const back = reinstated ? Math.min(amount, reinstatedOf(dispute, amount)) : 0;
   return {
     ok: { paymentId, dispute: { disputeId, ...currencyIn(dispute), amount, status, reinstated: back, createdAt } },
   };
 }
 
-/** What came back, by the dispute's own movements of money; null where it shows none. */
-function reinstatedOf(dispute: Fields | null): number | null {
-  const back = (listAt(dispute, 'balance_transactions') ?? [])
-    .map((row) => integerAt(objectIn(row), 'amount') ?? 0)
-    .filter((amount) => amount > 0);
-  return back.length === 0 ? null : back.reduce((sum, amount) => sum + amount, 0);
+/**
+ * What came back of `disputed` minor units, by the dispute's own movements of money; all of it where it shows none. Movements in
+ * another currency, in which Stripe settles, say what share of what was taken came back.
+ */
+function reinstatedOf(dispute: Fields | null, disputed: number): number {
+  const rows = (listAt(dispute, 'balance_transactions') ?? []).map(objectIn);
+  const sumOf = (sign: 1 | -1): number =>
+    rows.reduce((sum, row) => sum + Math.max(0, sign * (integerAt(row, 'amount') ?? 0)), 0);
+  const [back, taken] = [sumOf(1), sumOf(-1)];
+  if (back === 0) return disputed;
+  const own = textAt(dispute, 'currency');
+  if (rows.every((row) => (textAt(row, 'currency') ?? own) === own)) return back;
+  return taken === 0 ? disputed : proportion(disputed, Math.min(back, taken), taken);
 }
 
 /** A credit note; `hasMoreLines` when Stripe holds more lines than it sent. */
