@@ -1,7 +1,7 @@
 import { monthOf, msOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountEvent, Term } from '#ledger/account-events.js';
-import { DETAILED_SUMS, KEPT_SUMS, takesOfPlan } from '#ledger/account-usage.js';
+import type { AccountEvent, RevocationCause, Term } from '#ledger/account-events.js';
+import { DETAILED_SUMS, isLessOfPlan, KEPT_SUMS } from '#ledger/account-usage.js';
 
 type Consumed = {
   readonly revision: number;
@@ -55,9 +55,9 @@ export class UsageOracle {
     }
   }
 
-  #take(kind: (typeof takesOfPlan)[number], grantId: string, amount: number): void {
+  #take(kind: RevocationCause['kind'], grantId: string, amount: number): void {
     const given = this.#given.get(grantId);
-    if (given !== undefined && takesOfPlan.includes(kind)) given.credits -= amount;
+    if (given !== undefined && isLessOfPlan(kind, given.term)) given.credits -= amount;
   }
 
   #consume(at: Instant, amount: bigint, revision: number): void {

@@ -162,6 +162,19 @@ describe('the usage of a subscription', () => {
     account.run(period(yearly, '2027-10-24T10:00:00.000Z', { interval: 'year', creditsPerMonth: 5000 }), yearly);
     expect(figures(account, yearly)).toBe(`0 of 5000 since ${yearly}`);
   });
+
+  test('is not limited by what a new period’s grant leaves to credits that were kept', () => {
+    const account = new LedgerAccount(october);
+    account.run(period(october, november));
+    const yearly = plusMs(october, (msOf(november) - msOf(october)) / 2);
+    const left = change('in_2', yearly, november, -5000);
+    if (left.type === 'ChangePeriod')
+      account.run({ ...left, periods: left.periods.map((each) => ({ ...each, takesBack: false })) }, yearly);
+    account.run(period(yearly, plusMs(yearly, 365 * 86_400_000), { interval: 'year', creditsPerMonth: 5000 }), yearly);
+    expect(account.state.balance.available).toBe(5000 + 2500);
+    account.run(consume(5000), yearly);
+    expect(figures(account, yearly)).toBe(`5000 of 5000 since ${yearly}`);
+  });
 });
 
 describe('without a paid period', () => {

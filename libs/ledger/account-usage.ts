@@ -50,14 +50,14 @@ const OVERDUE_MS = 31 * DAY_MS;
 /** So long the end of a subscription is remembered. */
 const REMEMBERED_MS = 400 * DAY_MS;
 
-/** Under which causes a plan's own rules take of what it gives. What a refund takes, the plan gave all the same. */
-export const takesOfPlan: readonly RevocationCause['kind'][] = [
-  'downgrade',
-  'kept',
-  'correction',
-  'ended',
-  'superseded',
-];
+const takesOfPlan: readonly RevocationCause['kind'][] = ['downgrade', 'correction', 'ended', 'superseded'];
+
+/**
+ * Whether a plan's own rules take under a cause of what it gives. What a refund takes, the plan gave all the same; and what kept
+ * credits meet of a period's grant, but not of a change within it, which gives only what they leave.
+ */
+export const isLessOfPlan = (cause: RevocationCause['kind'], term: Term | null): boolean =>
+  takesOfPlan.includes(cause) || (cause === 'kept' && term?.kind === 'change');
 
 /** The calendar month, UTC, that an instant is in. */
 export const calendarMonth = (at: Instant): Period => ({
@@ -81,11 +81,12 @@ export function usageAfter(
     case 'CreditsGranted':
       return event.term === undefined ? usage : remembered(withCredits(usage, event.term, event.amount), event.at);
     case 'CreditsRevoked':
-      return takesOfPlan.includes(event.cause.kind)
-        ? event.allocations.reduce((after, { grantId, amount }) => withTaken(after, termOf(grantId), -amount), usage)
-        : usage;
+      return event.allocations.reduce(
+        (after, { grantId, amount }) => withTaken(after, event.cause.kind, termOf(grantId), -amount),
+        usage,
+      );
     case 'CreditsReinstated':
-      return takesOfPlan.includes(event.cause.kind) ? withTaken(usage, termOf(event.grantId), event.amount) : usage;
+      return withTaken(usage, event.cause.kind, termOf(event.grantId), event.amount);
     case 'TermsEnded': {
       const { subscriptionId, endedAt } = event;
       const ends = usage.ends.filter(([id]) => id !== subscriptionId);
@@ -144,8 +145,8 @@ function withCredits(usage: Usage, term: Term, amount: Amount): Usage {
   return { ...usage, periods: usage.periods.with(index, period) };
 }
 
-function withTaken(usage: Usage, term: Term | null, change: number): Usage {
-  if (term === null || term.kind === 'rollover') return usage;
+function withTaken(usage: Usage, cause: RevocationCause['kind'], term: Term | null, change: number): Usage {
+  if (term === null || term.kind === 'rollover' || !isLessOfPlan(cause, term)) return usage;
   const index = indexOf(usage, term);
   const known = usage.periods[index];
   if (known === undefined) return usage;
