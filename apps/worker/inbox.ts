@@ -272,8 +272,8 @@ export class Inbox {
       const command = { type: 'TakeOverClaims', paymentId, from, version, claims } as const;
       return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
     }
-    const { customerId, paymentReference, paid } = settlement;
-    const command = { type: 'SettlePayment', paymentReference, version, paid, claims } as const;
+    const { to: _, customerId, ...claimed } = settlement;
+    const command = { type: 'SettlePayment', ...claimed } as const;
     const stream = accountStream(customerId, DEFAULT_UNIT);
     return (await refusalOf(this.#handlers.account.execute({ stream, command, ...repeatable })))?.rejected ?? null;
   }

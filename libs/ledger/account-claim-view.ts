@@ -3,7 +3,9 @@ import { standing } from './account-debt.js';
 import type { RevocationCause } from './account-events.js';
 import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
 import { factsOf } from './account-term-facts.js';
-import { allocate, type Asking, type ClaimedLot, type ClaimShare } from './claim-allocation.js';
+import { allocate, type ClaimShare } from './claim-allocation.js';
+import type { Asking, ClaimedLot } from './claim-demands.js';
+import type { Paid } from './payment-claims.js';
 
 /** What of a grant's credits is asked back, and by which claim. */
 export type Asked = { readonly cause: RevocationCause; readonly amount: Amount };
@@ -38,13 +40,13 @@ export function claimedPayment(state: AccountState, reference: string): Claimed 
   if (known === undefined) return null;
   const grants = [...state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
   const holds = [...state.holds.values()].filter(({ owner }) => owner !== 'caller' && owner.payment === reference);
-  return claimedGrants(state, { grants, holds, ...known });
+  return claimedGrants(state, { grants, holds, paid: known, claims: known.claims });
 }
 
 type Claims = {
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
-  readonly paid: number;
+  readonly paid: Paid;
   readonly claims: readonly Asking[];
 };
 
@@ -100,10 +102,10 @@ function ofGrantNow(state: AccountState, grant: Grant, holds: readonly Hold[]): 
 }
 
 function lotOf(grant: Grant, { taken, spent, held }: OfGrant): ClaimedLot {
-  const { id, amount, effectiveAt, expiresAt, lines } = grant;
+  const { id, amount, effectiveAt, expiresAt, lines, costBasis } = grant;
   const others = grant.clawedBack - sum(spent);
   return {
-    ...{ id, amount, effectiveAt, expiresAt, lines },
+    ...{ id, amount, effectiveAt, expiresAt, lines, cost: costBasis?.amount ?? 0 },
     unspent: grant.free + held + grant.expired + sum(taken) + sum(grant.revocations.filter(isAfterClaims)),
     spent: Math.max(0, grant.consumed + grant.repaid + grant.held - held - others),
   };

@@ -187,8 +187,8 @@ test('all claims together take no more than the grant, and all of the money all 
       claims,
       (granted, paid, list) => {
         const times = { effectiveAt: october, expiresAt: null };
-        const lot = { id: 'gr', amount: granted, ...times, lines: null, unspent: granted, spent: 0 };
-        const met = allocate([lot], paid, list).flatMap(({ unspent }) => unspent);
+        const lot = { id: 'gr', amount: granted, ...times, lines: null, cost: 0, unspent: granted, spent: 0 };
+        const met = allocate([lot], { paid }, list).flatMap(({ unspent }) => unspent);
         const sum = met.reduce((total, { amount }) => total + amount, 0);
         expect(sum).toBeLessThanOrEqual(granted);
         const money = list.reduce((total, { amount }) => total + amount, 0);

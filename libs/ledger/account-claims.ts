@@ -14,11 +14,12 @@ type Settle = Extract<AccountCommand, { type: 'SettlePayment' }>;
  * whatever happens to a grant of the payment later is settled as it happens.
  */
 export function settlePayment(recording: Recording, command: Settle): AccountRefusal | null {
-  const { paymentReference, version, paid, claims } = command;
+  const { type: _, ...facts } = command;
+  const { paymentReference, version } = facts;
   const before = recording.state.claims.get(paymentReference) ?? null;
   if (before !== null && before.version >= version) return null;
   openAccount(recording);
-  recording.record({ type: 'PaymentClaimed', paymentReference, version, paid, claims });
+  recording.record({ type: 'PaymentClaimed', ...facts });
   settleClaimsOn(recording, paymentReference);
   letTimePass(recording);
   return null;
@@ -26,6 +27,11 @@ export function settlePayment(recording: Recording, command: Settle): AccountRef
 
 /** What is claimed, for what happens later. */
 export function evolveClaims(state: AccountState, event: AccountEventOf<'PaymentClaimed'>): AccountState {
-  state.claims.set(event.paymentReference, { version: event.version, paid: event.paid, claims: event.claims });
+  const { paymentReference, version, paid, overpaid, creditedBefore, claims } = event;
+  state.claims.set(paymentReference, {
+    ...{ version, paid, claims },
+    ...(overpaid === undefined ? {} : { overpaid }),
+    ...(creditedBefore === undefined ? {} : { creditedBefore }),
+  });
   return state;
 }

@@ -1,7 +1,7 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { BoughtLine, Claim } from './payment-claims.js';
+import type { BoughtLine, Claim, Paid } from './payment-claims.js';
 import type {
   BurnOrderName,
   DebtPolicy,
@@ -119,13 +119,12 @@ export type AccountCommand =
    * All that is claimed of a payment (refunds, disputes), of which `paid` minor units came in: its grants follow. The newest
    * version counts, whatever order they come in; the same version again changes nothing.
    */
-  | {
+  | ({
       readonly type: 'SettlePayment';
       readonly paymentReference: string;
       readonly version: number;
-      readonly paid: number;
       readonly claims: readonly Claim[];
-    }
+    } & Paid)
   /** Records what time alone has done by now: activations, expiries, holds timed out. */
   | { readonly type: 'RecordDue' }
   | {

@@ -2,7 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { BoughtLine, Claim } from './payment-claims.js';
+import type { BoughtLine, Claim, Paid } from './payment-claims.js';
 
 export const sources = [
   'purchase',
@@ -262,10 +262,9 @@ type Facts = {
     readonly cause: { readonly kind: 'reversal' | RevocationCause['kind']; readonly id: string };
   };
   /** What is claimed of a payment now: `version` says which telling is newer. What it changes of its grants follows. */
-  PaymentClaimed: {
+  PaymentClaimed: Paid & {
     readonly paymentReference: string;
     readonly version: number;
-    readonly paid: number;
     readonly claims: readonly Claim[];
   };
   /** A change of plan or quantity within paid periods; what it changes of the grants follows. */

@@ -60,7 +60,7 @@ export function rolledOver(state: AccountState, agreed: Rollover, at: Instant): 
   const amount = Math.max(wentOn - dueByClaims, Math.min(wentOn - due, unspent));
   const cause = { kind: 'rollover', id: agreed.endedAt } as const;
   const asked = amount <= 0 ? [] : [{ cause, state: 'taken' as const, amount, since: agreed.endedAt }];
-  return claimedGrants(state, { grants: rolled, holds: [], paid: wentOn, claims: asked });
+  return claimedGrants(state, { grants: rolled, holds: [], paid: { paid: wentOn }, claims: asked });
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   type Term,
 } from './account-events.js';
 import { NO_USAGE, type Usage } from './account-usage.js';
-import type { BoughtLine, Claim } from './payment-claims.js';
+import type { BoughtLine, Claim, Paid } from './payment-claims.js';
 
 /**
  * A lot of credits. Always: amount = free + held + consumed + expired + revoked + repaid, where `free` is scheduled before
@@ -69,12 +69,8 @@ export type Revocation = {
   readonly writtenOff: Amount;
 };
 
-/** What is claimed of a payment of `paid` minor units, as reported last. */
-export type PaymentClaims = {
-  readonly version: number;
-  readonly paid: number;
-  readonly claims: readonly Claim[];
-};
+/** What is claimed of a payment, as reported last. */
+export type PaymentClaims = Paid & { readonly version: number; readonly claims: readonly Claim[] };
 
 /** What is known of a subscription's terms. All of it is forgotten long after it ended. */
 export type SubscriptionTerms = {

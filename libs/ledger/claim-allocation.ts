@@ -1,27 +1,11 @@
-import { proportion, type Amount } from '#kernel/amount.js';
+import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { RevocationCause } from './account-events.js';
-import type { BoughtLine, Claim } from './payment-claims.js';
-
-/** A grant of a payment, as far as claims on the payment concern it. */
-export type ClaimedLot = {
-  readonly id: string;
-  readonly amount: Amount;
-  readonly effectiveAt: Instant;
-  readonly expiresAt: Instant | null;
-  /** The lines of the invoice that bought it; null where it is not known. */
-  readonly lines: readonly BoughtLine[] | null;
-  /** What nobody used: scheduled, available, expired, or taken by claims, a smaller plan or the end of a subscription. */
-  readonly unspent: Amount;
-  /** What was used or is reserved by callers, and nobody else has asked back. */
-  readonly spent: Amount;
-};
+import { Demands, namesOf, type Asking, type ClaimedLot } from './claim-demands.js';
+import type { Claim, Paid } from './payment-claims.js';
 
 /** Credits of one grant. */
 export type LotPart = { readonly lotId: string; readonly amount: Amount };
-
-/** A claim, whatever asks. */
-export type Asking = Omit<Claim, 'cause'> & { readonly cause: RevocationCause };
 
 /** What one claim meets. `spent` of it becomes debt or is written off; always empty for what is only reserved. */
 export type ClaimShare = {
@@ -32,23 +16,25 @@ export type ClaimShare = {
 };
 
 /**
- * What the claims on a payment of `paid` minor units meet of its grants, in the order that the README beside this file gives:
- * claims by their time, what is taken before what is only reserved. Looks at nothing but facts, so the order in which they were
- * reported makes no difference. All claims together never take more than there is.
+ * What the claims on what was `paid` meet of the grants that it bought, in the order that the README beside this file gives: claims
+ * by their time, what is taken before what is only reserved. Looks at nothing but facts, so the order in which they were reported
+ * makes no difference. All claims together never take more than there is.
  */
-export function allocate(lots: readonly ClaimedLot[], paid: number, claims: readonly Asking[]): readonly ClaimShare[] {
-  if (paid <= 0 || lots.length === 0) return [];
+export function allocate(lots: readonly ClaimedLot[], paid: Paid, claims: readonly Asking[]): readonly ClaimShare[] {
+  if (paid.paid <= 0 || lots.length === 0) return [];
   const demands = new Demands(lots, paid);
   const unspent = new Map(lots.map((lot) => [lot.id, lot.unspent]));
   const spent = new Map(lots.map((lot) => [lot.id, lot.spent]));
   const inOrder = [...claims.filter(isTaken), ...claims.filter((claim) => !isTaken(claim))];
   return inOrder.map((claim): ClaimShare => {
     const share = { unspent: new Map<string, Amount>(), spent: new Map<string, Amount>() };
-    for (const demand of demands.of(claim)) {
-      const order = inOrderFor(demand.lots, claim.since);
-      const missing = demand.credits - meet(order, demand.credits, unspent, share.unspent);
-      if (isTaken(claim)) meet(order, missing, spent, share.spent);
-    }
+    // What is only reserved is nothing of what is spent, but counts as if it were.
+    const ofSpent = isTaken(claim) ? share.spent : new Map<string, Amount>();
+    demands.meet(claim, (among, credits) => {
+      const order = inOrderFor(among, claim.since);
+      const met = meet(order, credits, unspent, share.unspent);
+      return met + meet(order, credits - met, spent, ofSpent);
+    });
     return { cause: claim.cause, state: claim.state, unspent: partsOf(share.unspent), spent: partsOf(share.spent) };
   });
 }
@@ -98,45 +84,4 @@ const byEffect = (a: ClaimedLot, b: ClaimedLot): number =>
   a.amount - b.amount ||
   compare(a.id, b.id);
 
-const namesOf = ({ lines }: ClaimedLot): string => (lines ?? []).map(({ id }) => id).join(' ');
-
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
-
-type Demand = { readonly lots: readonly ClaimedLot[]; readonly credits: Amount };
-
-/** How many credits of which lots a claim asks for: by running totals, so that the parts of a sum add up exactly. */
-class Demands {
-  readonly #ofAll = { claimed: 0 };
-  readonly #ofLine = new Map<string, { claimed: number }>();
-  readonly #linesAreKnown: boolean;
-
-  constructor(
-    private readonly lots: readonly ClaimedLot[],
-    private readonly paid: number,
-  ) {
-    this.#linesAreKnown = lots.some(({ lines }) => lines !== null);
-  }
-
-  /** Lines that bought no credits ask for none. Where no grant knows its lines, a claim is a share of all. */
-  of({ amount, byLines }: Asking): readonly Demand[] {
-    if (byLines === undefined || !this.#linesAreKnown) return [this.#next(this.#ofAll, amount, this.paid, this.lots)];
-    const demands = byLines.lines.flatMap(({ id, amount: ofLine }) => {
-      const lots = this.lots.filter(({ lines }) => lines?.some((line) => line.id === id) === true);
-      const lines = new Map(lots.flatMap((lot) => (lot.lines ?? []).map((line) => [line.id, line.amount] as const)));
-      const cost = [...lines.values()].reduce((sum, each) => sum + each, 0);
-      if (cost <= 0) return [];
-      const name = [...lines.keys()].sort().join(' ');
-      const total = this.#ofLine.get(name) ?? { claimed: 0 };
-      this.#ofLine.set(name, total);
-      return [this.#next(total, ofLine, cost, lots)];
-    });
-    return [...demands, this.#next(this.#ofAll, amount - byLines.money, this.paid, this.lots)];
-  }
-
-  #next(total: { claimed: number }, money: number, paid: number, lots: readonly ClaimedLot[]): Demand {
-    const granted = lots.reduce((sum, { amount }) => sum + amount, 0);
-    const before = proportion(granted, total.claimed, paid);
-    total.claimed = Math.min(paid, total.claimed + money);
-    return { lots, credits: proportion(granted, total.claimed, paid) - before };
-  }
-}

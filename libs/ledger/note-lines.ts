@@ -26,6 +26,16 @@ export function byLinesOfNotes(claims: readonly Claim[], notes: readonly CreditN
   });
 }
 
+/** What the notes took off lines of the invoice before it was paid. */
+export const creditedBefore = (notes: readonly CreditNoteFact[]): readonly ByLines[] =>
+  notes
+    .toSorted((a, b) => (a.creditNoteId < b.creditNoteId ? -1 : 1))
+    .flatMap(({ status, content }) =>
+      status === 'issued' && content !== undefined && content.before > 0 && content.lines.length > 0
+        ? [linesOf(content, 0, content.before)]
+        : [],
+    );
+
 function partsOf(note: CreditNoteFact, claims: readonly Claim[]): readonly Part[] {
   const claimed = (id: string): number =>
     claims.find(({ cause }) => cause.kind === 'refund' && cause.id === id)?.amount ?? 0;

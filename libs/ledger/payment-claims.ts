@@ -88,6 +88,16 @@ export type Claim = {
   readonly byLines?: ByLines;
 };
 
+/** The money that claims are shares of, in minor units. */
+export type Paid = {
+  /** All that was paid for the thing. */
+  readonly paid: number;
+  /** What came in beyond that, and goes back first; left out for none. */
+  readonly overpaid?: number;
+  /** What credit notes by lines took off before the payment; left out where none did. */
+  readonly creditedBefore?: readonly ByLines[];
+};
+
 /** Of each line as much as goes back of it, in minor units of the line's own amount: before discounts and tax. */
 export type ByLines = { readonly money: number; readonly lines: readonly BoughtLine[] };
 

@@ -1,10 +1,10 @@
-import type { PaymentState } from './payment-state.js';
-import { byLinesOfNotes } from './note-lines.js';
-import { claimsOf, inCurrency, sortedClaims, type Claim, type MoneyBack } from './payment-claims.js';
+import type { PaymentFacts, PaymentState } from './payment-state.js';
+import { byLinesOfNotes, creditedBefore } from './note-lines.js';
+import { claimsOf, inCurrency, sortedClaims, type Claim, type MoneyBack, type Paid } from './payment-claims.js';
 
 /** Who has to act on what is claimed, and on which telling of it. */
 export type Settlement = { readonly version: number; readonly claims: readonly Claim[] } & (
-  | { readonly to: 'account'; readonly customerId: string; readonly paymentReference: string; readonly paid: number }
+  | (Paid & { readonly to: 'account'; readonly customerId: string; readonly paymentReference: string })
   | { readonly to: 'payment'; readonly from: string; readonly paymentId: string }
 );
 
@@ -54,10 +54,24 @@ export function settlementOf(state: PaymentState): Settlement | null {
   const { version, paymentId, payment, invoiceId } = state;
   if (payment !== null) {
     if (state.linked.length === 0 && !hasOwnFacts(state)) return null;
-    const { customerId, total: paid } = payment;
     const claims = allClaims(state);
-    return { to: 'account', customerId, paymentReference: paymentId, paid, version, claims };
+    const { customerId } = payment;
+    return {
+      ...{ to: 'account', customerId, paymentReference: paymentId, ...paidBy(state, payment) },
+      version,
+      claims,
+    };
   }
   if (invoiceId === null || !hasOwnFacts(state)) return null;
   return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: ownClaims(state) };
+}
+
+/** The money of a payment that claims are shares of. */
+function paidBy(state: PaymentState, { total, overpaid }: PaymentFacts): Paid {
+  const credited = creditedBefore(ownFacts(state).creditNotes);
+  return {
+    paid: total,
+    ...(overpaid === undefined ? {} : { overpaid }),
+    ...(credited.length === 0 ? {} : { creditedBefore: credited }),
+  };
 }

@@ -11,6 +11,8 @@ export type PaymentFacts = {
   readonly money: Money;
   /** All that was paid for the thing, in minor units of the same currency: also by a balance, by billing credits, by notes before the payment. */
   readonly total: number;
+  /** What came in beyond that, which bought nothing; left out for none. */
+  readonly overpaid?: number;
   readonly paidAt: Instant;
   readonly paymentIntentId: string | null;
   readonly invoiceId: string | null;

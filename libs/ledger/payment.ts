@@ -104,9 +104,13 @@ function joined(a: PaymentFacts | null, b: PaymentFacts): PaymentFacts {
   const sessionId = a.sessionId ?? b.sessionId;
   const invoiceId = a.invoiceId ?? b.invoiceId;
   const total = Math.max(a.total, b.total);
-  const isNew = sessionId !== a.sessionId || invoiceId !== a.invoiceId || total !== a.total;
-  return isNew ? { ...a, sessionId, invoiceId, total } : a;
+  const overpaid = Math.max(a.overpaid ?? 0, b.overpaid ?? 0);
+  const isNew =
+    sessionId !== a.sessionId || invoiceId !== a.invoiceId || total !== a.total || overpaid !== (a.overpaid ?? 0);
+  return isNew ? { ...a, sessionId, invoiceId, total, ...overpaidOf(overpaid) } : a;
 }
+
+const overpaidOf = (overpaid = 0): Pick<PaymentFacts, 'overpaid'> => (overpaid === 0 ? {} : { overpaid });
 
 /** The state with money that goes back in it, and, while its currency is in doubt, with what told of it. */
 function withMoneyBack(
@@ -183,7 +187,7 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
     case 'RecordPayment': {
       const { customerId, kind, money, total, paidAt, paymentIntentId, invoiceId, sessionId } = command;
       const facts = { paymentId, customerId, kind, money, total, paidAt, paymentIntentId, invoiceId, sessionId };
-      return { type: 'PaymentSucceeded', at, ...facts };
+      return { type: 'PaymentSucceeded', at, ...facts, ...overpaidOf(command.overpaid) };
     }
     case 'RecordAttempt': {
       const type = command.attempt.status === 'failed' ? 'PaymentFailed' : 'PaymentProgressed';

@@ -67,6 +67,8 @@ export type Invoice = {
   readonly currency: string;
   readonly amountPaid: number;
   readonly total: number;
+  /** What of `amountPaid` is beyond the total: it went to the customer's balance, and bought nothing. */
+  readonly overpaid: number;
   /** What Stripe's billing credits paid of it, which the total leaves out. */
   readonly billingCredits: number;
   readonly paidAt: Instant;
@@ -180,6 +182,7 @@ export function normaliseInvoice(invoice: Fields | null, eventCreated: Instant):
       currency,
       amountPaid,
       total,
+      overpaid: Math.max(0, integerAt(invoice, 'amount_overpaid') ?? 0),
       billingCredits: sumOf(
         listAt(invoice, 'total_pretax_credit_amounts'),
         (row) => textAt(row, 'type') === 'credit_balance_transaction',

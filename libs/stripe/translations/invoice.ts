@@ -261,6 +261,7 @@ function recordPayment(invoice: Invoice, customerId: string, boughtPeriod: boole
         kind: kindOf(invoice, boughtPeriod),
         money: { amount: amountPaid, currency },
         total,
+        ...(invoice.overpaid === 0 ? {} : { overpaid: invoice.overpaid }),
         paidAt,
         // Told by the link, in whatever shape and order it is heard of.
         paymentIntentId: null,

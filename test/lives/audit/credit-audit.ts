@@ -43,7 +43,7 @@ function lotOf({ grant, due }: Pair): Lot {
   const { id, amount, consumed, repaid, effectiveAt, expiresAt } = grant;
   const spent = consumed + repaid;
   return {
-    ...{ id, amount, spent, unspent: amount - spent, lines: due.lines },
+    ...{ id, amount, spent, unspent: amount - spent, lines: due.lines, cost: due.cost ?? 0 },
     startsAt: due.startsAt ?? secondsOf(effectiveAt),
     expiresAt: expiresAt === null ? null : secondsOf(expiresAt),
   };

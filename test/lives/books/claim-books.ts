@@ -8,7 +8,9 @@ export type Lot = {
   readonly amount: number;
   readonly startsAt: number;
   readonly expiresAt: number | null;
+  /** None where it is not known. */
   readonly lines: readonly string[];
+  readonly cost: number;
   /** What nobody has used. */
   readonly unspent: number;
   readonly spent: number;
@@ -27,27 +29,29 @@ export function claimedOf(
   lineAmounts: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, Claimed> {
   const met = new Map(lots.map(({ id }) => [id, { unspent: 0, spent: 0, reserved: 0 }]));
-  const demands = new Demands(payment, lots, lineAmounts);
-  const inOrder = [...payment.claims.filter(({ taken }) => taken), ...payment.claims.filter(({ taken }) => !taken)];
-  for (const claim of inOrder) {
-    for (const { among, credits } of demands.of(claim)) {
-      let missing = credits;
-      const order = inOrderOf(among, claim.since);
-      for (const lot of order) {
-        const known = met.get(lot.id)!;
-        const part = Math.min(missing, lot.unspent - known.unspent - known.reserved);
-        known[claim.taken ? 'unspent' : 'reserved'] += part;
-        missing -= part;
-      }
-      if (!claim.taken) continue;
-      for (const lot of order) {
-        const known = met.get(lot.id)!;
-        const part = Math.min(missing, lot.spent - known.spent);
-        known.spent += part;
-        missing -= part;
-      }
+  const virtual = new Map<string, number>();
+  const meet = (claim: Claim, among: readonly Lot[], credits: number): number => {
+    let missing = credits;
+    const order = inOrderOf(among, claim.since);
+    for (const lot of order) {
+      const known = met.get(lot.id)!;
+      const part = Math.min(missing, lot.unspent - known.unspent - known.reserved);
+      known[claim.taken ? 'unspent' : 'reserved'] += part;
+      missing -= part;
     }
-  }
+    for (const lot of order) {
+      const known = met.get(lot.id)!;
+      const ahead = virtual.get(lot.id) ?? 0;
+      const part = Math.min(missing, lot.spent - known.spent - ahead);
+      if (claim.taken) known.spent += part;
+      else virtual.set(lot.id, ahead + part);
+      missing -= part;
+    }
+    return credits - missing;
+  };
+  const state = new MoneyLeft(payment, lots, lineAmounts);
+  const inOrder = [...payment.claims.filter(({ taken }) => taken), ...payment.claims.filter(({ taken }) => !taken)];
+  for (const claim of inOrder) state.goBack(claim, (among, credits) => meet(claim, among, credits));
   return met;
 }
 
@@ -59,37 +63,65 @@ function inOrderOf(lots: readonly Lot[], since: number): readonly Lot[] {
   return [...ahead, ...begun];
 }
 
-type Demand = { readonly among: readonly Lot[]; readonly credits: number };
+type Meet = (among: readonly Lot[], credits: number) => number;
 
-/** How many credits each claim asks for: by running totals, of the whole payment and of lines. */
-class Demands {
-  readonly #claimed = new Map<string, number>();
+/** What of a payment's money is not back, and of its credits not claimed; a claim by lines begins both again. */
+class MoneyLeft {
+  readonly #lots: readonly Lot[];
+  readonly #ofLines = new Map<string, number>();
+  #ofUnknownLines = 0;
+  #money: number;
+  #credits: number;
+  /** What claims that name no lines have had of the money since. */
+  #shared = 0;
 
   constructor(
     private readonly payment: DuePayment,
-    private readonly lots: readonly Lot[],
+    private readonly all: readonly Lot[],
     private readonly lineAmounts: ReadonlyMap<string, number>,
-  ) {}
-
-  of({ amount: whole, byLines, beyondLines }: Claim): readonly Demand[] {
-    // What a session sold does not know the lines of its invoice: a note on them is a share of all.
-    if (this.lots.every(({ lines }) => lines.length === 0))
-      return [{ among: this.lots, credits: this.#share('all', whole, this.payment.paid, this.lots) }];
-    const demands = byLines.map(({ line, amount }): Demand => {
-      const among = this.lots.filter(({ lines }) => lines.includes(line));
-      const lines = [...new Set(among.flatMap((lot) => lot.lines))].sort();
-      const cost = lines.reduce((sum, id) => sum + (this.lineAmounts.get(id) ?? 0), 0);
-      return { among, credits: this.#share(lines.join(' '), amount, cost, among) };
-    });
-    return [...demands, { among: this.lots, credits: this.#share('all', beyondLines, this.payment.paid, this.lots) }];
+  ) {
+    const costOf = (lot: Lot): number =>
+      all.reduce((sum, { lines, cost }) => (lines.join() === lot.lines.join() ? sum + cost : sum), 0);
+    this.#lots = all.filter((lot) => lot.lines.length === 0 || costOf(lot) > 0);
+    this.#money = payment.paid;
+    this.#credits = creditsOf(this.#lots);
   }
 
-  #share(name: string, money: number, paid: number, among: readonly Lot[]): number {
-    if (paid <= 0) return 0;
-    const credits = among.reduce((sum, { amount }) => sum + amount, 0);
-    const before = this.#claimed.get(name) ?? 0;
-    const after = Math.min(paid, before + money);
-    this.#claimed.set(name, after);
-    return shareOf(credits, after, paid) - shareOf(credits, before, paid);
+  goBack({ amount, byLines, beyondLines }: Claim, meet: Meet): void {
+    if (this.payment.paid <= 0) return;
+    const named = byLines.length > 0 && this.all.some(({ lines }) => lines.length > 0);
+    const before = this.#shared;
+    this.#shared = Math.min(this.#money, before + (named ? beyondLines : amount));
+    meet(this.#lots, part(this.#credits, before, this.#shared, this.#money));
+    if (!named) return;
+    const met = this.#byLines(byLines, amount - beyondLines, meet);
+    this.#credits -= part(this.#credits, 0, this.#shared, this.#money) + met;
+    this.#money = Math.max(0, this.#money - this.#shared - (amount - beyondLines));
+    this.#shared = 0;
+    if (this.#money === 0) meet(this.#lots, this.#credits);
+  }
+
+  #byLines(byLines: Claim['byLines'], money: number, meet: Meet): number {
+    const whole = byLines.reduce((sum, line) => sum + line.amount, 0);
+    let [met, unknown] = [0, 0];
+    for (const { line, amount } of byLines) {
+      if (!this.all.some(({ lines }) => lines.includes(line))) unknown += amount;
+      const among = this.#lots.filter(({ lines }) => lines.includes(line));
+      const lines = [...new Set(among.flatMap((lot) => lot.lines))].sort();
+      const charged = lines.reduce((sum, id) => sum + Math.max(0, this.lineAmounts.get(id) ?? 0), 0);
+      const before = this.#ofLines.get(lines.join()) ?? 0;
+      const after = Math.min(charged, before + amount);
+      this.#ofLines.set(lines.join(), after);
+      met += meet(among, part(creditsOf(among), before, after, charged));
+    }
+    const among = this.#lots.filter(({ lines }) => lines.length === 0);
+    const before = this.#ofUnknownLines;
+    this.#ofUnknownLines = Math.min(this.payment.paid, before + shareOf(money, unknown, Math.max(1, whole)));
+    return met + meet(among, part(creditsOf(among), before, this.#ofUnknownLines, this.payment.paid));
   }
 }
+
+const creditsOf = (lots: readonly Lot[]): number => lots.reduce((sum, { amount }) => sum + amount, 0);
+
+const part = (credits: number, from: number, to: number, whole: number): number =>
+  whole <= 0 ? 0 : shareOf(credits, to, whole) - shareOf(credits, from, whole);
