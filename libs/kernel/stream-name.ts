@@ -32,6 +32,8 @@ export function accountOf(stream: StreamName): { customerId: string; unit: strin
 export const customerStream = (customerId: string): StreamName => `customer-${customerId}`;
 /** All that is on sale; there is one catalogue. */
 export const catalogStream: StreamName = 'catalog';
+/** An id of a Stripe event that can name a stream: letters, digits, `_`, `-`, `.` and `:`. */
+export const stripeEventIdPattern = /^[\w.:-]{1,255}$/;
 /** What became of one event of Stripe's. */
 export const stripeEventStream = (stripeEventId: string): StreamName => `stripeEvent-${stripeEventId}`;
 /** By Stripe's id of the subscription, or that of a free plan. */

@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import type { Json } from '#kernel/json.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
+import { stripeEventIdPattern } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { at, idAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { redact } from './redact.js';
@@ -65,7 +66,7 @@ function readBody(rawBody: Uint8Array, now: number): WebhookReading {
   if (parsed === undefined) return { kind: 'unreadable', reason: 'not_json' };
   const envelope = objectIn(parsed);
   const id = textAt(envelope, 'id');
-  if (envelope === null || id === null || !/^[\w.:-]{1,255}$/.test(id)) {
+  if (envelope === null || id === null || !stripeEventIdPattern.test(id)) {
     return { kind: 'unreadable', reason: 'not_an_event' };
   }
   // A thin event of the v2 API names its object instead of holding it, and writes its time as text. It means nothing to the ledger, and is kept and counted.

@@ -113,7 +113,7 @@ describe('parked events of other software', () => {
     const bodies = Array.from({ length: foreign }, (_, index) =>
       stripeEvent(
         'invoice.paid.endive',
-        { id: `evt_foreign_${String(index)}` },
+        { id: `evt_foreign.v1:${String(index)}-x` },
         { id: `in_foreign_${String(index)}`, customer: `cus_foreign_${String(index % 3)}` },
       ),
     );
@@ -138,7 +138,7 @@ describe('parked events of other software', () => {
   });
 
   test('are set aside one by one with a reason, which a retry undoes', async () => {
-    const id = 'evt_foreign_0';
+    const id = 'evt_foreign.v1:0-x';
     const one = await api.post(`/v1/admin/parked-events/${id}/set-aside`, { reason: 'a test of the shop' });
     expect([one.status, one.body]).toEqual([200, { id, setAside: true }]);
     const listed = await eventually(
@@ -163,7 +163,7 @@ describe('parked events of other software', () => {
     expect((await setAside({ reason: 'x' })).body.code).toBe('invalid_request');
     expect((await setAside({ reason: 'x', filter: {} })).body.code).toBe('invalid_request');
     expect((await setAside({ filter: { reason: 'unknown_customer' } })).body.code).toBe('invalid_request');
-    const named = await setAside({ reason: 'named', ids: ['evt_foreign_1', 'evt_foreign_2', 'evt_nothing'] });
+    const named = await setAside({ reason: 'named', ids: ['evt_foreign.v1:1-x', 'evt_foreign.v1:2-x', 'evt_nothing'] });
     expect(named.body).toEqual({ setAside: 2, hasMore: false });
     const before = Date.now();
     const all = await setAside({ reason: 'of the shop', filter: { reason: 'unknown_customer' } });
@@ -177,7 +177,7 @@ describe('parked events of other software', () => {
   });
 
   test('are no business of anybody but an administrator', async () => {
-    for (const path of ['set-aside', 'evt_foreign_3/set-aside']) {
+    for (const path of ['set-aside', 'evt_foreign.v1:3-x/set-aside']) {
       const answer = await api.post(`/v1/admin/parked-events/${path}`, { reason: 'x' }, undefined, { token: null });
       expect(answer.status).toBe(401);
     }

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { stripeEventIdPattern } from '#kernel/stream-name.js';
 import { parkedCursor } from '#projections/parked-events-queries.js';
 import type { ApiRequest } from '../http/caller.js';
 import { answerOf, success } from '../http/outcomes.js';
@@ -146,7 +147,7 @@ export class ParkedEventsController {
 const actorOf = ({ caller }: ApiRequest): string => caller?.actor ?? 'nobody';
 
 function checkId(id: string): void {
-  if (!/^[A-Za-z0-9_]{1,255}$/.test(id)) throw new Problem('stripe_event_not_found');
+  if (!stripeEventIdPattern.test(id)) throw new Problem('stripe_event_not_found');
 }
 
 const failure = (outcome: Exclude<StripeEventOutcome, { kind: 'unchanged' }>, requestId: string) =>

@@ -1,3 +1,4 @@
+import { stripeEventIdPattern } from '#kernel/stream-name.js';
 import { Forms } from '../http/forms.js';
 import { Nested, OneOf, Pattern, Text, TextList } from '../http/rules.js';
 import { ListQuery } from '../reads/queries.dto.js';
@@ -58,7 +59,7 @@ export class SetAsideManyBody {
   @Why()
   reason!: string;
 
-  @TextList(SetAsideManyBody.most, /^[A-Za-z0-9_]{1,255}$/, {
+  @TextList(SetAsideManyBody.most, stripeEventIdPattern, {
     description: 'Ids of Stripe events, each once.',
     example: ['evt_1PqT'],
     optional: 'absent',
