@@ -168,6 +168,7 @@ describe('an invoice with more lines than its webhook', () => {
 
   test.each([
     ['resource_missing', () => (stripe.refused = 'resource_missing')],
+    ['no_lines', () => (stripe.lines = [])],
     ['other_invoice', () => (stripe.lines = all.map((line) => ({ ...line, invoice: 'in_2' })))],
     [
       'too_many_lines',

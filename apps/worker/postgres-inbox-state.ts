@@ -2,6 +2,7 @@ import type { Position } from '#event-store/event-store.js';
 import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
+import { storable } from '#read-store/tables.js';
 import { InboxFenced, InboxState, type InboxChange } from './inbox-state.js';
 
 /** The inbox's memory in PostgreSQL: tables `inbox_*` of the read schema. */
@@ -44,7 +45,7 @@ export class PostgresInboxState extends InboxState {
         text: `select stripe_event_id from scrip_read.inbox_parked
           where code = $1 and subject = any($2) and stripe_event_id > $3 order by stripe_event_id limit $4`,
       },
-      [code, subjects, after, limit],
+      [code, subjects.map(storable), after, limit],
     );
   }
 
@@ -111,7 +112,7 @@ export class PostgresInboxState extends InboxState {
         values: [
           waiting.map(({ id }) => id),
           waiting.map(({ reason }) => reason.code),
-          waiting.map(({ reason }) => reason.subject),
+          waiting.map(({ reason: { subject } }) => (subject === null ? null : storable(subject))),
         ],
       });
     }, 'begin; set local synchronous_commit = off');

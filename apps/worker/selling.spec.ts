@@ -190,3 +190,13 @@ test('a sale that is told of when a month has just ended keeps its payment besid
   const { state: payment } = await world.handlers.payment.load('payment-pi_1');
   expect(paymentRecordOf(payment)).toMatchObject({ id: 'pi_1', customerId: 'acme' });
 });
+
+test('a link that says its currency counts beside one that came without', async () => {
+  const payment = { type: 'payment_intent', payment_intent: 'pi_1' };
+  const bare = tell('invoice_payment.paid.endive', { invoice: 'in_1', payment, currency: null });
+  for (const order of permutations([bare, link()])) {
+    const world = await worldAfter(order.map(deliver), true);
+    const { state } = await world.handlers.payment.load('payment-pi_1');
+    expect(state).toMatchObject({ invoiceId: 'in_1', linkedCurrency: 'usd' });
+  }
+});

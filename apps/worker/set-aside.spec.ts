@@ -74,3 +74,23 @@ test('what a person set aside stays so, whatever comes by and wherever the log i
   await say(again, 'evt_stray', setAside);
   expect(await again.statusOf('evt_stray')).toBe('translated');
 });
+
+test('a rule about prices takes no invoice of which the webhook held only some lines', async () => {
+  const { lines } = stripeEvent('invoice.paid.endive').data.object as { lines: { data: object[] } };
+  const shops = {
+    ...lines.data[0],
+    id: 'il_shop',
+    pricing: { price_details: { price: 'price_shop', product: 'prod_shop' } },
+  };
+  const invoice = (list: object) => stripeEvent('invoice.paid.endive', {}, { lines: list });
+  const statusAfter = async (list: object): Promise<string> => {
+    const world = new InboxWorld();
+    await world.applyCatalog({ ...catalog, ignore: [{ product: 'prod_shop', reason: 'of the shop' }] });
+    const body = invoice(list);
+    await world.deliver(body);
+    await world.drain();
+    return world.statusOf(body.id);
+  };
+  expect(await statusAfter({ data: [shops], has_more: true })).toBe('parked: lines_incomplete');
+  expect(await statusAfter({ data: [shops], has_more: false })).toBe('set_aside');
+});

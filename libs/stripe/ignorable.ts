@@ -1,16 +1,15 @@
 import type { Ignorable } from '#ledger/ignore-rule.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { idAt, listAt, objectAt, objectIn, textAt, type Fields } from './json-fields.js';
+import { at, idAt, listAt, objectAt, objectIn, textAt, type Fields } from './json-fields.js';
 import { metadataAt, subjectOf } from './normalise.js';
 
 /** What of a Stripe event the rules look at that set events aside. */
 export function ignorableOf({ stripeType: type, payload }: ReceivedStripeEvent): Ignorable {
   const subject = subjectOf(payload);
-  const rows = [
-    ...(listAt(objectAt(subject, 'items'), 'data') ?? []),
-    ...(listAt(objectAt(subject, 'lines'), 'data') ?? []),
-    ...(listAt(objectAt(subject, 'line_items'), 'data') ?? []),
-  ];
+  const lists = ['items', 'lines', 'line_items'].map((list) => objectAt(subject, list));
+  // Of a list that goes on at Stripe, any price may be one of ours: no rule about prices takes the event before all are known.
+  const isCut = lists.some((list) => at(list, 'has_more') === true);
+  const rows = isCut ? [] : lists.flatMap((list) => listAt(list, 'data') ?? []);
   const subscription = objectAt(subject, 'parent', 'subscription_details') ?? objectAt(subject, 'subscription_details');
   return {
     type,

@@ -77,7 +77,8 @@ export function linkInvoice(
   return pairs.map(([from, to]) => ({
     to: 'payment',
     stream: paymentStream(from),
-    key: `invoice:${to}`,
+    // A link that says the currency says more than one that does not.
+    key: currency === undefined ? `invoice:${to}` : `invoice:${to}:${currency}`,
     command: {
       type: 'LinkInvoice',
       paymentId: from,

@@ -69,3 +69,11 @@ it('lets a worker that was overtaken write nothing', async () => {
     { stripe_customer_id: 'cus_1' },
   ]);
 });
+
+it('keeps why an event waits, whatever characters that names, and finds it by them', async () => {
+  const state = new PostgresInboxState(db);
+  const from = await state.checkpoint();
+  const reason = { code: 'unknown_price', subject: 'pack\0-50', detail: 'the catalogue has no such product' } as const;
+  await state.commit({ from, to: positionOf(9), links: new Map(), parked: new Map([['evt_nul', reason]]) });
+  expect(await state.waitingForSubjects('unknown_price', ['pack\0-50', 'other'], '', 10)).toEqual(['evt_nul']);
+});
