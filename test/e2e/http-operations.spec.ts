@@ -209,8 +209,26 @@ describe('operations', () => {
     expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([204, origin]);
     const refused = await api.get(path, { token: null, headers: { origin } });
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, origin]);
+    const allowed = preflight.headers.get('access-control-allow-methods')?.split(', ').sort();
+    expect(allowed).toEqual(['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT']);
     const text = await (await fetch(`${api.url}/metrics`)).text();
     expect(text).toMatch(/^scrip_http_request_seconds_count\{method="OPTIONS",route="\*",status="204"\} 1$/m);
+  });
+
+  it('answers HEAD with the head of what GET answers', async () => {
+    const paths = ['/livez', '/docs', '/docs/swagger-ui.css', '/', '/v1/plans', '/v1/events', '/v1/commands', '/v1/no'];
+    for (const path of paths) {
+      const [head, get] = await Promise.all(
+        ['HEAD', 'GET'].map((method) => fetch(api.url + path, { method, redirect: 'manual' })),
+      );
+      const shown = (answer: Response | undefined) => [
+        answer?.status,
+        ...['content-type', 'www-authenticate', 'allow'].map((name) => answer?.headers.get(name)),
+      ];
+      expect([path, ...shown(head)]).toEqual([path, ...shown(get)]);
+      expect(await head?.text()).toBe('');
+      await get?.text();
+    }
   });
 
   it('moves its own affairs to another port where one is set', async () => {

@@ -68,7 +68,7 @@ export function createAdapter(bootId: string): FastifyAdapter {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     clientErrorHandler: answerUnreadable,
     frameworkErrors: answerUnroutable,
     genReqId: (request: { readonly headers: Readonly<Record<string, unknown>> }) => {
@@ -195,6 +195,7 @@ export async function guardRoutes(
 
 const corsOf = (origins: readonly string[]): object => ({
   origin: [...origins],
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
   maxAge: 600,
 });
