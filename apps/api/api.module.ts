@@ -30,6 +30,7 @@ import { answers } from './answers.js';
 import { openParts, valuesOf, type Parts } from './api-parts.js';
 import { BillingAnswers } from './billing/billing-answers.js';
 import { BillingQueriesController } from './billing/billing-queries.controller.js';
+import { BillingAccounts } from './billing/billing-accounts.js';
 import { BillingRate } from './billing/billing-rate.js';
 import { BillingService } from './billing/billing-service.js';
 import { BillingController } from './billing/billing.controller.js';
@@ -113,6 +114,7 @@ const services = [
   AccountService,
   BalanceHistory,
   BillingAnswers,
+  BillingAccounts,
   BillingRate,
   BillingService,
   StripeCustomers,

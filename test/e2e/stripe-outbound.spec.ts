@@ -359,3 +359,61 @@ test('nothing is called while billing is switched off or without a key', async (
   }
   expect((await customersOf('nobody')).length).toBe(0);
 });
+
+describe('a closed account', () => {
+  test('is sold nothing, but can end what it pays for', async () => {
+    expect((await post('leaving/checkout-sessions', plan('pro'))).status).toBe(201);
+    await post('leaving/grants', { amount: 5, source: 'promotion' }, 'g');
+    expect((await post('leaving/account/close', { reason: 'left' })).status).toBe(200);
+    const asked: readonly (readonly [string, object, string?])[] = [
+      ['checkout-sessions', pack],
+      ['checkout-sessions', plan()],
+      ['payment-intents', { amount: 100, currency: 'usd' }, 'pay'],
+      ['subscription', { plan: 'free' }],
+      ['subscription/change', { plan: 'pro', interval: 'month', when: 'now' }, 'change'],
+      ['subscription/resume', {}],
+    ];
+    for (const [path, body, key] of asked) {
+      const answer = await post(`leaving/${path}`, body, key);
+      expect([path, answer.status, answer.body.code]).toEqual([path, 422, 'account_closed']);
+    }
+    expect((await post('leaving/portal-sessions', { returnUrl: successUrl })).status).toBe(201);
+    expect((await post('leaving/subscription/cancel', { atPeriodEnd: false })).body.code).toBe(
+      'subscription_not_found',
+    );
+  });
+});
+
+describe('a key', () => {
+  const replayed = ({ status, body, headers }: ApiAnswer) => [status, body.code, headers.get('idempotent-replayed')];
+
+  test('of a portal session gives the first page again, uncounted, and is refused for another', async () => {
+    const first = await post('keyed/portal-sessions', { returnUrl: successUrl }, 'p');
+    expect(replayed(first)).toEqual([201, undefined, null]);
+    for (let n = 0; n < 6; n += 1) {
+      const again = await post('keyed/portal-sessions', { returnUrl: successUrl }, 'p', n % 2 ? api : other);
+      expect([...replayed(again), again.body]).toEqual([201, undefined, 'true', first.body]);
+    }
+    const another = await post('keyed/portal-sessions', { returnUrl: 'https://app.example/else' }, 'p');
+    expect(replayed(another)).toEqual([409, 'idempotency_key_reused', null]);
+  });
+
+  test('of a free plan gives the first answer again, and is refused for another command', async () => {
+    const first = await post('freebie/subscription', { plan: 'free' }, 'f');
+    expect(replayed(first)).toEqual([201, undefined, null]);
+    const again = await post('freebie/subscription', { plan: 'free' }, 'f', other);
+    expect([...replayed(again), again.body]).toEqual([201, undefined, 'true', first.body]);
+    expect(replayed(await post('freebie/subscription', { plan: 'pro' }, 'f'))[1]).toBe('idempotency_key_reused');
+    expect(replayed(await post('freebie/checkout-sessions', pack, 'f'))[1]).toBe('idempotency_key_reused');
+    await post('freebie/checkout-sessions', pack, 'c');
+    expect(replayed(await post('freebie/subscription', { plan: 'free' }, 'c'))[1]).toBe('idempotency_key_reused');
+  });
+
+  test('that a command of the account was given names nothing at Stripe', async () => {
+    await post('double/grants', { amount: 5, source: 'promotion' }, 'k');
+    expect(replayed(await post('double/checkout-sessions', pack, 'k'))[1]).toBe('idempotency_key_reused');
+    const payment = { amount: 100, currency: 'usd' };
+    expect(replayed(await post('double/payment-intents', payment, 'k'))[1]).toBe('idempotency_key_reused');
+    expect(replayed(await post('double/subscription', { plan: 'free' }, 'k'))[1]).toBe('idempotency_key_reused');
+  });
+});

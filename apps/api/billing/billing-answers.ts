@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { EventStore } from '#event-store/event-store.js';
+import { assert } from '#kernel/assert.js';
 import { stripeIntentStream } from '#ledger/stripe-intent.js';
 import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';
+import { Problem } from '../http/problems.js';
 import { newestPosition } from '../writes/newest-position.js';
+import { BillingAccounts } from './billing-accounts.js';
 import { StripeOutbox, type CallersErrand, type ErrandIdentity } from './stripe-outbox.js';
 
 /** What a billing command is answered with. `replayed`: it was done before, and this is the first answer again. */
@@ -20,6 +23,7 @@ export class BillingAnswers {
     private readonly intents: StripeIntentWriter,
     private readonly store: EventStore,
     private readonly database: ReadDatabase,
+    private readonly accounts: BillingAccounts,
   ) {}
 
   /**
@@ -55,9 +59,37 @@ export class BillingAnswers {
     const { body, first } = await keepBillingAnswer(this.database, intentId, customerId, answer);
     return { body, replayed: wasMade || !first };
   }
+
+  /**
+   * The first answer to the same command, else what `make` gives; for commands that ask nothing of Stripe. `isSame` says whether an
+   * answer is to the same command. Throws the problem `idempotency_key_reused`.
+   */
+  async onceHere(
+    identity: ErrandIdentity,
+    isSame: (before: object) => boolean,
+    make: () => Promise<object>,
+  ): Promise<BillingAnswer> {
+    const { key, intent } = identity;
+    if (key === null) return { body: await make(), replayed: false };
+    const { intentId, customerId } = intent;
+    assert(customerId !== null, 'a command of a customer names it');
+    if (await this.outbox.wasIntended(identity)) throw new Problem('idempotency_key_reused');
+    const before = await billingAnswer(this.database, intentId);
+    if (before !== null) {
+      if (!isSame(before)) throw new Problem('idempotency_key_reused');
+      return { body: before, replayed: true };
+    }
+    await this.accounts.checkKey(identity);
+    const { body, first } = await keepBillingAnswer(this.database, intentId, customerId, await make());
+    return { body, replayed: !first };
+  }
+
   async #before(identity: ErrandIdentity): Promise<BillingAnswer | null> {
-    if (!(await this.outbox.wasIntended(identity))) return null;
+    const intended = await this.outbox.wasIntended(identity);
     const body = await billingAnswer(this.database, identity.intent.intentId);
+    // An answer without an intent is one to a command that asked nothing of Stripe.
+    if (!intended && body !== null) throw new Problem('idempotency_key_reused');
+    if (!intended) await this.accounts.checkKey(identity);
     return body === null ? null : { body, replayed: true };
   }
 }

@@ -23,6 +23,7 @@ import { RunCustomerCommand } from '../customers/customer.commands.js';
 import { Problem } from '../http/problems.js';
 import { CatalogReader, SubscriptionWriter } from '../writes/ledger-writers.js';
 import { newestPosition } from '../writes/newest-position.js';
+import { BillingAccounts } from './billing-accounts.js';
 import { BillingAnswers, type BillingAnswer } from './billing-answers.js';
 import { BillingRate } from './billing-rate.js';
 import { StripeConnection } from './stripe-connection.js';
@@ -50,6 +51,7 @@ export class BillingService {
     private readonly connection: StripeConnection,
     private readonly outbox: StripeOutbox,
     private readonly answers: BillingAnswers,
+    private readonly accounts: BillingAccounts,
     private readonly rate: BillingRate,
     private readonly store: EventStore,
     private readonly stripeCustomers: StripeCustomers,
@@ -73,6 +75,7 @@ export class BillingService {
     if ('rejected' in sale) throw new Problem(sale.rejected);
     const settings = this.#settings(urls);
     const { customerId } = asking;
+    await this.accounts.checkOpen(customerId);
     const { intentId } = identity.intent;
     const isNew = (await this.outbox.objectOf(intentId)) === null;
     const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(asking, sale, client) : sale;
@@ -103,6 +106,7 @@ export class BillingService {
     const client = this.connection.forRequest();
     const { intentId } = identity.intent;
     const { customerId } = asking;
+    await this.accounts.checkOpen(customerId);
     return this.stripeCustomers.withPrimary(asking, client, (stripeCustomerId) => {
       const who = { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
       const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
@@ -115,12 +119,16 @@ export class BillingService {
   }
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
-  async portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
+  portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
+    const identity = identify(asking, 'create_portal_session', {}, { returnUrl });
+    return this.answers.once(identity, () => this.#newPortal(asking, identity, returnUrl));
+  }
+
+  async #newPortal(asking: Asking, identity: ErrandIdentity, returnUrl: string | undefined): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const address = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
-    await this.rate.take('portal', asking.customerId);
+    if (!(await this.outbox.wasIntended(identity))) await this.rate.take('portal', asking.customerId);
     const open = (stripeCustomerId: string): Promise<BillingAnswer> => {
-      const identity = identify({ ...asking, key: null }, 'create_portal_session', {}, {});
       const making = portalMaking(stripeCustomerId, address);
       return this.answers.after({ ...identity, making, client }, asking.customerId, ({ url }) => ({ url }));
     };
@@ -150,11 +158,19 @@ export class BillingService {
   }
 
   /** Puts the customer on a plan that costs nothing; Stripe has no part in it. May be repeated. Throws Problem. */
-  async startFreePlan(asking: Asking, planId: string): Promise<object> {
+  startFreePlan(asking: Asking, planId: string): Promise<BillingAnswer> {
+    // No operation at Stripe: only the key and the body count.
+    const identity = identify(asking, 'create_customer', {}, { freePlan: planId });
+    const isSame = (before: object): boolean => 'plan' in before && before.plan === planId;
+    return this.answers.onceHere(identity, isSame, () => this.#newFreePlan(asking, planId));
+  }
+
+  async #newFreePlan(asking: Asking, planId: string): Promise<object> {
     const listed = (await this.#catalog()).plans.get(planId);
     if (!listed?.active) throw new Problem('plan_not_found');
     if (!listed.item.free) throw new Problem('plan_not_free');
     const { customerId, actor, requestId } = asking;
+    await this.accounts.checkOpen(customerId);
     const now = instantOf(this.clock.now());
     const running = await subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
     const paid = running !== null && running.interval !== null && !hasEnded(running.status);
@@ -192,6 +208,8 @@ export class BillingService {
   async #changeSubscription(asking: Asking, identity: ErrandIdentity, wish: SubscriptionWish): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const { customerId } = asking;
+    // Only what ends the paying goes on: the next period of a closed account would buy nothing.
+    if (wish.kind !== 'cancel') await this.accounts.checkOpen(customerId);
     const running = await this.stripeSubscriptions.running(asking, client);
     // One that this very request has ended is known by the request's own key.
     const subscriptionId = running?.subscription.id ?? (await this.outbox.objectOf(identity.intent.intentId));

@@ -7,7 +7,7 @@ import type { ApiRequest } from '../http/caller.js';
 import { success } from '../http/outcomes.js';
 import type { ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { send, sendJson } from '../http/send.js';
+import { send } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import type { BillingAnswer } from './billing-answers.js';
 import { BillingService, type Asking } from './billing-service.js';
@@ -49,6 +49,7 @@ export class BillingController {
     problems: [
       ...atStripe,
       ...sale,
+      'account_closed',
       'already_subscribed',
       'credit_product_not_found',
       'credits_not_for_sale',
@@ -73,7 +74,7 @@ export class BillingController {
     writes: true,
     key: 'required',
     summary: "A payment that the caller's own page collects",
-    problems: [...atStripe, 'currency_unsupported', 'amount_not_chargeable'],
+    problems: [...atStripe, 'account_closed', 'currency_unsupported', 'amount_not_chargeable'],
     status: 201,
     answer: '`{ id, clientSecret, status, position }`',
   })
@@ -93,6 +94,7 @@ export class BillingController {
     id: 'createPortalSession',
     body: PortalBody,
     writes: true,
+    key: 'optional',
     summary: 'A page of Stripe where a customer looks after subscription, cards and invoices',
     problems: [...atStripe, 'rate_limited'],
     status: 201,
@@ -109,8 +111,9 @@ export class BillingController {
     id: 'startFreePlan',
     body: FreePlanBody,
     writes: true,
+    key: 'optional',
     summary: 'Put a customer on a free plan',
-    problems: ['already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
+    problems: ['account_closed', 'already_subscribed', 'customer_erased', 'plan_not_found', 'plan_not_free'],
     status: 201,
     answer: '`{ id, status, plan, interval, position }`',
   })
@@ -119,7 +122,7 @@ export class BillingController {
     @Body() body: FreePlanBody,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    sendJson(reply, await this.billing.startFreePlan(askingOf(request, false), body.plan), 201);
+    answer(reply, 201, await this.billing.startFreePlan(askingOf(request, false), body.plan));
   }
 
   @Post('subscription/cancel')
@@ -148,7 +151,7 @@ export class BillingController {
     writes: true,
     key: 'optional',
     summary: 'Undo a cancellation or a pause',
-    problems: [...atStripe, 'subscription_not_found'],
+    problems: [...atStripe, 'account_closed', 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
   async resume(@Req() request: ApiRequest, @Body() _body: ResumeBody, @Res() reply: FastifyReply): Promise<void> {
@@ -164,7 +167,7 @@ export class BillingController {
     writes: true,
     key: 'required',
     summary: 'Change the plan or the interval, now or with the next period',
-    problems: [...atStripe, ...sale, 'subscription_not_found'],
+    problems: [...atStripe, ...sale, 'account_closed', 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
   async change(
