@@ -101,6 +101,21 @@ describe('what goes on of a month that money goes back for', () => {
     expect(account.available).toBe(10_500);
   });
 
+  test('is known for as long as the month that it went on from', () => {
+    const account = new LedgerAccount(month(0));
+    account.run(paid(0, 5000, 4000));
+    account.run(paid(1, 5000, 4000), month(1));
+    account.run(consume(9000), day(10, 1));
+    for (let later = 2; later <= 12; later += 1) {
+      account.run(paid(later, 5000, 4000), month(later));
+      account.run(consume(5000), day(2, later));
+    }
+    account.run(settle(1, claim(4900)), day(20, 12));
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 4000 });
+    account.run(settle(2), day(21, 12));
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+
   test('is never owed for a smaller plan that is reported late', () => {
     const account = intoSecondMonth();
     account.run(consume(7500), day(2, 1));

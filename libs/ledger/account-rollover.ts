@@ -108,8 +108,12 @@ export function noteRollover(state: AccountState, event: AccountEventOf<'Credits
   state.rollovers.set(keyOf(subscriptionId, endedAt), agreed);
 }
 
-/** Forgets what was agreed about months that ended before `limit`. */
-export function forgetRollovers(state: AccountState, limit: Instant): void {
-  const over = [...state.rollovers.entries()].filter(([, { endedAt }]) => endedAt < limit);
-  for (const [key] of over) state.rollovers.delete(key);
+/** Forgets what was agreed about months of which a grant is forgotten: before and after, all that it says of a month is true. */
+export function forgetRollovers(state: AccountState, grantIds: readonly string[]): void {
+  for (const id of grantIds) {
+    const { term, expiresAt } = grantOf(state, id);
+    if (term === null) continue;
+    for (const endedAt of [expiresAt, term.start])
+      if (endedAt !== null) state.rollovers.delete(keyOf(term.subscriptionId, endedAt));
+  }
 }

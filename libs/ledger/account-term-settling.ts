@@ -1,5 +1,5 @@
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
-import { earlier, type Instant } from '#kernel/instant.js';
+import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { isAfterClaims } from './account-claim-view.js';
 import { costOf } from './account-cost.js';
 import { total, type PlanChange, type RevocationCause, type Slice } from './account-events.js';
@@ -8,7 +8,7 @@ import { recordTaken, undoTaken } from './account-revocations.js';
 import type { Recording } from './account-recording.js';
 import type { Grant, Revocation, SubscriptionTerms } from './account-state.js';
 import { factsOf } from './account-term-facts.js';
-import { endInForce, sharesOfCost } from './paid-month.js';
+import { endInForce, REMEMBERED_MS, sharesOfCost } from './paid-month.js';
 import { monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
 
 /** What plan changes and the end took. All else comes before them. */
@@ -25,7 +25,10 @@ export function settleTerms(recording: Recording, subscriptionId: string): void 
   if (isSettled(recording, subscriptionId, terms)) return;
   const grants = termGrants(recording, terms.grants);
   const wanted = takesOf(factsOf(recording.state, terms), grants, terms.endedAt);
-  const changed = terms.grants.filter((id) => !isTaken(grantOf(recording.state, id), wanted.get(id) ?? []));
+  const changed = terms.grants.filter((id) => {
+    const grant = grantOf(recording.state, id);
+    return !isFinal(grant, recording.at) && !isTaken(grant, wanted.get(id) ?? []);
+  });
   for (const id of changed) giveBack(recording, id);
   take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
   const settled = new Map(terms.grants.map((id) => [id, grantOf(recording.state, id)]));
@@ -51,14 +54,19 @@ function isSettled(
   );
 }
 
+/** Whether a grant's period ended so long ago that plan changes and the end take what they took. */
+const isFinal = ({ term }: Grant, at: Instant): boolean =>
+  term !== null && term.periodEnd <= plusMs(at, -REMEMBERED_MS);
+
 /**
  * Gives back what plan changes and the end took of these grants, for claims that come first; `settleTerms` takes of what those leave.
- * What is forgotten of a subscription stays as it is.
+ * Where nothing is taken again, as it is forgotten or of long ago, nothing is given back.
  */
 export function giveBackTerms(recording: Recording, grants: readonly Grant[]): void {
-  for (const { id, term } of grants) {
+  for (const grant of grants) {
+    const { id, term } = grant;
     const known = term === null ? undefined : recording.state.terms.get(term.subscriptionId);
-    if (known?.grants.includes(id) === true) giveBack(recording, id);
+    if (known?.grants.includes(id) === true && !isFinal(grant, recording.at)) giveBack(recording, id);
   }
 }
 

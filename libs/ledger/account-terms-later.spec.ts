@@ -65,6 +65,22 @@ test('what ended long ago stays known while it overlaps what counts still, so th
   expect([revokedOf(account, 'in_1'), revokedOf(account, 'in_2')]).toEqual(before);
 });
 
+test('periods that overlap one another for years are forgotten all the same, and nothing is given back of them', () => {
+  const day = (index: number): string => new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10);
+  const account = new LedgerAccount(`${day(0)}T00:00:00.000Z`);
+  let most = 0;
+  for (let index = 0; index < 80; index += 1) {
+    const [start, end] = [day(index * 20), day(index * 20 + 31)];
+    const at = `${start}T00:00:00.000Z`;
+    account.run(period(`in_${String(index)}`, 100, start, end), at);
+    const change = less('month', end, start, 60);
+    account.run({ ...change, changeId: `in_less_${String(index)}` } as AccountCommand, at);
+    most = Math.max(most, account.state.terms.get('sub_1')?.grants.length ?? 0);
+  }
+  expect(most).toBeLessThan(45);
+  expect(account.log.filter(({ type }) => type === 'CreditsReinstated')).toEqual([]);
+});
+
 describe.each([
   // A month guessed too short gives too much at first, one guessed too long too little.
   { start: '2026-03-15', end: '2026-04-30', since: '2026-04-15', granted: 2283 },

@@ -1,5 +1,5 @@
 import { MAX_AMOUNT } from '#kernel/amount.js';
-import { plusMs, type Instant } from '#kernel/instant.js';
+import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { settleClaims, settleSubscription } from './account-claim-settling.js';
 import type { AccountCommand, AccountRefusal, PaidTerm } from './account-commands.js';
 import { planChangeRule, type AccountEventOf, type Term } from './account-events.js';
@@ -10,7 +10,15 @@ import { forgetRollovers } from './account-rollover.js';
 import type { AccountState, SubscriptionTerms } from './account-state.js';
 import { effectiveFrom, grantChanges } from './account-term-settling.js';
 import { letTimePass } from './account-time.js';
-import { asOneMonth, creditsFrom, endInForce, monthsOf, sharesOfCost, type PaidMonth } from './paid-month.js';
+import {
+  asOneMonth,
+  creditsFrom,
+  endInForce,
+  monthsOf,
+  REMEMBERED_MS,
+  sharesOfCost,
+  type PaidMonth,
+} from './paid-month.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 
@@ -118,9 +126,6 @@ export function endSubscription(recording: Recording, command: Command<'EndSubsc
 
 const NO_TERMS: SubscriptionTerms = { grants: [], changes: [], endedAt: null };
 
-/** After so long nothing that is reported changes anything of a term that is over. */
-const REMEMBERED_MS = 400 * 86_400_000;
-
 /** A change of plan, or an end. */
 export function evolveTerms(
   state: AccountState,
@@ -154,15 +159,18 @@ export function noteTerm(state: AccountState, { grantId, term, at }: AccountEven
  */
 function forgetOld(state: AccountState, at: Instant): void {
   const limit = plusMs(at, -REMEMBERED_MS);
-  // While all of the months are known that it is about.
-  forgetRollovers(state, plusMs(at, -REMEMBERED_MS / 2));
   for (const [subscriptionId, terms] of [...state.terms.entries()]) {
     const spans = spansOf(state, terms);
     const from = startOfKnown(spans, limit);
     if (spans.every(({ end }) => end > from) && (terms.endedAt === null || terms.endedAt >= limit)) continue;
-    const isKnown = (name: string): boolean => spans.some((span) => span.name === name && span.end > from);
-    const changes = terms.changes.filter(({ changeId }) => isKnown(changeId));
-    const grants = terms.grants.filter((id) => isKnown(nameOf(state, id)));
+    const known = new Set(spans.filter(({ end }) => end > from).map(({ name }) => name));
+    const changes = terms.changes.filter(({ changeId }) => known.has(changeId));
+    const isKnown = (id: string): boolean => known.has(nameOf(state, id));
+    const grants = terms.grants.filter(isKnown);
+    forgetRollovers(
+      state,
+      terms.grants.filter((id) => !isKnown(id)),
+    );
     const endedAt = terms.endedAt !== null && terms.endedAt < limit && grants.length === 0 ? null : terms.endedAt;
     if (changes.length === 0 && grants.length === 0 && endedAt === null) state.terms.delete(subscriptionId);
     else state.terms.set(subscriptionId, { grants, changes, endedAt });
@@ -184,11 +192,14 @@ const spansOf = (state: AccountState, { changes, grants }: SubscriptionTerms): r
   }),
 ];
 
-/** When what stays known began: what ended since `limit`, and what overlaps it. */
+/**
+ * When what stays known began: what ended since `limit`, and what overlaps it, and so on where each period overlaps the one before; not
+ * beyond as long again, as what ended by `limit` is not changed any more.
+ */
 function startOfKnown(spans: readonly Span[], limit: Instant): Instant {
   let from = limit;
   for (const { start, end } of spans.toSorted((a, b) => (a.end < b.end ? 1 : -1))) {
     if (end > from && start < from) from = start;
   }
-  return from;
+  return later(from, plusMs(limit, -REMEMBERED_MS));
 }

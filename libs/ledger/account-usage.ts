@@ -2,6 +2,7 @@ import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import { earlier, monthAfter, monthOf, plusMs, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountEvent, AccountEventOf, RevocationCause, Term } from './account-events.js';
+import { REMEMBERED_MS } from './paid-month.js';
 
 /** A period from its start until it ends. */
 export type Period = { readonly start: Instant; readonly end: Instant };
@@ -47,8 +48,6 @@ export const KEPT_SUMS = 64;
 const DAY_MS = 86_400_000;
 /** So long the period just past is shown while the next is not paid. */
 const OVERDUE_MS = 31 * DAY_MS;
-/** So long the end of a subscription is remembered. */
-const REMEMBERED_MS = 400 * DAY_MS;
 
 const takesOfPlan: readonly RevocationCause['kind'][] = ['downgrade', 'correction', 'ended', 'superseded'];
 

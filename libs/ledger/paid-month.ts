@@ -17,6 +17,9 @@ export type PaidPeriod = {
   readonly rolloverCap?: number;
 };
 
+/** After so long nothing that is reported of a subscription changes what it gave for a period that is over. */
+export const REMEMBERED_MS = 400 * 86_400_000;
+
 const MAX_MONTHS = 120; // Stripe's longest interval is three years
 
 /**
