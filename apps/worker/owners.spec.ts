@@ -126,6 +126,16 @@ test('a further Stripe customer is noted and does not take over, by payment link
   }
 });
 
+test('what is heard late of a former owner does not take a subscription back', async () => {
+  const subscription = (type: 'created' | 'updated', at: number): Step =>
+    deliver(stripeEvent(`customer.subscription.${type}.endive`, { created: START + at }, { metadata: {} }));
+  const correction = [applyCatalog, deliver(created('globex')), deliver(updated('acme', 900, 'globex'))];
+  const world = await worldAfter(...correction, subscription('updated', 950), subscription('created', 800));
+  expect((await world.ledger())['rows']).toContainEqual(
+    expect.stringMatching(/^subscriptions .*"id":"sub_1","customer_id":"acme"/),
+  );
+});
+
 test("a foreign event makes neither a customer nor an account: other software's ids, and none at all", async () => {
   const ids = ['cus@@#1', '{"id":1}', ' ', '-7'];
   const foreign = ids.map((id, index) => ({ ...created(id, index), id: `evt_foreign_${String(index)}` }));

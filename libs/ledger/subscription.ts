@@ -32,7 +32,10 @@ export type SubscriptionEvent =
   | (Of & { readonly type: 'SubscriptionStarted'; readonly at: Instant; readonly planId: string })
   | StandingEvent;
 
-/** `snapshot` is what was seen, `standing` how the subscription stands after it: that of a later snapshot, where one is known. */
+/**
+ * `snapshot` is what was seen, `standing` how the subscription stands after it: that of a later snapshot, where one is known. Its
+ * customer is whose the subscription is.
+ */
 type Seen = Of & {
   readonly at: Instant;
   readonly snapshot: SubscriptionSnapshot;
@@ -133,7 +136,9 @@ function observe(
   const { snapshot: newest, unpaidSince } = newestOf(observations);
   const standing = { ...newest, pastDueSince: unpaidSince };
   const changes = changesBetween(state.standing, newest);
-  const { subscriptionId, customerId } = snapshot;
+  const { subscriptionId } = snapshot;
+  // What is heard late of a former owner does not take the subscription back.
+  const { customerId } = standing;
   const types: readonly StandingEvent['type'][] = changes.length === 0 ? ['SubscriptionObserved'] : changes;
   const seen = { at, subscriptionId, customerId, snapshot, ...(step === undefined ? {} : { step }), standing };
   return types.map((type) => ({ type, ...seen }));

@@ -45,6 +45,16 @@ async function subscribed(customerId: string): Promise<string> {
   return String((await sandbox.stripe.checkout.sessions.retrieve(String(body.id))).customer);
 }
 
+/** Subscribes a Stripe customer without a word about whose it is. */
+async function subscribedByHand(customer: string): Promise<Stripe.Subscription> {
+  const method = await sandbox.stripe.paymentMethods.attach('pm_card_visa', { customer });
+  const [price] = (await sandbox.stripe.prices.list({ limit: 100 })).data.filter(
+    ({ recurring, unit_amount: amount }) => recurring?.interval === 'month' && amount !== null && amount > 0,
+  );
+  const items = [{ price: price!.id }];
+  return sandbox.stripe.subscriptions.create({ customer, items, default_payment_method: method.id });
+}
+
 /** Buys a pack as a payment link does: under a Stripe customer of its own. */
 async function boughtByLink(customerId: string): Promise<string> {
   const guest = await sandbox.stripe.customers.create({});
@@ -126,15 +136,7 @@ test('a subscription under a further Stripe customer is the one that is meant', 
   expect((await post('second/payment-intents', intent, 'second-1')).status).toBe(201);
   const [primary] = await customersOf('second');
   const further = await boughtByLink('second');
-  const method = await sandbox.stripe.paymentMethods.attach('pm_card_visa', { customer: further });
-  const [price] = (await sandbox.stripe.prices.list({ limit: 100 })).data.filter(
-    ({ recurring, unit_amount: amount }) => recurring?.interval === 'month' && amount !== null && amount > 0,
-  );
-  const subscription = await sandbox.stripe.subscriptions.create({
-    customer: further,
-    items: [{ price: price!.id }],
-    default_payment_method: method.id,
-  });
+  const subscription = await subscribedByHand(further);
   expect((await post('second/checkout-sessions', plan)).body.code).toBe('already_subscribed');
   expect(await portalOf('second')).toBe(further);
   const ended = await post('second/subscription/cancel', { atPeriodEnd: false });
@@ -159,6 +161,40 @@ test("a stranger's portal never opens, whoever bought under that Stripe customer
   );
   expect(await portalOf('visitor')).not.toBe(stranger);
   expect((await post('visitor/subscription/cancel', { atPeriodEnd: true })).body.code).toBe('subscription_not_found');
+});
+
+test('a subscription stays whose it was recorded as when its Stripe customer is corrected, until Stripe tells of it', async () => {
+  const subscriptionOf = async (customerId: string): Promise<ApiAnswer> =>
+    api.get(`/v1/customers/${customerId}/subscription`);
+  const { id: payer } = await sandbox.stripe.customers.create({ metadata: { [key]: 'former' } });
+  await subscribedByHand(payer);
+  await eventually(
+    () => subscriptionOf('former'),
+    ({ status }) => status === 200,
+  );
+  await sandbox.stripe.customers.update(payer, { metadata: { [key]: 'latter' } });
+  await eventually(
+    () => scrip.writer.handlers.customer.load('customer-latter'),
+    ({ state }) => state.stripeCustomers.some(({ stripeCustomerId }) => stripeCustomerId === payer),
+  );
+
+  expect((await subscriptionOf('former')).status).toBe(200);
+  expect((await subscriptionOf('latter')).status).toBe(404);
+  expect((await post('former/checkout-sessions', plan)).body.code).toBe('already_subscribed');
+  expect((await post('latter/checkout-sessions', plan)).status).toBe(201);
+  expect((await post('latter/subscription/cancel', { atPeriodEnd: true })).body.code).toBe('subscription_not_found');
+  expect([await portalOf('former'), await portalOf('latter')]).toEqual([expect.not.stringMatching(payer), payer]);
+  const canceled = await post('former/subscription/cancel', { atPeriodEnd: true });
+  expect([canceled.status, canceled.body['cancelAtPeriodEnd']]).toEqual([200, true]);
+
+  await eventually(
+    () => subscriptionOf('latter'),
+    ({ status }) => status === 200,
+  );
+  expect((await subscriptionOf('former')).status).toBe(404);
+  expect((await post('former/subscription/resume', undefined)).body.code).toBe('subscription_not_found');
+  expect((await post('latter/checkout-sessions', plan)).body.code).toBe('already_subscribed');
+  expect((await post('latter/subscription/resume', undefined)).body['cancelAtPeriodEnd']).toBe(false);
 });
 
 describe('a customer who was deleted at Stripe, unheard of', () => {

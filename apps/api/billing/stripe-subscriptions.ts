@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type Stripe from 'stripe';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
+import { subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import { subscriptionOf } from '#projections/subscriptions-queries.js';
 import { ReadDatabase } from '#read-store/read-database.js';
@@ -10,6 +11,7 @@ import { inSlices } from '#stripe/in-slices.js';
 import { namedCustomer } from '#stripe/translation.js';
 import { hadSubscription, isRunning, liveSubscriptions } from '#stripe/outbound-subscription.js';
 import { ApiContext } from '../api-context.js';
+import { SubscriptionWriter } from '../writes/ledger-writers.js';
 import { StripeCustomers, type OnBehalfOf } from './stripe-customers.js';
 import { StripeOutbox } from './stripe-outbox.js';
 
@@ -26,13 +28,15 @@ export class StripeSubscriptions {
     private readonly context: ApiContext,
     private readonly outbox: StripeOutbox,
     private readonly customers: StripeCustomers,
+    private readonly subscriptions: SubscriptionWriter,
     private readonly database: ReadDatabase,
     private readonly clock: Clock,
   ) {}
 
   /**
    * The customer's subscription that has not ended, as Stripe has it now: one that runs before one whose first payment is missing, then
-   * the newest. Null when there is none. What names another customer is that one's. Throws Problem.
+   * the newest. Null when there is none. It is whose the ledger has it as, as in every answer; one that the ledger does not know yet is
+   * whom it names itself, else its Stripe customer's. Throws Problem.
    */
   async running(behalf: OnBehalfOf, client: StripeClient): Promise<RunningSubscription | null> {
     const linked = await this.customers.linked(behalf.customerId);
@@ -40,9 +44,12 @@ export class StripeSubscriptions {
       const answer = await this.#ifThere(behalf, id, client, liveSubscriptions(client, id));
       return (answer ?? []).map((subscription) => ({ subscription, stripeCustomerId: id }));
     });
-    const own = lists.flat().filter(({ subscription }) => this.#namedIn(subscription, behalf.customerId) !== 'another');
-    const [first] = own.sort((a, b) => orderOf(b.subscription) - orderOf(a.subscription));
-    return first ?? (await this.#knownToLedger(behalf, client));
+    const listed = lists.flat();
+    const further = await this.#knownToLedger(behalf.customerId, listed, client);
+    const found: readonly RunningSubscription[] = [...listed, ...further];
+    const owners = await inSlices(found, (each) => this.#ownerOf(each, behalf.customerId));
+    const own = found.filter((_, index) => owners[index] === behalf.customerId);
+    return own.sort((a, b) => orderOf(b.subscription) - orderOf(a.subscription))[0] ?? null;
   }
 
   /** Whether the customer ever had a subscription that was to be paid. Throws Problem. */
@@ -53,21 +60,26 @@ export class StripeSubscriptions {
     return had.includes(true);
   }
 
-  /** One that names the customer itself, although its Stripe customer is not known as the customer's. */
-  async #knownToLedger({ customerId }: OnBehalfOf, client: StripeClient): Promise<RunningSubscription | null> {
+  /** What the ledger shows as the customer's and none of their Stripe customers has, as after a correction of its owner. */
+  async #knownToLedger(
+    customerId: string,
+    listed: readonly RunningSubscription[],
+    client: StripeClient,
+  ): Promise<readonly RunningSubscription[]> {
     const shown = await this.#shown(customerId);
-    if (shown === null || shown.interval === null || hasEnded(shown.status)) return null;
+    if (shown === null || shown.interval === null || hasEnded(shown.status)) return [];
+    if (listed.some(({ subscription }) => subscription.id === shown.id)) return [];
     const answer = await client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(shown.id));
-    if (answer.kind === 'refused' && answer.code === 'resource_missing') return null;
+    if (answer.kind === 'refused' && answer.code === 'resource_missing') return [];
     const subscription = this.outbox.valueOf(answer);
-    const isTheirs = isRunning(subscription) && this.#namedIn(subscription, customerId) === 'this';
-    return isTheirs ? { subscription, stripeCustomerId: null } : null;
+    return isRunning(subscription) ? [{ subscription, stripeCustomerId: null }] : [];
   }
 
-  #namedIn({ metadata }: Stripe.Subscription, customerId: string): 'this' | 'another' | 'nobody' {
-    const name = namedCustomer(metadata[this.context.config.stripe.customerKey]);
-    if (name === null) return 'nobody';
-    return name === customerId ? 'this' : 'another';
+  async #ownerOf({ subscription, stripeCustomerId }: RunningSubscription, customerId: string): Promise<string | null> {
+    const { state } = await this.subscriptions.load(subscriptionStream(subscription.id));
+    if (state.standing !== null) return state.standing.customerId;
+    const name = namedCustomer(subscription.metadata[this.context.config.stripe.customerKey]);
+    return name ?? (stripeCustomerId === null ? null : customerId);
   }
 
   #shown(customerId: string) {
