@@ -22,6 +22,8 @@ export class UsageOracle {
   readonly #ends = new Map<string, Instant>();
   /** The first second of those that the newest aged one is counted with. */
   #groupFrom: Instant = '';
+  /** The first seconds of all groups that are kept. */
+  #kept: Instant[] = [];
   #termsAt = 0;
 
   add(event: AccountEvent, revision: number): void {
@@ -65,13 +67,19 @@ export class UsageOracle {
     this.#consumed.set(revision, { revision, second, amount });
     if (this.#seconds.at(-1)?.from === second) return;
     this.#seconds.push({ from: second, joined: false });
+    this.#kept.push(second);
     const old = this.#seconds[this.#seconds.length - 1 - DETAILED_SUMS];
     if (old === undefined) return;
     const first = this.#groupFrom;
-    const known = this.#periods().flatMap(({ start, end }) => [start, end]);
+    const periods = this.#periods();
+    const known = periods.flatMap(({ start, end }) => [start, end]);
     old.joined =
       monthOf(first) === monthOf(old.from) && !known.some((boundary) => first < boundary && boundary <= old.from);
-    if (!old.joined) this.#groupFrom = old.from;
+    if (old.joined) this.#kept = this.#kept.filter((from) => from !== old.from);
+    else this.#groupFrom = old.from;
+    const shown = [`${monthOf(second)}-01T00:00:00.000Z`, ...periods.map(({ start }) => start)].sort()[0] ?? '';
+    const over = this.#kept.length - KEPT_SUMS;
+    this.#kept = this.#kept.filter((from, index) => index >= over || from >= shown);
   }
 
   /** What each month of each subscription gives, by subscription and end, whichever was reported first. */
@@ -98,7 +106,7 @@ export class UsageOracle {
   expected(): Json {
     const sums: { from: Instant; since: number; consumed: bigint }[] = [];
     const bySecond = Map.groupBy(this.#consumed.values(), ({ second }) => second);
-    for (const { from, joined } of this.#seconds) {
+    for (const { from, joined } of this.#seconds.filter((second) => second.from >= (this.#kept[0] ?? ''))) {
       const all = bySecond.get(from) ?? [];
       const consumed = all.reduce((sum, { amount }) => sum + amount, 0n);
       const last = sums.at(-1);
@@ -110,7 +118,7 @@ export class UsageOracle {
       ends: [...this.#ends]
         .filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400)
         .sort(([a], [b]) => (a < b ? -1 : 1)),
-      sums: sums.slice(-KEPT_SUMS).map(({ from, since, consumed }) => [from, since, String(consumed)]),
+      sums: sums.map(({ from, since, consumed }) => [from, since, String(consumed)]),
     };
   }
 }

@@ -53,6 +53,19 @@ describe('the usage of a subscription', () => {
     expect(figures(account, november)).toBe(`7 of 5000 since ${november}`);
   });
 
+  test('is whole, however many subscriptions begin their months at other times', () => {
+    const account = new LedgerAccount(october);
+    account.run(period(october, november));
+    account.run(grant(5000));
+    for (let index = 0; index < 120; index += 1) {
+      const at = minutes(october, 60 * (index + 1));
+      const subscriptionId = `sub_small_${String(index)}`;
+      account.run(period(at, days(at, 30), { subscriptionId, creditsPerMonth: 1 }), at);
+      account.run(consume(10), minutes(at, 1));
+    }
+    expect(figures(account, days(october, 6))).toBe(`1200 of 5000 since ${october}`);
+  });
+
   test('counts what was consumed while the payment of the new period was not yet reported', () => {
     const account = new LedgerAccount(october);
     account.run(period(october, november));

@@ -42,7 +42,7 @@ export const NO_USAGE: Usage = { periods: [], ends: [], sums: [] };
 
 /** The newest seconds have a sum each, so that a period that is reported late finds its start. Older ones are joined by the month. */
 export const DETAILED_SUMS = 32;
-/** So many sums are kept in all. */
+/** So many sums are kept in any case; more only of what the periods that are known are about. */
 export const KEPT_SUMS = 64;
 
 const DAY_MS = 86_400_000;
@@ -110,7 +110,14 @@ function withConsumed(
   const [before, old] = [all[aged - 1], all[aged]];
   if (before !== undefined && old !== undefined && !isDivided(periods, before.from, old.from))
     all.splice(aged - 1, 2, { ...before, consumed: before.consumed + old.consumed });
-  return all.slice(-KEPT_SUMS);
+  return all.length <= KEPT_SUMS ? all : withoutOldest(all, periods, at);
+}
+
+/** An account with many subscriptions has as many bounds in a month: none that can be shown is dropped. */
+function withoutOldest(sums: readonly UsageSum[], periods: readonly Period[], at: Instant): readonly UsageSum[] {
+  const since = periods.reduce((first, { start }) => earlier(first, start), calendarMonth(at).start);
+  const old = sums.findIndex(({ from }) => from >= since);
+  return sums.slice(Math.min(sums.length - KEPT_SUMS, old));
 }
 
 /** Whether a period that is known, or a calendar month, begins or ends after `a` and by `b`. */

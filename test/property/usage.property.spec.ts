@@ -85,6 +85,22 @@ describe('usage, whatever happens,', () => {
     );
   });
 
+  test('of many subscriptions, each with other months, what is kept equals what the whole log says', () => {
+    const account = new LedgerAccount(instantOf(START));
+    const oracle = new UsageOracle();
+    account.run(grant(1_000_000));
+    for (let index = 0; index < 400; index += 1) {
+      const at = instantOf(START + index * 9 * 3_600_000);
+      const subscriptionId = `sub_${String(index)}`;
+      if (index < 300) account.run(period(at, days(at, 30), { subscriptionId, creditsPerMonth: 1 }), at);
+      account.run(consume(1), at);
+      if (index === 120) expect(account.state.usage.sums.length).toBeGreaterThan(KEPT_SUMS);
+    }
+    for (const [revision, event] of account.log.entries()) oracle.add(event, revision);
+    expect(account.state.usage.sums.length).toBeLessThan(300);
+    expect(encodeUsage(account.state.usage)).toEqual(oracle.expected());
+  });
+
   test('what is kept is bounded, and equals what the whole log says, counted in another way', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 80, maxLength: 160 }), (steps) => {
