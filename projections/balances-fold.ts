@@ -364,6 +364,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   PaymentClaimed: () => undefined,
   PeriodChanged: () => undefined,
+  TrialChanged: () => undefined,
   TermsEnded: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,

@@ -126,6 +126,7 @@ const movements: {
     cause.kind === 'reversal' ? { type: 'reversed', reversal_id: cause.id } : { type: 'reinstated' },
   PaymentClaimed: null,
   PeriodChanged: null,
+  TrialChanged: null,
   TermsEnded: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,

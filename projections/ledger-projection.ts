@@ -31,6 +31,7 @@ export const lotsIgnored = {
   DebtForgiven: 'ignored',
   PaymentClaimed: 'ignored',
   PeriodChanged: 'ignored',
+  TrialChanged: 'ignored',
   TermsEnded: 'ignored',
 } as const;
 export const settingsIgnored = {

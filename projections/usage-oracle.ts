@@ -1,6 +1,6 @@
 import { monthOf, msOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountEvent, RevocationCause, Term } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, RevocationCause, Term } from '#ledger/account-events.js';
 import { DETAILED_SUMS, isLessOfPlan, KEPT_SUMS } from '#ledger/account-usage.js';
 
 type Consumed = {
@@ -20,6 +20,7 @@ export class UsageOracle {
   readonly #seconds: { readonly from: Instant; joined: boolean }[] = [];
   readonly #given = new Map<string, Given>();
   readonly #ends = new Map<string, Instant>();
+  readonly #trials = new Map<string, AccountEventOf<'TrialChanged'>>();
   /** The first second of those that the newest aged one is counted with. */
   #groupFrom: Instant = '';
   /** The first seconds of all groups that are kept. */
@@ -40,13 +41,18 @@ export class UsageOracle {
       case 'CreditsGranted':
         if (event.term === undefined) return;
         this.#termsAt = msOf(event.at);
-        if (event.term.kind !== 'rollover') this.#given.set(event.grantId, { term: event.term, credits: event.amount });
+        if (event.term.kind !== 'rollover' && event.term.kind !== 'trial')
+          this.#given.set(event.grantId, { term: event.term, credits: event.amount });
         return;
       case 'CreditsRevoked':
         for (const { grantId, amount } of event.allocations) this.#take(event.cause.kind, grantId, amount);
         return;
       case 'CreditsReinstated':
         this.#take(event.cause.kind, event.grantId, -event.amount);
+        return;
+      case 'TrialChanged':
+        this.#termsAt = msOf(event.at);
+        this.#trials.set(event.subscriptionId, event);
         return;
       case 'TermsEnded':
         this.#termsAt = msOf(event.at);
@@ -83,7 +89,7 @@ export class UsageOracle {
   }
 
   /** What each month of each subscription gives, by subscription and end, whichever was reported first. */
-  #periods(): { id: string; free: boolean; start: Instant; end: Instant; credits: number }[] {
+  #periods(): { id: string; kind: string; start: Instant; end: Instant; credits: number }[] {
     const months = new Map<string, Given[]>();
     for (const given of this.#given.values()) {
       if (msOf(given.term.end) < this.#termsAt - DAYS_31) continue;
@@ -93,13 +99,20 @@ export class UsageOracle {
     const found = [...months.values()].flatMap((all) =>
       all.slice(0, 1).map(({ term }) => ({
         id: term.subscriptionId,
-        free: term.kind === 'free',
+        kind: term.kind === 'free' ? 'free' : 'paid',
         start: all.map((each) => each.term.start).sort()[0] ?? term.start,
         end: term.end,
         credits: all.reduce((sum, { credits }) => sum + credits, 0),
       })),
     );
-    return found.sort((a, b) => (`${a.id} ${a.end}` < `${b.id} ${b.end}` ? -1 : 1));
+    const trials = [...this.#trials].map(([id, { start, end, amount: credits }]) => {
+      const endedAt = this.#ends.get(id);
+      return { id, kind: 'trial', start, end: endedAt !== undefined && endedAt < end ? endedAt : end, credits };
+    });
+    const lasting = trials.filter(({ end }) => msOf(end) >= this.#termsAt - DAYS_31);
+    return [...found, ...lasting].sort((a, b) =>
+      `${a.id} ${a.end} ${a.kind}` < `${b.id} ${b.end} ${b.kind}` ? -1 : 1,
+    );
   }
 
   /** The document that the row must have. */
@@ -114,7 +127,7 @@ export class UsageOracle {
       else sums.push({ from, since: all[0]?.revision ?? 0, consumed });
     }
     return {
-      periods: this.#periods().map(({ id, free, start, end, credits }) => [id, free, start, end, credits]),
+      periods: this.#periods().map(({ id, kind, start, end, credits }) => [id, kind, start, end, credits]),
       ends: [...this.#ends]
         .filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400)
         .sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -19,6 +19,7 @@ import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, tellsSomething, type Due, type Links, type Seen } from './inbox-scan.js';
 import { isSale, sell } from './selling.js';
+import { asTheTrialStands, isOfTrial } from './trials.js';
 
 const CONCURRENCY = 64;
 const PAGE = 500;
@@ -162,7 +163,10 @@ export class Inbox {
     const rest = translation.commands.filter(
       (fact) => fact !== sale && (sold === null || !isPaymentBeside(fact, sold.reference)),
     );
-    const reasons = await Promise.all(rest.map((fact) => this.#execute(event, fact)));
+    const trials = rest.filter(isOfTrial);
+    const others = rest.filter((fact) => !isOfTrial(fact));
+    const reasons = await Promise.all(others.map((fact) => this.#execute(event, fact)));
+    for (const fact of trials) reasons.push(await this.#execute(event, await asTheTrialStands(this.#handlers, fact)));
     const conflict = await this.#name(event, rest);
     const reason = reasons.find((each) => each !== null) ?? sold?.reason ?? conflict;
     if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) });

@@ -7,6 +7,7 @@ import { recordSpent, recordTaken, undoSpent, undoTaken } from './account-revoca
 import type { AccountState, Grant } from './account-state.js';
 import { rolledOver, rollOver, rolloversOf } from './account-rollover.js';
 import { giveBackTerms, settleTerms } from './account-term-settling.js';
+import { settleTrial } from './account-trial-settling.js';
 import type { Recording } from './account-recording.js';
 
 /** A grant that something has happened to. */
@@ -72,6 +73,7 @@ function concernedBy(state: AccountState, touched: readonly Touched[]): Concerne
  * to grants that had repaid a debt.
  */
 function settleTermsAndRollovers(recording: Recording, subscriptionId: string): readonly Slice[] {
+  settleTrial(recording, subscriptionId);
   settleTerms(recording, subscriptionId);
   const returned: Slice[] = [];
   for (const agreed of rolloversOf(recording.state, subscriptionId, recording.at)) {

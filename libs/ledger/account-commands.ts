@@ -10,7 +10,7 @@ import type {
   RevocationCause,
   Sale,
   Source,
-  Term,
+  Trial,
   Usage,
 } from './account-events.js';
 
@@ -49,8 +49,6 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
-      /** What a subscription gives it for. */
-      readonly term?: Term;
       /** Grants only if this sale has not granted yet, whatever told of it. `apart`: ids of sales that it is known not to be. */
       readonly sale?: Sale;
       readonly apart?: readonly string[];
@@ -103,6 +101,10 @@ export type AccountCommand =
     })
   /** A change of plan or quantity within paid periods, whose payment was reported before or will be. Known by its id. */
   | (PlanChange & { readonly type: 'ChangePeriod'; readonly subscriptionId: string })
+  /** A trial began: its credits are granted once in the life of a subscription, until `end` as it is known by now. */
+  | (Trial & { readonly type: 'AgreeTrial'; readonly subscriptionId: string })
+  /** When a trial ends, as its subscription shows it now. Changes nothing where no trial was agreed, or for an older version. */
+  | (Pick<Trial, 'start' | 'end' | 'version'> & { readonly type: 'MoveTrial'; readonly subscriptionId: string })
   /** The subscription ended: what of its grants begins then or later is revoked, reported by now or later. */
   | { readonly type: 'EndSubscription'; readonly subscriptionId: string; readonly endedAt: Instant }
   /**

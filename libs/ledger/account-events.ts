@@ -75,6 +75,8 @@ export type RevocationCause = {
     | 'correction'
     /** The end of the subscription, before the grant began. */
     | 'ended'
+    /** The trial ends at another time than the grant: what is unspent is granted again until then, if that is still to come. */
+    | 'trial'
     /** What had gone on of a month of which less is left since. */
     | 'rollover'
     /** A free month for which a subscription, or another amount, came. */
@@ -121,6 +123,17 @@ export type PlanChange = {
   readonly changeId: string;
   readonly periods: readonly ChangedPeriod[];
   readonly paymentReference: string | null;
+  readonly metadata: Json;
+};
+
+/** A subscription's trial: what it gives, and from when to when it lasts by what is known. */
+export type Trial = {
+  readonly itemId: string;
+  readonly amount: Amount;
+  readonly start: Instant;
+  readonly end: Instant;
+  /** Which report of its end is newer: the revision of the subscription's stream. */
+  readonly version: number;
   readonly metadata: Json;
 };
 
@@ -269,6 +282,8 @@ type Facts = {
   };
   /** A change of plan or quantity within paid periods; what it changes of the grants follows. */
   PeriodChanged: PlanChange & { readonly subscriptionId: string; readonly rule: typeof planChangeRule };
+  /** A subscription's trial as it is known now: agreed, or with another end. What it grants and takes follows. */
+  TrialChanged: Trial & { readonly subscriptionId: string };
   /** A subscription ended: what of its grants begins then or later is revoked, in events that follow. */
   TermsEnded: { readonly subscriptionId: string; readonly endedAt: Instant };
   BurnOrderChanged: { readonly settings: Settings };
@@ -338,6 +353,7 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'HoldExtended':
     case 'PaymentClaimed':
     case 'PeriodChanged':
+    case 'TrialChanged':
     case 'TermsEnded':
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':

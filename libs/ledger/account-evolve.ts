@@ -47,6 +47,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
     case 'PaymentClaimed':
       return evolveClaims(state, event);
     case 'PeriodChanged':
+    case 'TrialChanged':
     case 'TermsEnded':
       return evolveTerms(state, event);
     case 'BurnOrderChanged':

@@ -3,7 +3,7 @@ import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import type { AccountEventOf, Sale, Source, Term } from './account-events.js';
+import type { AccountEventOf, Sale, Source } from './account-events.js';
 import { slicesToSpend } from './account-burn-order.js';
 import { settleClaims } from './account-claim-settling.js';
 import { openAccount } from './account-opening.js';
@@ -28,7 +28,6 @@ type NewGrant = {
   paymentReference: string | null;
   description: string | null;
   metadata: Json;
-  term?: Term;
   sale?: Sale;
   lines?: readonly BoughtLine[];
 };
@@ -60,7 +59,6 @@ function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' |
     costBasis: grant.costBasis,
     paymentReference: grant.paymentReference,
     adjustmentId: adjusts === null ? null : recording.newId('adj'),
-    ...(grant.term === undefined ? {} : { term: grant.term }),
     ...(grant.sale === undefined ? {} : { sale: grant.sale }),
     ...(grant.lines === undefined ? {} : { lines: grant.lines }),
     description: grant.description,

@@ -17,6 +17,7 @@ import {
   type PlanChange,
   type Source,
   type Term,
+  type Trial,
 } from './account-events.js';
 import { NO_USAGE, type Usage } from './account-usage.js';
 import type { BoughtLine, Claim, Paid } from './payment-claims.js';
@@ -77,6 +78,7 @@ export type SubscriptionTerms = {
   /** The ids of its grants. */
   readonly grants: readonly string[];
   readonly changes: readonly PlanChange[];
+  readonly trial: Trial | null;
   /** When it ended; null while it has not. */
   readonly endedAt: Instant | null;
 };

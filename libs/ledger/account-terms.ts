@@ -124,18 +124,23 @@ export function endSubscription(recording: Recording, command: Command<'EndSubsc
   return null;
 }
 
-const NO_TERMS: SubscriptionTerms = { grants: [], changes: [], endedAt: null };
+const NO_TERMS: SubscriptionTerms = { grants: [], changes: [], trial: null, endedAt: null };
 
-/** A change of plan, or an end. */
+/** A change of plan, what is known of a trial, or an end. */
 export function evolveTerms(
   state: AccountState,
-  event: AccountEventOf<'PeriodChanged'> | AccountEventOf<'TermsEnded'>,
+  event: AccountEventOf<'PeriodChanged'> | AccountEventOf<'TrialChanged'> | AccountEventOf<'TermsEnded'>,
 ): AccountState {
   forgetOld(state, event.at);
   const { subscriptionId } = event;
   const terms = state.terms.get(subscriptionId) ?? NO_TERMS;
   if (event.type === 'TermsEnded') {
     state.terms.set(subscriptionId, { ...terms, endedAt: event.endedAt });
+    return state;
+  }
+  if (event.type === 'TrialChanged') {
+    const { itemId, amount, start, end, version, metadata } = event;
+    state.terms.set(subscriptionId, { ...terms, trial: { itemId, amount, start, end, version, metadata } });
     return state;
   }
   const { changeId, periods, paymentReference, metadata } = event;
@@ -172,17 +177,22 @@ function forgetOld(state: AccountState, at: Instant): void {
       terms.grants.filter((id) => !isKnown(id)),
     );
     const endedAt = terms.endedAt !== null && terms.endedAt < limit && grants.length === 0 ? null : terms.endedAt;
-    if (changes.length === 0 && grants.length === 0 && endedAt === null) state.terms.delete(subscriptionId);
-    else state.terms.set(subscriptionId, { grants, changes, endedAt });
+    const trial = known.has(TRIAL) ? terms.trial : null;
+    const isEmpty = changes.length === 0 && grants.length === 0 && trial === null && endedAt === null;
+    if (isEmpty) state.terms.delete(subscriptionId);
+    else state.terms.set(subscriptionId, { grants, changes, trial, endedAt });
   }
 }
 
-/** A change with all its grants, or a grant of its own, from its start until it ends. */
+/** A change with all its grants, the trial, or a grant of its own, from its start until it ends. */
 type Span = { readonly name: string; readonly start: Instant; readonly end: Instant };
 
 const nameOf = (state: AccountState, grantId: string): string => grantOf(state, grantId).term?.changeId ?? grantId;
 
-const spansOf = (state: AccountState, { changes, grants }: SubscriptionTerms): readonly Span[] => [
+const TRIAL = 'trial';
+
+const spansOf = (state: AccountState, { changes, trial, grants }: SubscriptionTerms): readonly Span[] => [
+  ...(trial === null ? [] : [{ name: TRIAL, start: trial.start, end: trial.end }]),
   ...changes.flatMap(({ changeId: name, periods }) =>
     periods.flatMap(({ end, parts }) => parts.map(({ since }): Span => ({ name, start: since, end }))),
   ),

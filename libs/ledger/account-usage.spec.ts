@@ -3,7 +3,7 @@ import { msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { consume, grant } from '../../test/support/account-commands.js';
 import { LedgerAccount } from '../../test/support/ledger-account.js';
 import { permutations } from '../../test/support/permutations.js';
-import { days, ended, free, minutes, period } from '../../test/support/term-commands.js';
+import { days, ended, free, minutes, period, trial, trialMoved } from '../../test/support/term-commands.js';
 import { accountAt } from './account-at.js';
 import type { AccountCommand } from './account-commands.js';
 import { usageAt, type PeriodUsage } from './account-usage.js';
@@ -146,16 +146,12 @@ describe('the usage of a subscription', () => {
   test('is that of the trial, then of the paid month', () => {
     const account = new LedgerAccount(october);
     const trialEnd = days(october, 7);
-    const term = { periodStart: october, periodEnd: trialEnd, start: october, end: trialEnd } as const;
-    account.run(
-      grant(200, {
-        source: 'trial',
-        expiresAt: trialEnd,
-        term: { kind: 'trial', subscriptionId: 'sub_1', itemId: 'si_1', ...term },
-      }),
-    );
+    account.run(trial(200, october, trialEnd));
     account.run(consume(150), days(october, 1));
     expect(figures(account, days(october, 1))).toBe(`150 of 200 since ${october}`);
+    account.run(trialMoved(october, days(october, 9)), days(october, 2));
+    expect(figures(account, days(october, 8))).toBe(`150 of 200 since ${october}`);
+    account.run(trialMoved(october, trialEnd), trialEnd);
     account.run(period(trialEnd, november), trialEnd);
     expect(figures(account, trialEnd)).toBe(`0 of 5000 since ${trialEnd}`);
   });

@@ -10,7 +10,7 @@ export type Period = { readonly start: Instant; readonly end: Instant };
 /** A month of credits of a subscription (or a trial), and what it gives for it. */
 type TermPeriod = Period & {
   readonly subscriptionId: string;
-  readonly free: boolean;
+  readonly kind: 'paid' | 'trial' | 'free';
   /** All items and seats, with changes within the month; without what went on of the month before. */
   readonly credits: Amount;
 };
@@ -86,11 +86,19 @@ export function usageAfter(
       );
     case 'CreditsReinstated':
       return withTaken(usage, event.cause.kind, termOf(event.grantId), event.amount);
+    case 'TrialChanged':
+      return remembered(withTrial(usage, event), event.at);
     case 'TermsEnded': {
       const { subscriptionId, endedAt } = event;
       const ends = usage.ends.filter(([id]) => id !== subscriptionId);
       ends.push([subscriptionId, endedAt]);
-      return remembered({ ...usage, ends: ends.sort(([a], [b]) => (a < b ? -1 : 1)) }, event.at);
+      const periods = usage.periods.map((period) =>
+        isTrialOf(period, subscriptionId) ? { ...period, end: earlier(period.end, endedAt) } : period,
+      );
+      return remembered(
+        { ...usage, periods: inOrder(periods), ends: ends.sort(([a], [b]) => (a < b ? -1 : 1)) },
+        event.at,
+      );
     }
     default:
       return usage;
@@ -136,33 +144,50 @@ function withReversed(
   return sum === undefined ? sums : sums.with(index, { ...sum, consumed: sum.consumed - BigInt(amount) });
 }
 
+const isTrialOf = ({ kind, subscriptionId }: TermPeriod, id: string): boolean =>
+  kind === 'trial' && subscriptionId === id;
+
+/** A trial as it is known: its credits are those agreed, however often its end was moved. */
+function withTrial(usage: Usage, event: AccountEventOf<'TrialChanged'>): Usage {
+  const { subscriptionId, start, amount: credits } = event;
+  const [, endedAt] = usage.ends.find(([id]) => id === subscriptionId) ?? [];
+  const end = endedAt === undefined ? event.end : earlier(event.end, endedAt);
+  const others = usage.periods.filter((period) => !isTrialOf(period, subscriptionId));
+  return { ...usage, periods: inOrder([...others, { subscriptionId, kind: 'trial', start, end, credits }]) };
+}
+
+/** In one order, whichever was reported first. */
+const inOrder = (periods: readonly TermPeriod[]): readonly TermPeriod[] =>
+  periods.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+
 /** A grant for a month: more for one that is known, or a new one. */
 function withCredits(usage: Usage, term: Term, amount: Amount): Usage {
-  if (term.kind === 'rollover') return usage;
+  if (term.kind === 'rollover' || term.kind === 'trial') return usage;
   const { subscriptionId, start, end } = term;
   const index = indexOf(usage, term);
   const known = usage.periods[index];
   if (known === undefined) {
-    const added = { subscriptionId, free: term.kind === 'free', start, end, credits: amount };
-    // In one order, whichever was reported first.
-    return { ...usage, periods: [...usage.periods, added].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)) };
+    const kind = term.kind === 'free' ? 'free' : 'paid';
+    return { ...usage, periods: inOrder([...usage.periods, { subscriptionId, kind, start, end, credits: amount }]) };
   }
   const period = { ...known, start: earlier(known.start, start), credits: known.credits + amount };
   return { ...usage, periods: usage.periods.with(index, period) };
 }
 
 function withTaken(usage: Usage, cause: RevocationCause['kind'], term: Term | null, change: number): Usage {
-  if (term === null || term.kind === 'rollover' || !isLessOfPlan(cause, term)) return usage;
+  if (term === null || term.kind === 'rollover' || term.kind === 'trial' || !isLessOfPlan(cause, term)) return usage;
   const index = indexOf(usage, term);
   const known = usage.periods[index];
   if (known === undefined) return usage;
   return { ...usage, periods: usage.periods.with(index, { ...known, credits: known.credits + change }) };
 }
 
-const nameOf = ({ subscriptionId, end }: TermPeriod): string => `${subscriptionId} ${end}`;
+const nameOf = ({ subscriptionId, end, kind }: TermPeriod): string => `${subscriptionId} ${end} ${kind}`;
 
 const indexOf = ({ periods }: Usage, term: Term): number =>
-  periods.findIndex(({ subscriptionId, end }) => subscriptionId === term.subscriptionId && end === term.end);
+  periods.findIndex(
+    ({ kind, subscriptionId, end }) => kind !== 'trial' && subscriptionId === term.subscriptionId && end === term.end,
+  );
 
 /** Without what no read at `at` or later can ask for. */
 const remembered = ({ periods, ends, sums }: Usage, at: Instant): Usage => ({
@@ -197,8 +222,8 @@ function termAt(usage: Usage, at: Instant): TermPeriod | null {
     if (known === undefined || known.start < period.start) newest.set(period.subscriptionId, period);
   }
   // What a free plan gives counts before the rest of a subscription that has ended.
-  const rank = ({ subscriptionId, free }: TermPeriod): number =>
-    hasEnded(usage, subscriptionId, at) ? 2 : free ? 1 : 0;
+  const rank = ({ subscriptionId, kind }: TermPeriod): number =>
+    hasEnded(usage, subscriptionId, at) ? 2 : kind === 'free' ? 1 : 0;
   const ranked = [...newest.values()].sort(
     (a, b) => rank(a) - rank(b) || b.credits - a.credits || (a.subscriptionId < b.subscriptionId ? -1 : 1),
   );
@@ -208,8 +233,12 @@ function termAt(usage: Usage, at: Instant): TermPeriod | null {
 /** The month just past of a subscription that goes on, as far as is known; of several the one that ended last. */
 function overdueAt(usage: Usage, at: Instant): TermPeriod | null {
   const past = usage.periods.filter(
-    ({ subscriptionId, free, end, credits }) =>
-      !free && credits > 0 && end <= at && at < plusMs(end, OVERDUE_MS) && !hasEnded(usage, subscriptionId, at),
+    ({ subscriptionId, kind, end, credits }) =>
+      kind !== 'free' &&
+      credits > 0 &&
+      end <= at &&
+      at < plusMs(end, OVERDUE_MS) &&
+      !hasEnded(usage, subscriptionId, at),
   );
   return past.sort((a, b) => (a.end === b.end ? b.credits - a.credits : a.end < b.end ? 1 : -1))[0] ?? null;
 }
@@ -220,9 +249,9 @@ const hasEnded = ({ ends }: Usage, subscriptionId: string, at: Instant): boolean
 /** A usage as plain data; amounts as digits, as they may be beyond 2^53. */
 export function encodeUsage({ periods, ends, sums }: Usage): Json {
   return {
-    periods: periods.map(({ subscriptionId, free, start, end, credits }) => [
+    periods: periods.map(({ subscriptionId, kind, start, end, credits }) => [
       subscriptionId,
-      free,
+      kind,
       start,
       end,
       credits,
@@ -233,7 +262,7 @@ export function encodeUsage({ periods, ends, sums }: Usage): Json {
 }
 
 type Encoded = {
-  readonly periods: readonly (readonly [string, boolean, Instant, Instant, Amount])[];
+  readonly periods: readonly (readonly [string, TermPeriod['kind'], Instant, Instant, Amount])[];
   readonly ends: Usage['ends'];
   readonly sums: readonly (readonly [Instant, number, string])[];
 };
@@ -242,9 +271,9 @@ type Encoded = {
 export function decodeUsage(json: Json): Usage {
   const { periods, ends, sums } = json as unknown as Encoded;
   return {
-    periods: periods.map(([subscriptionId, free, start, end, credits]) => ({
+    periods: periods.map(([subscriptionId, kind, start, end, credits]) => ({
       subscriptionId,
-      free,
+      kind,
       start,
       end,
       credits,

@@ -16,6 +16,7 @@ import { evolveAccount } from './account-evolve.js';
 import { forkAccount, initialAccount, mergeAccount, type AccountState } from './account-state.js';
 import { letTimePass } from './account-time.js';
 import { changePeriod, endSubscription, grantPeriod } from './account-terms.js';
+import { agreeTrial, moveTrial } from './account-trials.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
 const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];
@@ -25,6 +26,7 @@ const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RevokeCredits',
   'ReinstateCredits',
   'SettlePayment',
+  'MoveTrial',
   'EndSubscription',
   'CloseAccount',
 ];
@@ -71,6 +73,10 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return grantPeriod(recording, command);
     case 'ChangePeriod':
       return changePeriod(recording, command);
+    case 'AgreeTrial':
+      return agreeTrial(recording, command);
+    case 'MoveTrial':
+      return moveTrial(recording, command);
     case 'EndSubscription':
       return endSubscription(recording, command);
     case 'KeepFreeMonths':

@@ -47,6 +47,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   DebtForgiven: [],
   PaymentClaimed: [],
   PeriodChanged: [],
+  TrialChanged: [],
   TermsEnded: [],
   BurnOrderChanged: [],
   OverdraftLimitChanged: [],

@@ -1,4 +1,4 @@
-import type { Instant } from '#kernel/instant.js';
+import { later, type Instant } from '#kernel/instant.js';
 import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription-standing.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { metadataAt, type Metadata } from './normalise.js';
@@ -21,6 +21,8 @@ export type Subscription = {
   readonly items: readonly SubscriptionItem[];
   /** Items that cannot be read. They only matter where their price is a plan's. */
   readonly oddItems: readonly { readonly priceId: string | null; readonly problem: string }[];
+  /** When it began, whenever its time is counted from; null where that is not known. */
+  readonly begunAt: Instant | null;
   readonly trialStart: Instant | null;
   readonly trialEnd: Instant | null;
   readonly cancelAtPeriodEnd: boolean;
@@ -50,6 +52,7 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
       ),
       stripeCustomerId: idAt(subscription, 'customer'),
       metadata: metadataAt(subscription, 'metadata'),
+      begunAt: latest(timeAt(subscription, 'created'), timeAt(subscription, 'start_date')),
       trialStart: timeAt(subscription, 'trial_start'),
       trialEnd: timeAt(subscription, 'trial_end'),
       cancelAtPeriodEnd: at(subscription, 'cancel_at_period_end') === true,
@@ -60,6 +63,9 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
     },
   };
 }
+
+const latest = (a: Instant | null, b: Instant | null): Instant | null =>
+  a === null || b === null ? (a ?? b) : later(a, b);
 
 const priceOf = (item: Fields | null): string | null => idAt(item, 'price') ?? idAt(item, 'plan');
 

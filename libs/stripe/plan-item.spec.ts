@@ -49,7 +49,7 @@ function seenOf(items: readonly Item[], change = {}) {
   const [observed] = result.commands.flatMap(({ command }) =>
     command.type === 'ObserveSubscription' ? [command.snapshot] : [],
   );
-  const [trial] = result.commands.flatMap(({ command }) => (command.type === 'GrantCredits' ? [command.amount] : []));
+  const [trial] = result.commands.flatMap(({ command }) => (command.type === 'AgreeTrial' ? [command.amount] : []));
   return { ...observed, trial };
 }
 

@@ -198,38 +198,40 @@ test.each(['customer.subscription.resumed.endive', 'customer.subscription.paused
 
 describe('a trial', () => {
   const trial = { status: 'trialing', trial_start: 1790812800, trial_end: 1792368000 };
+  const agreedIn = (commands: ReturnType<typeof commandsOf>) => commands.filter(({ type }) => type === 'AgreeTrial');
 
-  test('grants what the plan gives to try, once for the subscription, until it ends', () => {
+  test('gives what the plan gives to try, once for the subscription, until it ends', () => {
     const commands = commandsOf('customer.subscription.created.endive', trial, { trialCredits: 50 });
-    expect(creditsOf(commands)).toEqual([
-      expect.objectContaining({
-        key: 'sub_1:trial_start',
-        amount: 50,
-        source: 'trial',
-        expiresAt: '2026-10-19T00:00:00.000Z',
-      }),
+    const time = { subscriptionId: 'sub_1', start: '2026-10-01T00:00:00.000Z', end: '2026-10-19T00:00:00.000Z' };
+    expect(agreedIn(commands)).toEqual([
+      expect.objectContaining({ key: 'sub_1:trial_start', stream: 'account-acme', amount: 50, ...time }),
     ]);
+    expect(commands).toContainEqual(expect.objectContaining({ type: 'MoveTrial', ...time }));
   });
 
   test('is granted by its start alone, so that a change within it that comes first does not', () => {
-    const update = (previous: Record<string, unknown> | undefined) => {
-      const body = stripeEvent('customer.subscription.updated.endive', {}, trial);
+    const update = (previous: Record<string, unknown> | undefined, change: object = {}) => {
+      const body = stripeEvent('customer.subscription.updated.endive', {}, { ...trial, ...change });
       const data = { object: body.data.object, ...(previous === undefined ? {} : { previous_attributes: previous }) };
       const result = translate(received({ ...body, data }), withPolicy({ trialCredits: 50 }));
-      return creditsOf(result.kind === 'commands' ? result.commands.map(({ command }) => command) : []).length;
+      return result.kind === 'commands' ? result.commands.map(({ command }) => command.type) : [];
     };
-    expect(update({ items: {} })).toBe(0);
-    expect(update({ status: 'trialing' })).toBe(0);
-    expect(update({ status: 'active' })).toBe(1);
-    expect(update(undefined)).toBe(1); // told by a repair, which knows of no change
+    const gives = (...args: Parameters<typeof update>) => update(...args).includes('AgreeTrial');
+    expect(gives({ items: {} })).toBe(false);
+    expect(gives({ status: 'trialing' })).toBe(false);
+    expect(gives({ status: 'incomplete' })).toBe(true);
+    expect(gives(undefined)).toBe(true); // told by a repair, which knows of no change
+    // Who pays already is given time, and no trial.
+    expect(gives({ status: 'active' }, { trial_start: 1791417600 })).toBe(false);
+    expect(gives(undefined, { trial_start: 1791417600 })).toBe(false);
+    expect(update({ trial_end: 1792368001 })).toContain('MoveTrial');
+    expect(update({ status: 'trialing' }, { status: 'active' })).toContain('MoveTrial');
     const soon = commandsOf('customer.subscription.trial_will_end.endive', trial, { trialCredits: 50 });
-    expect(creditsOf(soon)).toEqual([]);
+    expect(agreedIn(soon)).toEqual([]);
   });
 
-  test('grants nothing by default, nor when it is over', () => {
-    expect(creditsOf(commandsOf('customer.subscription.created.endive', trial, {}))).toEqual([]);
-    const over = { ...trial, trial_end: 1790812801 };
-    expect(creditsOf(commandsOf('customer.subscription.created.endive', over, { trialCredits: 50 }))).toEqual([]);
+  test('gives nothing by default', () => {
+    expect(agreedIn(commandsOf('customer.subscription.created.endive', trial, {}))).toEqual([]);
   });
 });
 

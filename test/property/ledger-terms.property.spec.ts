@@ -5,7 +5,7 @@ import { placesIn, placesOf } from './ledger-places.js';
 import { live, runs } from './ledger-lives.js';
 import { stepsOfTerms } from './term-commands.js';
 
-describe('periods, changes of plan, ends and free months, against the naive model', () => {
+describe('periods, changes of plan, trials, ends and free months, against the naive model', () => {
   it('leave of every grant what the model leaves, after every command', () => {
     fc.assert(
       fc.property(stepsOfTerms(12), (taken) => {

@@ -69,6 +69,39 @@ const change = fc
     };
   });
 
+const trial = fc
+  .record({
+    of: fc.constantFrom('sub_1', 'sub_2'),
+    amount: fc.integer({ min: 1, max: 40 }),
+    ago: fc.constantFrom(0, 0, 3, 20),
+    lasts: fc.constantFrom(1, 7, 14),
+  })
+  .map(({ of, amount, ago, lasts }) => (books: Books, at: string): AccountCommand => {
+    const start = secondsOf(at) - ago * DAY;
+    const time = { start: text(start), end: text(start + lasts * DAY), version: books.revision + 1 };
+    return { type: 'AgreeTrial', subscriptionId: of, itemId: 'si_1', amount, ...time, metadata: {} };
+  });
+
+/** Its trial ends sooner or later than was known; or another one began since. */
+const moved = fc
+  .record({
+    of: fc.constantFrom('sub_1', 'sub_2'),
+    endsIn: fc.constantFrom(-3, 0, 1, 5, 10, 30),
+    later: fc.constantFrom(false, false, false, true),
+  })
+  .map(({ of, endsIn, later }) => (books: Books, at: string): AccountCommand => {
+    const end = text(secondsOf(at) + endsIn * DAY);
+    const start = later ? text(secondsOf(at) - DAY) : (books.trials[of]?.start ?? at);
+    return { type: 'MoveTrial', subscriptionId: of, start, end, version: books.revision + 1 };
+  });
+
+const hold = fc
+  .record({ amount: fc.integer({ min: 1, max: 30 }), days: fc.constantFrom(1, 5, 20) })
+  .map(({ amount, days }) => (): AccountCommand => {
+    const nothing = { description: null, metadata: {} };
+    return { type: 'HoldCredits', amount, expiresInSeconds: days * DAY, ...nothing };
+  });
+
 const end = fc
   .record({ of: fc.constantFrom('sub_1', 'sub_2'), ago: fc.constantFrom(0, 0, 3, 40) })
   .map(({ of, ago }) => (_books: Books, at: string): AccountCommand => ({
@@ -117,6 +150,9 @@ const command: fc.Arbitrary<Step['draft']> = fc.oneof(
   { weight: 5, arbitrary: period },
   { weight: 5, arbitrary: change },
   { weight: 2, arbitrary: end },
+  { weight: 3, arbitrary: trial },
+  { weight: 4, arbitrary: moved },
+  { weight: 1, arbitrary: hold },
   { weight: 2, arbitrary: free },
   { weight: 3, arbitrary: claim },
   { weight: 5, arbitrary: consume },

@@ -2,6 +2,7 @@ import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
+import type { Grant } from '#ledger/account-state.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { stripeCustomerStream } from '#ledger/stripe-customer.js';
 import { ownershipOf } from '#ledger/stripe-customer-owner.js';
@@ -23,6 +24,9 @@ export const byTest = {
   fingerprint: null,
   key: null,
 } as const;
+
+const isMovedOn = ({ term, amount, revocations }: Grant): boolean =>
+  term?.kind === 'trial' && revocations.some((each) => each.cause.kind === 'trial' && each.amount === amount);
 
 const ids = (log: readonly { readonly stream: string }[], category: string): readonly string[] =>
   [...new Set(log.map(({ stream }) => stream))].filter((stream) => stream.startsWith(`${category}-`)).sort();
@@ -95,7 +99,9 @@ export class InboxWorld {
     const { violations } = conservationOf(account);
     if (violations.length > 0) throw new Error(violations.join('\n'));
     // By which of its names a sale is known depends on what told of it first.
-    const grants = [...account.grants.values()].map(({ id: _id, revision: _revision, sale: _sale, ...grant }) => ({
+    // By which of its ends a trial's credits were granted meanwhile depends on what was reported first.
+    const standing = [...account.grants.values()].filter((grant) => !isMovedOn(grant));
+    const grants = standing.map(({ id: _id, revision: _revision, sale: _sale, ...grant }) => ({
       ...grant,
       revocations: grant.revocations.map((each) => JSON.stringify(each)).sort(),
     }));

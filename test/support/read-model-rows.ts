@@ -30,9 +30,10 @@ function rowsOf(projection: LedgerProjection, events: readonly ProjectedEvent<Le
       return projection.categories.includes(category) && projection.handlers[type] !== 'ignored';
     })
     .flatMap((event) => [...fold.add(event)]);
-  // What was reserved for a while and is not any more depends on what was heard of meanwhile.
+  // What was reserved for a while, or granted of a trial until an end that was moved, and is not any more depends on what was heard of meanwhile.
   return [...rows, ...fold.rest()]
     .filter(({ table, row }) => table !== 'holds' || row['status'] === 'open')
+    .filter(({ table, row }) => table !== 'grants' || row['source'] !== 'trial' || row['revoked'] !== row['amount'])
     .map(({ table, row }) => `${table} ${withoutOrder(row)}`);
 }
 

@@ -1,6 +1,7 @@
 import { DAY, HOUR } from './running-sandbox.js';
 import type { Scene } from './stripe-scenes.js';
 import { withinOneSecond } from './stripe-scenes-of-one-second.js';
+import { trialScenes } from './stripe-scenes-of-trials.js';
 
 const changes: readonly Scene[] = [
   {
@@ -301,4 +302,4 @@ const moneyBack: readonly Scene[] = [
   },
 ];
 
-export const changingScenes: readonly Scene[] = [...changes, ...ends, ...withinOneSecond, ...moneyBack];
+export const changingScenes: readonly Scene[] = [...changes, ...ends, ...withinOneSecond, ...moneyBack, ...trialScenes];

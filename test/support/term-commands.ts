@@ -38,3 +38,17 @@ export const free = (start: Instant, end: Instant, amount: number | null): Accou
   planId: 'free',
   months: [{ start, end, amount }],
 });
+
+/** A trial of `sub_1` that gives `amount` credits. */
+export const trial = (amount: number, start: Instant, end: Instant): AccountCommand => ({
+  type: 'AgreeTrial',
+  ...{ subscriptionId: 'sub_1', itemId: 'si_1', amount, start, end, version: 0, metadata: {} },
+});
+
+let reports = 0;
+
+/** Its end as it is known by a later report; `version` tells which is the newest. */
+export const trialMoved = (start: Instant, end: Instant, version = ++reports): AccountCommand => ({
+  type: 'MoveTrial',
+  ...{ subscriptionId: 'sub_1', start, end, version },
+});

@@ -1,5 +1,5 @@
 import { isAmount } from '#kernel/amount.js';
-import { earlier, type Instant } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
 import { freePlanOf } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
@@ -24,7 +24,12 @@ import { isPlans } from './invoice-waiting.js';
 import { namingOfSubject } from './naming.js';
 
 /** `plans`: all items that have one; the first is that of the snapshot. */
-type Seen = { readonly snapshot: SubscriptionSnapshot; readonly plans: readonly PlanItem[] };
+type Seen = {
+  readonly snapshot: SubscriptionSnapshot;
+  readonly plans: readonly PlanItem[];
+  /** When the subscription began; null where that is not known. */
+  readonly begunAt: Instant | null;
+};
 
 /** What a subscription's object shows, as of the event; or why it cannot be kept. */
 function seenIn(
@@ -35,7 +40,7 @@ function seenIn(
 ): Seen | ReturnType<typeof park> {
   const read = normaliseSubscription(subject);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
-  const { items, oddItems, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, ...rest } = read.ok;
+  const { items, oddItems, stripeCustomerId, metadata, cancelAtPeriodEnd, cancelAt, begunAt, ...rest } = read.ok;
   const { id: subscriptionId, ...seen } = rest;
   const customerId = namedCustomer(metadata[lookups.customerKey]) ?? customerOf(lookups, stripeCustomerId);
   if (customerId === null) {
@@ -70,7 +75,7 @@ function seenIn(
     seenAt: event.created,
     stage,
   };
-  return { snapshot, plans };
+  return { snapshot, plans, begunAt };
 }
 
 /**
@@ -82,7 +87,7 @@ const translateStanding =
   (event, lookups) => {
     const seen = seenIn(subjectOf(event.payload), stage, event, lookups);
     if ('kind' in seen) return seen;
-    const { snapshot, plans } = seen;
+    const { snapshot } = seen;
     const earlier = subjectBefore(event.payload);
     const before = earlier === null ? null : seenIn(earlier, stage, event, lookups);
     // What was before may be unreadable, or of a plan that is not sold here: then nothing is known of the step.
@@ -96,11 +101,10 @@ const translateStanding =
       key: tellingKey(event),
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
-    const trial = beginsTrial(event) ? trialOf(snapshot, plans, lookups.now) : [];
     return commands(
       observe,
       ...namingOfSubject(event, lookups),
-      ...trial,
+      ...trialOf(event, seen),
       ...endOf(snapshot),
       ...fallOf(event, snapshot, lookups),
     );
@@ -123,35 +127,31 @@ function beginsTrial({ stripeType, payload }: ReceivedStripeEvent): boolean {
   return before === null || (status !== null && status !== 'trialing');
 }
 
-/** A trial's credits, once in the life of a subscription; they end with the trial. Every item's plan gives its own, as its paid months do. */
-function trialOf(snapshot: SubscriptionSnapshot, plans: readonly PlanItem[], now: Instant): readonly FactCommand[] {
+/**
+ * A trial's credits, once in the life of a subscription that began with it; every item's plan gives its own, as its paid months do. They
+ * end with the trial, whenever that is by what the subscription shows last.
+ */
+function trialOf(event: ReceivedStripeEvent, { snapshot, plans, begunAt }: Seen): readonly FactCommand[] {
+  const { status, trialStart, trialEnd: end, customerId, subscriptionId, itemId, seenAt, planId } = snapshot;
+  if (end === null) return [];
+  const to = { to: 'account', stream: accountStream(customerId, DEFAULT_UNIT) } as const;
+  const start = trialStart ?? seenAt;
+  const time = { subscriptionId, start, end, version: 0 } as const;
+  const moved: FactCommand = { ...to, key: `trial:${tellingKey(event)}`, command: { type: 'MoveTrial', ...time } };
   const amount = plans.reduce(
     (sum, { item, known }) => sum + (known.plan.policy?.trialCredits ?? 0) * item.quantity,
     0,
   );
-  const { status, trialStart, trialEnd, customerId, subscriptionId, itemId, seenAt } = snapshot;
-  if (status !== 'trialing' || trialEnd === null || trialEnd <= now || amount === 0 || !isAmount(amount)) return [];
-  const [start, end] = [trialStart ?? seenAt, trialEnd];
-  return [
-    {
-      to: 'account',
-      stream: accountStream(customerId, DEFAULT_UNIT),
-      key: `${subscriptionId}:trial_start`,
-      command: {
-        type: 'GrantCredits',
-        amount,
-        source: 'trial',
-        priority: 50,
-        effectiveAt: trialStart === null ? null : earlier(trialStart, now),
-        expiresAt: trialEnd,
-        term: { kind: 'trial', subscriptionId, itemId, periodStart: start, periodEnd: end, start, end },
-        costBasis: null,
-        paymentReference: null,
-        description: null,
-        metadata: { plan: snapshot.planId, subscription: subscriptionId },
-      },
-    },
-  ];
+  // Time that is given to who pays already moves the next payment, and is no trial.
+  const begins = status === 'trialing' && beginsTrial(event) && (begunAt === null || start <= begunAt);
+  if (!begins || amount === 0 || !isAmount(amount)) return [moved];
+  const metadata = { plan: planId, subscription: subscriptionId };
+  const agreed: FactCommand = {
+    ...to,
+    key: `${subscriptionId}:trial_start`,
+    command: { type: 'AgreeTrial', ...time, itemId, amount, metadata },
+  };
+  return [agreed, moved];
 }
 
 /** What of a subscription that has ended begins then or later is not given. */

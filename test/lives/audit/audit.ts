@@ -4,6 +4,7 @@ import type { Market } from '../story/market.js';
 import { creditFaults } from './credit-audit.js';
 import { freeFaults, paired, rolloverFaults } from './grant-audit.js';
 import type { LedgerView } from './ledger-view.js';
+import { trialFaults } from './trial-audit.js';
 import { invoiceFaults, paymentFaults, subscriptionFaults } from './record-audit.js';
 
 /** Everything in which Scrip and the books of a life differ; empty when all is as it should be. */
@@ -13,6 +14,7 @@ export function audit(life: Life, market: Market, books: Books, view: LedgerView
     ...books.faults,
     ...faults,
     ...freeFaults(life, view),
+    ...trialFaults(books, view),
     ...rolloverFaults(market, view),
     ...creditFaults(books, view, pairs),
     ...paymentFaults(books, view),

@@ -7,7 +7,7 @@ import type { GrantSeen, LedgerView } from './ledger-view.js';
 
 export const ROLLED_OVER = 'rolled over';
 const isPaidFor = ({ source, description }: GrantSeen): boolean =>
-  source !== 'free_tier' && description !== ROLLED_OVER;
+  source !== 'free_tier' && source !== 'trial' && description !== ROLLED_OVER;
 
 export const shown = ({ source, amount, cost, currency, reference, createdAt, expiresAt }: GrantSeen): string =>
   `${source} ${String(amount)} for ${String(cost)} ${String(currency)} by ${String(reference)}, ${createdAt} to ${String(expiresAt)}`;

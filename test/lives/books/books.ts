@@ -14,6 +14,7 @@ import { termBooksOf, type ChangedMonth } from './term-books.js';
  */
 export type Books = {
   readonly grants: readonly DueGrant[];
+  readonly trials: readonly DueTrial[];
   readonly payments: ReadonlyMap<string, DuePayment>;
   /** What changes of plan and quantity mean, month by month. */
   readonly changes: readonly ChangedMonth[];
@@ -28,8 +29,8 @@ export type Books = {
 
 /** Credits that a customer must have been given, or may have been when `optional`. */
 export type DueGrant = {
-  readonly why: 'pack' | 'intent' | 'period' | 'month of a year' | 'proration' | 'trial';
-  readonly source: 'purchase' | 'subscription' | 'trial';
+  readonly why: 'pack' | 'intent' | 'period' | 'month of a year' | 'proration';
+  readonly source: 'purchase' | 'subscription';
   readonly reference: string | null;
   readonly amount: number;
   /** Null: they cost nothing. */
@@ -43,6 +44,15 @@ export type DueGrant = {
   readonly lines: readonly string[];
   /** What a subscription gives them for. */
   readonly term: DueTerm | null;
+};
+
+/** What a subscription gives to try, until its trial ends. */
+export type DueTrial = {
+  readonly subscription: string;
+  readonly amount: number;
+  readonly endsAt: number;
+  /** Whether it may have been reported too late to give anything, or to be moved. */
+  readonly optional: boolean;
 };
 
 /** A month of a subscription that credits are for; `invoiceId` of the change that gave them. */
@@ -79,7 +89,8 @@ export function booksOf(life: Life, market: Market): Books {
   const terms = termBooksOf(market, invoices);
   const payments = [...sales.payments, ...invoices.flatMap((invoice) => paymentOfInvoice(life, invoice))];
   return {
-    grants: [...sales.grants, ...terms.grants, ...trialsOf(life, market)],
+    grants: [...sales.grants, ...terms.grants],
+    trials: trialsOf(life, market),
     payments: new Map(payments.map((payment) => [payment.id, payment])),
     changes: terms.changes,
     ends: endsOf(life),

@@ -1,5 +1,5 @@
 import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
-import type { DueGrant } from './books.js';
+import type { DueTrial } from './books.js';
 import { DAY } from './calendar.js';
 import type { Life, Standing } from '../story/life.js';
 import type { Market, Offer } from '../story/market.js';
@@ -26,30 +26,18 @@ export function planOf(subscription: Subscription, market: Market): PlanItem | n
   return first ?? null;
 }
 
-/** What trials give: once for each subscription, for the plans and seats that it began with. */
-export function trialsOf(life: Life, market: Market): readonly DueGrant[] {
-  const first = new Map<string, Standing>();
-  for (const change of life.standings) {
-    const { id, status } = change.subscription;
-    if (status === 'trialing' && !first.has(id)) first.set(id, change);
-  }
-  return [...first.values()].flatMap(({ subscription }): readonly DueGrant[] => {
-    const amount = planItemsOf(subscription, market).reduce(
+/** What trials give: once for each subscription, for the plans and seats that it began with, until the trial or the subscription ends. */
+export function trialsOf(life: Life, market: Market): readonly DueTrial[] {
+  const optional = life.lateness > 0 || life.lost.length > 0;
+  return [...Map.groupBy(life.standings, ({ subscription }) => subscription.id)].flatMap(([id, changes]) => {
+    const first = changes.find(({ subscription: { status } }) => status === 'trialing');
+    const { trial_end: end = null, ended_at: ended = null } = changes.at(-1)?.subscription ?? {};
+    if (first === undefined || end === null) return [];
+    const amount = planItemsOf(first.subscription, market).reduce(
       (sum, { offer, seats }) => sum + offer.policy.trialCredits * seats,
       0,
     );
-    if (amount === 0) return [];
-    const optional = life.lateness > 0 || life.lost.length > 0;
-    const trial = {
-      why: 'trial',
-      source: 'trial',
-      reference: null,
-      cost: null,
-      optional,
-      lines: [],
-      term: null,
-    } as const;
-    return [{ ...trial, amount, startsAt: null, endsAt: subscription.trial_end }];
+    return amount === 0 ? [] : [{ subscription: id, amount, endsAt: Math.min(end, ended ?? end), optional }];
   });
 }
 

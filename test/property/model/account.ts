@@ -39,6 +39,7 @@ class Session extends Revocations {
       'RevokeCredits',
       'ReinstateCredits',
       'SettlePayment',
+      'MoveTrial',
       'EndSubscription',
       'CloseAccount',
     ].includes(command.type);
@@ -98,6 +99,12 @@ class Session extends Revocations {
       case 'EndSubscription':
         this.endSubscription(command);
         return;
+      case 'AgreeTrial':
+        this.agreeTrial(command);
+        return;
+      case 'MoveTrial':
+        this.moveTrial(command);
+        return;
       case 'KeepFreeMonths':
         this.keepFreeMonths(command);
         return;
@@ -155,6 +162,7 @@ class Session extends Revocations {
       reserved: 0,
       claimed: 0,
       takenByTerm: 0,
+      takenByTrial: 0,
       term: null,
     });
     const number = this.books.grants.length - 1;

@@ -35,10 +35,12 @@ export type ModelGrant = {
   claimed: number;
   /** What of `revoked` changes of plan and ends have taken. */
   takenByTerm: number;
+  /** What of `revoked` ends at another time, with its trial. */
+  takenByTrial: number;
   /** What a subscription gives it for. */
   term: ModelTerm | null;
 };
-export type ModelTerm = DueTerm & { readonly kind: 'period' | 'change' | 'rollover' | 'free' };
+export type ModelTerm = DueTerm & { readonly kind: 'period' | 'change' | 'rollover' | 'trial' | 'free' };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
 export type ModelConsumption = { amount: number; uses: Use[]; debt: number | null; reversed: number };
@@ -69,6 +71,7 @@ export type Books = {
   /** By subscription. */
   changes: Record<string, PlanChange[]>;
   ends: Record<string, string>;
+  trials: Record<string, { amount: number; start: string; end: string; version: number }>;
 };
 
 export const emptyBooks = (): Books => ({
@@ -91,6 +94,7 @@ export const emptyBooks = (): Books => ({
   payments: {},
   changes: {},
   ends: {},
+  trials: {},
 });
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);

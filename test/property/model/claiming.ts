@@ -24,6 +24,7 @@ export class Claiming extends Terms {
     // Debt that is undone gives credits back to what had repaid it, perhaps of a payment with claims, too.
     while (Object.keys(this.books.payments).some((reference) => this.settleClaimsOf(reference, at))) cameBack = true;
     // Changes of plan and ends take only what claims leave.
+    this.settleTrials(at);
     this.settleTerms();
     // What had repaid one claim's debt repays what another claim makes of it, before it may expire.
     if (cameBack) this.repayOwed(at);

@@ -54,6 +54,49 @@ export class Terms extends Bookkeeping {
     this.books.ends[subscriptionId] = endedAt;
   }
 
+  /** A trial's credits: once. */
+  protected agreeTrial({ subscriptionId, amount, start, end, version }: Command<'AgreeTrial'>): void {
+    if (this.books.trials[subscriptionId] !== undefined) return;
+    this.checkLimit(amount);
+    this.open();
+    this.books.trials[subscriptionId] = { amount, start, end, version };
+  }
+
+  /** The newest report of its end counts; a later trial only says that the first one was over by then. */
+  protected moveTrial({ subscriptionId, start, end, version }: Command<'MoveTrial'>): void {
+    const known = this.books.trials[subscriptionId];
+    if (known === undefined || known.version >= version) return;
+    const moved = start > known.start ? [known.end, start].sort()[0]! : end;
+    if (moved !== known.end) this.books.trials[subscriptionId] = { ...known, end: moved, version };
+  }
+
+  /** What nobody has used of a trial's credits ends when the trial does. */
+  protected settleTrials(at: string): void {
+    for (const [subscription, { amount, start, end: agreed }] of Object.entries(this.books.trials)) {
+      const end = [agreed, this.books.ends[subscription] ?? agreed].sort()[0]!;
+      const own = this.books.grants.filter(({ term }) => term?.kind === 'trial' && term.subscription === subscription);
+      for (const grant of own.filter(({ expiresAt }) => expiresAt !== end)) {
+        for (const bucket of end <= at ? (['free'] as const) : (['free', 'expired'] as const)) {
+          grant.takenByTrial += grant[bucket];
+          this.shift(grant, bucket, 'revoked', grant[bucket]);
+        }
+      }
+      if (end <= at) continue;
+      const used = sum(own.map((one) => one.amount - one.free - one.expired - one.takenByTrial));
+      const lasting = own.filter(({ expiresAt }) => expiresAt === end);
+      let missing = amount - used - sum(lasting.map(({ free }) => free));
+      for (const grant of lasting) {
+        const part = Math.min(missing, grant.takenByTrial);
+        grant.takenByTrial -= part;
+        this.shift(grant, 'revoked', 'free', part);
+        missing -= part;
+      }
+      const [from, until] = [secondsOf(start), secondsOf(end)];
+      const term = { subscription, periodStart: from, start: from, end: until, measuredFrom: from };
+      this.give(missing, null, true, until, { ...term, kind: 'trial' });
+    }
+  }
+
   /** A month that has begun is only ever granted; one to come is granted with its amount, or withdrawn. */
   protected keepFreeMonths({ subscriptionId, months }: Command<'KeepFreeMonths'>): void {
     for (const { start, end, amount } of months) {
@@ -97,7 +140,7 @@ export class Terms extends Bookkeeping {
       );
       const lots = this.books.grants.flatMap((grant, number): readonly TermLot[] => {
         const { term, amount, scheduled, free, expired } = grant;
-        const isOf = term?.subscription === subscription && term.kind !== 'free';
+        const isOf = term?.subscription === subscription && term.kind !== 'free' && term.kind !== 'trial';
         return isOf
           ? [
               {
@@ -209,7 +252,7 @@ export class Terms extends Bookkeeping {
     for (let months = -24; textOf(end) <= this.at; months += 1) end = Math.max(end, monthsLater(periodEnd, months));
     const activated = effectiveAt <= this.at;
     this.books.grants.push({
-      source: term.kind === 'free' ? 'free_tier' : 'subscription',
+      source: term.kind === 'free' ? 'free_tier' : term.kind === 'trial' ? 'trial' : 'subscription',
       priority: 50,
       revision: (this.books.revision += 1),
       ...{
@@ -223,7 +266,18 @@ export class Terms extends Bookkeeping {
         activated,
       },
       ...{ scheduled: activated ? 0 : amount, free: activated ? amount : 0 },
-      ...{ held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, reserved: 0, claimed: 0, takenByTerm: 0, term },
+      ...{
+        held: 0,
+        consumed: 0,
+        expired: 0,
+        revoked: 0,
+        repaid: 0,
+        reserved: 0,
+        claimed: 0,
+        takenByTerm: 0,
+        takenByTrial: 0,
+        term,
+      },
     });
   }
 }
