@@ -57,6 +57,24 @@ function inOrder(statements: readonly OwnerStatement[]): readonly OwnerStatement
   return ordered;
 }
 
+/** So many statements of each source are kept: who corrects a Stripe customer over and over is followed all the same. */
+export const MAX_STATEMENTS = 50;
+
+/**
+ * The statements without those that are too many: of the Stripe customer itself the oldest, of others the newest, as they count least.
+ * The same whatever order they came in.
+ */
+export function kept(statements: readonly OwnerStatement[]): readonly OwnerStatement[] {
+  if (statements.length <= MAX_STATEMENTS) return statements;
+  const left = new Set(
+    statementSources.flatMap((source) => {
+      const ordered = statements.filter((each) => each.source === source).sort(byTime);
+      return source === 'customer' ? ordered.slice(-MAX_STATEMENTS) : ordered.slice(0, MAX_STATEMENTS);
+    }),
+  );
+  return statements.filter((each) => left.has(each));
+}
+
 /** The statements that decide: what the Stripe customer names counts by its newest, what others name by the first. */
 function turnsOf(statements: readonly OwnerStatement[]): readonly OwnerStatement[] {
   for (const source of statementSources) {

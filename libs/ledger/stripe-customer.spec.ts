@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { permutations } from '../../test/support/permutations.js';
 import { newsOf, stripeCustomerDecider, type StripeCustomerState } from './stripe-customer.js';
-import { ownerAt, ownershipOf, type OwnerStatement, type StatementSource } from './stripe-customer-owner.js';
+import {
+  MAX_STATEMENTS,
+  ownerAt,
+  ownershipOf,
+  type OwnerStatement,
+  type StatementSource,
+} from './stripe-customer-owner.js';
 
 const moment = { at: '2026-11-30T00:00:00.000Z' };
 type Moment = Parameters<typeof stripeCustomerDecider.decide>[2];
@@ -116,6 +122,16 @@ test('what repeats what is known is not kept', () => {
   const updates = [1, 2, 3, 4].map((at) => says('a', at, { before: 'a' }));
   const list = [says('a', 0), ...updates, says('a', 3, { source: 'object' }), says('a', 5, { source: 'object' })];
   expect(after([...list, ...list]).statements.length).toBe(2);
+});
+
+test('corrections without end are followed, in any order, and only the newest are kept', () => {
+  const list = Array.from({ length: MAX_STATEMENTS * 5 }, (_, at) => says(`c${String(at)}`, at));
+  for (const order of [list, list.toReversed()]) {
+    const { statements } = after(order);
+    expect(statements).toHaveLength(MAX_STATEMENTS);
+    expect(ownershipOf(statements)).toEqual(ownershipOf(list.slice(-MAX_STATEMENTS)));
+    expect(after([...order, ...order]).version).toBe(after(order).version);
+  }
 });
 
 test('everybody who was named hears how it stands, also of what was deleted before it was named', () => {

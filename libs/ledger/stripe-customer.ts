@@ -2,7 +2,14 @@ import { assertNever } from '#kernel/assert.js';
 import type { Decider } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import type { CustomerCommand } from './customer.js';
-import { meaningOf, namesIn, ownershipOf, type OwnerSince, type OwnerStatement } from './stripe-customer-owner.js';
+import {
+  kept,
+  meaningOf,
+  namesIn,
+  ownershipOf,
+  type OwnerSince,
+  type OwnerStatement,
+} from './stripe-customer-owner.js';
 
 export type StripeCustomerCommand =
   | { readonly type: 'NameStripeCustomer'; readonly stripeCustomerId: string; readonly statement: OwnerStatement }
@@ -28,9 +35,6 @@ export type StripeCustomerState = {
   readonly version: number;
 };
 
-/** Beyond this what somebody writes into Stripe's metadata over and over is not followed. */
-const MAX_STATEMENTS = 200;
-
 const initial: StripeCustomerState = { statements: [], deleted: false, version: 0 };
 
 /** The stream of a Stripe customer. */
@@ -40,7 +44,7 @@ function evolve(state: StripeCustomerState, event: StripeCustomerEvent): StripeC
   const version = state.version + 1;
   switch (event.type) {
     case 'StripeCustomerNamed':
-      return { ...state, statements: [...state.statements, event.statement], version };
+      return { ...state, statements: kept([...state.statements, event.statement]), version };
     case 'StripeCustomerDeleted':
       return { ...state, deleted: true, version };
     default:
@@ -59,6 +63,13 @@ const mustBeKept = ({ statements }: StripeCustomerState, { source, before, at, c
     (known) => known.source === source && known.before === before && known.at === at && known.customerId === customerId,
   );
 
+const isSame = (a: OwnerStatement, b: OwnerStatement): boolean =>
+  a.source === b.source &&
+  a.customerId === b.customerId &&
+  a.at === b.at &&
+  a.before === b.before &&
+  a.stripeEventId === b.stripeEventId;
+
 function decide(
   state: StripeCustomerState,
   command: StripeCustomerCommand,
@@ -68,8 +79,9 @@ function decide(
   switch (command.type) {
     case 'NameStripeCustomer': {
       const { statement } = command;
-      const statements = [...state.statements, statement];
-      if (statements.length > MAX_STATEMENTS) return [];
+      if (state.statements.some((known) => isSame(known, statement))) return [];
+      const statements = kept([...state.statements, statement]);
+      if (!statements.includes(statement)) return [];
       if (meaningOf(statements) === meaningOf(state.statements) && !mustBeKept(state, statement)) return [];
       const { owners } = ownershipOf(statements);
       return [{ type: 'StripeCustomerNamed', at, stripeCustomerId, statement, owners }];
