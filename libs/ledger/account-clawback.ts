@@ -1,8 +1,7 @@
-import { MAX_AMOUNT } from '#kernel/amount.js';
+import { settleClaims } from './account-claim-settling.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
-import { costOf } from './account-cost.js';
 import type { Recording } from './account-recording.js';
-import { undoRevocation } from './account-revocations.js';
+import { recordSpent, recordTaken, undoRevocation } from './account-revocations.js';
 import type { Grant } from './account-state.js';
 import { letTimePass } from './account-time.js';
 
@@ -22,32 +21,9 @@ export function revokeCredits(recording: Recording, command: Revoke): AccountRef
   const amount = Math.min(command.amount, revocable(grant));
   if (amount <= 0) return null;
   const taken = Math.min(amount, grant.free);
-  const spent = amount - taken;
-  const debt =
-    recording.state.settings.debtPolicy === 'debt' ? Math.min(spent, MAX_AMOUNT - recording.balance.debt) : 0;
-  if (taken > 0 || spent > debt) {
-    recording.record({
-      type: 'CreditsRevoked',
-      revocationId: recording.newId('rvk'),
-      amount: taken,
-      allocations:
-        taken === 0 ? [] : [{ grantId: grant.id, source: grant.source, amount: taken, cost: costOf(grant, taken) }],
-      scheduled: grant.scheduled ? taken : 0,
-      expired: 0,
-      writtenOff: spent - debt,
-      grantId: grant.id,
-      cause: command.cause,
-      reason: command.reason,
-    });
-  }
-  if (debt > 0) {
-    recording.record({
-      type: 'DebtIncurred',
-      debtId: recording.newId('debt'),
-      amount: debt,
-      cause: { ...command.cause, grantId: grant.id },
-    });
-  }
+  recordTaken(recording, grant.id, taken, command.cause, command.reason);
+  recordSpent(recording, grant.id, amount - taken, command.cause, command.reason);
+  settleClaims(recording, [command]);
   return null;
 }
 

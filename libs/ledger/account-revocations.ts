@@ -8,7 +8,13 @@ import type { Recording } from './account-recording.js';
 import type { AccountState, Debt, Grant, Revocation } from './account-state.js';
 
 /** Takes credits of a grant that nobody used: what is free of it first, then what expired. There must be enough. */
-export function recordTaken(recording: Recording, grantId: string, amount: Amount, cause: RevocationCause): void {
+export function recordTaken(
+  recording: Recording,
+  grantId: string,
+  amount: Amount,
+  cause: RevocationCause,
+  reason: string | null = null,
+): void {
   const { source, free, scheduled } = grantOf(recording.state, grantId);
   const take = (part: Amount, expired: boolean): void => {
     if (part === 0) return;
@@ -24,7 +30,7 @@ export function recordTaken(recording: Recording, grantId: string, amount: Amoun
       writtenOff: 0,
       grantId,
       cause,
-      reason: null,
+      reason,
     });
   };
   take(Math.min(amount, free), false);
@@ -38,7 +44,13 @@ function costOfExpired({ costBasis, costExpired, expired }: Grant, amount: Amoun
 }
 
 /** Asks back spent credits of a grant: they become debt, or are written off, by the account's policy. */
-export function recordSpent(recording: Recording, grantId: string, amount: Amount, cause: RevocationCause): void {
+export function recordSpent(
+  recording: Recording,
+  grantId: string,
+  amount: Amount,
+  cause: RevocationCause,
+  reason: string | null = null,
+): void {
   const { debtPolicy } = recording.state.settings;
   const debt = debtPolicy === 'debt' ? Math.min(amount, MAX_AMOUNT - recording.balance.debt) : 0;
   if (amount > debt)
@@ -52,7 +64,7 @@ export function recordSpent(recording: Recording, grantId: string, amount: Amoun
       writtenOff: amount - debt,
       grantId,
       cause,
-      reason: null,
+      reason,
     });
   if (debt > 0)
     recording.record({

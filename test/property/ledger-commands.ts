@@ -32,9 +32,9 @@ const around = fc.oneof(
 );
 const pick = fc.nat(40);
 const cause = fc.constantFrom(
-  { kind: 'refund' as const, id: 're_1' },
-  { kind: 'refund' as const, id: 're_1' },
-  { kind: 'dispute' as const, id: 're_1' },
+  { kind: 'operator' as const, id: 'op_1' },
+  { kind: 'operator' as const, id: 'op_1' },
+  { kind: 'operator' as const, id: 'op_2' },
 );
 
 /** Three refunds and a dispute that may be claimed of a payment of a hundred, at one of few times. */
@@ -125,8 +125,7 @@ const draftsBy = (weight: Record<keyof typeof shapes, number>): fc.Arbitrary<Dra
     })),
   );
 const drafts = draftsBy(weights);
-/** Operators' revocations stay out of them: only claims take under the cause of a refund. */
-const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10, RevokeCredits: 0, ReinstateCredits: 0 });
+const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10 });
 
 /** What a customer does with credits: beside it, what subscriptions give and take has to stay right. */
 export const spending = draftsBy({

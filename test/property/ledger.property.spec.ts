@@ -115,7 +115,7 @@ describe('a generator of lives that is worth its time', () => {
       'hold expired',
       'overdraft and slices reversed',
       'repaid debt returned by reversal',
-      'repaid debt returned by refund',
+      'repaid debt returned by operator',
       'scheduled revoked',
       'scheduled reinstated',
       'written off',

@@ -26,20 +26,21 @@ export class Revocations extends Spending {
     const taken = Math.min(amount, grant[bucket]);
     const asDebt = this.books.settings.debtPolicy === 'debt' ? amount - taken : 0;
     const writtenOff = amount - taken - asDebt;
-    if (taken + writtenOff > 0) {
-      const uses = taken > 0 ? [this.use(number, bucket, 'revoked', taken)] : [];
-      this.noteRevocations(uses, command.cause);
-      if (writtenOff > 0) this.books.writeOffs.push({ grant: number, cause: command.cause, amount: writtenOff });
+    const { grantId, cause, reason } = command;
+    if (taken > 0) {
+      const uses = [this.use(number, bucket, 'revoked', taken)];
+      this.noteRevocations(uses, cause);
       this.emit('CreditsRevoked', {
         amount: taken,
         allocations: uses.map((use) => this.slice(use)),
         scheduled: bucket === 'scheduled' ? taken : 0,
-        expired: 0,
-        writtenOff,
-        grantId: command.grantId,
-        cause: command.cause,
-        reason: command.reason,
+        ...{ expired: 0, writtenOff: 0, grantId, cause, reason },
       });
+    }
+    if (writtenOff > 0) {
+      this.books.writeOffs.push({ grant: number, cause, amount: writtenOff });
+      const what = { amount: 0, allocations: [], scheduled: 0, expired: 0, writtenOff, grantId, cause, reason };
+      this.emit('CreditsRevoked', what);
     }
     if (asDebt > 0)
       this.incur(asDebt, { grant: number, cause: command.cause }, { ...command.cause, grantId: command.grantId });
