@@ -2,7 +2,7 @@ import { monthOf, type Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
-import { hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
+import { endOf, hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
@@ -105,7 +105,7 @@ const freeRow = (customerId: string): Row => ({
 });
 
 function putStanding(rows: Fold, { subscriptionId, customerId, standing }: StandingEvent): void {
-  const { planId, status, endedAt, canceledAt, cancelAt, seenAt } = standing;
+  const { planId, status, cancelAt } = standing;
   const id = stateId(subscriptionId);
   rows.set(id, {
     ...freeRow(customerId),
@@ -114,7 +114,7 @@ function putStanding(rows: Fold, { subscriptionId, customerId, standing }: Stand
     plan_id: planId,
     subscription_id: subscriptionId,
     in_force: status !== 'paused' && status !== 'incomplete',
-    ends_at: hasEnded(status) ? (endedAt ?? canceledAt ?? seenAt) : cancelAt,
+    ends_at: hasEnded(status) ? endOf(standing) : cancelAt,
     unpaid_since: lapsesFrom(standing),
   });
 }

@@ -86,11 +86,12 @@ export function changesBetween(
 const agreed = ({ planId, interval, quantity }: SubscriptionSnapshot): string =>
   `${planId} ${interval} ${String(quantity)}`;
 
-/** From when on the subscription gives nothing; null while it does. A missing payment does not stop what was paid before. */
-export function stoppedSince({ status, paused, endedAt, canceledAt, seenAt }: SubscriptionStanding): Instant | null {
-  if (hasEnded(status)) return endedAt ?? canceledAt ?? seenAt;
-  return paused || status === 'paused' || status === 'incomplete' ? seenAt : null;
-}
+/** When a subscription that has ended did so, as far as Stripe says. */
+export const endOf = ({
+  endedAt,
+  canceledAt,
+  seenAt,
+}: Pick<SubscriptionSnapshot, 'endedAt' | 'canceledAt' | 'seenAt'>): Instant => endedAt ?? canceledAt ?? seenAt;
 
 /**
  * Since when a payment is missing; the plan lapses when the days of grace after it have passed. Empty, so before all times, where

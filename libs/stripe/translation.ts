@@ -92,6 +92,10 @@ export function linkInvoice(
 export const namedCustomer = (...candidates: readonly (string | null | undefined)[]): string | null =>
   candidates.find((candidate): candidate is string => candidate != null && isCustomerId(candidate)) ?? null;
 
+/** What names nobody waits; `named` says where a name was looked for beside the links. */
+export const unknownCustomer = (stripeCustomerId: string | null, named: string): Parked =>
+  park('unknown_customer', stripeCustomerId, `neither ${named} nor a link names a customer`);
+
 /** Credits that were sold by metadata: `credit_product` × `quantity`, or `credits`. */
 export type SoldCredits =
   | {

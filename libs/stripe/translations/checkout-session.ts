@@ -11,6 +11,7 @@ import {
   linkInvoice,
   namedCustomer,
   park,
+  unknownCustomer,
   tellingKey,
   type FactCommand,
   type Translate,
@@ -38,11 +39,7 @@ export const translateSession: Translate = (event, lookups) => {
   }
   const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
   if (customerId === null) {
-    return park(
-      'unknown_customer',
-      session.stripeCustomerId,
-      `neither client_reference_id, metadata.${lookups.customerKey} nor a link names a customer`,
-    );
+    return unknownCustomer(session.stripeCustomerId, `client_reference_id, metadata.${lookups.customerKey}`);
   }
   const paid = moneyOf(session, subject);
   if ('kind' in paid) return paid;

@@ -3,7 +3,15 @@ import type { InvoiceNews } from '#ledger/invoice.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoiceState } from '../normalise-invoice-state.js';
 import { subjectOf } from '../normalise.js';
-import { commands, customerOf, namedCustomer, park, tellingKey, type Translate } from '../translation.js';
+import {
+  commands,
+  customerOf,
+  namedCustomer,
+  park,
+  tellingKey,
+  unknownCustomer,
+  type Translate,
+} from '../translation.js';
 
 /** Events of an invoice that move no credits: how it stands is recorded, whatever order they come in. */
 const translateInvoiceState =
@@ -19,11 +27,7 @@ const translateInvoiceState =
       namedCustomer(subscriptionMetadata[lookups.customerKey], metadata[lookups.customerKey]) ??
       customerOf(lookups, stripeCustomerId);
     if (customerId === null) {
-      return park(
-        'unknown_customer',
-        stripeCustomerId,
-        `neither metadata.${lookups.customerKey} nor a link names a customer`,
-      );
+      return unknownCustomer(stripeCustomerId, `metadata.${lookups.customerKey}`);
     }
     return commands({
       to: 'invoice',

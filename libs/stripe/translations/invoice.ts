@@ -14,6 +14,7 @@ import {
   linkInvoice,
   namedCustomer,
   park,
+  unknownCustomer,
   type FactCommand,
   type Lookups,
   type Translate,
@@ -42,11 +43,7 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
   const named = namedCustomer(invoice.subscriptionMetadata[lookups.customerKey], invoice.metadata[lookups.customerKey]);
   const customerId = named ?? customerOf(lookups, invoice.stripeCustomerId);
   if (customerId === null) {
-    return park(
-      'unknown_customer',
-      invoice.stripeCustomerId,
-      `neither metadata.${lookups.customerKey} nor a link names a customer`,
-    );
+    return unknownCustomer(invoice.stripeCustomerId, `metadata.${lookups.customerKey}`);
   }
   const waits = waitsForPrice(invoice, lookups.catalog);
   if (waits !== null) return waits;

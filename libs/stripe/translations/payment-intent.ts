@@ -9,6 +9,7 @@ import {
   linkInvoice,
   namedCustomer,
   park,
+  unknownCustomer,
   tellingKey,
   type FactCommand,
   type Lookups,
@@ -39,11 +40,7 @@ const translateAttempt =
     }
     const customerId = named ?? customerOf(lookups, intent.stripeCustomerId);
     if (customerId === null && intent.stripeCustomerId !== null) {
-      return park(
-        'unknown_customer',
-        intent.stripeCustomerId,
-        `neither metadata.${lookups.customerKey} nor a link names a customer`,
-      );
+      return unknownCustomer(intent.stripeCustomerId, `metadata.${lookups.customerKey}`);
     }
     const sale = status === 'succeeded' && customerId !== null ? saleOf(intent, customerId, lookups) : commands();
     if (sale.kind === 'park') return sale;

@@ -5,7 +5,7 @@ import { freePlanOf } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stepBetween } from '#ledger/subscription-order.js';
-import { hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standing.js';
+import { endOf, hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standing.js';
 import { objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
 import { requestOf, subjectBefore, subjectOf } from '../normalise.js';
 import { normaliseSubscription } from '../normalise-subscription.js';
@@ -15,6 +15,7 @@ import {
   customerOf,
   namedCustomer,
   park,
+  unknownCustomer,
   tellingKey,
   type FactCommand,
   type Lookups,
@@ -44,11 +45,7 @@ function seenIn(
   const { id: subscriptionId, ...seen } = rest;
   const customerId = namedCustomer(metadata[lookups.customerKey]) ?? customerOf(lookups, stripeCustomerId);
   if (customerId === null) {
-    return park(
-      'unknown_customer',
-      stripeCustomerId,
-      `neither metadata.${lookups.customerKey} nor a link names a customer`,
-    );
+    return unknownCustomer(stripeCustomerId, `metadata.${lookups.customerKey}`);
   }
   const odd = oddItems.find((item) => isPlans(item, lookups.catalog));
   if (odd !== undefined) return park('unknown_shape', subscriptionId, odd.problem);
@@ -105,7 +102,7 @@ const translateStanding =
       observe,
       ...namingOfSubject(event, lookups),
       ...trialOf(event, seen),
-      ...endOf(snapshot),
+      ...endTerms(snapshot),
       ...fallOf(event, snapshot, lookups),
     );
   };
@@ -155,10 +152,10 @@ function trialOf(event: ReceivedStripeEvent, { snapshot, plans, begunAt }: Seen)
 }
 
 /** What of a subscription that has ended begins then or later is not given. */
-function endOf(snapshot: SubscriptionSnapshot): readonly FactCommand[] {
-  const { status, subscriptionId, customerId, seenAt } = snapshot;
+function endTerms(snapshot: SubscriptionSnapshot): readonly FactCommand[] {
+  const { status, subscriptionId, customerId } = snapshot;
   if (!hasEnded(status)) return [];
-  const endedAt = snapshot.endedAt ?? snapshot.canceledAt ?? seenAt;
+  const endedAt = endOf(snapshot);
   const command = { type: 'EndSubscription', subscriptionId, endedAt } as const;
   const key = `ended:${subscriptionId}:${endedAt}`;
   return [{ to: 'account', stream: accountStream(customerId, DEFAULT_UNIT), key, command }];
