@@ -139,6 +139,34 @@ describe.each<readonly [string, readonly (readonly Line[])[], number, number]>([
   );
 });
 
+test.each([8000, 1000])(
+  'a year that was paid at 5,000 is given back at 5,000, though its plan has %i since',
+  async (now) => {
+    const rest = [seconds('2027-02-01'), year[1]] as const;
+    const world = new InboxWorld();
+    world.clock.set(instantOf(bought * 1000));
+    await world.applyCatalog(catalogOf());
+    await world.deliver(stripeEvent('checkout.session.completed.subscription.endive'));
+    await world.deliver(invoice('in_1', bought, [yearOf('pro')]));
+    await world.drain();
+    const { plans, ...others } = catalogOf();
+    const changed = plans.map((plan) => (plan.id === 'pro' ? { ...plan, creditsPerMonth: now } : plan));
+    await world.applyCatalog({ ...others, plans: changed });
+    world.clock.set(instantOf(rest[0] * 1000));
+    const lines: readonly Line[] = [
+      { price: 'pro.year', amount: -36_750, of: rest, proration: true },
+      { price: 'plus.year', amount: 74_250, of: rest, proration: true },
+    ];
+    await world.deliver(invoice('in_2', rest[0], lines));
+    await world.drain();
+    for (const time of ['2027-02-02', '2027-10-02']) {
+      world.clock.set(instantOf(seconds(time) * 1000));
+      await world.run({ type: 'RecordDue' });
+      expect(await world.ledger()).toMatchObject({ balance: { available: 12_000, debt: 0 }, waiting: [] });
+    }
+  },
+);
+
 test('an invoice that is issued again grants nothing again', async () => {
   const events = ['in_1', 'in_2'].map((id) => invoice(id, bought, [monthOfPro]));
   await expectEnds(events, { '2026-11-02': 5000 });

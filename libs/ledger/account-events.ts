@@ -84,6 +84,9 @@ export type RevocationCause = {
   readonly id: string;
 };
 
+/** What was agreed when a plan was paid for: the credits of each seat and month. A later catalogue does not change it. */
+export type AgreedPlan = { readonly id: string; readonly credits: Amount };
+
 /** What a grant of a subscription is for. Only this makes it one: its source and its expiry do not. */
 export type Term = {
   /** A paid period's month; more by a change within one; what goes on of the month before; a trial; a month of a free plan. */
@@ -100,6 +103,17 @@ export type Term = {
   readonly measuredFrom?: Instant;
   /** Of a change: which one. */
   readonly changeId?: string;
+  /** Of a paid period; left out where it is not known. */
+  readonly plan?: AgreedPlan;
+};
+
+/** How many credits a month there are more (less where negative) from a time on. */
+export type ChangedPart = {
+  readonly since: Instant;
+  /** By the catalogue at the time of the report. */
+  readonly credits: number;
+  /** Of which plans that is, with their seats (given back where negative), by the same catalogue; left out where it is not known. */
+  readonly plans?: readonly (AgreedPlan & { readonly quantity: number })[];
 };
 
 /** What a change of plan or quantity means for the periods that end at one time. */
@@ -107,8 +121,8 @@ export type ChangedPeriod = {
   readonly end: Instant;
   /** Whether the credits of the periods come at once or by the month. */
   readonly interval: 'month' | 'year';
-  /** How many credits a month there are more (less where negative) from each time on, oldest first. */
-  readonly parts: readonly { readonly since: Instant; readonly credits: number }[];
+  /** Oldest first. */
+  readonly parts: readonly ChangedPart[];
   /** What was paid for more, without tax; null where nothing was. */
   readonly cost: Money | null;
   /** The lines of the invoice that charge it or give it back. */

@@ -79,8 +79,9 @@ export function grantPeriod(recording: Recording, command: Command<'GrantPeriod'
 }
 
 function termOf(command: Command<'GrantPeriod'>, { start, end, measuredFrom }: PaidMonth): Term {
-  const { subscriptionId, itemId, periodStart, periodEnd } = command;
-  const term = { kind: 'period', subscriptionId, itemId, periodStart, periodEnd, start, end } as const;
+  const { subscriptionId, itemId, periodStart, periodEnd, plan } = command;
+  const period = { kind: 'period', subscriptionId, itemId, periodStart, periodEnd, start, end } as const;
+  const term = plan === undefined ? period : { ...period, plan };
   return measuredFrom === start ? term : { ...term, measuredFrom };
 }
 

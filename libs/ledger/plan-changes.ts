@@ -2,6 +2,7 @@ import { assert } from '#kernel/assert.js';
 import { earlier, later, type Instant } from '#kernel/instant.js';
 import type { ChangedPeriod, PlanChange, RevocationCause, Term } from './account-events.js';
 import { sameCause } from './account-lots.js';
+import { Agreements } from './plan-agreements.js';
 import { anniversary, creditsFrom, monthsUntil, type Month, type PaidMonth } from './paid-month.js';
 import { insertSorted } from './sorted.js';
 
@@ -60,13 +61,24 @@ function monthsOfYears(changes: readonly PlanChange[]): ReadonlyMap<Instant, rea
 
 /**
  * The months that a change touches, each with what is more or less in it. The month under way is measured as it is: from its own
- * start, where one of the subscription's paid months tells it, else as the month that ends then.
+ * start, where one of the subscription's paid months tells it, else as the month that ends then. What is given back is worth what was
+ * agreed when it was bought, where that is known.
  */
-function changedMonths(change: PlanChange, known: Known): readonly ChangedMonth[] {
-  return change.periods.flatMap((period) => monthsChangedIn(period, change.changeId, known));
+function changedMonths({ changeId, periods }: PlanChange, known: Known): readonly ChangedMonth[] {
+  return periods.flatMap((period) => {
+    const parts = period.parts.map((part) => ({
+      since: part.since,
+      credits: known.agreements.creditsOf(part, changeId, period.end),
+    }));
+    return monthsChangedIn({ ...period, parts }, changeId, known);
+  });
 }
 
-type Known = { readonly starts: Starts; readonly years: ReadonlyMap<Instant, readonly Month[]> };
+type Known = {
+  readonly starts: Starts;
+  readonly years: ReadonlyMap<Instant, readonly Month[]>;
+  readonly agreements: Agreements;
+};
 
 function monthsChangedIn(period: ChangedPeriod, changeId: string, { starts, years }: Known): ChangedMonth[] {
   const { end: periodEnd, interval, parts } = period;
@@ -120,7 +132,11 @@ export type PlanFacts = {
 
 /** Works out what is the same until a grant or a change is added. */
 export function planFacts(grants: readonly TermFacts[], changes: readonly PlanChange[]): PlanFacts {
-  const known = { starts: startsOf(grants), years: monthsOfYears(changes) };
+  const known = {
+    starts: startsOf(grants),
+    years: monthsOfYears(changes),
+    agreements: new Agreements(grants, changes),
+  };
   const months = new Map(changes.map((change) => [change.changeId, changedMonths(change, known)]));
   const inOrder = factsInOrder(grants, [...months.values()].flat());
   return { months, excess: excessOf(inOrder, months), inOrder };

@@ -98,6 +98,31 @@ describe('a change of plan within a month', () => {
     ]);
   });
 
+  test('names its plans with their seats; one that is given back and charged again as it was is none', () => {
+    const [plans, starter, pro] = [
+      (lines: readonly Line[]) =>
+        (changeOf(lines, {}).periods as { parts: { plans: unknown }[] }[])[0]!.parts[0]!.plans,
+      { id: 'starter', credits: 500 },
+      { id: 'pro', credits: 2000 },
+    ];
+    const toPro = [
+      { ...pro, quantity: 1 },
+      { ...starter, quantity: -1 },
+    ];
+    expect(plans(upgrade)).toEqual(toPro);
+    expect(plans(upgrade.toReversed())).toEqual(toPro);
+    const seats = [
+      { price: 'price_pro_month', amount: -4000, quantity: 1 },
+      { price: 'price_pro_month', amount: 12_000, quantity: 3 },
+    ];
+    expect(plans(seats)).toEqual([
+      { ...pro, quantity: -1 },
+      { ...pro, quantity: 3 },
+    ]);
+    const same = [upgrade[1]!, { ...upgrade[1]!, amount: -3000 }];
+    expect(creditsOf(commandsOf('invoice.paid.endive', invoice(same), {}))).toEqual([]);
+  });
+
   test('of quantity counts the seats', () => {
     const seats = [
       { price: 'price_starter_month', amount: -1000, quantity: 1 },

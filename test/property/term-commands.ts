@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
+import type { ChangedPart } from '#ledger/account-events.js';
 import { monthsLater, secondsOf, textOf } from '../lives/books/calendar.js';
 import { spending, type Step } from './ledger-commands.js';
 import type { Books } from './model/books.js';
@@ -29,6 +30,8 @@ const period = fc
       periodEnd: text(monthsLater(start, months) - lessDays * DAY),
       interval: months > 1 ? 'year' : 'month',
       creditsPerMonth: credits,
+      // A plan for each number of credits: so what was agreed of it is known by its name.
+      plan: { id: `plan_${String(credits)}`, credits },
       prorated: lessDays > 0,
       cost: null,
       rolloverCap: 0,
@@ -44,10 +47,14 @@ const change = fc
     of: fc.nat(30),
     since: fc.constantFrom(-5, -1, 0, 0, 0),
     credits: fc.integer({ min: -40, max: 40 }).filter((credits) => credits !== 0),
+    /** What the catalogue says since of the plan that is given back, and of the one in its place; undefined where no plans are known. */
+    catalogue: fc.option(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })), {
+      nil: undefined,
+    }),
     grants: fc.boolean(),
     takesBack: fc.boolean(),
   })
-  .map(({ of, since, credits, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
+  .map(({ of, since, credits, catalogue, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
     const terms = books.grants.flatMap(({ term }) => (term?.kind === 'period' ? [term] : []));
     const term = terms[of % Math.max(1, terms.length)];
     if (term === undefined) return { type: 'RecordDue' };
@@ -57,7 +64,8 @@ const change = fc
     const end = Math.max(...months.map((one) => one.end));
     const from = Math.min(end - DAY, Math.max(term.periodStart, secondsOf(at) + since * DAY));
     const known = Object.values(books.changes).flat().length;
-    const parts = [{ since: text(from), credits }];
+    const part = { since: text(from), credits };
+    const parts = [catalogue === undefined || term.plan === undefined ? part : ofPlans(part, term.plan.id, catalogue)];
     const interval = months.length > 1 ? ('year' as const) : ('month' as const);
     return {
       type: 'ChangePeriod',
@@ -101,6 +109,15 @@ const hold = fc
     const nothing = { description: null, metadata: {} };
     return { type: 'HoldCredits', amount, expiresInSeconds: days * DAY, ...nothing };
   });
+
+const ofPlans = (part: ChangedPart, id: string, [old, now]: readonly [number, number]): ChangedPart => ({
+  ...part,
+  credits: now - old,
+  plans: [
+    { id, credits: old, quantity: -1 },
+    { id: 'other', credits: now, quantity: 1 },
+  ],
+});
 
 const end = fc
   .record({ of: fc.constantFrom('sub_1', 'sub_2'), ago: fc.constantFrom(0, 0, 3, 40) })

@@ -78,14 +78,9 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
   const giving = group.filter(({ plan }) => plan.creditsPerMonth > 0);
   const [one] = giving;
   if (one === undefined) return [];
-  const credits = new Map<Instant, number>();
-  for (const { line, direction, plan } of giving) {
-    const all = direction * plan.creditsPerMonth * line.quantity;
-    credits.set(line.periodStart, (credits.get(line.periodStart) ?? 0) + all);
-  }
-  const parts = [...credits]
-    .map(([since, change]) => ({ since, credits: change }))
-    .filter((part) => part.credits !== 0)
+  const parts = [...Map.groupBy(giving, ({ line }) => line.periodStart)]
+    .map(([since, priced]) => partFrom(since, priced))
+    .filter(({ plans }) => plans.length > 0)
     .sort((a, b) => (a.since < b.since ? -1 : 1));
   if (parts.length === 0) return [];
   const { policy } = changedTo(group, invoice, catalog) ?? one.plan;
@@ -104,6 +99,25 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
       takesBack: policy?.downgradeClawback === true,
     },
   ];
+}
+
+/** What changes at one time; of no plans where all that is given back is charged again. */
+function partFrom(since: Instant, priced: readonly Priced[]) {
+  const plans = [...Map.groupBy(priced, ({ plan, direction }) => `${plan.id} ${String(direction)}`).values()]
+    .map((same) => {
+      const [{ plan }] = same as [Priced];
+      const quantity = same.reduce((sum, { direction, line }) => sum + direction * line.quantity, 0);
+      return { id: plan.id, quantity, credits: plan.creditsPerMonth };
+    })
+    .filter(({ quantity }) => quantity !== 0)
+    .sort((a, b) => (a.id === b.id ? a.quantity - b.quantity : a.id < b.id ? -1 : 1));
+  const moreOf = (plan: string): number =>
+    plans.reduce((sum, { id, quantity }) => (id === plan ? sum + quantity : sum), 0);
+  return {
+    since,
+    credits: plans.reduce((sum, { quantity, credits }) => sum + quantity * credits, 0),
+    plans: plans.some(({ id }) => moreOf(id) !== 0) ? plans : [],
+  };
 }
 
 /** The plan that was changed to: the last one charged for the rest of the period, or else for a new one. */

@@ -1,6 +1,6 @@
 import type { Claim } from '#ledger/payment-claims.js';
 import type { DueTerm } from '../../lives/books/books.js';
-import type { PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
+import type { AgreedPlan, PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
 export type ModelAnswer =
@@ -40,7 +40,11 @@ export type ModelGrant = {
   /** What a subscription gives it for. */
   term: ModelTerm | null;
 };
-export type ModelTerm = DueTerm & { readonly kind: 'period' | 'change' | 'rollover' | 'trial' | 'free' };
+export type ModelTerm = DueTerm & {
+  readonly kind: 'period' | 'change' | 'rollover' | 'trial' | 'free';
+  /** What was agreed of a paid period's plan. */
+  readonly plan?: AgreedPlan;
+};
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
 export type ModelConsumption = { amount: number; uses: Use[]; debt: number | null; reversed: number };

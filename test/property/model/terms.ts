@@ -1,5 +1,5 @@
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { ChangedPeriod, PlanChange } from '#ledger/account-events.js';
+import type { ChangedPart, ChangedPeriod, PlanChange } from '#ledger/account-events.js';
 import {
   asOneMonth,
   monthsLater,
@@ -23,6 +23,7 @@ type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { ty
 export class Terms extends Bookkeeping {
   protected grantPeriod(command: Command<'GrantPeriod'>): void {
     const { subscriptionId, periodStart, periodEnd, interval, creditsPerMonth, prorated, paymentReference } = command;
+    const agreed = command.plan === undefined ? {} : { plan: command.plan };
     const [start, end] = [secondsOf(periodStart), secondsOf(periodEnd)];
     const months = interval === 'year' ? monthsOf(start, end) : [asOneMonth(start, end)];
     const measured = months.map((month) => ({ ...month, measuredFrom: prorated ? month.measuredFrom : month.start }));
@@ -35,6 +36,7 @@ export class Terms extends Bookkeeping {
         ...term,
         measuredFrom: month.measuredFrom,
         kind: 'period',
+        ...agreed,
       });
     }
   }
@@ -181,7 +183,7 @@ export class Terms extends Bookkeeping {
   private changedMonth(subscription: string, invoiceId: string, period: ChangedPeriod, month: Month): ChangedMonth[] {
     const { end } = month;
     const within = period.parts
-      .map(({ since, credits }) => ({ since: secondsOf(since), credits }))
+      .map((part) => ({ since: secondsOf(part.since), credits: this.worthOf(subscription, part) }))
       .filter(({ since }) => since < end);
     const since = Math.max(...within.map((part) => part.since));
     const own = this.books.grants.flatMap(({ term }) => (term === null ? [] : [term]));
@@ -199,6 +201,19 @@ export class Terms extends Bookkeeping {
     const from = period.interval === 'month' ? since : Math.max(since, month.start);
     const policy = { grants: !underWay || period.grants, takesBack: !underWay || period.takesBack };
     return credits === 0 ? [] : [{ subscription, invoiceId, since, from, end, credits, ...policy }];
+  }
+
+  /** What is given back is worth what was agreed of the plan, whatever the catalogue says since. */
+  private worthOf(subscription: string, { credits, plans }: ChangedPart): number {
+    if (plans === undefined) return credits;
+    return sum(
+      plans.map(({ id, quantity, credits: now }) => {
+        const bought = this.books.grants.find(
+          ({ term }) => term?.subscription === subscription && term.plan?.id === id,
+        );
+        return quantity * (quantity < 0 ? (bought?.term?.plan?.credits ?? now) : now);
+      }),
+    );
   }
 
   /** Grants what changes to more mean and was not granted yet. */
