@@ -1,4 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
+import type { StripeOperation } from '#ledger/stripe-intent.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { pending } from './stripe-intents.js';
@@ -6,6 +7,24 @@ import type { pending } from './stripe-intents.js';
 export type PendingIntent = { readonly intentId: string; readonly intendedAt: Instant };
 
 const build = queryBuilder<{ pending_stripe_intents: StoredRow<typeof pending> }>();
+
+/** At most `limit` pending intents of one operation, the oldest first. */
+export async function pendingIntentsOf(
+  reader: Reader,
+  operation: StripeOperation,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await reader.rows(
+    build
+      .selectFrom('pending_stripe_intents')
+      .select(['intent_id'])
+      .where('operation', '=', operation)
+      .orderBy('intended_at')
+      .orderBy('intent_id')
+      .limit(limit),
+  );
+  return rows.map((row) => row.intent_id);
+}
 
 /** Intents that have been pending since before `before`, the oldest first; those after `after`, when it is given. */
 export async function pendingIntents(

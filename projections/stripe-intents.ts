@@ -11,7 +11,7 @@ export const pending = {
   visibleTo: 'operators',
   key: ['intent_id'],
   columns: { intent_id: 'text', operation: 'text', intended_at: 'text', position: 'bigint' },
-  indexes: ['(intended_at, intent_id)'],
+  indexes: ['(intended_at, intent_id)', '(operation, intended_at, intent_id)'],
 } as const satisfies Table;
 type Row = RowOf<typeof pending>;
 
@@ -71,7 +71,7 @@ class PendingOracle implements OracleFold<LedgerEvent> {
 /** The calls to Stripe of which nobody has heard how they ended. */
 export const stripeIntentsProjection: LedgerProjection = {
   name: 'stripe-intents',
-  version: 1,
+  version: 2,
   categories: ['stripeIntent'],
   tables: [pending],
   handlers,

@@ -40,6 +40,7 @@ import {
   ListInvoicesHandler,
   ListPaymentsHandler,
 } from './billing/billing.queries.js';
+import { StripeContacts } from './billing/stripe-contacts.js';
 import { StripeCustomers } from './billing/stripe-customers.js';
 import { StripeSubscriptions } from './billing/stripe-subscriptions.js';
 import { StripeOutbox } from './billing/stripe-outbox.js';
@@ -117,6 +118,7 @@ const services = [
   BillingAccounts,
   BillingRate,
   BillingService,
+  StripeContacts,
   StripeCustomers,
   StripeSubscriptions,
   CustomerRecords,

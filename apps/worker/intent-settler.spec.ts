@@ -66,7 +66,6 @@ beforeEach(async () => {
     handlers: world.handlers,
     clock: world.clock,
     pending: (before) => Promise.resolve([...intents].map((intentId) => ({ intentId, intendedAt: before }))),
-    contactOf: () => Promise.resolve({ name: 'Acme', email: 'a@example.com', metadata: {} }),
   });
   await world.link('acme', 'cus_1');
 });
@@ -91,13 +90,6 @@ const price = { id: 'price_1', object: 'price', unit_amount: 500, currency: 'usd
 /** [operation, subject, where Stripe is looked at, what shows that it was done, what shows that it was not] */
 const cases: [StripeOperation, { [member: string]: Json }, string, Answer, Answer][] = [
   ['create_customer', {}, '/v1/customers', list(madeBy('create_customer', { id: 'cus_9' })), list()],
-  [
-    'update_customer',
-    { stripeCustomerId: 'cus_1' },
-    '/v1/customers/cus_1',
-    { id: 'cus_1', object: 'customer', name: 'Acme', email: 'a@example.com' },
-    { id: 'cus_1', object: 'customer', name: null, email: null },
-  ],
   [
     'create_checkout_session',
     {},

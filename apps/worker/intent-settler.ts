@@ -9,7 +9,6 @@ import {
   type StripeIntentState,
 } from '#ledger/stripe-intent.js';
 import type { PendingIntent } from '#projections/stripe-intents-queries.js';
-import type { Contact } from '#read-store/customer-contacts.js';
 import type { StripeClient } from '#stripe/client.js';
 import { lookOf, type Known } from '#stripe/outbox-settling.js';
 import { settleErrand } from '#stripe/outbox.js';
@@ -28,7 +27,6 @@ type Parts = {
   readonly clock: Clock;
   /** May lag behind the log. */
   readonly pending: (before: Instant, after: PendingIntent | null, limit: number) => Promise<readonly PendingIntent[]>;
-  readonly contactOf: (customerId: string) => Promise<Contact | null>;
 };
 
 /**
@@ -61,6 +59,7 @@ export class IntentSettler {
     };
     const state = await log.load(intentId);
     if (state.intent === null || state.status !== 'pending' || (state.intendedAt ?? before) >= before) return true;
+    if (state.intent.operation === 'update_customer') return true; // by the ContactSender, however long it takes
     const look = lookOf(state.intent, await this.#known(state.intent));
     const settled = await settleErrand(look, state, { client, log, clock });
     if (settled.kind !== 'answered') return false;
@@ -73,11 +72,10 @@ export class IntentSettler {
   }
 
   async #known({ customerId }: StripeIntent): Promise<Known> {
-    if (customerId === null) return { stripeCustomerIds: [], contact: null };
+    if (customerId === null) return { stripeCustomerIds: [] };
     const { state } = await this.parts.handlers.customer.load(customerStream(customerId));
-    const contact = await this.parts.contactOf(customerId);
     // Also what was deleted, or turned out to be another's: the call may have been under it.
-    return { stripeCustomerIds: state.stripeCustomers.map(({ stripeCustomerId }) => stripeCustomerId), contact };
+    return { stripeCustomerIds: state.stripeCustomers.map(({ stripeCustomerId }) => stripeCustomerId) };
   }
 
   async #link({ intentId, customerId, operation }: StripeIntent, stripeCustomerId: string, at: Instant): Promise<void> {

@@ -7,12 +7,13 @@ import { openEventStore, openSnapshotStore } from '#event-store/event-store.modu
 import { Clock } from '#kernel/clock.js';
 import { CommandKeyIndex } from '#projections/command-key-index.js';
 import { projectionsFor } from '#projections/registry.js';
-import { pendingIntents } from '#projections/stripe-intents-queries.js';
-import { contactOf } from '#read-store/customer-contacts.js';
+import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents-queries.js';
+import { stripeContactOf } from '#read-store/customer-contacts.js';
 import { migrateReadStore } from '#read-store/migrate.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/client.js';
 import { ProjectedAgenda } from './agenda.js';
+import { ContactSender } from './contact-sender.js';
 import { Errands, ErrandsConsumer, type Errand } from './errands.consumer.js';
 import { InboxConsumer } from './inbox.consumer.js';
 import { InboxState } from './inbox-state.js';
@@ -89,9 +90,15 @@ function errandsOf(
     handlers,
     clock,
     pending: (before, after, limit) => pendingIntents(database, before, after, limit),
-    contactOf: (customerId) => contactOf(database, customerId),
   });
-  return [new LineFetcher({ client, handlers, state }), settler];
+  const contacts = new ContactSender({
+    client,
+    handlers,
+    clock,
+    pending: (limit) => pendingIntentsOf(database, 'update_customer', limit),
+    contactOf: (customerId) => stripeContactOf(database, customerId),
+  });
+  return [new LineFetcher({ client, handlers, state }), contacts, settler];
 }
 
 async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<Parts> {

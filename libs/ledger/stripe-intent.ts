@@ -109,8 +109,9 @@ export const stripeIntentStream = (intentId: string): string => `stripeIntent-${
 export const customerIntentId = (customerId: string, after: string | null): string =>
   after === null ? `customer.${customerId}` : `customer.${customerId}.after.${after}`;
 
-/** The id of the intent to tell Stripe a customer's name and address. */
-export const contactIntentId = (stripeCustomerId: string): string => `contact.${stripeCustomerId}`;
+/** The id of the intent to write a customer's name and address at Stripe: one for each version of the contact. */
+export const contactIntentId = (stripeCustomerId: string, version: number): string =>
+  `contact.${stripeCustomerId}.${String(version)}`;
 
 function evolve(state: StripeIntentState, event: StripeIntentEvent): StripeIntentState {
   switch (event.type) {

@@ -51,6 +51,9 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
         name text,
         email text,
         metadata text not null,
+        name_given boolean not null,
+        email_given boolean not null,
+        version bigint not null,
         updated_at text not null
       );
       alter table ${SCHEMA}.customer_contacts enable row level security;

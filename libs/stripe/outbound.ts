@@ -129,12 +129,12 @@ export const customerMaking = (customerId: string, intentId: string, customerKey
   },
 });
 
-/** What a customer is called at Stripe, for its receipts. May be set again and again. */
+/** What a customer is called at Stripe, for receipts: the fields that are given, null for one to be emptied. May be set again and again. */
 export const contactMaking = (
   stripeCustomerId: string,
-  contact: { readonly email: string | null; readonly name: string | null },
+  contact: { readonly name?: string | null; readonly email?: string | null },
 ): Making<Stripe.Customer> => {
-  const { email, name } = contact;
+  const fields = Object.entries(contact) as ['name' | 'email', string | null][];
   const retrieve = async (client: StripeClient): Promise<StripeAnswer<Stripe.Customer>> => {
     const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(stripeCustomerId));
     return mapAnswer(answer, (customer) => customer as Stripe.Customer);
@@ -142,13 +142,14 @@ export const contactMaking = (
   return {
     objectType: 'customer',
     create: (client, idempotencyKey) => {
-      const params = { ...(email === null ? {} : { email }), ...(name === null ? {} : { name }) };
+      // To Stripe the empty text empties a field.
+      const params = Object.fromEntries(fields.map(([field, value]) => [field, value ?? '']));
       return client.ask('customer', (stripe) => stripe.customers.update(stripeCustomerId, params, { idempotencyKey }));
     },
     retrieve,
     find: async (client) =>
       mapAnswer(await retrieve(client), (customer) =>
-        (email === null || customer.email === email) && (name === null || customer.name === name) ? customer : null,
+        fields.every(([field, value]) => (customer[field] ?? null) === value) ? customer : null,
       ),
   };
 };

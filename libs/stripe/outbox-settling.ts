@@ -2,26 +2,23 @@ import type { Json } from '#kernel/json.js';
 import type { StripeIntent } from '#ledger/stripe-intent.js';
 import { archivedLook, priceLook, productLook } from './outbound-catalog.js';
 import { subscriptionLook, type SubscriptionWish } from './outbound-subscription.js';
-import { contactMaking, customerLook, noLook, paymentIntentLook, sessionLook, type Look } from './outbound.js';
+import { customerLook, noLook, paymentIntentLook, sessionLook, type Look } from './outbound.js';
 
 /** What may be known besides an intent's subject, which holds no personal data. */
 export type Known = {
   /** All that the customer has or had. */
   readonly stripeCustomerIds: readonly string[];
-  readonly contact: { readonly email: string | null; readonly name: string | null } | null;
 };
 
 /**
  * How to see at Stripe whether an intent has led to something: by the intent's id in what was made with it, by the lookup key, or
- * by the state of what was to be changed. A portal session leaves no trace, and needs none.
+ * by the state of what was to be changed. A portal session leaves no trace, and needs none; a contact is written again.
  */
-export function lookOf(intent: StripeIntent, { stripeCustomerIds, contact }: Known): Look<{ readonly id: string }> {
+export function lookOf(intent: StripeIntent, { stripeCustomerIds }: Known): Look<{ readonly id: string }> {
   const { intentId, operation, subject } = intent;
   switch (operation) {
     case 'create_customer':
       return customerLook(intentId);
-    case 'update_customer':
-      return contactMaking(textOf(subject['stripeCustomerId']), contact ?? { email: null, name: null });
     case 'create_checkout_session':
       return anyLook(
         'checkout.session',
@@ -33,6 +30,7 @@ export function lookOf(intent: StripeIntent, { stripeCustomerIds, contact }: Kno
         stripeCustomerIds.map((id) => paymentIntentLook(id, intentId)),
       );
     case 'create_portal_session':
+    case 'update_customer':
       return noLook;
     case 'cancel_subscription':
     case 'resume_subscription':

@@ -67,7 +67,7 @@ beforeAll(async () => {
   };
   await scrip.writer.applyCatalog(priced);
   const env = { STRIPE_SECRET_KEY: 'sk_test_sandbox_key', STRIPE_API_BASE: sandbox.url };
-  const [first, second] = await Promise.all([scrip.startApi(env), scrip.startApi(env), scrip.startWorker()]);
+  const [first, second] = await Promise.all([scrip.startApi(env), scrip.startApi(env), scrip.startWorker(env)]);
   [api, other] = [first.client, second.client];
   await sandbox.control('POST', '/webhook_endpoints', {
     url: `${api.url}/v1/webhooks/stripe`,
@@ -145,12 +145,27 @@ test('a process that dies between what Stripe did and our record of it leaves on
   expect(await intentTypes('customer.orphan')).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
 });
 
-test('name and address reach Stripe by an errand of their own, and are nowhere in the log', async () => {
-  await api.call('PUT', '/v1/customers/named', { body: JSON.stringify({ name: 'Jo Doe', email: 'jo@doe.example' }) });
+test('name and address reach Stripe by an intent for each change, and are nowhere in the log', async () => {
+  const put = (body: object) => api.call('PUT', '/v1/customers/named', { body: JSON.stringify(body) });
+  await put({ name: 'Jo Doe', email: 'jo@doe.example' });
   expect((await post('named/portal-sessions', { returnUrl: successUrl })).status).toBe(201);
   const [customer] = await customersOf('named');
   expect([customer?.name, customer?.email]).toEqual(['Jo Doe', 'jo@doe.example']);
-  expect(await intentTypes(`contact.${customer!.id}`)).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+  expect(await intentTypes(`contact.${customer!.id}.1`)).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+
+  await put({ name: 'Joan Doe', email: null });
+  await put({ name: 'Joan Doe', metadata: { tier: 'a' } });
+  const written = await eventually(
+    async () => (await customersOf('named'))[0],
+    (now) => now?.name === 'Joan Doe',
+  );
+  expect(written?.email).toBeNull();
+  await eventually(
+    () => intentTypes(`contact.${customer!.id}.2`),
+    ({ length }) => length > 1,
+  );
+  expect(await intentTypes(`contact.${customer!.id}.2`)).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+  expect(await intentTypes(`contact.${customer!.id}.3`)).toEqual([]);
   const found = await query(
     scrip.database.url,
     `select 1 from scrip_log.events where data ilike '%doe%' or metadata ilike '%doe%'`,

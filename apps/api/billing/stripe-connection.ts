@@ -14,6 +14,11 @@ export class StripeConnection {
     this.#client = stripeClientOf(stripe, clock, fetch);
   }
 
+  /** Whether Stripe may be called. */
+  get isOpen(): boolean {
+    return this.#client !== null;
+  }
+
   /**
    * For the calls of one request, which together take no longer than a caller waits. Throws the problem `billing_disabled` where
    * Stripe must not be called.

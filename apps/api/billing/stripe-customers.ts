@@ -6,19 +6,15 @@ import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
 import { newsOf, stripeCustomerStream, type StripeCustomerCommand } from '#ledger/stripe-customer.js';
 import { ownershipOf } from '#ledger/stripe-customer-owner.js';
-import { contactIntentId, customerIntentId } from '#ledger/stripe-intent.js';
-import { contactOf } from '#read-store/customer-contacts.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { customerIntentId } from '#ledger/stripe-intent.js';
 import type { StripeClient } from '#stripe/client.js';
-import { contactMaking, customerMaking } from '#stripe/outbound.js';
+import { customerMaking } from '#stripe/outbound.js';
 import { ApiContext } from '../api-context.js';
 import { RunCustomerCommand } from '../customers/customer.commands.js';
 import { Problem } from '../http/problems.js';
 import { CustomerWriter, StripeCustomerWriter } from '../writes/ledger-writers.js';
-import { recordedOrProblem, StripeOutbox } from './stripe-outbox.js';
-
-/** On whose behalf Stripe is asked. */
-export type OnBehalfOf = { readonly customerId: string; readonly actor: string; readonly requestId: string };
+import { StripeContacts } from './stripe-contacts.js';
+import { recordedOrProblem, StripeOutbox, type OnBehalfOf } from './stripe-outbox.js';
 
 /** So many Stripe customers that are gone are passed over in one request. */
 const MAX_GONE = 5;
@@ -35,7 +31,7 @@ export class StripeCustomers {
     private readonly customers: CustomerWriter,
     private readonly stripeCustomers: StripeCustomerWriter,
     private readonly commands: CommandBus,
-    private readonly database: ReadDatabase,
+    private readonly contacts: StripeContacts,
   ) {}
 
   /** All under which the customer buys, the primary one first; empty before the first purchase. */
@@ -130,7 +126,7 @@ export class StripeCustomers {
     const at: Instant = instantOf(created * 1000);
     const statement = { customerId: behalf.customerId, source: 'customer', at, stripeEventId: null } as const;
     await this.#record(behalf, { type: 'NameStripeCustomer', stripeCustomerId: id, statement });
-    await this.#sendContact(behalf, id, client);
+    await this.contacts.send(behalf, id, client);
   }
 
   /** Records what is known of a Stripe customer, and makes it known to all who are named. May be repeated. Throws Problem. */
@@ -149,17 +145,6 @@ export class StripeCustomers {
     const { state } = await this.stripeCustomers.load(stream);
     for (const news of newsOf(stripeCustomerId, state))
       recordedOrProblem(await this.commands.execute(new RunCustomerCommand(news, actor, requestId)));
-  }
-
-  /** Name and address go to Stripe for receipts only: nothing waits on whether it took them. */
-  async #sendContact(behalf: OnBehalfOf, stripeCustomerId: string, client: StripeClient): Promise<void> {
-    const { customerId, actor, requestId } = behalf;
-    const contact = await contactOf(this.database, customerId);
-    if (contact === null || (contact.email === null && contact.name === null)) return;
-    const intentId = contactIntentId(stripeCustomerId);
-    const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
-    const making = contactMaking(stripeCustomerId, contact);
-    await this.outbox.attempt({ intent, making, key: null, actor, requestId, client });
   }
 }
 

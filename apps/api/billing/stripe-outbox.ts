@@ -20,6 +20,9 @@ export type CallersErrand<T> = Errand<T> & {
 /** What tells an errand from others, before it is known how to run it. */
 export type ErrandIdentity = Pick<CallersErrand<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
+/** On whose behalf Stripe is asked. */
+export type OnBehalfOf = { readonly customerId: string; readonly actor: string; readonly requestId: string };
+
 /** Runs callers' errands to Stripe through the log, so that none is lost and none is done twice. */
 @Injectable()
 export class StripeOutbox {
@@ -41,6 +44,11 @@ export class StripeOutbox {
       record: (intentId: string, command: StripeIntentCommand) => this.#record(errand, intentId, command),
     };
     return runErrand(errand, { client: errand.client, log, clock: this.clock });
+  }
+
+  /** Records what is to be asked of Stripe, for the worker to do. May be repeated. Throws Problem. */
+  intend(errand: ErrandIdentity): Promise<void> {
+    return this.#record(errand, errand.intent.intentId, { type: 'IntendStripeCall', ...errand.intent });
   }
 
   /** Whether the same was intended before. Throws the problem `idempotency_key_reused` where the key named something else. */

@@ -12,8 +12,8 @@ import { namedCustomer } from '#stripe/translation.js';
 import { hadSubscription, isRunning, liveSubscriptions } from '#stripe/outbound-subscription.js';
 import { ApiContext } from '../api-context.js';
 import { SubscriptionWriter } from '../writes/ledger-writers.js';
-import { StripeCustomers, type OnBehalfOf } from './stripe-customers.js';
-import { StripeOutbox } from './stripe-outbox.js';
+import { StripeCustomers } from './stripe-customers.js';
+import { StripeOutbox, type OnBehalfOf } from './stripe-outbox.js';
 
 /** A subscription that has not ended, and whose Stripe customer pays it; null where that one is not the customer's own. */
 export type RunningSubscription = {

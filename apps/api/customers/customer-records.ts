@@ -8,6 +8,7 @@ import { customerStream } from '#kernel/stream-name.js';
 import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/customer.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
+import { StripeContacts } from '../billing/stripe-contacts.js';
 import { answerOf, success, type Answer } from '../http/outcomes.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
 import { newestPosition } from '../writes/newest-position.js';
@@ -22,6 +23,7 @@ export class CustomerRecords {
     private readonly customers: CustomerWriter,
     private readonly store: EventStore,
     private readonly database: ReadDatabase,
+    private readonly stripeContacts: StripeContacts,
     private readonly clock: Clock,
   ) {}
 
@@ -43,6 +45,8 @@ export class CustomerRecords {
       );
     const contact =
       fields.length === 0 ? present : await putContact(this.database, customerId, change, instantOf(this.clock.now()));
+    // Also where nothing changed: the request that changed it may have ended before this.
+    await this.stripeContacts.intend({ customerId, actor, requestId });
     const isNew =
       outcome.kind === 'recorded' && outcome.events.some(({ event }) => event.type === 'CustomerRegistered');
     return success(isNew ? 201 : 200, await this.#body(customerId, contact), false);
