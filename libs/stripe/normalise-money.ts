@@ -11,7 +11,7 @@ import type {
 import type { Attempt, Method } from '#ledger/payment-state.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { metadataAt, type Metadata } from './normalise.js';
-import { oneOf, unreadable, type Normalised } from './unreadable.js';
+import { oneOf, oddField, unreadable, type Normalised } from './unreadable.js';
 
 /** The payment that money belongs to: its intent, else the charge of times before intents. */
 const moneyIdOf = (object: Fields | null): string | null => idAt(object, 'payment_intent') ?? idAt(object, 'charge');
@@ -270,7 +270,11 @@ export function normaliseInvoicePayment(
 ): Normalised<{ readonly invoiceId: string; readonly paymentId: string | null; readonly currency?: string }> {
   const invoiceId = idAt(payment, 'invoice');
   if (invoiceId === null) return unreadable(payment, 'invoice');
-  return { ok: { invoiceId, paymentId: moneyIdOf(objectAt(payment, 'payment')), ...currencyIn(payment) } };
+  const money = objectAt(payment, 'payment');
+  if (money === null && at(payment, 'payment') != null) return unreadable(payment, 'payment', 'an object');
+  const odd = oddField(money, { ids: ['payment_intent', 'charge'] });
+  if (odd !== null) return odd;
+  return { ok: { invoiceId, paymentId: moneyIdOf(money), ...currencyIn(payment) } };
 }
 
 const known = <Value>(table: { readonly [key: string]: Value }, key: string | null): Value | null =>

@@ -2,7 +2,7 @@ import { later, type Instant } from '#kernel/instant.js';
 import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription-standing.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
 import { metadataAt, type Metadata } from './normalise.js';
-import { oneOf, unreadable, type Normalised } from './unreadable.js';
+import { oddField, oneOf, unreadable, type Normalised } from './unreadable.js';
 
 export type SubscriptionItem = {
   readonly id: string;
@@ -32,6 +32,8 @@ export type Subscription = {
   readonly paused: boolean;
 };
 
+const times = ['trial_start', 'trial_end', 'cancel_at', 'canceled_at', 'ended_at'];
+
 /** Periods stand at the items since 2025-03 (basil), at the subscription itself before. */
 export function normaliseSubscription(subscription: Fields | null): Normalised<Subscription> {
   const id = idAt(subscription, 'id');
@@ -41,6 +43,8 @@ export function normaliseSubscription(subscription: Fields | null): Normalised<S
   if (id === null) return unreadable(subscription, 'id');
   if (status === undefined) return unreadable(subscription, 'status', oneOf(subscriptionStatuses));
   if (rows === null) return unreadable(subscription, 'items');
+  const odd = oddField(subscription, { ids: ['customer'], times });
+  if (odd !== null) return odd;
   const read = rows.map(objectIn).map((row) => ({ row, item: normaliseItem(row, subscription) }));
   return {
     ok: {

@@ -1,7 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './json-fields.js';
-import { unreadable, type Normalised } from './unreadable.js';
+import { oddField, unreadable, type Normalised } from './unreadable.js';
 
 /** A Checkout session, in the one shape that the translation knows. */
 export type Session = {
@@ -89,10 +89,10 @@ export type Invoice = {
   readonly hasMoreLines: boolean;
 };
 
-/** Only text counts: Stripe's metadata holds nothing else. */
+/** Stripe's metadata holds text only; a number counts as the text that it is written with. */
 export function metadataAt(fields: Fields | null, key: string): Metadata {
-  const texts = Object.entries(objectAt(fields, key) ?? {}).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  const texts = Object.entries(objectAt(fields, key) ?? {}).flatMap(([name, value]) =>
+    typeof value === 'string' || typeof value === 'number' ? [[name, String(value)] as const] : [],
   );
   return Object.fromEntries(texts);
 }
@@ -128,6 +128,8 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
   if (id === null) return unreadable(session, 'id');
   if (mode === null) return unreadable(session, 'mode');
   if (paymentStatus === null) return unreadable(session, 'payment_status');
+  const odd = oddField(session, { ids: ['customer', 'payment_intent', 'invoice'] });
+  if (odd !== null) return odd;
   const total = integerAt(session, 'amount_total');
   const currency = textAt(session, 'currency');
   const tax = integerAt(objectAt(session, 'total_details'), 'amount_tax') ?? 0;

@@ -1,5 +1,5 @@
 import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { idAt, objectIn, textAt } from './json-fields.js';
+import { at, idAt, objectAt, objectIn, textAt } from './json-fields.js';
 import { subjectOf } from './normalise.js';
 import { NOTHING, park, type Lookups, type Translate, type Translation } from './translation.js';
 import { translateSession, translateSessionExpired, translateSessionFailed } from './translations/checkout-session.js';
@@ -26,6 +26,7 @@ import {
   translateDispute,
   translateRefund,
 } from './translations/refund.js';
+import { found } from './unreadable.js';
 import { translateCustomer, translateCustomerDeleted } from './translations/naming.js';
 import {
   translateSubscription,
@@ -121,7 +122,12 @@ function whatItMeans(type: StripeType, event: ReceivedStripeEvent, lookups: Look
   }
   if (textAt(objectIn(event.payload), 'account') !== null)
     return park('connected_account', null, 'the event is of a connected account, whose money is not kept here');
-  return translations[type](event, lookups);
+  const means: Translate = translations[type];
+  if (means !== nothing && subjectOf(event.payload) === null) {
+    const object = at(objectAt(objectIn(event.payload), 'data'), 'object');
+    return park('unknown_shape', null, `data.object: expected an object, found ${found(object)}`);
+  }
+  return means(event, lookups);
 }
 
 /** The reason with what the person who reads it needs first: the object that the event is about, and the API version of its shape. */

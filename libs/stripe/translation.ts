@@ -92,9 +92,19 @@ export function linkInvoice(
 export const namedCustomer = (...candidates: readonly (string | null | undefined)[]): string | null =>
   candidates.find((candidate): candidate is string => candidate != null && isCustomerId(candidate)) ?? null;
 
-/** What names nobody waits; `named` says where a name was looked for beside the links. */
-export const unknownCustomer = (stripeCustomerId: string | null, named: string): Parked =>
-  park('unknown_customer', stripeCustomerId, `neither ${named} nor a link names a customer`);
+/** Why an object waits whose customer nobody knows; what was written there and can be no id of a customer is shown. */
+export function unknownCustomer(
+  stripeCustomerId: string | null,
+  named: { readonly [field: string]: string | null | undefined },
+): Parked {
+  const odd = Object.entries(named).find(([, value]) => value != null && !isCustomerId(value));
+  const fields = Object.keys(named).join(', ');
+  const detail =
+    odd === undefined
+      ? `neither ${fields} nor a link names a customer`
+      : `${odd[0]}: expected an id of a customer, found ${found(odd[1])}; nothing else names one`;
+  return park('unknown_customer', stripeCustomerId, detail);
+}
 
 /** Credits that were sold by metadata: `credit_product` × `quantity`, or `credits`. */
 export type SoldCredits =

@@ -66,6 +66,30 @@ describe('why a Stripe event is parked', () => {
     ],
     ['checkout.session.completed.endive', { amount_total: 1.5 }, 'amount_total: expected a whole number that is not'],
     ['checkout.session.completed.endive', { currency: null }, 'currency: expected a currency, found null'],
+    ['checkout.session.completed.endive', { metadata: { credits: '-5' } }, 'a positive whole number, found "-5"'],
+    ['checkout.session.completed.endive', { metadata: { credits: -5 } }, 'a positive whole number, found "-5"'],
+    ...[12, -1, {}, [], true, ''].map((payment_intent): [StripeFixture, Record<string, unknown>, string] => [
+      'checkout.session.completed.endive',
+      { payment_intent, metadata: { credits: '5' } },
+      'payment_intent: expected an id, found',
+    ]),
+    [
+      'checkout.session.completed.endive',
+      { client_reference_id: 'has space', metadata: {}, customer: null },
+      'client_reference_id: expected an id of a customer, found text of 9 characters',
+    ],
+    [
+      'customer.subscription.updated.endive',
+      { cancel_at: 'soon' },
+      'cancel_at: expected a time in seconds, found "soon"',
+    ],
+    ['customer.subscription.updated.endive', { trial_end: true }, 'trial_end: expected a time in seconds, found true'],
+    ['invoice_payment.paid.endive', { payment: 'pi_1' }, 'payment: expected an object, found "pi_1"'],
+    [
+      'invoice_payment.paid.endive',
+      { payment: { type: 'payment_intent', payment_intent: 5 } },
+      'payment_intent: expected an id, found 5',
+    ],
     [
       'checkout.session.completed.endive',
       { metadata: { credits: 'Ada <ada@example.com>' } },
@@ -90,6 +114,19 @@ describe('why a Stripe event is parked', () => {
     expect(detailOf('invoice.paid.endive', { id: 'in_7' }, { livemode: true })).toMatch(
       /^invoice in_7: the event is of live/,
     );
+  });
+
+  test.each<[unknown, string]>([
+    [undefined, 'nothing'],
+    [null, 'null'],
+    [[], 'a list'],
+  ])('says that there is no object: %j', (object, shown) => {
+    const event = received(stripeEvent('refund.updated.endive'));
+    const payload = { ...(event.payload as object), data: { object: object as never } };
+    const result = translate({ ...event, payload }, lookups);
+    expect(result).toMatchObject({
+      reason: { detail: expect.stringContaining(`data.object: expected an object, found ${shown} (`) },
+    });
   });
 
   test('names the line or item that a plan is of', () => {

@@ -1,5 +1,5 @@
 import type { Json } from '#kernel/json.js';
-import { at, type Fields } from './json-fields.js';
+import { at, idAt, timeAt, type Fields } from './json-fields.js';
 
 /** What was read, or which field made it unreadable. */
 export type Normalised<T> = { readonly ok: T } | { readonly unreadable: string };
@@ -30,6 +30,22 @@ export function unreadable(
   return { unreadable: `${field}: expected ${expected}, found ${found(at(fields, field))}` };
 }
 
+/**
+ * The first field that holds something else than it may, though it may be left out: what is there and cannot be read is not the same as
+ * nothing. Null where all can be read.
+ */
+export function oddField(
+  fields: Fields | null,
+  { ids = [], times = [] }: { readonly ids?: readonly string[]; readonly times?: readonly string[] },
+): { readonly unreadable: string } | null {
+  const isOdd = (read: (fields: Fields | null, field: string) => string | null) => (field: string) =>
+    at(fields, field) != null && read(fields, field) === null;
+  const id = ids.find(isOdd(idAt));
+  if (id !== undefined) return unreadable(fields, id, 'an id');
+  const time = times.find(isOdd(timeAt));
+  return time === undefined ? null : unreadable(fields, time, 'a time in seconds');
+}
+
 /** The words of an enumeration, as a person reads them. */
 export const oneOf = (words: readonly string[]): string => `one of ${words.join(', ')}`;
 
@@ -41,4 +57,4 @@ export function found(value: Json | undefined): string {
   return Array.isArray(value) ? 'a list' : 'an object';
 }
 
-const isWordOrId = (text: string): boolean => /^[a-z\d][a-z\d_.-]{0,31}$|^[a-z]{1,8}_[A-Za-z\d_]{1,80}$/.test(text);
+const isWordOrId = (text: string): boolean => /^-?[a-z\d][a-z\d_.-]{0,31}$|^[a-z]{1,8}_[A-Za-z\d_]{1,80}$/.test(text);

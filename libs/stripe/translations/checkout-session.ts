@@ -10,8 +10,8 @@ import {
   customerOf,
   linkInvoice,
   namedCustomer,
-  park,
   unknownCustomer,
+  park,
   tellingKey,
   type FactCommand,
   type Translate,
@@ -39,7 +39,10 @@ export const translateSession: Translate = (event, lookups) => {
   }
   const customerId = named ?? customerOf(lookups, session.stripeCustomerId);
   if (customerId === null) {
-    return unknownCustomer(session.stripeCustomerId, `client_reference_id, metadata.${lookups.customerKey}`);
+    return unknownCustomer(session.stripeCustomerId, {
+      client_reference_id: session.clientReferenceId,
+      [`metadata.${lookups.customerKey}`]: session.metadata[lookups.customerKey],
+    });
   }
   const paid = moneyOf(session, subject);
   if ('kind' in paid) return paid;

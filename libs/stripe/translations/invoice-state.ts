@@ -7,9 +7,9 @@ import {
   commands,
   customerOf,
   namedCustomer,
+  unknownCustomer,
   park,
   tellingKey,
-  unknownCustomer,
   type Translate,
 } from '../translation.js';
 
@@ -27,7 +27,9 @@ const translateInvoiceState =
       namedCustomer(subscriptionMetadata[lookups.customerKey], metadata[lookups.customerKey]) ??
       customerOf(lookups, stripeCustomerId);
     if (customerId === null) {
-      return unknownCustomer(stripeCustomerId, `metadata.${lookups.customerKey}`);
+      return unknownCustomer(stripeCustomerId, {
+        [`metadata.${lookups.customerKey}`]: subscriptionMetadata[lookups.customerKey] ?? metadata[lookups.customerKey],
+      });
     }
     return commands({
       to: 'invoice',

@@ -13,8 +13,8 @@ import {
   incompleteLines,
   linkInvoice,
   namedCustomer,
-  park,
   unknownCustomer,
+  park,
   type FactCommand,
   type Lookups,
   type Translate,
@@ -43,7 +43,10 @@ export const translateInvoicePaid: Translate = (event, lookups) => {
   const named = namedCustomer(invoice.subscriptionMetadata[lookups.customerKey], invoice.metadata[lookups.customerKey]);
   const customerId = named ?? customerOf(lookups, invoice.stripeCustomerId);
   if (customerId === null) {
-    return unknownCustomer(invoice.stripeCustomerId, `metadata.${lookups.customerKey}`);
+    return unknownCustomer(invoice.stripeCustomerId, {
+      [`metadata.${lookups.customerKey}`]:
+        invoice.subscriptionMetadata[lookups.customerKey] ?? invoice.metadata[lookups.customerKey],
+    });
   }
   const waits = waitsForPrice(invoice, lookups.catalog);
   if (waits !== null) return waits;

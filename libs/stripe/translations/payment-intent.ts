@@ -8,8 +8,8 @@ import {
   customerOf,
   linkInvoice,
   namedCustomer,
-  park,
   unknownCustomer,
+  park,
   tellingKey,
   type FactCommand,
   type Lookups,
@@ -40,7 +40,9 @@ const translateAttempt =
     }
     const customerId = named ?? customerOf(lookups, intent.stripeCustomerId);
     if (customerId === null && intent.stripeCustomerId !== null) {
-      return unknownCustomer(intent.stripeCustomerId, `metadata.${lookups.customerKey}`);
+      return unknownCustomer(intent.stripeCustomerId, {
+        [`metadata.${lookups.customerKey}`]: intent.metadata[lookups.customerKey],
+      });
     }
     const sale = status === 'succeeded' && customerId !== null ? saleOf(intent, customerId, lookups) : commands();
     if (sale.kind === 'park') return sale;

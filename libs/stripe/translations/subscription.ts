@@ -14,8 +14,8 @@ import {
   commands,
   customerOf,
   namedCustomer,
-  park,
   unknownCustomer,
+  park,
   tellingKey,
   type FactCommand,
   type Lookups,
@@ -45,7 +45,7 @@ function seenIn(
   const { id: subscriptionId, ...seen } = rest;
   const customerId = namedCustomer(metadata[lookups.customerKey]) ?? customerOf(lookups, stripeCustomerId);
   if (customerId === null) {
-    return unknownCustomer(stripeCustomerId, `metadata.${lookups.customerKey}`);
+    return unknownCustomer(stripeCustomerId, { [`metadata.${lookups.customerKey}`]: metadata[lookups.customerKey] });
   }
   const odd = oddItems.find((item) => isPlans(item, lookups.catalog));
   if (odd !== undefined) return park('unknown_shape', subscriptionId, odd.problem);
