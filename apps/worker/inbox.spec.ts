@@ -127,6 +127,12 @@ describe('a parked event', () => {
     await world.deliver(stripeEvent('checkout.session.completed.endive'));
     await world.drain();
     expect(await world.statusOf('evt_session_new')).toBe('parked: account_refused');
+    expect(world.state.parked.get('evt_session_new')).toMatchObject({
+      subject: 'account-acme',
+      detail: expect.stringMatching(
+        /^[^:]*checkout.session cs_test_1.*account_closed: the account is closed.*give the money back/,
+      ),
+    });
     expect((await world.handlers.payment.load('payment-pi_1')).state.payment).not.toBeNull();
   });
 });

@@ -4,6 +4,7 @@ import { AssertionFailed } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { accountStream, catalogStream, DEFAULT_UNIT, paymentStream, stripeEventStream } from '#kernel/stream-name.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
 import { ruleFor } from '#ledger/ignore-rule.js';
 import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment-settlement.js';
 import type { PaymentCommand, PaymentEvent } from '#ledger/payment.js';
@@ -18,6 +19,7 @@ import type { InboxState } from './inbox-state.js';
 import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, tellsSomething, type Due, type Links, type Seen } from './inbox-scan.js';
+import { refusedBy } from './refusals.js';
 import { isSale, sell } from './selling.js';
 import { asTheTrialStands, isOfTrial } from './trials.js';
 
@@ -213,19 +215,11 @@ export class Inbox {
 
   /** Why the fact was not taken, or null. */
   async #execute(event: ReceivedStripeEvent, fact: FactCommand): Promise<ParkReason | null> {
-    const refusal = await this.#refusalOf(event, fact);
-    return refusal === null ? null : reasonOf(fact, refusal);
-  }
-
-  /** The code of the refusal, or null. */
-  async #refusalOf(event: ReceivedStripeEvent, fact: FactCommand): Promise<string | null> {
     const { stream, key } = fact;
     const request = { stream, key, ...requestBy(event) };
     switch (fact.to) {
       case 'account':
-        return (
-          (await refusalOf(this.#handlers.account.execute({ ...request, command: fact.command })))?.rejected ?? null
-        );
+        return this.#account({ ...request, command: fact.command });
       case 'stripeCustomer':
         return null; // by #name
       case 'payment':
@@ -237,11 +231,16 @@ export class Inbox {
     }
   }
 
+  async #account(request: CommandRequest<AccountCommand>): Promise<ParkReason | null> {
+    const refusal = await refusalOf(this.#handlers.account.execute(request));
+    return refusal === null ? null : refusedBy(request.stream, refusal.rejected);
+  }
+
   /**
    * Records a fact of a payment and what follows: claims go to whoever can act on them, as soon as both are known. Repeated as
    * often as the fact is; the newest version of the claims counts wherever they arrive.
    */
-  async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<string | null> {
+  async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<ParkReason | null> {
     const outcome = await this.#handlers.payment.execute(request);
     await refusalOf(Promise.resolve(outcome));
     const { settlement, mismatched } = await this.#toldIn(outcome, request.stream);
@@ -249,7 +248,7 @@ export class Inbox {
     const reason = mismatchOn(request.stream);
     // The others were taken in before the payment's currency was known.
     for (const id of mismatched) if (id !== event.stripeEventId) await this.#judge(event, id, reason.code, reason);
-    return mismatched.includes(event.stripeEventId) ? reason.code : refusal;
+    return mismatched.includes(event.stripeEventId) ? reason : refusal;
   }
 
   async #toldIn(outcome: CommandOutcome<PaymentEvent, PaymentState, never>, stream: string): Promise<FromPayment> {
@@ -266,7 +265,7 @@ export class Inbox {
     event: ReceivedStripeEvent,
     request: CommandRequest<PaymentCommand>,
     settlement: Settlement,
-  ): Promise<string | null> {
+  ): Promise<ParkReason | null> {
     const { version, claims } = settlement;
     const repeatable = { key: null, ...requestBy(event) };
     if (settlement.to === 'payment') {
@@ -279,7 +278,7 @@ export class Inbox {
     const { to: _, customerId, ...claimed } = settlement;
     const command = { type: 'SettlePayment', ...claimed } as const;
     const stream = accountStream(customerId, DEFAULT_UNIT);
-    return (await refusalOf(this.#handlers.account.execute({ stream, command, ...repeatable })))?.rejected ?? null;
+    return this.#account({ stream, command, ...repeatable });
   }
 
   /** Records how a Stripe event ended: that which is worked off, or one that it tells something about. */
@@ -293,10 +292,7 @@ export class Inbox {
 const isPaymentBeside = ({ to, command }: FactCommand, reference: string | null): boolean =>
   to === 'payment' && command.type === 'RecordPayment' && command.paymentId !== reference;
 
-/** Why a fact was not taken, as the person reads it who looks at what waits. */
-const reasonOf = ({ stream }: FactCommand, refusal: string): ParkReason =>
-  refusal === 'currency_mismatch' ? mismatchOn(stream) : { code: 'account_refused', subject: stream, detail: refusal };
-
+/** Why an event waits that tells of money of another currency than the payment's. */
 const mismatchOn = (stream: string): ParkReason => ({
   code: 'currency_mismatch',
   subject: stream,

@@ -4,6 +4,7 @@ import type { AccountCommand } from '#ledger/account-commands.js';
 import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account-events.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { FactCommand } from '#stripe/translation.js';
+import { refusedBy } from './refusals.js';
 import { TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';
 
 type SaleCommand = Extract<AccountCommand, { type: 'GrantCredits' }> & { readonly sale: Sale };
@@ -54,8 +55,7 @@ export async function sell(
     if (refusal.rejected === 'sold_already')
       return { reference: refusal.paymentReference, granted: false, reason: null };
     if (refusal.rejected !== 'sale_in_doubt') {
-      const reason = { code: 'account_refused', subject: stream, detail: refusal.rejected } as const;
-      return { reference: command.paymentReference, granted: false, reason };
+      return { reference: command.paymentReference, granted: false, reason: refusedBy(stream, refusal.rejected) };
     }
     const { other } = refusal;
     const link = apart.length < MAX_APART ? await linked(other) : null;

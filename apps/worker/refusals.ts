@@ -1,0 +1,18 @@
+import type { AccountRefusal } from '#ledger/account-commands.js';
+import type { ParkReason } from '#ledger/stripe-event.js';
+
+/** What a person has to do about money whose credits the account does not take; what only callers are refused is a fault here. */
+const sentences: { readonly [code in AccountRefusal['rejected']]?: string } = {
+  account_closed: 'the account is closed and takes no credits; give the money back at Stripe, and set the event aside',
+  balance_limit_exceeded:
+    'the account would hold more than 2^53-1 credits; give the money back at Stripe, or let some be used and try again',
+  grant_expired: 'the credits would have expired already; give the money back at Stripe, or grant by hand',
+  invalid_expiry: 'the credits would expire before they begin; compare the times at Stripe, then grant by hand',
+};
+
+/** Why an event waits whose fact an account does not take. `stream` is the account's. */
+export const refusedBy = (stream: string, code: AccountRefusal['rejected']): ParkReason => ({
+  code: 'account_refused',
+  subject: stream,
+  detail: `${code}: ${sentences[code] ?? 'the account does not take it; try again, and report it if it stays so'}`,
+});
