@@ -273,14 +273,16 @@ describe('callers', () => {
       );
     });
 
-    it('processes nothing while billing is switched off', async () => {
+    it('keeps events, and calls nothing, while billing is switched off', async () => {
       const { client, process } = await scrip.startApi({ STRIPE_BILLING_ENABLED: 'false' });
       const body = topUp('evt_off');
       expect((await deliver(body, sign(body), client)).body).toEqual({ received: true, duplicate: false });
       expect((await deliver(body, 'nonsense', client)).status).toBe(400);
       expect((await client.get('/v1/billing/config', { token: null })).body['billingEnabled']).toBe(false);
       expect((await client.post('/v1/customers/acme/consumptions', { amount: 1 }, 'off')).status).toBe(201);
-      expect((await api.get('/v1/events?stream=stripeEvent-evt_off')).body.data).toEqual([]);
+      expect((await deliver(body, sign(body), client)).body).toEqual({ received: true, duplicate: true });
+      const [kept] = (await api.get('/v1/events?stream=stripeEvent-evt_off')).body.data;
+      expect(kept).toMatchObject({ type: 'StripeEventReceived' });
       await process.stop();
     });
   });

@@ -265,6 +265,10 @@ describe('queries over HTTP', () => {
   });
 
   it('tells a customer who has nothing from one who was never heard of', async () => {
+    const granted = await api.post('/v1/customers/granted/grants', { amount: 5, source: 'trial' }, 'before');
+    const put = (await api.call('PUT', '/v1/customers/granted', { body: { name: 'A' } })).body;
+    const seen = (await api.get(`/v1/customers/granted?minPosition=${granted.body.position}&waitMs=10000`)).body;
+    expect(put['createdAt']).toBe(seen['createdAt']);
     const { body } = await api.call('PUT', '/v1/customers/newcomer', { body: {} });
     for (const list of ['grants', 'holds', 'claims', 'history', 'history?offset=0']) {
       const query = `${list.includes('?') ? '&' : '?'}minPosition=${body.position}`;

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { EventStore } from '#event-store/event-store.js';
+import { EventStore, type RecordedEvent } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
-import { customerStream } from '#kernel/stream-name.js';
+import { accountStream, customerStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/customer.js';
+import { customerById } from '#projections/customers-queries.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeContacts } from '../billing/stripe-contacts.js';
@@ -55,20 +56,32 @@ export class CustomerRecords {
   async #body(customerId: string, contact: Contact): Promise<object> {
     const stream = customerStream(customerId);
     const { state, revision } = await this.customers.load(stream);
-    const [[first], position] = await Promise.all([
-      this.store.readStream(stream, 0, 1),
+    const [createdAt, position] = await Promise.all([
+      this.#createdAt(customerId),
       newestPosition(this.store, stream, revision),
     ]);
     return {
       id: customerId,
       ...contact,
       stripeCustomerId: stripeCustomersOf(state)[0] ?? null,
-      createdAt: first === undefined ? null : (JSON.parse(first.data) as { at: string }).at,
+      createdAt,
       erasedAt: null,
       position,
     };
   }
+
+  /** When the customer was first seen, by registration or by an account: as the read model has it, or will have it. */
+  async #createdAt(customerId: string): Promise<string | null> {
+    const known = await customerById(this.database, customerId);
+    if (known !== null) return known.createdAt;
+    const streams = [customerStream(customerId), accountStream(customerId, DEFAULT_UNIT)];
+    const begun = await Promise.all(streams.map((stream) => this.store.readStream(stream, 0, 1)));
+    const [first] = begun.flat().sort((a, b) => (a.position < b.position ? -1 : 1));
+    return first === undefined ? null : atOf(first);
+  }
 }
+
+const atOf = ({ data }: RecordedEvent): string => (JSON.parse(data) as { readonly at: string }).at;
 
 const nobody: Contact = { name: null, email: null, metadata: {} };
 

@@ -68,9 +68,8 @@ export class StripeWebhookController {
       );
       return sendJson(reply, { received: true, duplicate: false });
     }
-    // While billing is switched off nothing of Stripe is processed; what was missed is found by reconciliation.
-    const duplicate = this.context.config.stripe.billingEnabled ? await this.#keep(reading.event, request) : false;
-    sendJson(reply, { received: true, duplicate });
+    // Also while billing is switched off: no worker translates it then, and it is there when billing is on again.
+    sendJson(reply, { received: true, duplicate: await this.#keep(reading.event, request) });
   }
 
   /** True when the event was there already. */
