@@ -39,18 +39,25 @@ const isFree = (at: string, unpaidBefore: string): string => `not exists (
       and (s.ends_at is null or s.ends_at > ${at}) and (s.unpaid_since is null or s.unpaid_since > ${unpaidBefore}))`;
 
 /**
- * The first are those whose newest month is not the next one, or of another amount; the others those of whom a subscription says that
- * a month may be missing or too many. Both are few, and found by an index.
+ * Looked at is whoever may be due, found by an index, so that nothing is read of most customers: without a lasting subscription those
+ * whose newest month is not the next one, or of another amount; with one those who have a month too many; and those of whom a
+ * subscription ends, has ended lately, or is not paid.
  */
 const text = `
   with plans as (select * from unnest($3::text[], $4::bigint[]) as p(plan_id, credits)),
   looked_at as (
-    select id from ${SCHEMA}.allowances where kind = 'free' and latest_month < $6
+    select id from ${SCHEMA}.allowances where kind = 'free' and lasting = 0 and latest_month < $6
     union
     select f.id from plans p join ${SCHEMA}.allowances f using (plan_id)
-      where f.kind = 'free' and f.latest_month = $6 and (f.latest_amount < p.credits or f.latest_amount > p.credits)
+      where f.kind = 'free' and f.lasting = 0 and f.latest_month = $6
+        and (f.latest_amount < p.credits or f.latest_amount > p.credits)
     union
-    select 'free:' || customer_id from ${SCHEMA}.allowances where kind = 'state' and in_force and (ends_at is null or ends_at > $9)
+    select id from ${SCHEMA}.allowances where kind = 'free' and lasting > 0 and latest_month >= $6
+    union
+    select 'free:' || customer_id from ${SCHEMA}.allowances where kind = 'state' and in_force and ends_at > $9
+    union
+    select 'free:' || customer_id from ${SCHEMA}.allowances
+      where kind = 'state' and in_force and ends_at is null and unpaid_since is not null
   )
   select * from (
     select f.*, coalesce(p.credits, 0) as credits,

@@ -202,6 +202,32 @@ describe('a subscription', () => {
     expect(await due('2026-12-01T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
   });
 
+  it('withdraws the free month to come while it lasts, and is counted with its customer', async () => {
+    const counted = async () => {
+      const text = `select kind, lasting from scrip_read.allowances where id = 'free:acme'`;
+      return world.db.query<{ kind: string; lasting: number }>({ text });
+    };
+    expect(await counted()).toEqual([{ kind: 'free', lasting: 0 }]);
+    const [start, end] = ['2027-02-01T00:00:00.000Z', '2027-03-01T00:00:00.000Z'];
+    const months = [{ start, end, amount: 100 }];
+    const command = { type: 'KeepFreeMonths', subscriptionId: 'free_acme', planId: 'free', months } as const;
+    await inbox.handlers.account.execute({ ...byTest, stream: 'account-acme', command });
+    const third = { id: 'sub_3', status: 'active', cancel_at: null };
+    await tell(['customer.subscription.updated.endive', third, 5_184_100]);
+    expect(await counted()).toEqual([{ kind: 'free', lasting: 1 }]);
+    expect(await due('2027-01-10T00:00:00.000Z')).toEqual([['free:acme', false, false]]);
+    await tell(['customer.subscription.deleted.endive', { id: 'sub_3', ended_at: 1_800_000_000 }, 5_184_200]);
+    expect(await counted()).toEqual([{ kind: 'free', lasting: 0 }]);
+  });
+
+  it('gives a customer with a closed account nothing to look for', async () => {
+    expect(await due('2027-02-02T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
+    const command = { type: 'CloseAccount', reason: 'gone' } as const;
+    await inbox.handlers.account.execute({ ...byTest, stream: 'account-acme', command });
+    await world.reached(await world.store.head());
+    expect(await due('2027-02-02T00:00:00.000Z')).toEqual([]);
+  });
+
   it('is in the read models what the log says', async () => {
     expect(await world.differences()).toEqual([]);
   });
