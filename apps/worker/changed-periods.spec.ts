@@ -167,6 +167,32 @@ test.each([8000, 1000])(
   },
 );
 
+test('what is reported late bought what the catalogue said when it was paid', async () => {
+  const half = seconds('2026-11-16');
+  const rest = [half, november[1]] as const;
+  const changed = { ...catalogOf(), plans: catalogOf().plans.map((plan) => ({ ...plan, creditsPerMonth: 20_000 })) };
+  const events = [
+    invoice('in_1', bought, [monthOfPro]),
+    invoice('in_2', half, [
+      { price: 'pro.month', amount: -2450, of: rest, proration: true },
+      { price: 'plus.month', amount: 4950, of: rest, proration: true },
+    ]),
+  ];
+  for (const order of permutations(events)) {
+    const world = new InboxWorld();
+    world.clock.set(instantOf(bought * 1000));
+    await world.applyCatalog(catalogOf());
+    world.clock.set(instantOf((half + 60) * 1000));
+    await world.applyCatalog(changed);
+    await world.deliver(stripeEvent('checkout.session.completed.subscription.endive'));
+    for (const body of order) {
+      await world.deliver(body);
+      await world.drain();
+    }
+    expect(await world.ledger()).toMatchObject({ balance: { available: 5000 + 3500 }, waiting: [] });
+  }
+});
+
 test('an invoice that is issued again grants nothing again', async () => {
   const events = ['in_1', 'in_2'].map((id) => invoice(id, bought, [monthOfPro]));
   await expectEnds(events, { '2026-11-02': 5000 });

@@ -110,7 +110,7 @@ export type Term = {
 /** How many credits a month there are more (less where negative) from a time on. */
 export type ChangedPart = {
   readonly since: Instant;
-  /** By the catalogue at the time of the report. */
+  /** By the catalogue at the time of the payment. */
   readonly credits: number;
   /** Of which plans that is, with their seats (given back where negative), by the same catalogue; left out where it is not known. */
   readonly plans?: readonly (AgreedPlan & { readonly quantity: number })[];

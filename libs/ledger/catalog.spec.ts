@@ -4,6 +4,7 @@ import { catalog, catalogState } from '../../test/support/catalog.js';
 import {
   catalogDecider,
   emptyCatalog,
+  planBoughtAt,
   planOfStripePrice,
   price,
   priceOf,
@@ -122,4 +123,32 @@ test('a Stripe price that was replaced still leads to its plan, at what it costs
     interval: 'month',
     price: { money: { amount: 2500 } },
   });
+});
+
+test('a Stripe price bought the plan as it was at the time, at the earliest as it first had that price', () => {
+  const starter = catalog.plans.find(({ id }) => id === 'starter')!;
+  const yearly = starter.yearly!;
+  const states = [
+    [1, { creditsPerMonth: 500, yearly: null }],
+    [3, { creditsPerMonth: 600 }],
+    [5, { creditsPerMonth: 700, yearly: { ...yearly, stripePriceId: 'price_new' } }],
+    [7, { creditsPerMonth: 800, yearly: { ...yearly, stripePriceId: 'price_new' } }],
+  ] as const;
+  const day = (date: number) => `2026-10-0${String(date)}T00:00:00.000Z` as const;
+  const state = states.reduce((known, [date, more]) => {
+    const wanted = { ...catalog, plans: [{ ...starter, ...more }] };
+    const events = catalogDecider.decide(
+      known,
+      { type: 'ApplyCatalog', catalog: wanted },
+      { ...moment, at: day(date) },
+    );
+    return events.reduce((folded, event) => catalogDecider.evolve(folded, event, 0), known);
+  }, emptyCatalog);
+  const bought = (price: string, dates: readonly number[]) =>
+    dates.map((date) => planBoughtAt(state, price, day(date))?.plan.creditsPerMonth);
+  const dates = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  expect(bought('price_starter_month', dates)).toEqual([500, 500, 500, 600, 600, 700, 700, 800, 800]);
+  expect(bought('price_starter_year', dates)).toEqual([600, 600, 600, 600, 600, 700, 700, 800, 800]);
+  expect(bought('price_new', dates)).toEqual([700, 700, 700, 700, 700, 700, 700, 800, 800]);
+  expect(planBoughtAt(state, 'price_x', day(1))).toBeNull();
 });

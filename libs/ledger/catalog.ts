@@ -84,11 +84,14 @@ export type CatalogState = {
   readonly creditEvents: Listing<CreditEvent>;
   /** Stripe prices that plans had before: who subscribed at one goes on paying it. */
   readonly formerPrices: ReadonlyMap<string, FormerPrice>;
+  /** What plans were before, the oldest first: a payment of then bought that, whenever it is reported. */
+  readonly formerPlans: ReadonlyMap<string, readonly FormerPlan[]>;
   /** What credit products cost before: a page or link of then may still be paid. */
   readonly formerPackPrices: ReadonlyMap<string, readonly Money[]>;
   /** Which Stripe events are set aside without a person. */
   readonly ignore: readonly IgnoreRule[];
 };
+type FormerPlan = { readonly until: Instant; readonly plan: Plan };
 type FormerPrice = { readonly planId: string; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
 
 /** A catalogue without anything. */
@@ -97,6 +100,7 @@ export const emptyCatalog: CatalogState = {
   creditProducts: new Map(),
   creditEvents: new Map(),
   formerPrices: new Map(),
+  formerPlans: new Map(),
   formerPackPrices: new Map(),
   ignore: [],
 };
@@ -112,6 +116,18 @@ function formerPricesAfter({ plans, formerPrices }: CatalogState, plan: Plan): C
       : [[id, { planId: plan.id, interval, price: old }] as const];
   });
   return replaced.length === 0 ? formerPrices : new Map([...formerPrices, ...replaced]);
+}
+
+/** The former plans once `plan` has taken the place of its earlier version, at `until`. */
+function formerPlansAfter(
+  { plans, formerPlans }: CatalogState,
+  { id }: Plan,
+  until: Instant,
+): CatalogState['formerPlans'] {
+  const before = plans.get(id)?.item;
+  return before === undefined
+    ? formerPlans
+    : new Map(formerPlans).set(id, [...(formerPlans.get(id) ?? []), { until, plan: before }]);
 }
 
 /** The former prices of credit products once `product` has taken the place of its earlier version. */
@@ -138,6 +154,7 @@ function evolve(state: CatalogState, event: CatalogEvent): CatalogState {
         ...state,
         plans: listed(state.plans, event.plan.id, event.plan),
         formerPrices: formerPricesAfter(state, event.plan),
+        formerPlans: formerPlansAfter(state, event.plan, event.at),
       };
     case 'PlanRetired':
       return { ...state, plans: withdrawn(state.plans, event.planId) };
@@ -259,14 +276,13 @@ export function freePlanOf(state: CatalogState): Plan | null {
   return null;
 }
 
+type PricedPlan = { readonly plan: Plan; readonly interval: 'month' | 'year'; readonly price: PlanPrice };
+
 /**
- * The plan that a Stripe price belongs to, and the interval it bills; retired plans and former prices included; null when none
- * has it.
+ * The plan that a Stripe price belongs to, as it is now, and the interval it bills; retired plans and former prices included; null
+ * when none has it.
  */
-export function planOfStripePrice(
-  state: CatalogState,
-  stripePriceId: string,
-): { readonly plan: Plan; readonly interval: 'month' | 'year'; readonly price: PlanPrice } | null {
+export function planOfStripePrice(state: CatalogState, stripePriceId: string): PricedPlan | null {
   for (const { item: plan } of state.plans.values()) {
     if (plan.monthly?.stripePriceId === stripePriceId) return { plan, interval: 'month', price: plan.monthly };
     if (plan.yearly?.stripePriceId === stripePriceId) return { plan, interval: 'year', price: plan.yearly };
@@ -274,4 +290,20 @@ export function planOfStripePrice(
   const former = state.formerPrices.get(stripePriceId);
   const plan = former === undefined ? undefined : state.plans.get(former.planId)?.item;
   return former === undefined || plan === undefined ? null : { plan, interval: former.interval, price: former.price };
+}
+
+/**
+ * The same with the plan as it was at a time, so that what is reported late bought what it was sold as. What was paid before the
+ * catalogue knew the price bought the plan as it first had that price.
+ */
+export function planBoughtAt(state: CatalogState, stripePriceId: string, at: Instant): PricedPlan | null {
+  const known = planOfStripePrice(state, stripePriceId);
+  if (known === null) return null;
+  const former = state.formerPlans.get(known.plan.id) ?? [];
+  const versions = [...former.map(({ plan }) => plan), known.plan];
+  const then = former.filter(({ until }) => until <= at).length;
+  const first = versions.findIndex(({ monthly, yearly }) =>
+    [monthly, yearly].some((price) => price?.stripePriceId === stripePriceId),
+  );
+  return { ...known, plan: versions[Math.max(then, first)] ?? known.plan };
 }

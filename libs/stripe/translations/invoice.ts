@@ -2,7 +2,7 @@ import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
 import { allotmentKey, periodName } from '#ledger/allowance-keys.js';
-import { planOfStripePrice, type Plan, type PlanPrice } from '#ledger/catalog.js';
+import { planBoughtAt, type Plan, type PlanPrice } from '#ledger/catalog.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoice, subjectOf, type Invoice, type InvoiceLine } from '../normalise.js';
@@ -113,7 +113,7 @@ function paidPeriods(invoice: Invoice, customerId: string, lookups: Lookups): Tr
 function periods(invoice: Invoice, subscriptionId: string, customerId: string, lookups: Lookups): Translation {
   const list: FactCommand[] = [];
   for (const allotment of allotmentsOf(invoice)) {
-    const known = planOfStripePrice(lookups.catalog, allotment.priceId);
+    const known = planBoughtAt(lookups.catalog, allotment.priceId, invoice.paidAt);
     if (known === null) continue;
     // A line of nothing is a trial's, unless the plan's price is nothing.
     if (known.price.money.amount > 0 && !allotment.lines.some((line) => line.amount > 0)) continue;

@@ -2,7 +2,7 @@ import { isAmount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { ChangedPeriod } from '#ledger/account-events.js';
-import { planOfStripePrice, type CatalogState, type Plan } from '#ledger/catalog.js';
+import { planBoughtAt, type CatalogState, type Plan } from '#ledger/catalog.js';
 import type { BoughtLine } from '#ledger/payment-claims.js';
 import type { Invoice, InvoiceLine } from '../normalise.js';
 import { commands, park, type FactCommand, type Lookups, type Translation } from '../translation.js';
@@ -64,10 +64,10 @@ export function prorations(
 }
 
 /** The lines that say of a plan that it was changed. One that is of no plan is something else that was charged for. */
-const changingLines = ({ lines }: Invoice, catalog: CatalogState): readonly Priced[] =>
+const changingLines = ({ lines, paidAt }: Invoice, catalog: CatalogState): readonly Priced[] =>
   lines.flatMap((line): Priced[] => {
     if (!line.proration || line.priceId === null || line.periodEnd <= line.periodStart) return [];
-    const known = planOfStripePrice(catalog, line.priceId);
+    const known = planBoughtAt(catalog, line.priceId, paidAt);
     const direction = directionOf(line, lines);
     return known === null || direction === 0 ? [] : [{ line, direction, plan: known.plan, interval: known.interval }];
   });
@@ -121,14 +121,14 @@ function partFrom(since: Instant, priced: readonly Priced[]) {
 }
 
 /** The plan that was changed to: the last one charged for the rest of the period, or else for a new one. */
-function changedTo(group: readonly Priced[], { lines }: Invoice, catalog: CatalogState): Plan | null {
+function changedTo(group: readonly Priced[], { lines, paidAt }: Invoice, catalog: CatalogState): Plan | null {
   const charged = group
     .filter(({ direction, plan }) => direction > 0 && plan.creditsPerMonth > 0)
     .sort((a, b) => (a.line.periodStart < b.line.periodStart ? -1 : 1))
     .at(-1);
   if (charged !== undefined) return charged.plan;
   const renewed = lines.flatMap(({ proration, priceId, amount }) => {
-    const known = proration || priceId === null ? null : planOfStripePrice(catalog, priceId);
+    const known = proration || priceId === null ? null : planBoughtAt(catalog, priceId, paidAt);
     // A line of 0.00 is a trial's, unless the plan's price is nothing.
     return known === null || (amount <= 0 && known.price.money.amount > 0) ? [] : [known.plan];
   });
