@@ -271,9 +271,13 @@ export class Inbox {
     if (settlement.to === 'payment') {
       // One step is as far as claims go: the two may know of each other.
       if (request.command.type === 'TakeOverClaims') return null;
-      const { from, paymentId } = settlement;
-      const command = { type: 'TakeOverClaims', paymentId, from, version, claims } as const;
-      return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
+      const { from, notOf = [] } = settlement;
+      const takeOver = (paymentId: string, claimed: typeof claims): Promise<string | null> => {
+        const command = { type: 'TakeOverClaims', paymentId, from, version, claims: claimed } as const;
+        return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
+      };
+      for (const other of notOf) await takeOver(other, []);
+      return takeOver(settlement.paymentId, claims);
     }
     const { to: _, customerId, ...claimed } = settlement;
     const command = { type: 'SettlePayment', ...claimed } as const;

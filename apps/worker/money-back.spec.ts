@@ -228,9 +228,37 @@ const scenes: { readonly [name: string]: (says: Reports) => Scene } = {
       says.refund('re_1', 'pi_1', 30, second(5)),
     ],
     since: at(5),
-    // 100 by the plan's line, and 30 of 300 of all that was paid; 50 are unspent.
-    seen: '0 0 100',
-    ends: '0 0 100',
+    // 100 by the plan's line, and 30 of the 160 that are left for the other 400; 50 are unspent.
+    seen: '0 0 125',
+    ends: '0 0 125',
+  }),
+  'a refund of all that a note on another line left': (says) => ({
+    paid: [
+      says.invoice('in_1', second(1), [month, { ...month, id: 'il_fee', price: null, amount: 100 }]),
+      says.payment('in_1', 'pi_1'),
+    ],
+    uses: [[at(2), 450]],
+    back: [
+      says.refund('re_1', 'pi_1', 20, second(3)),
+      says.note('cn_1', 'in_1', second(4), 'il_fee', 100),
+      says.refund('re_2', 'pi_1', 180, second(5)),
+    ],
+    since: at(5),
+    // All the money is back, so all that was used is owed.
+    seen: '0 0 450',
+    ends: '0 0 450',
+  }),
+  'an intent that is linked to two invoices, and a refund': (says) => ({
+    paid: [
+      says.invoice('in_1', second(1), [month]),
+      says.invoice('in_2', second(1, 11), [{ ...november(month), to: second(1, 2) + 31_536_000 }]),
+    ],
+    uses: [[at(2), 100]],
+    back: [says.payment('in_1', 'pi_1'), says.payment('in_2', 'pi_1'), says.refund('re_1', 'pi_1', 100, second(2, 11))],
+    since: at(2, 11),
+    // 250 of the first one's, which had expired.
+    seen: '500 0 0',
+    ends: '500 0 0',
   }),
   'an invoice paid out of band, and a credit note': (says) => ({
     paid: [says.invoice('in_1', second(1), [month], { paid_out_of_band: true, amount_paid: 200 })],

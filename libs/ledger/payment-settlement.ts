@@ -5,7 +5,13 @@ import { claimsOf, inCurrency, sortedClaims, type Claim, type MoneyBack, type Pa
 /** Who has to act on what is claimed, and on which telling of it. */
 export type Settlement = { readonly version: number; readonly claims: readonly Claim[] } & (
   | (Paid & { readonly to: 'account'; readonly customerId: string; readonly paymentReference: string })
-  | { readonly to: 'payment'; readonly from: string; readonly paymentId: string }
+  | {
+      readonly to: 'payment';
+      readonly from: string;
+      readonly paymentId: string;
+      /** Payments that may have had the claims before it was known that they are this one's; left out for none. */
+      readonly notOf?: readonly string[];
+    }
 );
 
 /** The currency of the payment's money, by whatever tells of it; null while nothing does. */
@@ -51,7 +57,7 @@ const hasOwnFacts = ({ moneyBack }: PaymentState): boolean =>
  * know this one as its money in turn.
  */
 export function settlementOf(state: PaymentState): Settlement | null {
-  const { version, paymentId, payment, invoiceId } = state;
+  const { version, paymentId, payment, invoiceId, otherInvoiceIds } = state;
   if (payment !== null) {
     if (state.linked.length === 0 && !hasOwnFacts(state)) return null;
     const claims = allClaims(state);
@@ -63,7 +69,8 @@ export function settlementOf(state: PaymentState): Settlement | null {
     };
   }
   if (invoiceId === null || !hasOwnFacts(state)) return null;
-  return { to: 'payment', from: paymentId, paymentId: invoiceId, version, claims: ownClaims(state) };
+  const notOf = otherInvoiceIds.length === 0 ? {} : { notOf: otherInvoiceIds };
+  return { to: 'payment', from: paymentId, paymentId: invoiceId, ...notOf, version, claims: ownClaims(state) };
 }
 
 /** The money of a payment that claims are shares of. */

@@ -51,6 +51,8 @@ export type PaymentState = {
   readonly method: Method | null;
   /** The invoice that this payment's money paid, where that one's payment is recorded under its own id. */
   readonly invoiceId: string | null;
+  /** Those that it was reported to have paid, too: the one with the smallest id counts. */
+  readonly otherInvoiceIds: readonly string[];
   /** Of the money that paid the invoice, as the link tells it. */
   readonly linkedCurrency: string | null;
   readonly moneyBack: MoneyBack;
@@ -67,6 +69,7 @@ export const initialPayment: PaymentState = {
   attempt: null,
   method: null,
   invoiceId: null,
+  otherInvoiceIds: [],
   linkedCurrency: null,
   moneyBack: NO_MONEY_BACK,
   unmatched: [],

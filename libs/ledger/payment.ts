@@ -126,9 +126,23 @@ function withMoneyBack(
   return { ...after, unmatched: [...state.unmatched, { toldBy, currency }].slice(-MAX_UNMATCHED) };
 }
 
+/** Of several invoices the one with the smallest id counts, whichever was reported first: claims are not shared out. */
+function withLink(
+  state: PaymentState,
+  { invoiceId, currency }: { invoiceId: string; currency?: string },
+): PaymentState {
+  const { invoiceId: known, otherInvoiceIds, linkedCurrency } = state;
+  const isLinked = invoiceId === known || otherInvoiceIds.includes(invoiceId);
+  if (isLinked && (linkedCurrency !== null || currency === undefined)) return state;
+  const [first = invoiceId, ...others] = [
+    ...new Set([...(known === null ? [] : [known]), ...otherInvoiceIds, invoiceId]),
+  ].sort();
+  return { ...state, invoiceId: first, otherInvoiceIds: others, linkedCurrency: linkedCurrency ?? currency ?? null };
+}
+
 /** The state with a fact in it; the same object when the fact says nothing new. */
 function learned(state: PaymentState, event: PaymentEvent): PaymentState {
-  const { moneyBack, invoiceId, linkedCurrency } = state;
+  const { moneyBack } = state;
   const back = (facts: Partial<MoneyBack>): PaymentState => withMoneyBack(state, facts, event.toldBy, moneyOf(event));
   switch (event.type) {
     case 'PaymentSucceeded': {
@@ -156,12 +170,7 @@ function learned(state: PaymentState, event: PaymentEvent): PaymentState {
     case 'PaymentCredited':
       return back({ creditNotes: withCreditNote(moneyBack.creditNotes, event.creditNote) });
     case 'PaymentLinked':
-      if (invoiceId !== null && (linkedCurrency !== null || event.currency === undefined)) return state;
-      return {
-        ...state,
-        invoiceId: invoiceId ?? event.invoiceId,
-        linkedCurrency: linkedCurrency ?? event.currency ?? null,
-      };
+      return withLink(state, event);
     case 'ClaimsTakenOver': {
       const { from, version, claims } = event;
       const before = state.linked.find((linked) => linked.from === from);
