@@ -272,7 +272,7 @@ export class Inbox {
       // One step is as far as claims go: the two may know of each other.
       if (request.command.type === 'TakeOverClaims') return null;
       const { from, notOf = [] } = settlement;
-      const takeOver = (paymentId: string, claimed: typeof claims): Promise<string | null> => {
+      const takeOver = (paymentId: string, claimed: typeof claims): Promise<ParkReason | null> => {
         const command = { type: 'TakeOverClaims', paymentId, from, version, claims: claimed } as const;
         return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
       };
