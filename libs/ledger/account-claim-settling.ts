@@ -6,7 +6,7 @@ import { grantOf, holdReleased, isOver, sameCause } from './account-lots.js';
 import { recordSpent, recordTaken, undoSpent, undoTaken } from './account-revocations.js';
 import type { AccountState, Grant } from './account-state.js';
 import { rolledOver, rollOver, rolloversOf } from './account-rollover.js';
-import { giveBackTerms, settleTerms } from './account-term-settling.js';
+import { giveBackTerms, linkedTo, settleTerms } from './account-term-settling.js';
 import { settleTrial } from './account-trial-settling.js';
 import type { Recording } from './account-recording.js';
 
@@ -76,7 +76,8 @@ function settleTermsAndRollovers(recording: Recording, subscriptionId: string): 
   settleTrial(recording, subscriptionId);
   settleTerms(recording, subscriptionId);
   const returned: Slice[] = [];
-  for (const agreed of rolloversOf(recording.state, subscriptionId, recording.at)) {
+  const agreedOf = ([id]: readonly [string, unknown]) => rolloversOf(recording.state, id, recording.at);
+  for (const agreed of linkedTo(recording.state, subscriptionId).flatMap(agreedOf)) {
     const claimed = rolledOver(recording.state, agreed, recording.at);
     if (claimed !== null) returned.push(...settle(recording, claimed, agreed.grantId));
     if (rollOver(recording, agreed)) settleTerms(recording, subscriptionId);

@@ -6,7 +6,7 @@ import { total, type PlanChange, type RevocationCause, type Slice } from './acco
 import { grantOf, sameCause } from './account-lots.js';
 import { recordTaken, undoTaken } from './account-revocations.js';
 import type { Recording } from './account-recording.js';
-import type { Grant, Revocation, SubscriptionTerms } from './account-state.js';
+import type { AccountState, Grant, Revocation, SubscriptionTerms } from './account-state.js';
 import { factsOf } from './account-term-facts.js';
 import { endInForce, REMEMBERED_MS, sharesOfCost } from './paid-month.js';
 import { monthName, takesOf, type ChangedMonth, type Takes, type TermGrant } from './plan-changes.js';
@@ -17,23 +17,52 @@ const takenOf = ({ revocations }: Grant): readonly Revocation[] => revocations.f
 /**
  * Takes of a subscription's grants what its plan changes and its end do not leave of them, as far as it is unspent, and gives back
  * what was taken without need: the same for the same facts, whatever order they were reported in. Never a debt. Changes nothing
- * where all is settled.
+ * where all is settled. Subscriptions that count against each other are settled together.
  */
 export function settleTerms(recording: Recording, subscriptionId: string): void {
-  const terms = recording.state.terms.get(subscriptionId);
-  if (terms === undefined || (terms.changes.length === 0 && terms.endedAt === null)) return;
-  if (isSettled(recording, subscriptionId, terms)) return;
-  const grants = termGrants(recording, terms.grants);
-  const wanted = takesOf(factsOf(recording.state, terms), grants, terms.endedAt);
-  const changed = terms.grants.filter((id) => {
-    const grant = grantOf(recording.state, id);
-    return !isFinal(grant, recording.at) && !isTaken(grant, wanted.get(id) ?? []);
-  });
+  const linked = linkedTo(recording.state, subscriptionId);
+  if (linked.every(([, { changes, endedAt }]) => changes.length === 0 && endedAt === null)) return;
+  if (linked.every(([id, terms]) => isSettled(recording, id, terms))) return;
+  const wanted = takesOf(
+    linked.map(([, terms]) => ({
+      facts: factsOf(recording.state, terms),
+      grants: termGrants(recording, terms.grants),
+      endedAt: terms.endedAt,
+    })),
+  );
+  const changed = linked
+    .flatMap(([, { grants }]) => grants)
+    .filter((id) => {
+      const grant = grantOf(recording.state, id);
+      return !isFinal(grant, recording.at) && !isTaken(grant, wanted.get(id) ?? []);
+    });
   for (const id of changed) giveBack(recording, id);
   take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
-  const settled = new Map(terms.grants.map((id) => [id, grantOf(recording.state, id)]));
-  recording.settledTerms.set(subscriptionId, { terms, grants: settled });
+  for (const [id, terms] of linked) {
+    const settled = new Map(terms.grants.map((grantId) => [grantId, grantOf(recording.state, grantId)]));
+    recording.settledTerms.set(id, { terms, grants: settled });
+  }
 }
+
+/**
+ * The subscriptions that are settled with this one. What was kept of one that ended counts against what others give later, so where
+ * one with changes has ended, all that are paid for are; else each by itself.
+ */
+export function linkedTo(
+  state: AccountState,
+  subscriptionId: string,
+): readonly (readonly [string, SubscriptionTerms])[] {
+  const own = state.terms.get(subscriptionId);
+  if (own === undefined) return [];
+  const alone = [[subscriptionId, own]] as const;
+  if (state.terms.size === 1 || !isPaidFor(state, own)) return alone;
+  const all = [...state.terms.entries()].filter(([, terms]) => isPaidFor(state, terms));
+  return all.some(([, { changes, endedAt }]) => endedAt !== null && changes.length > 0) ? all : alone;
+}
+
+/** Whether subscriptions count against each other: the months of a free plan were not paid for. */
+const isPaidFor = (state: AccountState, { grants: [first] }: SubscriptionTerms): boolean =>
+  first === undefined || grantOf(state, first).term?.kind !== 'free';
 
 /** Whether nothing that plan changes and the end look at has changed since all was settled, which it was before the decision. */
 function isSettled(

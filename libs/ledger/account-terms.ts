@@ -169,6 +169,7 @@ function forgetOld(state: AccountState, at: Instant): void {
     const spans = spansOf(state, terms);
     const from = startOfKnown(spans, limit);
     if (spans.every(({ end }) => end > from) && (terms.endedAt === null || terms.endedAt >= limit)) continue;
+    if (countsAgainstOthers(state, terms, spans, limit)) continue;
     const known = new Set(spans.filter(({ end }) => end > from).map(({ name }) => name));
     const changes = terms.changes.filter(({ changeId }) => known.has(changeId));
     const isKnown = (id: string): boolean => known.has(nameOf(state, id));
@@ -184,6 +185,23 @@ function forgetOld(state: AccountState, at: Instant): void {
     else state.terms.set(subscriptionId, { grants, changes, trial, endedAt });
   }
 }
+
+/** Whether what may be kept of a subscription that has ended counts against something that others gave and that can still change. */
+const countsAgainstOthers = (
+  state: AccountState,
+  { changes, endedAt }: SubscriptionTerms,
+  spans: readonly Span[],
+  limit: Instant,
+): boolean =>
+  endedAt !== null &&
+  changes.length > 0 &&
+  [...state.terms.values()].some(({ grants }) =>
+    grants.some((id) => {
+      const { term } = grantOf(state, id);
+      if (term === null || term.periodStart < endedAt || term.periodEnd <= limit) return false;
+      return spans.some(({ end }) => end > term.start);
+    }),
+  );
 
 /** A change with all its grants, the trial, or a grant of its own, from its start until it ends. */
 type Span = { readonly name: string; readonly start: Instant; readonly end: Instant };

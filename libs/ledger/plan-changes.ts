@@ -148,25 +148,26 @@ export type Takes = readonly { readonly cause: RevocationCause; readonly amount:
 /** Credits of a change that were not granted, or not taken back, until `end`. */
 type Pool = { readonly id: string; readonly from: Instant; readonly end: Instant; left: number };
 
-/** What plan changes and the end take of each grant of a subscription, by grant id. */
-export function takesOf(
-  { inOrder, excess }: PlanFacts,
-  grants: ReadonlyMap<string, TermGrant>,
-  endedAt: Instant | null,
-): ReadonlyMap<string, Takes> {
-  const settling = new Settling(excess);
-  const grantOf = ({ id }: TermFacts): TermGrant => {
-    const grant = grants.get(id);
-    assert(grant !== undefined, `grant ${id} is not among those of its subscription`);
-    return grant;
-  };
-  for (const fact of inOrder) {
-    if ('grant' in fact) settling.give(grantOf(fact.grant));
-    else if (fact.month.amount < 0) settling.reduce(fact.month);
-    else settling.withhold(fact.month);
-  }
-  if (endedAt !== null) for (const grant of grants.values()) if (beginsAfter(grant, endedAt)) settling.end(grant);
-  return settling.takes;
+/** A subscription as plan changes and its end look at it. */
+export type Planned = {
+  readonly facts: PlanFacts;
+  readonly grants: ReadonlyMap<string, TermGrant>;
+  readonly endedAt: Instant | null;
+};
+
+/** What plan changes and ends take of each grant of subscriptions of one account, by grant id. */
+export function takesOf(subscriptions: readonly Planned[]): ReadonlyMap<string, Takes> {
+  const all: Settling[] = [];
+  const steps = subscriptions.flatMap(({ facts, grants, endedAt }) => {
+    const settling = new Settling(facts.excess, endedAt, all);
+    all.push(settling);
+    return facts.inOrder.map((fact) => ({ order: fact.order, act: () => settling.settle(fact, grants) }));
+  });
+  if (subscriptions.length > 1) steps.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
+  for (const { act } of steps) act();
+  for (const [index, { grants, endedAt }] of subscriptions.entries())
+    if (endedAt !== null) for (const grant of grants.values()) if (beginsAfter(grant, endedAt)) all[index]?.end(grant);
+  return new Map(all.flatMap(({ takes }) => [...takes]));
 }
 
 function excessOf(inOrder: readonly Fact[], months: PlanFacts['months']): ReadonlyMap<string, number> {
@@ -232,8 +233,27 @@ class Settling {
   /** Newest first. */
   readonly #given: ByEnd<TermGrant> = new Map();
 
-  /** @param excess By grant: what it gives too much, by the true length of its month. */
-  constructor(private readonly excess: ReadonlyMap<string, number>) {}
+  /**
+   * @param excess By grant: what it gives too much, by the true length of its month.
+   * @param endedAt When the subscription ended: from then on what is kept counts against other subscriptions, too.
+   * @param all Of all subscriptions of the account, this one included.
+   */
+  constructor(
+    private readonly excess: ReadonlyMap<string, number>,
+    private readonly endedAt: Instant | null,
+    private readonly all: readonly Settling[],
+  ) {}
+
+  settle(fact: Fact, grants: ReadonlyMap<string, TermGrant>): void {
+    if ('month' in fact) {
+      if (fact.month.amount < 0) this.reduce(fact.month);
+      else this.withhold(fact.month);
+      return;
+    }
+    const grant = grants.get(fact.grant.id);
+    assert(grant !== undefined, `grant ${fact.grant.id} is not among those of its subscription`);
+    this.give(grant);
+  }
 
   /** A grant: what was kept before and would last into it counts against it. */
   give(grant: TermGrant): void {
@@ -247,9 +267,14 @@ class Settling {
   }
 
   #meetKept(grant: TermGrant): void {
-    const { start, end } = grant.term;
-    const ends = [...this.#kept.keys()].filter((each) => each > start).sort();
-    for (const pool of ends.flatMap((each) => this.#kept.get(each) ?? [])) {
+    const { start, end, periodStart } = grant.term;
+    const counting = this.all.filter((one) => one === this || (one.endedAt !== null && one.endedAt <= periodStart));
+    const ends = [...new Set(counting.flatMap((one) => [...one.#kept.keys()]))].filter((each) => each > start).sort();
+    const poolsUntil = (each: Instant): readonly Pool[] =>
+      counting.length === 1
+        ? (this.#kept.get(each) ?? [])
+        : counting.flatMap((one) => one.#kept.get(each) ?? []).sort(comparePools);
+    for (const pool of ends.flatMap(poolsUntil)) {
       if (pool.left === 0 || pool.from >= end) continue;
       pool.left -= this.#take(grant, { kind: 'kept', id: pool.id }, pool.left);
     }

@@ -18,6 +18,7 @@ import { buyer, Shop } from '../support/shop.js';
 import type { StripeEventBody } from '../support/stripe-events.js';
 import { beginningScenes, type Scene } from '../support/stripe-scenes.js';
 import { changingScenes } from '../support/stripe-scenes-of-change.js';
+import { returningScenes } from '../support/stripe-scenes-of-returning.js';
 const versions = [
   '2026-10-28.endive',
   '2026-03-25.dahlia',
@@ -117,7 +118,7 @@ function* tellings(last: readonly StoredEvent[], seed: number): Generator<readon
   yield* fc.sample(fc.shuffledSubarray(all, { minLength: all.length }), { numRuns: ORDERS, seed });
 }
 
-describe.each([...beginningScenes, ...changingScenes].map((scene, seed) => ({ ...scene, seed })))(
+describe.each([...beginningScenes, ...changingScenes, ...returningScenes].map((scene, seed) => ({ ...scene, seed })))(
   '$flow: $name',
   (scene) => {
     let recorded: Recorded;

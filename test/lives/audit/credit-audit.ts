@@ -114,13 +114,7 @@ function takenBySubscription(
       claimed: 0,
     });
   }
-  const taken = new Map<string, number>();
-  for (const [subscription, own] of Map.groupBy(lots, ({ term }) => term.subscription)) {
-    const changes = books.changes.filter((change) => change.subscription === subscription);
-    const all = takenByChanges(own, changes, books.ends.get(subscription) ?? null);
-    for (const [id, amount] of all) taken.set(id, amount);
-  }
-  return taken;
+  return takenByChanges(lots, books.changes, books.ends);
 }
 
 /** What went on of a month and was taken back because refunds or changes then took the month's own credits. */

@@ -13,16 +13,16 @@ export type TermLot = {
 };
 
 /** Credits whose money went back, or for which it came, without the credits themselves; until `end`. */
-type Pool = { readonly from: number; readonly end: number; left: number };
+type Pool = { readonly subscription: string; readonly from: number; readonly end: number; left: number };
 
 /**
- * What changes of plan and the end of a subscription take of its grants, by the README of the ledger: everything at its own
+ * What changes of plan and the ends of an account's subscriptions take of their grants, by the README of the ledger: everything at its own
  * time; of one second, what is less first. Less is taken back by the policy, else kept; what is kept counts against what is given later.
  */
 export function takenByChanges(
   lots: readonly TermLot[],
   changes: readonly ChangedMonth[],
-  endedAt: number | null,
+  ends: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, number> {
   const taken = new Map(lots.map(({ id }) => [id, 0]));
   const take = (lot: TermLot, most: number): number => {
@@ -42,33 +42,45 @@ export function takenByChanges(
   const given: TermLot[] = [];
   for (const fact of inOrder(lots, changes)) {
     if ('lot' in fact) {
-      if (!fact.lot.rolledOver) meetKept(fact.lot, kept, take);
+      if (!fact.lot.rolledOver) meetKept(fact.lot, counting(fact.lot, kept, ends), take);
       given.push(fact.lot);
       continue;
     }
     const { change } = fact;
-    const { from, end } = change;
+    const { subscription, from, end } = change;
     if (change.credits > 0) {
-      withheld.push({ from, end, left: change.credits });
+      withheld.push({ subscription, from, end, left: change.credits });
       continue;
     }
     let less = -change.credits;
-    for (const pool of withheld.filter((one) => one.end === end)) {
+    for (const pool of withheld.filter((one) => one.end === end && one.subscription === subscription)) {
       const met = Math.min(pool.left, less);
       pool.left -= met;
       less -= met;
     }
-    const ending = newestFirst(given, end);
+    const ending = newestFirst(
+      given.filter(({ term }) => term.subscription === subscription),
+      end,
+    );
     if (change.takesBack) for (const lot of ending) less -= take(lot, less);
     for (const lot of ending) less -= uncounted(lot, less);
-    if (less > 0) kept.push({ from, end, left: less });
+    if (less > 0) kept.push({ subscription, from, end, left: less });
   }
-  if (endedAt !== null)
-    for (const lot of lots)
-      if (lot.term.start > endedAt || (lot.term.start === endedAt && lot.term.periodStart !== endedAt))
-        take(lot, lot.amount);
+  for (const lot of lots) {
+    const endedAt = ends.get(lot.term.subscription) ?? Infinity;
+    if (lot.term.start > endedAt || (lot.term.start === endedAt && lot.term.periodStart !== endedAt))
+      take(lot, lot.amount);
+  }
   return taken;
 }
+
+/** What was kept of a lot's own subscription, and of others that had ended by then. */
+const counting = (
+  { term: { subscription, periodStart } }: TermLot,
+  kept: readonly Pool[],
+  ends: ReadonlyMap<string, number>,
+): readonly Pool[] =>
+  kept.filter((pool) => pool.subscription === subscription || (ends.get(pool.subscription) ?? Infinity) <= periodStart);
 
 /** What was kept, and would last into a grant, counts against it. */
 function meetKept(lot: TermLot, kept: readonly Pool[], take: (lot: TermLot, most: number) => number): void {

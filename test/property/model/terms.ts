@@ -135,38 +135,25 @@ export class Terms extends Bookkeeping {
 
   /** Grants what changes to more mean and was not granted yet, and takes what is not paid for any more as far as it is unspent. */
   protected settleTerms(): void {
-    const subscriptions = new Set([...Object.keys(this.books.changes), ...Object.keys(this.books.ends)]);
-    for (const subscription of subscriptions) {
-      const changes = (this.books.changes[subscription] ?? []).flatMap((change) =>
-        this.changedMonths(subscription, change),
-      );
-      const lots = this.books.grants.flatMap((grant, number): readonly TermLot[] => {
-        const { term, amount, scheduled, free, expired } = grant;
-        const isOf = term?.subscription === subscription && term.kind !== 'free' && term.kind !== 'trial';
-        return isOf
-          ? [
-              {
-                id: String(number),
-                amount,
-                term,
-                rolledOver: term.kind === 'rollover',
-                unspent: scheduled + free + expired,
-                claimed: grant.claimed,
-              },
-            ]
-          : [];
-      });
-      const end = this.books.ends[subscription];
-      for (const [id, amount] of takenByChanges(lots, changes, end === undefined ? null : secondsOf(end))) {
-        const grant = this.books.grants[Number(id)]!;
-        let missing = amount;
-        for (const bucket of ['scheduled', 'free', 'expired'] as const) {
-          const part = Math.min(missing, grant[bucket]);
-          this.shift(grant, bucket, 'revoked', part);
-          missing -= part;
-        }
-        grant.takenByTerm += amount;
+    const changes = Object.entries(this.books.changes).flatMap(([subscription, all]) =>
+      all.flatMap((change) => this.changedMonths(subscription, change)),
+    );
+    const lots = this.books.grants.flatMap((grant, number): readonly TermLot[] => {
+      const { term, amount, scheduled, free, expired, claimed } = grant;
+      if (term === null || term.kind === 'free' || term.kind === 'trial') return [];
+      const rolledOver = term.kind === 'rollover';
+      return [{ id: String(number), amount, term, rolledOver, unspent: scheduled + free + expired, claimed }];
+    });
+    const ends = new Map(Object.entries(this.books.ends).map(([id, end]) => [id, secondsOf(end)]));
+    for (const [id, amount] of takenByChanges(lots, changes, ends)) {
+      const grant = this.books.grants[Number(id)]!;
+      let missing = amount;
+      for (const bucket of ['scheduled', 'free', 'expired'] as const) {
+        const part = Math.min(missing, grant[bucket]);
+        this.shift(grant, bucket, 'revoked', part);
+        missing -= part;
       }
+      grant.takenByTerm += amount;
     }
   }
 
