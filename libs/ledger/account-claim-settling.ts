@@ -1,5 +1,12 @@
 import type { Amount } from '#kernel/amount.js';
-import { claimedPayment, isAfterClaims, type Asked, type Claimed, type OfGrant } from './account-claim-view.js';
+import {
+  claimedPayment,
+  isAfterClaims,
+  sameUpTo,
+  type Asked,
+  type Claimed,
+  type OfGrant,
+} from './account-claim-view.js';
 import { repayOwed } from './account-debt.js';
 import type { Slice } from './account-events.js';
 import { grantOf, holdReleased, isOver, sameCause } from './account-lots.js';
@@ -130,15 +137,6 @@ function changesOf({ grants, now, due }: Claimed, at: string): readonly Change[]
           ({ cause }) => ofCause(before.spent, cause) !== ofCause(after.spent, cause),
         ),
     );
-}
-
-/** How many of the first are the same: what comes after them is undone, the newest first, and taken again, for the sake of the cents. */
-function sameUpTo(before: readonly Asked[], after: readonly Asked[]): number {
-  const differs = after.findIndex(({ cause, amount }, index) => {
-    const other = before[index];
-    return other === undefined || other.amount !== amount || !sameCause(other.cause, cause);
-  });
-  return differs === -1 ? after.length : differs;
 }
 
 const ofCause = (list: readonly Asked[], cause: Asked['cause']): Amount =>

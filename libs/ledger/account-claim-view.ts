@@ -2,6 +2,7 @@ import type { Amount } from '#kernel/amount.js';
 import { standing } from './account-debt.js';
 import type { RevocationCause } from './account-events.js';
 import type { AccountState, Grant, Hold, Revocation } from './account-state.js';
+import { sameCause } from './account-lots.js';
 import { factsOf } from './account-term-facts.js';
 import { allocate, type ClaimShare } from './claim-allocation.js';
 import type { Asking, ClaimedLot } from './claim-demands.js';
@@ -9,6 +10,15 @@ import type { Paid } from './payment-claims.js';
 
 /** What of a grant's credits is asked back, and by which claim. */
 export type Asked = { readonly cause: RevocationCause; readonly amount: Amount };
+
+/** How many of the first are the same: what comes after them is undone, the newest first, and taken again, for the sake of the cents. */
+export function sameUpTo(before: readonly Asked[], after: readonly Asked[]): number {
+  const differs = after.findIndex(({ cause, amount }, index) => {
+    const other = before[index];
+    return other === undefined || other.amount !== amount || !sameCause(other.cause, cause);
+  });
+  return differs === -1 ? after.length : differs;
+}
 
 /** What claims have of a grant: unspent credits in the order in which they were taken, spent ones, and what they reserve. */
 export type OfGrant = { readonly taken: readonly Asked[]; readonly spent: readonly Asked[]; readonly held: Amount };

@@ -41,6 +41,18 @@ const refund = (paymentReference: string, amount: number, since: Instant): Accou
   claims: [{ cause: { kind: 'refund', id: 're_1' }, state: 'taken', amount, since }],
 });
 
+test('one smaller plan more records what it takes, and not again what those before took', () => {
+  const account = new LedgerAccount(start);
+  account.run(period(start, end, { interval: 'year', paymentReference: 'in_year' }));
+  let before = 0;
+  for (let index = 1; index < 40; index += 2) {
+    const at = plusMs(start, index * HOUR_MS);
+    before = account.log.length;
+    account.run(seats(index, at), at);
+  }
+  expect(account.log.slice(before).map(({ type }) => type)).toEqual(['PeriodChanged', 'CreditsRevoked']);
+});
+
 describe('a small refund of a plan that was changed often', () => {
   test('records what it takes, and not again what stays as it was', () => {
     const { account, at } = changed(40, 36);

@@ -1,9 +1,9 @@
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
-import { isAfterClaims } from './account-claim-view.js';
+import { isAfterClaims, sameUpTo } from './account-claim-view.js';
 import { costOf } from './account-cost.js';
 import { total, type PlanChange, type RevocationCause, type Slice } from './account-events.js';
-import { grantOf, sameCause } from './account-lots.js';
+import { grantOf } from './account-lots.js';
 import { recordTaken, undoTaken } from './account-revocations.js';
 import type { Recording } from './account-recording.js';
 import type { AccountState, Grant, Revocation, SubscriptionTerms } from './account-state.js';
@@ -30,14 +30,17 @@ export function settleTerms(recording: Recording, subscriptionId: string): void 
       endedAt: terms.endedAt,
     })),
   );
-  const changed = linked
-    .flatMap(([, { grants }]) => grants)
-    .filter((id) => {
-      const grant = grantOf(recording.state, id);
-      return !isFinal(grant, recording.at) && !isTaken(grant, wanted.get(id) ?? []);
-    });
-  for (const id of changed) giveBack(recording, id);
-  take(recording, new Map(changed.map((id) => [id, wanted.get(id) ?? []])));
+  const missing = new Map<string, Takes>();
+  for (const id of linked.flatMap(([, { grants }]) => grants)) {
+    const grant = grantOf(recording.state, id);
+    const [taken, due] = [takenOf(grant), wanted.get(id) ?? []];
+    if (isFinal(grant, recording.at) || isTaken(grant, due)) continue;
+    // A plan may be changed hundreds of times: what earlier changes took stays as it is.
+    const same = sameUpTo(taken, due);
+    giveBack(recording, id, taken.slice(same));
+    missing.set(id, due.slice(same));
+  }
+  take(recording, missing);
   for (const [id, terms] of linked) {
     const settled = new Map(terms.grants.map((grantId) => [grantId, grantOf(recording.state, grantId)]));
     recording.settledTerms.set(id, { terms, grants: settled });
@@ -95,13 +98,13 @@ export function giveBackTerms(recording: Recording, grants: readonly Grant[]): v
   for (const grant of grants) {
     const { id, term } = grant;
     const known = term === null ? undefined : recording.state.terms.get(term.subscriptionId);
-    if (known?.grants.includes(id) === true && !isFinal(grant, recording.at)) giveBack(recording, id);
+    if (known?.grants.includes(id) === true && !isFinal(grant, recording.at))
+      giveBack(recording, id, takenOf(grantOf(recording.state, id)));
   }
 }
 
-function giveBack(recording: Recording, grantId: string): void {
-  for (const { cause, amount } of takenOf(grantOf(recording.state, grantId)).toReversed())
-    undoTaken(recording, { grantId, amount, cause });
+function giveBack(recording: Recording, grantId: string, taken: readonly Revocation[]): void {
+  for (const { cause, amount } of taken.toReversed()) undoTaken(recording, { grantId, amount, cause });
 }
 
 const claimedOf = ({ revocations }: Grant): number =>
@@ -122,13 +125,7 @@ const termGrants = (recording: Recording, ids: SubscriptionTerms['grants']): Rea
 
 function isTaken(grant: Grant, wanted: Takes): boolean {
   const taken = takenOf(grant);
-  return (
-    taken.length === wanted.length &&
-    wanted.every(({ cause, amount }, index) => {
-      const known = taken[index];
-      return known !== undefined && sameCause(known.cause, cause) && known.amount === amount;
-    })
-  );
+  return taken.length === wanted.length && sameUpTo(taken, wanted) === wanted.length;
 }
 
 /** One event for each cause, as far as the order of the causes of each grant allows. */
