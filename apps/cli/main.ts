@@ -59,28 +59,42 @@ async function run(command: Command, rest: readonly string[]): Promise<ExitCode>
   }
   const environment = CliEnvironment.from(process.env);
   try {
-    return await command.run(new Call(values, positionals, environment, output));
+    const code = await command.run(new Call(values, positionals, environment, output));
+    if (code !== 0) await output.answerFailure();
+    return code;
   } finally {
     await environment.close();
   }
 }
 
+/** Tells on stderr why there is no answer, and on stdout too where JSON was asked for: whoever reads that finds a reason there. */
+function fail(what: string, message: string, asJson: boolean): void {
+  process.stderr.write(`${what}${message}\n`);
+  if (asJson) process.stdout.write(`${JSON.stringify({ error: { message } }, null, 2)}\n`);
+}
+
 async function main(args: readonly string[]): Promise<ExitCode> {
+  const asJson = args.includes('--json');
+  if (Number(process.versions.node.split('.', 1)[0]) < 22) {
+    fail('scrip: ', `Node ${process.versions.node} is too old; \`npx scrip\` brings its own`, asJson);
+    return 2;
+  }
   const found = chosen(args);
   if (found === null) {
     const asked = args.length === 0 || args[0] === 'help' || args[0] === '--help';
-    process[asked ? 'stdout' : 'stderr'].write(`${asked ? '' : `no command "${args.join(' ')}"\n\n`}${overview()}\n`);
+    if (!asked) fail('', `no command "${args.join(' ')}"`, asJson);
+    process[asked ? 'stdout' : 'stderr'].write(`${asked ? '' : '\n'}${overview()}\n`);
     return asked && args.length > 0 ? 0 : 2;
   }
   try {
     return await run(found.command, found.rest);
   } catch (error) {
     if (error instanceof WrongUse || error instanceof ConfigError || error instanceof CatalogFileError) {
-      process.stderr.write(`scrip ${found.command.name}: ${error.message}\n`);
+      fail(`scrip ${found.command.name}: `, error.message, asJson);
       return 2;
     }
     const told = error instanceof Error && expected.some((type) => error instanceof type);
-    process.stderr.write(`scrip ${found.command.name}: ${told ? error.message : describe(error)}\n`);
+    fail(`scrip ${found.command.name}: `, told ? error.message : describe(error), asJson);
     return 1;
   }
 }

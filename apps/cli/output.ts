@@ -4,6 +4,8 @@ import type { Writable } from 'node:stream';
 /** Where a command's answer goes (stdout) and where it tells how far it is (stderr). */
 export class Output {
   #hasStatus = false;
+  #hasAnswered = false;
+  #lastProgress = '';
 
   constructor(
     readonly json: boolean,
@@ -19,6 +21,7 @@ export class Output {
 
   /** Writes to stdout, waiting while the reader is slow. */
   async write(text: string): Promise<void> {
+    this.#hasAnswered = true;
     if (!this.stdout.write(text)) await once(this.stdout, 'drain');
   }
 
@@ -26,6 +29,13 @@ export class Output {
   progress(text: string): void {
     this.endStatus();
     this.stderr.write(`${text}\n`);
+    this.#lastProgress = text;
+  }
+
+  /** The answer of a command that ended badly and gave none: where JSON was asked for, what it said last is the reason. */
+  async answerFailure(): Promise<void> {
+    if (!this.json || this.#hasAnswered) return;
+    await this.write(`${JSON.stringify({ error: { message: this.#lastProgress } }, null, 2)}\n`);
   }
 
   /** Whether somebody watches: a status line can then be written over. */

@@ -224,6 +224,9 @@ describe('scrip, the command line', () => {
     expect((await run('--help')).code).toBe(0);
     expect((await run('audit', 'verify', '--help')).stdout).toContain('--from-export FILE');
     const wrong = await scrip(['keys', 'list'], { ...at.variables, PORT: 'eighty' });
+    const reason = { error: { message: expect.stringMatching(/./) } };
+    expect(await json('stripe', 'retry')).toMatchObject({ code: 2, answer: reason });
+    expect(await json('nonsense')).toMatchObject({ code: 2, answer: reason });
     expect(wrong).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('PORT') });
   });
 
