@@ -53,6 +53,13 @@ describe('errors', () => {
       code: 'amount_too_small',
       param: 'amount',
     });
+    await expect(stripe.paymentIntents.create({ amount: -10, currency: 'usd' })).rejects.toMatchObject({
+      code: 'parameter_invalid_integer',
+      param: 'amount',
+    });
+    const paid = { amount: 2000, currency: 'usd', payment_method: 'pm_card_visa', confirm: true } as const;
+    const { id } = await stripe.paymentIntents.create(paid);
+    await expect(stripe.paymentIntents.confirm(id)).rejects.toMatchObject({ code: 'payment_intent_unexpected_state' });
     await expect(stripe.paymentIntents.create({ amount: 5123, currency: 'kwd' })).rejects.toMatchObject({
       statusCode: 400,
       param: 'amount',

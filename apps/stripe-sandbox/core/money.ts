@@ -30,6 +30,7 @@ export function checkedCurrency(value: string, param = 'currency'): string {
 
 /** Refuses an amount that cannot be charged in this currency: too small, too large, or not in its steps. */
 export function checkChargeable(amount: number, currency: string, param = 'amount'): void {
+  if (amount < 0) throw invalid('This value must be greater than or equal to 0.', param, 'parameter_invalid_integer');
   checkSteps(amount, currency, param);
   const least = leastCharge[currency] ?? 1;
   if (amount < least) {

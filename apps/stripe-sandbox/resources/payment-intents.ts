@@ -21,6 +21,14 @@ const confirmParams = [
 /** Pays an intent with a method: 402 when declined. Keeps the method for the customer when `setup_future_usage` asks so. */
 function confirm(tx: Tx, intent: PaymentIntent, params: Params): PaymentIntent {
   params.accept(...confirmParams);
+  // First of all: the method of one that succeeded may be used up.
+  if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)) {
+    throw invalid(
+      `You cannot confirm this PaymentIntent because it has already ${intent.status === 'canceled' ? 'been canceled' : 'succeeded after being previously confirmed'}.`,
+      undefined,
+      'payment_intent_unexpected_state',
+    );
+  }
   const data = params.child('payment_method_data');
   const given = params.text('payment_method');
   const method: PaymentMethod | null =
@@ -31,13 +39,6 @@ function confirm(tx: Tx, intent: PaymentIntent, params: Params): PaymentIntent {
         : intent.payment_method === null
           ? null
           : payingMethod(tx, intent.payment_method, intent.customer);
-  if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)) {
-    throw invalid(
-      `You cannot confirm this PaymentIntent because it has already ${intent.status === 'canceled' ? 'been canceled' : 'succeeded after being previously confirmed'}.`,
-      undefined,
-      'payment_intent_unexpected_state',
-    );
-  }
   if (method === null) {
     throw invalid(
       'You cannot confirm this PaymentIntent because it is missing a payment method.',
