@@ -20,6 +20,8 @@ export type Session = {
     /** Before discounts and taxes; null where the session does not say. */
     readonly subtotal: number | null;
     readonly currency: string;
+    /** In the currency of the price, where Stripe converted that to the buyer's (sessions of before 2025-03); null elsewhere. */
+    readonly converted: { readonly subtotal: number; readonly total: number; readonly currency: string } | null;
   } | null;
   /** What was bought, where the session holds all of it: webhooks do not. */
   readonly lines: readonly { readonly priceId: string | null; readonly subtotal: number }[];
@@ -145,12 +147,19 @@ export function normaliseSession(session: Fields | null): Normalised<Session> {
       amount:
         total === null || currency === null
           ? null
-          : { total, tax, subtotal: integerAt(session, 'amount_subtotal'), currency },
+          : { total, tax, subtotal: integerAt(session, 'amount_subtotal'), currency, converted: convertedIn(session) },
       lines: sessionLinesOf(objectAt(session, 'line_items')),
       paymentIntentId: idAt(session, 'payment_intent'),
       invoiceId: idAt(session, 'invoice'),
     },
   };
+}
+
+function convertedIn(session: Fields | null): NonNullable<Session['amount']>['converted'] {
+  const conversion = objectAt(session, 'currency_conversion');
+  const [subtotal, total] = [integerAt(conversion, 'amount_subtotal'), integerAt(conversion, 'amount_total')];
+  const currency = textAt(conversion, 'source_currency');
+  return subtotal === null || total === null || currency === null ? null : { subtotal, total, currency };
 }
 
 function sessionLinesOf(list: Fields | null): Session['lines'] {

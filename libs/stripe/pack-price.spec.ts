@@ -132,3 +132,11 @@ describe('what was charged before discount and tax', () => {
     expect(intent(1190, 2, { invoice: 'in_1' })).toMatchObject({ credits: 2000 });
   });
 });
+
+test("a session whose price Stripe converted to the buyer's currency is compared in the price's own", () => {
+  const currency_conversion = { amount_subtotal: 1000, amount_total: 1000, fx_rate: '0.9', source_currency: 'usd' };
+  const paid = { currency: 'eur', amount_total: 900, total_details: { amount_tax: 0 }, currency_conversion };
+  const usd = lookupsOf(catalogState(selling(500)));
+  expect(session(900, 2, paid, usd)).toMatchObject({ credits: 2000, cost: 900 });
+  expect(session(900, 3, paid, usd)).toMatchObject({ code: 'amount_mismatch' });
+});

@@ -61,7 +61,7 @@ describe('a session', () => {
     stripeCustomerId: 'cus_1',
     clientReferenceId: null,
     metadata: { credits: '10' },
-    amount: { total: 500, tax: 0, subtotal: null, currency: 'usd' },
+    amount: { total: 500, tax: 0, subtotal: null, currency: 'usd', converted: null },
     lines: [],
     paymentIntentId: 'pi_1',
     invoiceId: null,
@@ -72,7 +72,7 @@ describe('a session', () => {
     [{ paymentIntentId: null }, 'cs_1'],
     [{ mode: 'subscription' }, null],
     [{ paymentStatus: 'unpaid' }, null],
-    [{ amount: { total: 0, tax: 0, subtotal: null, currency: 'usd' } }, null],
+    [{ amount: { total: 0, tax: 0, subtotal: null, currency: 'usd', converted: null } }, null],
     [{ metadata: { order: '7' } }, null],
   ])('with %j is kept under %s', (change, id) => {
     expect(paymentOfSession({ ...session, ...change })).toBe(id);

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import Stripe from 'stripe';
 import { stripeEvent } from '../../test/support/stripe-events.js';
@@ -45,6 +46,21 @@ describe('a webhook', () => {
     ['a signature of 301 s ahead', signed(text, secret, now + 301_000), 'outside_tolerance'],
   ])('with %s is refused', (_what, header, reason) => {
     expect(read(text, header)).toEqual({ kind: 'invalid_signature', reason });
+  });
+
+  test('whose bytes are no UTF-8 is checked by its bytes', () => {
+    const rawBody = Buffer.concat([
+      Buffer.from('{"id":"evt_1","name":"'),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('"}'),
+    ]);
+    const seconds = String(now / 1000);
+    const by = (key: string): string =>
+      `t=${seconds},v1=${createHmac('sha256', key).update(`${seconds}.`).update(rawBody).digest('hex')}`;
+    const reading = (signature: string) => readWebhook({ rawBody, signature, secrets: ['whsec_old', secret], now });
+    expect(reading(by(secret))).toEqual({ kind: 'unreadable', reason: 'not_json' });
+    for (const signature of [by('whsec_forged'), by(secret).slice(0, -1), `t=${seconds},v1=00`])
+      expect(reading(signature)).toEqual({ kind: 'invalid_signature', reason: 'mismatch' });
   });
 
   test('of 300 s to either side is read', () => {

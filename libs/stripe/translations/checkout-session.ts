@@ -112,7 +112,11 @@ const keyOf = (session: Session): string => `session:${session.id}`;
  */
 function chargedIn({ amount, lines, metadata }: Session, catalog: CatalogState): Charged | null {
   if (amount === null) return null;
-  const { currency, subtotal, tax } = amount;
+  const { currency, subtotal, tax, converted } = amount;
+  if (converted !== null) {
+    const { currency: ofPrice, subtotal: before, total: after } = converted;
+    return { currency: ofPrice, amounts: tax === 0 ? [before] : [before, after] };
+  }
   const price = packPriceId(metadata, catalog);
   const own = lines.filter(({ priceId }) => price !== null && priceId === price);
   if (own.length > 0) return { currency, amounts: [own.reduce((sum, line) => sum + line.subtotal, 0)] };
