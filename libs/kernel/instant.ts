@@ -31,7 +31,8 @@ export const later = (a: Instant, b: Instant): Instant => (a < b ? b : a);
 /** The calendar month, UTC: `2026-11`. */
 export const monthOf = (instant: Instant): string => instant.slice(0, 7);
 
-/** The first instant of the month after `month` (`2026-12` → `2027-01-01T00:00:00.000Z`). */
+/** The first instant of the month after `month` (`2026-12` → `2027-01-01T00:00:00.000Z`); of the last month that can be written, its last instant. */
 export function monthAfter(month: string): Instant {
+  if (month === '9999-12') return '9999-12-31T23:59:59.999Z';
   return instantOf(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5, 7)), 1));
 }

@@ -184,12 +184,17 @@ export async function requestRebuild(reader: Reader, name: string): Promise<bool
   return rows.length > 0;
 }
 
-/** Asks the workers to try a halted projection again. False when none of that name is halted. */
-export async function resumeProjection(reader: Reader, name: string): Promise<boolean> {
-  const rows = await reader.query({
+/** Asks the workers to try a halted projection again. `running` when it is not halted, null when none has that name. */
+export async function resumeProjection(reader: Reader, name: string): Promise<'resumed' | 'running' | null> {
+  const resumed = await reader.query({
     text: `update ${SCHEMA}.projection_checkpoints set state = 'running', halted_position = null, halted_reason = null
       where name = $1 and state = 'halted' returning name`,
     values: [name],
   });
-  return rows.length > 0;
+  if (resumed.length > 0) return 'resumed';
+  const known = await reader.query({
+    text: `select name from ${SCHEMA}.projection_checkpoints where name = $1`,
+    values: [name],
+  });
+  return known.length > 0 ? 'running' : null;
 }

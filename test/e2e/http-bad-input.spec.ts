@@ -199,6 +199,56 @@ describe('bad input', () => {
     expect([answer.status, answer.body.code]).toEqual([415, 'unsupported_media_type']);
   });
 
+  it.each([
+    { 'content-encoding': 'gzip' },
+    { 'content-type': 'application/json; charset=latin1' },
+    { 'content-type': 'application/json;charset="utf-16"' },
+  ])('refuses a body that says to be something else than UTF-8: %j', async (headers) => {
+    const answer = await api.call('POST', consumptions, { body: '{"amount":1}', key: 'k', headers });
+    expect([answer.status, answer.body.code]).toEqual([415, 'unsupported_media_type']);
+  });
+
+  it('records nothing for who asks for a dry run, and says that there is none', async () => {
+    const before = await countOfEvents();
+    for (const path of [grants, '/v1/customers/c/account/freeze', '/v1/commands']) {
+      const answer = await api.call('POST', path, {
+        body: grant(''),
+        key: 'dry',
+        headers: { 'scrip-dry-run': 'true' },
+      });
+      expect([answer.status, answer.body.errors[0]?.field]).toEqual([400, 'Scrip-Dry-Run']);
+    }
+    expect(await countOfEvents()).toBe(before);
+  });
+
+  it('counts characters as its document does', async () => {
+    expect(
+      (
+        await api.call('POST', '/v1/customers/emoji/grants', {
+          body: { amount: 1, source: 'trial', description: '😀'.repeat(500) },
+          key: 'e',
+        })
+      ).status,
+    ).toBe(201);
+    const beyond = await api.call('POST', '/v1/customers/emoji/grants', {
+      body: JSON.stringify({ amount: 1, source: 'trial', description: '😀'.repeat(501) }),
+      key: 'f',
+    });
+    expect([beyond.status, beyond.body.errors[0]?.field]).toEqual([400, 'description']);
+  });
+
+  it('answers for the first and the last instant there is', async () => {
+    await api.post('/v1/customers/ends/grants', { amount: 1, source: 'trial' }, 'ends');
+    const [first, again] = [
+      await api.get('/v1/customers/ends/balance?position=0'),
+      await api.get('/v1/customers/ends/balance?position=0'),
+    ];
+    expect(first.status).toBe(200);
+    expect(again.body).toEqual(first.body);
+    const last = await api.get('/v1/customers/ends/balance?at=9999-12-31T23:59:59Z');
+    expect(last.body).toMatchObject({ usage: { periodEnd: '9999-12-31T23:59:59.999Z' } });
+  });
+
   it('refuses bytes that are not UTF-8', async () => {
     const answer = await api.call('POST', consumptions, { body: new Uint8Array([0x7b, 0xff, 0x7d]), key: 'k' });
     expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);

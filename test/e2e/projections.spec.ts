@@ -280,8 +280,9 @@ describe('an event that cannot be applied', () => {
         .sort(),
     ).toEqual(['balances', 'claims', 'history']);
     broken = false;
-    expect(await resumeProjection(world.db, 'balances')).toBe(true);
-    expect(await resumeProjection(world.db, 'balances')).toBe(false);
+    expect(await resumeProjection(world.db, 'balances')).toBe('resumed');
+    expect(await resumeProjection(world.db, 'balances')).toBe('running');
+    expect(await resumeProjection(world.db, 'nothing')).toBe(null);
     await world.reached(await world.store.head(), ['balances']);
     await worker.stop();
     world.work();

@@ -41,10 +41,10 @@ export class BalanceHistory {
     if (msOf(at) <= now) await soon(this.clock, this.writer.settled(stream));
   }
 
-  /** When the event at a position was recorded; now, when there is none. */
+  /** When the event at a position was recorded, or the first of all before that; now, when there is none. */
   async #timeOf(position: Position): Promise<Instant> {
-    const before = String(BigInt(position) - 1n).padStart(START.length, '0');
-    const [event] = position === START ? [] : await soon(this.clock, this.store.readAll(before, 1));
+    const before = position === START ? START : String(BigInt(position) - 1n).padStart(START.length, '0');
+    const [event] = await soon(this.clock, this.store.readAll(before, 1));
     return event === undefined ? instantOf(this.clock.now()) : metadataText(event, 'recordedAt');
   }
 

@@ -119,10 +119,11 @@ export class AdminController {
     summary: 'Try a halted projection again',
     problems: [...stored, 'projection_not_found'],
     status: 202,
-    answer: 'A worker will try it.',
+    answer: 'A worker will try it. `resumed` is false for one that is not halted.',
   })
   async resume(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
-    if (!(await this.projections.resume(name))) throw new Problem('projection_not_found');
-    sendJson(reply, { name, resumed: true }, 202);
+    const resumed = await this.projections.resume(name);
+    if (resumed === null) throw new Problem('projection_not_found');
+    sendJson(reply, { name, resumed: resumed === 'resumed' }, 202);
   }
 }

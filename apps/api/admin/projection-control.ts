@@ -23,8 +23,8 @@ export class ProjectionControl {
     return requestRebuild(this.database, name);
   }
 
-  /** False when no projection of that name is halted. */
-  resume(name: string): Promise<boolean> {
+  /** `running` when it is not halted, null when there is no projection of that name. */
+  resume(name: string): Promise<'resumed' | 'running' | null> {
     return resumeProjection(this.database, name);
   }
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problems.js';
 import type { RouteDemands } from './route.js';
@@ -28,6 +28,7 @@ export function parseBodies(server: FastifyInstance, large: LargeBodies): void {
         if (error !== null) return done(error);
         if ((config as Partial<RouteDemands>).rawBody === true) return done(null, body);
         if (body.length === 0) return done(null, undefined);
+        if (isEncoded(request.headers)) return done(new Problem('unsupported_media_type'));
         let value: unknown;
         try {
           value = parse(body);
@@ -39,6 +40,14 @@ export function parseBodies(server: FastifyInstance, large: LargeBodies): void {
     };
   server.addContentTypeParser('application/json', parser(jsonOf));
   server.addContentTypeParser('*', parser(refuseType));
+}
+
+/** Whether a body was compressed, or is in another character set than UTF-8: what it says could be misread. */
+function isEncoded(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return true;
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1];
+  return charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset);
 }
 
 function refuseType(): never {

@@ -182,6 +182,7 @@ export async function guardRoutes(
     else if (!isPath(request.url)) done(new Problem('not_found') as unknown as FastifyError);
     else if (request.headers.host === undefined && request.raw.httpVersion !== '1.0')
       done(invalid('Host', 'must be sent'));
+    else if (asksDryRun(request)) done(invalid('Scrip-Dry-Run', 'is not offered yet; nothing was done'));
     else if (route.demand == null) done();
     else admit(request, reply, route as Guarded, gatekeepers, done);
   });
@@ -215,6 +216,9 @@ function readEnd(request: IncomingMessage): void {
   if (request.complete) request.read();
   else request.resume();
 }
+
+/** Whether a caller trusts that nothing is recorded. */
+const asksDryRun = ({ headers }: ApiRequest): boolean => (headers['scrip-dry-run'] ?? 'false') !== 'false';
 
 /** Whether a request asks for a path, as it is or in a whole address. The router would take `*x` for `/x`. */
 const isPath = (target: string): boolean => target.startsWith('/') || /^https?:\/\//i.test(target);

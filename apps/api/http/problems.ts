@@ -134,7 +134,7 @@ export const problemKinds = {
   unsupported_media_type: {
     status: 415,
     title: 'The body is not JSON',
-    detail: 'Send `Content-Type: application/json`.',
+    detail: 'Send `Content-Type: application/json`, in UTF-8 and not compressed.',
   },
   expectation_failed: {
     status: 417,

@@ -48,11 +48,15 @@ function field(
   return applyDecorators(...decorators);
 }
 
+/** Characters are counted as JSON Schema counts them: one outside of the basic plane is one, though it takes two places. */
+const hasAtMost = (text: string, max: number): boolean =>
+  text.length <= max || (text.length <= 2 * max && [...text].length <= max);
+
 /** Text that every part of the system can hold: no NUL (PostgreSQL) and no half of a surrogate pair (UTF-8). */
 const isText = (value: unknown, min: number, max: number): value is string =>
   typeof value === 'string' &&
   value.length >= min &&
-  value.length <= max &&
+  hasAtMost(value, max) &&
   !value.includes('\0') &&
   value.isWellFormed();
 

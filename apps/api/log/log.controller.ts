@@ -13,6 +13,7 @@ import { Needs } from '../http/route.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import { LogReads } from '../reads/log-reads.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
+import { wantsLines } from './wants-lines.js';
 import type { EventFilter } from './event-filter.js';
 import { EventsQuery } from './log.dto.js';
 import { FindEvent, ReadLog, StreamLog } from './log.queries.js';
@@ -40,7 +41,7 @@ export class LogController {
     const { minPosition, waitMs } = readRequest(query, request.caller);
     if (minPosition !== null) await this.log.reached(minPosition, waitMs);
     const filter = filterOf(query);
-    if (request.headers.accept?.includes('application/x-ndjson') === true) {
+    if (wantsLines(request.headers.accept)) {
       const chunks = await this.queries.execute(
         new StreamLog(after, query.limit === undefined ? maxStreamed : Number(query.limit), filter),
       );
