@@ -137,10 +137,11 @@ function putStanding(rows: Fold, { subscriptionId, customerId, standing }: Stand
   countLasting(rows, after, 1);
 }
 
+/** Adds to the customer's row, which is there from the first subscription on, whatever comes of it. */
 function countLasting(rows: Fold, { customer_id, in_force, ends_at, unpaid_since }: Row, change: number): void {
-  if (!in_force || ends_at !== null || unpaid_since !== null) return;
+  const counts = in_force && ends_at === null && unpaid_since === null;
   const row = rows.get(freeId(customer_id)) ?? customerRow(customer_id);
-  rows.set(row.id, { ...row, lasting: row.lasting + change });
+  rows.set(row.id, { ...row, lasting: row.lasting + (counts ? change : 0) });
 }
 
 /** Notes what a free plan gives for the month that begins at `start`: nothing where it was withdrawn. */
