@@ -2,6 +2,7 @@ import type { Charge, Dispute, Invoice } from '../../../apps/stripe-sandbox/core
 import { moveDispute, openDispute } from '../../../apps/stripe-sandbox/resources/disputes.js';
 import { settleRefund } from '../../../apps/stripe-sandbox/resources/refunds.js';
 import type { SeededRandom } from '../../simulation/random.js';
+import { DAY } from '../books/calendar.js';
 import type { Actor } from './actor.js';
 import type { StripeAccount } from './stripe-account.js';
 
@@ -11,8 +12,17 @@ function someOf(random: SeededRandom, amount: number): number {
   return Math.max(1, Math.min(amount, part));
 }
 
+/** Facts of a subscription are remembered for 400 days after the end of what they are about: cards' money does not move as late. */
+const MOVES = 300 * DAY;
+
 const charges = (stripe: StripeAccount): readonly Charge[] =>
-  stripe.all('charge').filter(({ status }) => status === 'succeeded');
+  stripe.all('charge').filter(({ status, created }) => status === 'succeeded' && created > stripe.now - MOVES);
+const invoices = (stripe: StripeAccount): readonly Invoice[] =>
+  stripe
+    .all('invoice')
+    .filter(({ status, amount_paid: paid, created }) => status === 'paid' && paid > 0 && created > stripe.now - MOVES);
+const isOfOne = (of: readonly Charge[], charge: string | { readonly id: string } | null): boolean =>
+  of.some(({ id }) => id === (typeof charge === 'string' ? charge : charge?.id));
 
 export function refund({ stripe, random }: Actor): string | null {
   const known = charges(stripe);
@@ -24,7 +34,10 @@ export function refund({ stripe, random }: Actor): string | null {
 }
 
 export function endRefund({ stripe, random }: Actor): string | null {
-  const known = stripe.all('refund').filter(({ status }) => status === 'pending' || status === 'succeeded');
+  const of = charges(stripe);
+  const known = stripe
+    .all('refund')
+    .filter(({ status, charge }) => (status === 'pending' || status === 'succeeded') && isOfOne(of, charge));
   if (known.length === 0) return null;
   const { id, status } = random.pick(known);
   if (status === 'pending' && random.chance(0.5))
@@ -55,7 +68,8 @@ const next: Readonly<
 };
 
 export function moveOn({ stripe, random }: Actor): string | null {
-  const known = stripe.all('dispute').filter(({ status }) => status in next);
+  const of = charges(stripe);
+  const known = stripe.all('dispute').filter(({ status, charge }) => status in next && isOfOne(of, charge));
   const one: Dispute | undefined = known.length === 0 ? undefined : random.pick(known);
   if (one === undefined || (one.status === 'lost' && random.chance(0.8))) return null;
   const status = random.pick(next[one.status] ?? []);
@@ -64,7 +78,7 @@ export function moveOn({ stripe, random }: Actor): string | null {
 }
 
 export function creditNote({ stripe, random }: Actor): string | null {
-  const known = stripe.all('invoice').filter(({ status, amount_paid: paid }) => status === 'paid' && paid > 0);
+  const known = invoices(stripe);
   if (known.length === 0) return null;
   const invoice: Invoice = random.pick(known.slice(-2));
   const amount = someOf(random, invoice.amount_paid - invoice.post_payment_credit_notes_amount);
@@ -75,7 +89,7 @@ export function creditNote({ stripe, random }: Actor): string | null {
 
 /** A note on one of an invoice's lines: a part of it, or all. */
 export function creditLine({ stripe, random }: Actor): string | null {
-  const known = stripe.all('invoice').filter(({ status, amount_paid: paid }) => status === 'paid' && paid > 0);
+  const known = invoices(stripe);
   if (known.length === 0) return null;
   const invoice = random.pick(random.chance(0.5) ? known.slice(-2) : known);
   const lines = invoice.lines.data.filter(({ amount }) => amount > 0);
