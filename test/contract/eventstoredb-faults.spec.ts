@@ -302,7 +302,7 @@ test('what waits is bounded', async () => {
     'StoreOverloaded',
   ]);
   double.thaw();
-  expect(await outcomeOf(small.append(appendOf('account-large', 50)))).toBe('StoreUnavailable');
+  expect(await outcomeOf(small.append(appendOf('account-large', 50)))).toBe('AssertionFailed');
   expect(double.log.stream('account-large')).toHaveLength(0);
   await small.close();
 });

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** A subscriber's year: paid, made smaller and greater, partly refunded, ended. What random lives do not bring about. */
+/** A subscriber's trial that is moved, and a year: paid, made smaller and greater, partly refunded, ended. What random lives do not bring about. */
 function writeSubscriber(): void {
   const [subscriptionId, end, metadata] = ['sub_1', '2027-11-01T00:00:00.000Z', {}];
   const cost = { amount: 49_000, currency: 'usd' };
@@ -38,7 +38,10 @@ function writeSubscriber(): void {
     return { type: 'ChangePeriod', subscriptionId, changeId, periods: [period], paymentReference: changeId, metadata };
   };
   const refund = { cause: { kind: 'refund', id: 're_1' }, state: 'taken', amount: 24_500, since: at(50) };
+  const trial = { subscriptionId: 'sub_trial', start: at(0), metadata };
   const commands = [
+    { ...trial, type: 'AgreeTrial', itemId: 'si_2', amount: 50, end: '2026-11-15T00:00:00.000Z', version: 1 },
+    { ...trial, type: 'MoveTrial', end: '2026-11-20T00:00:00.000Z', version: 2 },
     { ...year, type: 'GrantPeriod', subscriptionId, itemId: 'si_1', cost, rolloverCap: 100, lines: [], metadata },
     consume(700),
     change('in_2', 20, -1000),
