@@ -131,7 +131,9 @@ export class UsageOracle {
       ends: [...this.#ends]
         .filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400)
         .sort(([a], [b]) => (a < b ? -1 : 1)),
-      sums: sums.map(({ from, since, consumed }) => [from, since, String(consumed)]),
+      sums: sums
+        .map(({ from, since, consumed }) => `${from.slice(0, 19)} ${String(since)} ${String(consumed)}`)
+        .join(';'),
     };
   }
 }
