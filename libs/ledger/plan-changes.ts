@@ -201,7 +201,8 @@ function factsInOrder(grants: readonly TermFacts[], months: readonly ChangedMont
     const since = term.kind === 'rollover' ? term.start : term.periodStart;
     const name = term.changeId ?? `${term.itemId ?? ''} ${paymentReference ?? ''}`;
     const kind = term.kind === 'rollover' ? '0' : term.kind === 'period' ? '2' : '3';
-    facts.push({ order: `${since} ${kind} ${name} ${term.start} ${String(grant.amount)} ${grant.id}`, grant });
+    // Of several items the earlier month comes first, as nobody has had the later one yet.
+    facts.push({ order: `${since} ${kind} ${term.start} ${name} ${String(grant.amount)} ${grant.id}`, grant });
   }
   for (const month of months) {
     // What an earlier change of the same second withheld is not taken again.
