@@ -1,17 +1,13 @@
 import type { Clock } from '#kernel/clock.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
-import {
-  contactIntentId,
-  stripeIntentStream,
-  type StripeIntentCommand,
-  type StripeIntentState,
-} from '#ledger/stripe-intent.js';
+import { contactIntentId } from '#ledger/stripe-intent.js';
 import type { StripeContact } from '#read-store/customer-contacts.js';
 import type { StripeClient } from '#stripe/client.js';
 import { contactMaking } from '#stripe/outbound.js';
-import { runErrand } from '#stripe/outbox.js';
-import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
+import { runErrand, type IntentLog } from '#stripe/outbox.js';
+import { intentLogOf } from './intent-log.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
 
 const PAGE = 100;
 
@@ -29,7 +25,11 @@ type Parts = {
  * newest is written; an intent for a customer who was erased, or for a Stripe customer that is not theirs any more, lapses.
  */
 export class ContactSender {
-  constructor(private readonly parts: Parts) {}
+  readonly #log: IntentLog;
+
+  constructor(private readonly parts: Parts) {
+    this.#log = intentLogOf(parts.handlers);
+  }
 
   /** Goes once through the oldest hundred. False when Stripe does not answer, or not to our key. Throws TryAgainLater. */
   async runOnce(signal: AbortSignal): Promise<boolean> {
@@ -39,7 +39,7 @@ export class ContactSender {
   }
 
   async #finish(intentId: string): Promise<boolean> {
-    const { intent, status, attempt } = await this.#load(intentId);
+    const { intent, status, attempt } = await this.#log.load(intentId);
     const customerId = intent?.customerId ?? null;
     const stripeCustomerId = intent?.subject['stripeCustomerId'];
     if (status !== 'pending' || customerId === null || typeof stripeCustomerId !== 'string') return true;
@@ -47,7 +47,7 @@ export class ContactSender {
     const newest = contact === null ? null : contactIntentId(stripeCustomerId, contact.version);
     if (contact !== null && newest !== null && !(await this.#send(newest, customerId, stripeCustomerId, contact)))
       return false;
-    if (newest !== intentId) await this.#record(intentId, { type: 'RecordStripeLapse', attempt });
+    if (newest !== intentId) await this.#log.record(intentId, { type: 'RecordStripeLapse', attempt });
     return true;
   }
 
@@ -64,38 +64,19 @@ export class ContactSender {
     stripeCustomerId: string,
     { fields }: StripeContact,
   ): Promise<boolean> {
-    const { status: before } = await this.#load(intentId);
+    const { status: before } = await this.#log.load(intentId);
     if (before === 'answered' || before === 'refused') return true;
     const { client, clock } = this.parts;
-    const log = {
-      load: (id: string) => this.#load(id),
-      record: (id: string, command: StripeIntentCommand) => this.#record(id, command),
-    };
+    const log = this.#log;
     const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
     const answer = await runErrand({ intent, making: contactMaking(stripeCustomerId, fields) }, { client, log, clock });
     if (answer.kind === 'unavailable') return false;
     if (answer.kind === 'answered' || (answer.status !== 401 && answer.status !== 403)) return true;
     // A key that Stripe does not accept ends with a new key, and says nothing of the contact.
-    await this.#record(intentId, { type: 'AttemptStripeCallAgain', after: (await this.#load(intentId)).attempt });
+    await this.#log.record(intentId, {
+      type: 'AttemptStripeCallAgain',
+      after: (await this.#log.load(intentId)).attempt,
+    });
     return false;
-  }
-
-  async #load(intentId: string): Promise<StripeIntentState> {
-    return (await this.parts.handlers.stripeIntent.load(stripeIntentStream(intentId))).state;
-  }
-
-  async #record(intentId: string, command: StripeIntentCommand): Promise<void> {
-    await refusalOf(
-      this.parts.handlers.stripeIntent.execute({
-        stream: stripeIntentStream(intentId),
-        command,
-        key: null, // the state tells whether it is done
-        origin: 'stripe',
-        fingerprint: null,
-        actor: 'worker',
-        causationId: null,
-        correlationId: intentId,
-      }),
-    );
   }
 }

@@ -2,19 +2,15 @@ import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomerStream } from '#ledger/stripe-customer.js';
-import {
-  stripeIntentStream,
-  type StripeIntent,
-  type StripeIntentCommand,
-  type StripeIntentState,
-} from '#ledger/stripe-intent.js';
+import type { StripeIntent } from '#ledger/stripe-intent.js';
 import type { PendingIntent } from '#projections/stripe-intents-queries.js';
 import type { StripeClient } from '#stripe/client.js';
 import { lookOf, type Known } from '#stripe/outbox-settling.js';
 import { settleErrand } from '#stripe/outbox.js';
 import { eachBounded } from './bounded.js';
+import { intentLogOf, requestOnIntent } from './intent-log.js';
 import { recordStripeCustomer } from './owners.js';
-import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
+import type { LedgerHandlers } from './ledger-handlers.js';
 
 /** Longer than any call to Stripe, with all its repeats, is under way. */
 const LEFT_ALONE_MS = 5 * 60_000;
@@ -52,11 +48,8 @@ export class IntentSettler {
   }
 
   async #settle(intentId: string, before: Instant): Promise<boolean> {
-    const { client, clock } = this.parts;
-    const log = {
-      load: (id: string) => this.#load(id),
-      record: (id: string, command: StripeIntentCommand) => this.#record(id, command),
-    };
+    const { client, clock, handlers } = this.parts;
+    const log = intentLogOf(handlers);
     const state = await log.load(intentId);
     if (state.intent === null || state.status !== 'pending' || (state.intendedAt ?? before) >= before) return true;
     if (state.intent.operation === 'update_customer') return true; // by the ContactSender, however long it takes
@@ -65,10 +58,6 @@ export class IntentSettler {
     if (settled.kind !== 'answered') return false;
     if (settled.value !== null) await this.#link(state.intent, settled.value, state.intendedAt ?? before);
     return true;
-  }
-
-  async #load(intentId: string): Promise<StripeIntentState> {
-    return (await this.parts.handlers.stripeIntent.load(stripeIntentStream(intentId))).state;
   }
 
   async #known({ customerId }: StripeIntent): Promise<Known> {
@@ -83,21 +72,6 @@ export class IntentSettler {
     const statement = { customerId, source: 'customer', at, stripeEventId: null } as const;
     const command = { type: 'NameStripeCustomer', stripeCustomerId, statement } as const;
     const stream = stripeCustomerStream(stripeCustomerId);
-    await recordStripeCustomer(this.parts.handlers, { stream, command, ...by(intentId) });
-  }
-
-  async #record(intentId: string, command: StripeIntentCommand): Promise<void> {
-    const stream = stripeIntentStream(intentId);
-    await refusalOf(this.parts.handlers.stripeIntent.execute({ stream, command, ...by(intentId) }));
+    await recordStripeCustomer(this.parts.handlers, { stream, command, ...requestOnIntent(intentId) });
   }
 }
-
-const by = (intentId: string) =>
-  ({
-    key: null, // the state tells whether it is done
-    origin: 'stripe',
-    fingerprint: null,
-    actor: 'worker',
-    causationId: null,
-    correlationId: intentId,
-  }) as const;
