@@ -81,6 +81,31 @@ test('periods that overlap one another for years are forgotten all the same, and
   expect(account.log.filter(({ type }) => type === 'CreditsReinstated')).toEqual([]);
 });
 
+test('what a smaller plan took of a period that ended over 400 days ago stays as it is', () => {
+  const account = new LedgerAccount('2026-10-01T00:00:00.000Z');
+  account.run(period('in_1', 1000, '2026-10-01', '2026-11-01'));
+  const [change] = (less('month', '2026-11-01', '2026-10-10', 564) as { periods: readonly object[] }).periods;
+  const smaller = { ...less('month', '2026-11-01', '2026-10-10', 564), periods: [{ ...change, takesBack: true }] };
+  account.run(smaller as AccountCommand, '2026-10-10T00:00:00.000Z');
+  expect(revokedOf(account, 'in_1')).toBe(400);
+  const since = '2027-12-10T00:00:00.000Z';
+  const taken = { cause: { kind: 'refund', id: 're_1' }, state: 'taken', amount: 3430, since } as const;
+  // 700 of the 600 that are left, and of the 400; then the refund fails.
+  for (const [version, claims] of [[taken], []].entries())
+    account.run({ type: 'SettlePayment', paymentReference: 'in_1', version: version + 1, paid: 4900, claims }, since);
+  expect(revokedOf(account, 'in_1')).toBe(300);
+});
+
+test('kept credits count against the earlier month of every item first', () => {
+  const account = new LedgerAccount('2026-10-01T00:00:00.000Z');
+  account.run(period('in_1', 176, '2026-10-01', '2026-12-01'));
+  account.run(less('month', '2026-12-01', '2026-10-10', 176), '2026-10-10T00:00:00.000Z');
+  // 176 × 52/61 = 150 are kept; of October's 100 and 100 all that they meet, and nothing of November's.
+  const year = { ...period('in_2', 100, '2026-10-10', '2027-10-10'), interval: 'year' } as const;
+  for (const itemId of ['si_a', 'si_b']) account.run({ ...year, itemId }, '2026-10-10T00:00:00.000Z');
+  expect(account.available).toBe(176 + 50);
+});
+
 describe.each([
   // A month guessed too short gives too much at first, one guessed too long too little.
   { start: '2026-03-15', end: '2026-04-30', since: '2026-04-15', granted: 2283 },
