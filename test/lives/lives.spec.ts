@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { catalogDecider } from '#ledger/catalog.js';
 import { invoiceDecider } from '#ledger/invoice.js';
 import { paymentDecider } from '#ledger/payment.js';
@@ -18,9 +18,6 @@ import { differencesOf } from './audit/reconciled.js';
 
 const run = promisify(execFile);
 const LIVES = 90;
-
-// Once in about four runs beside other specs the lives fail, and never alone: the first failure is printed, so that its cause is found.
-jest.retryTimes(1, { logErrorsBeforeRetry: true });
 
 type Figures = {
   readonly lives: number;

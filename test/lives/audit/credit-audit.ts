@@ -86,12 +86,13 @@ function takenBySubscription(
   const unspent = ({ id, amount, consumed, repaid, held }: GrantSeen): number =>
     amount - consumed - repaid - held - (claimed.get(id)?.unspent ?? 0);
   const claimedOfGrant = ({ id }: GrantSeen): number => claimed.get(id)?.unspent ?? 0;
-  const lots: TermLot[] = pairs.flatMap(({ grant, due: { term } }): readonly TermLot[] =>
+  const lots: TermLot[] = pairs.flatMap(({ grant, due: { term, reference } }): readonly TermLot[] =>
     term === null
       ? []
       : [
           {
             id: grant.id,
+            invoiceId: reference ?? '',
             amount: grant.amount,
             term,
             rolledOver: false,
@@ -107,6 +108,7 @@ function takenBySubscription(
     const term = { subscription: grant.term.subscriptionId, ...times };
     lots.push({
       id: grant.id,
+      invoiceId: '',
       amount: grant.amount,
       term,
       rolledOver: true,

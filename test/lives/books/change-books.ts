@@ -4,6 +4,8 @@ import type { ChangedMonth } from './term-books.js';
 /** A grant of a subscription; `unspent`: what claims have left of it unspent. */
 export type TermLot = {
   readonly id: string;
+  /** The invoice that bought it; empty for what went on. */
+  readonly invoiceId: string;
   readonly amount: number;
   readonly term: DueTerm;
   readonly rolledOver: boolean;
@@ -101,7 +103,7 @@ type Fact = { readonly at: number; readonly rank: number } & (
 
 /**
  * Grants count when their period begins, what went on when its month does, changes by the second in which they were made. Of one
- * second: what went on, and what is withheld; then what is less; then periods, and at last what changes gave.
+ * second: what went on, and what is withheld; then what is less; then periods, and at last what changes gave; by the ids of invoices.
  */
 function inOrder(lots: readonly TermLot[], changes: readonly ChangedMonth[]): readonly Fact[] {
   const facts: Fact[] = [
@@ -113,7 +115,10 @@ function inOrder(lots: readonly TermLot[], changes: readonly ChangedMonth[]): re
       .filter(({ credits, grants }) => credits < 0 || !grants)
       .map((change) => ({ at: change.since, rank: change.credits < 0 ? 1 : 0, change })),
   ];
-  return facts.toSorted((a, b) => a.at - b.at || a.rank - b.rank || startOf(a) - startOf(b));
+  return facts.toSorted(
+    (a, b) => a.at - b.at || a.rank - b.rank || startOf(a) - startOf(b) || (invoiceOf(a) < invoiceOf(b) ? -1 : 1),
+  );
 }
 
 const startOf = (fact: Fact): number => ('lot' in fact ? fact.lot.term.start : fact.change.from);
+const invoiceOf = (fact: Fact): string => ('lot' in fact ? fact.lot.invoiceId : '');

@@ -139,10 +139,12 @@ export class Terms extends Bookkeeping {
       all.flatMap((change) => this.changedMonths(subscription, change)),
     );
     const lots = this.books.grants.flatMap((grant, number): readonly TermLot[] => {
-      const { term, amount, scheduled, free, expired, claimed } = grant;
+      const { term, amount, paymentReference, scheduled, free, expired, claimed } = grant;
       if (term === null || term.kind === 'free' || term.kind === 'trial') return [];
       const rolledOver = term.kind === 'rollover';
-      return [{ id: String(number), amount, term, rolledOver, unspent: scheduled + free + expired, claimed }];
+      const invoiceId = paymentReference ?? '';
+      const unspent = scheduled + free + expired;
+      return [{ id: String(number), invoiceId, amount, term, rolledOver, unspent, claimed }];
     });
     const ends = new Map(Object.entries(this.books.ends).map(([id, end]) => [id, secondsOf(end)]));
     for (const [id, amount] of takenByChanges(lots, changes, ends)) {
