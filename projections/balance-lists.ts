@@ -7,7 +7,7 @@ import { accountStream } from '#kernel/stream-name.js';
 import { timePassed, type TimePassed } from '#ledger/account-at.js';
 import type { AccountEventOf, AccountEventType, HeldSlice, Source } from '#ledger/account-events.js';
 import type { Grant } from '#ledger/account-state.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import { arrayText, type StoredRow } from '#read-store/tables.js';
 import type { AccountLog } from './account-log.js';
@@ -62,7 +62,7 @@ export type AccountFilter<Status> = { readonly customerId: string; readonly unit
 export const grantsCursor: CursorShape = ['text'];
 export const holdsCursor: CursorShape = ['text'];
 
-/** What of a list is asked for: at most `limit` entries after `cursor` (decoded, of one field), as they are at `now` (milliseconds). */
+/** What of a list is asked for: at most `limit` entries after `cursor` (of one field), as they are at `now` (milliseconds). */
 export type Wanted<Status> = {
   readonly filter: AccountFilter<Status>;
   readonly limit: number;

@@ -1,5 +1,5 @@
 import type { CreditEvent, CreditProduct, Plan } from '#ledger/catalog.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { catalogue, CatalogueKind } from './catalogue.js';
@@ -24,7 +24,7 @@ export async function plansOf(reader: Reader): Promise<readonly ListedPlan[]> {
   return rows.map((row) => itemOf(row) as ListedPlan);
 }
 
-/** What of one kind is on sale, by id. `cursor`: decoded, of one field. */
+/** What of one kind is on sale, by id. `cursor`: of one field. */
 export async function onSaleOf(
   reader: Reader,
   kind: CatalogueKind,

@@ -2,7 +2,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Resource, Slice } from '#ledger/account-events.js';
 import { accountStream } from '#kernel/stream-name.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { toPosition } from '#read-store/generations.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
@@ -34,7 +34,7 @@ export const claimsCursor: CursorShape = ['bigint'];
 type Stored = StoredRow<typeof claims>;
 const build = queryBuilder<{ claims: Stored }>();
 
-/** An account's consumptions that named a resource, newest first. `cursor`: decoded, of one field. */
+/** An account's consumptions that named a resource, newest first. `cursor`: of one field. */
 export async function claimsOf(
   reader: Reader,
   filter: ClaimFilter,

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { customers } from './customers.js';
@@ -38,7 +38,7 @@ export async function customerById(reader: Reader, customerId: string): Promise<
   return row === undefined ? null : toCustomer(row);
 }
 
-/** Customers whose id, name or e-mail contains `text` (null: all), newest first. `cursor`: decoded, of one field. */
+/** Customers whose id, name or e-mail contains `text` (null: all), newest first. `cursor`: of one field. */
 export async function searchCustomers(
   reader: Reader,
   text: string | null,

@@ -1,7 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Resource } from '#ledger/account-events.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { toPosition } from '#read-store/generations.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
@@ -42,7 +42,7 @@ export type HistoryFilter = {
   /** Nothing after this position. */
   readonly upTo?: string;
 };
-/** Where the page starts: at a decoded cursor of one field, or after a number of rows (then the answer has a total). */
+/** Where the page starts: at a cursor of one field, or after a number of rows (then the answer has a total). */
 export type HistoryStart = { readonly cursor: Cursor | null } | { readonly offset: number };
 export const historyCursor: CursorShape = ['bigint'];
 

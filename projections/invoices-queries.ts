@@ -1,6 +1,6 @@
 import type { Money } from '#kernel/amount.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
-import { pageOf, type Cursor, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import { newestFirst, newestFirstCursor, newestFirstKey } from './newest-first.js';
@@ -33,7 +33,7 @@ export const invoicesCursor = newestFirstCursor;
 type Stored = StoredRow<typeof invoices>;
 const build = queryBuilder<{ invoices: Stored }>();
 
-/** A customer's invoices, newest first. `cursor`: decoded, of two fields. */
+/** A customer's invoices, newest first. `cursor`: of two fields. */
 export async function invoicesOf(
   reader: Reader,
   customerId: string,

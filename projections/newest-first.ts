@@ -1,5 +1,5 @@
 import { sql, type SelectQueryBuilder } from 'kysely';
-import type { Cursor, CursorShape } from '#read-store/cursor.js';
+import type { Cursor, CursorShape } from '#read-store/page.js';
 
 /** What tells where a page of such a list ends. */
 export const newestFirstCursor: CursorShape = ['text', 'text'];
@@ -11,8 +11,8 @@ export const newestFirstKey = ({ created_at, id }: { readonly created_at: string
 ];
 
 /**
- * A page of rows by their columns `created_at` and `id`, the newest first, and one row more, which `pageOf` needs. `cursor`:
- * decoded, of `newestFirstCursor`.
+ * A page of rows by their columns `created_at` and `id`, the newest first, and one row more, which `pageOf` needs. `cursor`: of
+ * `newestFirstCursor`.
  */
 export function newestFirst<Tables, Name extends keyof Tables, Row>(
   query: SelectQueryBuilder<Tables, Name, Row>,

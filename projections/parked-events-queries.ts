@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { ParkReason } from '#ledger/stripe-event.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { parked } from './parked-events.js';
@@ -30,7 +30,7 @@ export const parkedCursor: CursorShape = ['bigint'];
 
 const build = queryBuilder<{ parked_events: StoredRow<typeof parked> }>();
 
-/** Parked events, newest first. `cursor`: decoded, of one field. */
+/** Parked events, newest first. `cursor`: of one field. */
 export async function parkedEvents(
   reader: Reader,
   { status, reason, type, subject }: ParkedFilter,

@@ -1,7 +1,7 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { PaymentRecord, PaymentStatus } from '#ledger/payment-record.js';
-import { pageOf, type Cursor, type Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import { newestFirst, newestFirstCursor, newestFirstKey } from './newest-first.js';
@@ -36,7 +36,7 @@ export async function paymentIds(reader: Reader, after: string, limit: number): 
   return rows.map(({ id }) => id);
 }
 
-/** A customer's payments, newest first. `cursor`: decoded, of two fields. */
+/** A customer's payments, newest first. `cursor`: of two fields. */
 export async function paymentsOf(
   reader: Reader,
   customerId: string,

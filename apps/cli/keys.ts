@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { instantOf } from '#kernel/instant.js';
 import { apiKeyScopes } from '#read-store/api-key-scopes.js';
 import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
+import { itemsOf } from '#read-store/page.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
 import { table } from './output.js';
+
+const PAGE = 200;
 
 async function create({ environment, output }: Call, name: string, scopes: readonly string[]): Promise<ExitCode> {
   const at = instantOf(environment.clock.now());
@@ -16,7 +19,8 @@ async function create({ environment, output }: Call, name: string, scopes: reado
 }
 
 async function list({ environment, output }: Call): Promise<ExitCode> {
-  const keys = await listApiKeys(await environment.readDatabase());
+  const database = await environment.readDatabase();
+  const keys = await Array.fromAsync(itemsOf((cursor) => listApiKeys(database, PAGE, cursor)));
   await output.answer({ keys }, () =>
     table(
       ['id', 'name', 'begins', 'scopes', 'created', 'last used', 'revoked'],

@@ -9,7 +9,7 @@ import {
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
 import { paymentIds } from '#projections/payments-queries.js';
-import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
+import { itemsOf } from '#read-store/page.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import * as runs from '#read-store/reconciliation.js';
 import type { ReconciliationRun } from '#read-store/reconciliation.js';
@@ -134,7 +134,8 @@ async function tell(finished: ReconciliationRun, database: ReadDatabase, output:
   const report = { ...finished, ...summary };
   if (output.json) await output.write(`${JSON.stringify(report).slice(0, -1)},"found":[`);
   let first = true;
-  for await (const found of differencesOf(database, finished.id)) {
+  const all = itemsOf((cursor) => runs.differencesOf(database, finished.id, PAGE, cursor));
+  for await (const found of all) {
     await output.write(output.json ? `${first ? '' : ','}\n${JSON.stringify(found)}` : `${lineOf(found)}\n`);
     first = false;
   }
@@ -145,17 +146,6 @@ async function tell(finished: ReconciliationRun, database: ReadDatabase, output:
       : `${finished.checked.toLocaleString('en')} events and objects${since}: ${String(differences)} differences, ${String(unrepaired)} left\n`,
   );
   return unrepaired === 0 ? 0 : 1;
-}
-
-async function* differencesOf(database: ReadDatabase, runId: string): AsyncGenerator<runs.FoundDifference> {
-  for (let next: string | null = null; ;) {
-    const cursor = next === null ? null : decodeCursor(next, runs.differencesCursor);
-    if (cursor !== null && isInvalidCursor(cursor)) throw new Error('a list gave a cursor that it does not take');
-    const page = await runs.differencesOf(database, runId, PAGE, cursor);
-    yield* page.data;
-    next = page.nextCursor;
-    if (next === null) return;
-  }
 }
 
 const lineOf = ({ type, id, stripe, ledger, repair }: runs.FoundDifference): string =>

@@ -2,25 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe-event.js';
 import { inSlices } from '#stripe/in-slices.js';
-import { decodeCursor, isInvalidCursor } from '#read-store/cursor.js';
+import { itemsOf } from '#read-store/page.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
-import { parkedCursor, parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
+import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
 import { WrongUse, type Call, type Command, type ExitCode, type Option } from './command.js';
 import { table } from './output.js';
 
 const pageSize = 200;
 
-async function allParked(database: ReadDatabase, wanted: ParkedFilter): Promise<readonly ParkedEvent[]> {
-  const all: ParkedEvent[] = [];
-  for (let next: string | null = null; ;) {
-    const cursor = next === null ? null : decodeCursor(next, parkedCursor);
-    if (cursor !== null && isInvalidCursor(cursor)) throw new Error('a list gave a cursor that it does not take');
-    const page = await parkedEvents(database, wanted, pageSize, cursor);
-    all.push(...page.data);
-    next = page.nextCursor;
-    if (next === null) return all;
-  }
-}
+const allParked = (database: ReadDatabase, wanted: ParkedFilter): Promise<readonly ParkedEvent[]> =>
+  Array.fromAsync(itemsOf((cursor) => parkedEvents(database, wanted, pageSize, cursor)));
 
 const filters: readonly Option[] = [
   { name: 'code', value: 'CODE', help: 'only what is parked for this reason, such as unknown_customer' },

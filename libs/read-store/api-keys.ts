@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '#kernel/instant.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from './page.js';
 import type { Reader } from './read-database.js';
 import { SCHEMA } from './schema.js';
 
@@ -60,11 +61,17 @@ export async function createApiKey(
   return { key: apiKey(row), secret };
 }
 
-/** All keys, revoked ones too, newest first. */
-export async function listApiKeys(reader: Reader): Promise<readonly ApiKey[]> {
-  return (
-    await reader.query<Row>({ text: `select ${columns} from ${SCHEMA}.api_keys order by created_at desc, id` })
-  ).map(apiKey);
+/** When a key was made, and its id. */
+export const apiKeysCursor: CursorShape = ['text', 'text'];
+
+/** Keys, revoked ones too, newest first. `cursor`: of `apiKeysCursor`. */
+export async function listApiKeys(reader: Reader, limit: number, cursor: Cursor | null): Promise<Page<ApiKey>> {
+  const behind = cursor === null ? '' : 'where (created_at, id) < ($2, $3)';
+  const rows = await reader.query<Row>({
+    text: `select ${columns} from ${SCHEMA}.api_keys ${behind} order by created_at desc, id desc limit $1`,
+    values: [limit + 1, ...(cursor ?? [])],
+  });
+  return pageOf(rows, limit, apiKey, (row) => [row.created_at, row.id]);
 }
 
 /** Makes a key useless from now on; again changes nothing. Null when there is none of that id. */

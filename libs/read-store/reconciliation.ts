@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from './cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from './page.js';
 import type { ReadDatabase, Reader } from './read-database.js';
 import { SCHEMA } from './schema.js';
 import { document } from './tables.js';
@@ -207,9 +207,10 @@ export type DifferenceCounts = {
   readonly counts: readonly { readonly type: string; readonly repair: string; readonly count: number }[];
 };
 
-export const differencesCursor: CursorShape = ['bigint'];
+/** The run and the number of a difference in it. */
+export const differencesCursor: CursorShape = ['text', 'bigint'];
 
-/** The differences of a run, in the order they were found. `cursor`: decoded, of one field. */
+/** The differences of a run, in the order they were found. `cursor`: one of the same run. */
 export async function differencesOf(
   reader: Reader,
   runId: string,
@@ -219,9 +220,9 @@ export async function differencesOf(
   const rows = await reader.query<DifferenceRow>({
     text: `select number, type, object_id, stripe, ledger, repair, told_as from ${SCHEMA}.reconciliation_differences
       where run_id = $1 and number > $2 order by number limit $3`,
-    values: [runId, cursor?.[0] ?? '0', limit + 1],
+    values: [runId, cursor?.[1] ?? '0', limit + 1],
   });
-  return pageOf(rows, limit, differenceOf, ({ number }) => [number]);
+  return pageOf(rows, limit, differenceOf, ({ number }) => [runId, number]);
 }
 
 const differenceOf = (row: DifferenceRow): FoundDifference => ({

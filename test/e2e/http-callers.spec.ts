@@ -95,6 +95,28 @@ describe('callers', () => {
     expect((await api.get('/v1/customers/acme/balance', reader)).status).toBe(401);
   });
 
+  it('lists API keys and projections page by page', async () => {
+    for (const name of ['one', 'two', 'three'])
+      await api.post('/v1/admin/api-keys', { name, scopes: ['credits:read'] });
+    for (const [path, key] of [
+      ['/v1/admin/api-keys', 'id'],
+      ['/v1/admin/projections', 'name'],
+    ] as const) {
+      const whole = (await api.get(`${path}?limit=200`)).body;
+      expect(whole).toMatchObject({ hasMore: false, nextCursor: null });
+      const paged: unknown[] = [];
+      for (let cursor = ''; ;) {
+        const { body } = await api.get(`${path}?limit=2${cursor}`);
+        expect(body.data.length).toBeLessThanOrEqual(2);
+        paged.push(...body.data.map((entry) => entry[key]));
+        if (body['hasMore'] !== true) break;
+        cursor = `&cursor=${String(body['nextCursor'])}`;
+      }
+      expect(paged).toEqual(whole.data.map((entry) => entry[key]));
+      expect(paged.length).toBeGreaterThan(2);
+    }
+  });
+
   it('lets a writer write and adjust nothing, also in bulk', async () => {
     const made = await api.post('/v1/admin/api-keys', { name: 'writer', scopes: ['credits:write'] });
     const writer = { token: String(made.body['secret']) };

@@ -90,11 +90,15 @@ describe('operations', () => {
     for (const list of ['grants', 'history', 'claims', 'status'])
       await api.get(`${described}/${list}?minPosition=${position}&waitMs=10000`);
     let seen = 0;
-    for (const [method, path] of await operations()) {
+    for (const [method, path, { parameters = [] }] of await operations()) {
       if (method !== 'GET' || path === '/metrics') continue;
-      const answer = await api.get(path.replace('{customerId}', 'described'));
+      const isQuery = path.startsWith('/v1/');
+      expect([path, parameters.some(({ name }) => name === 'minPosition')]).toEqual([path, isQuery]);
+      const fresh = isQuery ? `?minPosition=${position}&waitMs=10000` : '';
+      const answer = await api.get(`${path.replace('{customerId}', 'described')}${fresh}`);
       if (answer.status === 404) continue;
       expect([path, answer.status]).toEqual([path, 200]);
+      if (isQuery) expect([path, answer.body.asOf.position >= position]).toEqual([path, true]);
       seen += 1;
     }
     expect(seen).toBeGreaterThanOrEqual(20);

@@ -248,6 +248,43 @@ describe('queries over HTTP', () => {
     expect(claims.body.data).toMatchObject([{ amount: 1, resource: { type: 'lead', id: '7' } }]);
   });
 
+  it('goes on with a list by a cursor of that list and its filters only', async () => {
+    let position = '';
+    for (let n = 0; n < 3; n += 1) {
+      await command('paged', 'grants', { amount: 5, source: 'promotion' });
+      const resource = { type: 'lead', id: String(n) };
+      ({ position } = (await command('paged', 'consumptions', { amount: 1, resource })).body);
+    }
+    await api.get(`/v1/customers/paged/claims?minPosition=${position}`);
+    const cursorOf = async (path: string): Promise<string> =>
+      String((await api.get(`${path}limit=1&minPosition=${position}`)).body['nextCursor']);
+    const [grants, history, plans] = [
+      await cursorOf('/v1/customers/paged/grants?status=active&'),
+      await cursorOf('/v1/customers/paged/history?'),
+      await cursorOf('/v1/plans?'),
+    ];
+    for (const path of [
+      `/v1/customers/paged/grants?status=active&unit=credits&limit=2&cursor=${grants}`,
+      `/v1/customers/paged/history?limit=7&cursor=${history}`,
+    ])
+      expect([path, (await api.get(path)).status]).toEqual([path, 200]);
+    for (const path of [
+      `/v1/customers/paged/grants?cursor=${grants}`,
+      `/v1/customers/paged/grants?status=spent&cursor=${grants}`,
+      `/v1/customers/paged/grants?status=active&unit=points&cursor=${grants}`,
+      `/v1/customers/listed/grants?status=active&cursor=${grants}`,
+      `/v1/customers/paged/holds?cursor=${grants}`,
+      `/v1/customers/paged/history?type=granted&cursor=${history}`,
+      `/v1/customers/paged/claims?cursor=${history}`,
+      `/v1/customers?cursor=${history}`,
+      `/v1/admin/parked-events?cursor=${history}`,
+      `/v1/credit-products?cursor=${plans}`,
+    ]) {
+      const { status, body } = await api.get(path);
+      expect([path, status, body.errors?.[0]?.field]).toEqual([path, 400, 'cursor']);
+    }
+  });
+
   it('lists grants and holds by state', async () => {
     await command('states', 'grants', { amount: 10, source: 'purchase', description: 'first' });
     await command('states', 'grants', { amount: 10, source: 'promotion', effectiveAt: inDays(10) });
@@ -315,7 +352,11 @@ describe('queries over HTTP', () => {
     expect(lines).toEqual(paged);
     expect(lines.map((event) => event.position)).toEqual(lines.map((event) => event.position).toSorted());
     const one = lines.find((event) => event['stream'] === 'account-past' && event['revision'] === 1)!;
-    expect((await api.get(`/v1/events/${one.id}`)).body).toEqual(one);
+    const { position: head } = lines.at(-1)!;
+    expect((await api.get(`/v1/events/${one.id}?minPosition=${head}`)).body).toMatchObject({
+      ...one,
+      asOf: { position: head, time: expect.any(String) },
+    });
     expect((await api.get('/v1/events/00000000-0000-5000-8000-000000000000')).body.code).toBe('event_not_found');
     const ofStream = await api.get(
       `/v1/events?stream=account-listed&limit=3&after=${lines.find((event) => event['stream'] === 'account-listed')!.position}`,
@@ -343,6 +384,7 @@ describe('queries over HTTP', () => {
       billingEnabled: true,
       publishableKey: null,
       livemode: false,
+      asOf: { position: expect.stringMatching(/^\d{19}$/), time: expect.any(String) },
     });
   });
 });

@@ -178,7 +178,7 @@ describe('API keys', () => {
     expect(await revokeApiKey(world.db, key.id, at(7))).toMatchObject({ revokedAt: at(6), lastUsedAt: at(5) });
     expect(await revokeApiKey(world.db, 'key_none', at(7))).toBeNull();
     expect(await findApiKey(world.db, hashOfSecret(secret))).toBeNull();
-    expect((await listApiKeys(world.db)).map(({ id }) => id)).toContain(key.id);
+    expect((await listApiKeys(world.db, 200, null)).data.map(({ id }) => id)).toContain(key.id);
     const stored = await world.db.query({ text: 'select * from scrip_read.api_keys' });
     expect(JSON.stringify(stored)).not.toContain(secret);
   });

@@ -220,7 +220,7 @@ describe('an account', () => {
     const page = await historyOf(world.db, { ...acme, types: ['consumed', 'held'], from: at(3), to: at(6) }, 1, {
       offset: 1,
     });
-    expect(page).toMatchObject({ total: 2, hasMore: false, data: [{ type: 'consumed', amount: -10 }] });
+    expect(page).toMatchObject({ total: 2, next: null, data: [{ type: 'consumed', amount: -10 }] });
   });
 
   it('lists what was bought', async () => {

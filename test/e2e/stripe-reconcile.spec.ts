@@ -207,6 +207,9 @@ describe('what Stripe changed without telling', () => {
     }
     expect(read).toEqual(report.found);
     expect((await api.get('/v1/admin/reconciliation?cursor=x')).body.code).toBe('invalid_request');
+    await reconcile();
+    const ofEarlierRun = await api.get(`/v1/admin/reconciliation?cursor=${String(first.body['nextCursor'])}`);
+    expect([ofEarlierRun.status, ofEarlierRun.body.errors?.[0]?.field]).toEqual([400, 'cursor']);
   });
 
   test('is repaired by a run that goes on where one broke off', async () => {

@@ -89,11 +89,12 @@ export class AccountReadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const page = pageWanted(query, grantsCursor);
+    const list = { list: 'grants', ...filter };
+    const page = pageWanted(query, grantsCursor, list);
     const found = await this.queries.execute(
       new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 
   @Get('holds')
@@ -106,11 +107,12 @@ export class AccountReadsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const page = pageWanted(query, holdsCursor);
+    const list = { list: 'holds', ...filter };
+    const page = pageWanted(query, holdsCursor, list);
     const found = await this.queries.execute(
       new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 
   @Get('claims')
@@ -132,11 +134,12 @@ export class AccountReadsController {
       ...(resourceType === undefined ? {} : { resourceType }),
       ...(resourceId === undefined ? {} : { resourceId }),
     };
-    const page = pageWanted(query, claimsCursor);
+    const list = { list: 'claims', ...filter };
+    const page = pageWanted(query, claimsCursor, list);
     const found = await this.queries.execute(
       new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 
   @Get('history')
@@ -154,11 +157,12 @@ export class AccountReadsController {
   ): Promise<void> {
     if (query.cursor !== undefined && query.offset !== undefined)
       throw invalid('offset', 'cannot be combined with cursor');
-    const { limit, cursor } = pageWanted(query, historyCursor);
-    const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
     const filter = historyFilter(customerId, query);
+    const list = { list: 'history', ...filter };
+    const { limit, cursor } = pageWanted(query, historyCursor, list);
+    const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
     const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 }
 

@@ -1,6 +1,7 @@
 import { apiKeyScopes } from '#read-store/api-key-scopes.js';
 import {
   anything,
+  asOf,
   credits,
   flag,
   list,
@@ -11,7 +12,6 @@ import {
   ref,
   text,
   time,
-  wholeList,
   word,
   type AnswerSchemas,
 } from '../openapi/schema.js';
@@ -29,7 +29,7 @@ const apiKey = {
 export const adminSchemas: AnswerSchemas = {
   schemas: {
     ApiKey: object(apiKey),
-    ApiKeyList: wholeList('ApiKey'),
+    ApiKeyList: page('ApiKey'),
     ApiKeyWithSecret: object({ ...apiKey, secret: text }),
     ParkedEvent: object({
       id: text,
@@ -78,6 +78,7 @@ export const adminSchemas: AnswerSchemas = {
       data: list(ref('ReconciliationDifference')),
       hasMore: flag,
       nextCursor: orNull(text),
+      asOf,
     }),
     Projection: object({
       name: text,
@@ -92,7 +93,7 @@ export const adminSchemas: AnswerSchemas = {
       haltedReason: orNull(text),
       rebuildRequested: flag,
     }),
-    ProjectionList: wholeList('Projection'),
+    ProjectionList: page('Projection'),
     ProjectionRequest: object({ name: text, 'rebuildRequested?': flag, 'resumed?': flag }),
   },
   byRoute: {

@@ -1,22 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
+import { apiKeysCursor, createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { differencesCursor } from '#read-store/reconciliation.js';
 import { Authenticator } from '../callers/authenticator.js';
+import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { sendJson } from '../http/send.js';
-import { OtherRoute } from '../openapi/api-docs.js';
-import { pageWanted } from '../reads/pages.js';
-import { PageQuery } from '../reads/queries.dto.js';
+import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
+import { LogReads } from '../reads/log-reads.js';
+import { pageBody, pageWanted } from '../reads/pages.js';
+import { ListQuery } from '../reads/queries.dto.js';
+import { readRequest } from '../reads/read-request.js';
 import { ApiKeyBody } from './admin.dto.js';
-import { GetReconciliation, ListProjections } from './admin.queries.js';
+import { GetReconciliation, ListProjections, projectionsCursor } from './admin.queries.js';
 import { ProjectionControl } from './projection-control.js';
 
 const stored = ['store_unavailable'] as const;
@@ -28,6 +31,7 @@ export class AdminController {
   constructor(
     private readonly queries: QueryBus,
     private readonly database: ReadDatabase,
+    private readonly log: LogReads,
     private readonly projections: ProjectionControl,
     private readonly authenticator: Authenticator,
     private readonly clock: Clock,
@@ -56,9 +60,12 @@ export class AdminController {
 
   @Get('api-keys')
   @Needs('admin')
-  @OtherRoute({ id: 'listApiKeys', summary: 'API keys, newest first, without their secrets', problems: stored })
-  async keys(@Res() reply: FastifyReply): Promise<void> {
-    sendJson(reply, { data: await listApiKeys(this.database), hasMore: false, nextCursor: null });
+  @QueryRoute({ id: 'listApiKeys', summary: 'API keys, newest first, without their secrets' })
+  async keys(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
+    const list = { list: 'api-keys' };
+    const { limit, cursor } = pageWanted(query, apiKeysCursor, list);
+    const asOf = await this.log.asOf(readRequest(query, request.caller));
+    sendJson(reply, pageBody({ result: await listApiKeys(this.database, limit, cursor), asOf }, list));
   }
 
   @Delete('api-keys/:keyId')
@@ -77,23 +84,36 @@ export class AdminController {
 
   @Get('reconciliation')
   @Needs('admin')
-  @OtherRoute({
+  @QueryRoute({
     id: 'getReconciliation',
     summary: 'The last comparison of Stripe with the ledger: when, by what, and each difference with both sides',
-    problems: stored,
-    answer: '`run` is null while there was none. Differences come in the order they were found.',
+    description:
+      '`run` is null while there was none. Differences come in the order they were found. A cursor holds until the next run begins.',
   })
-  async reconciliation(@Query() query: PageQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, differencesCursor);
+  async reconciliation(
+    @Req() request: ApiRequest,
+    @Query() query: ListQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const list = { list: 'reconciliation' };
+    const { limit, cursor } = pageWanted(query, differencesCursor, list);
+    const asOf = await this.log.asOf(readRequest(query, request.caller));
     const { run, page } = await this.queries.execute(new GetReconciliation(limit, cursor));
-    sendJson(reply, { run, ...page });
+    sendJson(reply, { run, ...pageBody({ result: page, asOf }, list) });
   }
 
   @Get('projections')
   @Needs('admin')
-  @OtherRoute({ id: 'listProjections', summary: 'How far every projection is', problems: stored })
-  async listProjections(@Res() reply: FastifyReply): Promise<void> {
-    sendJson(reply, { data: await this.queries.execute(new ListProjections()), hasMore: false, nextCursor: null });
+  @QueryRoute({ id: 'listProjections', summary: 'How far every projection is, by name' })
+  async listProjections(
+    @Req() request: ApiRequest,
+    @Query() query: ListQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const list = { list: 'projections' };
+    const { limit, cursor } = pageWanted(query, projectionsCursor, list);
+    const asOf = await this.log.asOf(readRequest(query, request.caller));
+    sendJson(reply, pageBody({ result: await this.queries.execute(new ListProjections(limit, cursor)), asOf }, list));
   }
 
   @Post('projections/:name/rebuild')

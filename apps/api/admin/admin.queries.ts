@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { parkedEventsProjection } from '#projections/parked-events.js';
 import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import {
@@ -13,6 +13,7 @@ import {
   type ReconciliationRun,
 } from '#read-store/reconciliation.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
+import { notOfThisList } from '../reads/pages.js';
 import { ProjectionControl } from './projection-control.js';
 
 /** Stripe events that wait for a person. */
@@ -38,17 +39,39 @@ export class ListParkedEventsHandler implements IQueryHandler<ListParkedEvents> 
   }
 }
 
-/** How far every projection is. */
-export class ListProjections extends Query<readonly ProjectionStatus[]> {}
+/** The name of a projection and its generation. */
+export const projectionsCursor: CursorShape = ['text', 'bigint'];
+
+/** How far every projection is, by name. `cursor`: of `projectionsCursor`. */
+export class ListProjections extends Query<Page<ProjectionStatus>> {
+  constructor(
+    readonly limit: number,
+    readonly cursor: Cursor | null,
+  ) {
+    super();
+  }
+}
 
 @QueryHandler(ListProjections)
 export class ListProjectionsHandler implements IQueryHandler<ListProjections> {
   constructor(private readonly projections: ProjectionControl) {}
 
-  execute(): Promise<readonly ProjectionStatus[]> {
-    return this.projections.status();
+  async execute({ limit, cursor }: ListProjections): Promise<Page<ProjectionStatus>> {
+    const [name = '', generation = '0'] = cursor ?? [];
+    const all = (await this.projections.status()).toSorted(byNameAndGeneration);
+    const behind = all.filter((each) => byNameAndGeneration(each, { name, generation: Number(generation) }) > 0);
+    return pageOf(
+      behind.slice(0, limit + 1),
+      limit,
+      (each) => each,
+      (each) => [each.name, String(each.generation)],
+    );
   }
 }
+
+type Place = Pick<ProjectionStatus, 'name' | 'generation'>;
+const byNameAndGeneration = (a: Place, b: Place): number =>
+  a.name === b.name ? a.generation - b.generation : a.name < b.name ? -1 : 1;
 
 /** The newest comparison of Stripe with the ledger, and a page of what it found; null while there was none. */
 export class GetReconciliation extends Query<{
@@ -69,7 +92,8 @@ export class GetReconciliationHandler implements IQueryHandler<GetReconciliation
 
   async execute({ limit, cursor }: GetReconciliation) {
     const run = await newestRun(this.database);
-    if (run === null) return { run: null, page: { data: [], hasMore: false, nextCursor: null } };
+    if (run === null) return { run: null, page: { data: [], next: null } };
+    if (cursor !== null && cursor[0] !== run.id) throw notOfThisList();
     const [summary, page] = await Promise.all([
       differenceCounts(this.database, run.id),
       differencesOf(this.database, run.id, limit, cursor),

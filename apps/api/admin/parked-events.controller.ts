@@ -35,15 +35,12 @@ export class ParkedEventsController {
     problems: ['store_unavailable', 'projection_behind'],
   })
   async list(@Req() request: ApiRequest, @Query() query: ParkedEventsQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, parkedCursor);
     const { status = 'parked', reason, type, subject } = query;
     const wanted = { status, reason, type, subject };
-    sendJson(
-      reply,
-      pageBody(
-        await this.queries.execute(new ListParkedEvents(wanted, limit, cursor, readRequest(query, request.caller))),
-      ),
-    );
+    const list = { list: 'parked-events', ...wanted };
+    const { limit, cursor } = pageWanted(query, parkedCursor, list);
+    const asked = readRequest(query, request.caller);
+    sendJson(reply, pageBody(await this.queries.execute(new ListParkedEvents(wanted, limit, cursor, asked)), list));
   }
 
   @Post('set-aside')
@@ -136,7 +133,7 @@ export class ParkedEventsController {
     const { result } = await this.queries.execute(
       new ListParkedEvents(wanted, SetAsideManyBody.most, null, readRequest({}, request.caller)),
     );
-    return { ids: result.data.map(({ id }) => id), hasMore: result.hasMore };
+    return { ids: result.data.map(({ id }) => id), hasMore: result.next !== null };
   }
 
   #setAside(request: ApiRequest, id: string, reason: string): Promise<StripeEventOutcome> {

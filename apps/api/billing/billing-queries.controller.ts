@@ -4,7 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { invoicesCursor } from '#projections/invoices-queries.js';
 import { paymentsCursor } from '#projections/payments-queries.js';
-import type { CursorShape, Page } from '#read-store/cursor.js';
+import type { CursorShape, Page } from '#read-store/page.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem, type ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
@@ -15,6 +15,12 @@ import { pageBody, pageWanted } from '../reads/pages.js';
 import { ListQuery, FreshnessQuery } from '../reads/queries.dto.js';
 import { readRequest } from '../reads/read-request.js';
 import { GetBillingStatus, GetSubscription, ListInvoices, ListPayments, type Listing } from './billing.queries.js';
+
+type CustomersList = {
+  readonly list: string;
+  readonly Wanted: new (listing: Listing) => NestQuery<Fresh<Page<unknown>>>;
+  readonly cursor: CursorShape;
+};
 
 /** What a customer has subscribed to, paid and been invoiced. Customers' own people may read their own. */
 @ApiTags('Billing')
@@ -48,14 +54,14 @@ export class BillingQueriesController {
   @Needs('credits:read', { people: true })
   @QueryRoute({ id: 'listPayments', summary: 'Payments, newest first' })
   payments(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list(request, query, reply, ListPayments, paymentsCursor);
+    return this.#list(request, query, reply, { list: 'payments', Wanted: ListPayments, cursor: paymentsCursor });
   }
 
   @Get('invoices')
   @Needs('credits:read', { people: true })
   @QueryRoute({ id: 'listInvoices', summary: 'Invoices, newest first' })
   invoices(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list(request, query, reply, ListInvoices, invoicesCursor);
+    return this.#list(request, query, reply, { list: 'invoices', Wanted: ListInvoices, cursor: invoicesCursor });
   }
 
   async #one(
@@ -76,12 +82,13 @@ export class BillingQueriesController {
     request: ApiRequest,
     query: ListQuery,
     reply: FastifyReply,
-    Wanted: new (listing: Listing) => NestQuery<Fresh<Page<unknown>>>,
-    cursor: CursorShape,
+    { list, Wanted, cursor }: CustomersList,
   ): Promise<void> {
-    const page = pageWanted(query, cursor);
-    const listing = { customerId: customerIn(request), ...page, request: readRequest(query, request.caller) };
-    sendJson(reply, pageBody(await this.queries.execute(new Wanted(listing))));
+    const customerId = customerIn(request);
+    const named = { list, customerId };
+    const page = pageWanted(query, cursor, named);
+    const listing = { customerId, ...page, request: readRequest(query, request.caller) };
+    sendJson(reply, pageBody(await this.queries.execute(new Wanted(listing)), named));
   }
 }
 

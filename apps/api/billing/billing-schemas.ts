@@ -75,7 +75,7 @@ const invoice = {
 
 export const billingSchemas: AnswerSchemas = {
   schemas: {
-    BillingConfig: object({ billingEnabled: flag, publishableKey: orNull(text), livemode: flag }),
+    BillingConfig: object({ billingEnabled: flag, publishableKey: orNull(text), livemode: flag, asOf }),
     Payment: object(payment),
     PaymentList: page('Payment'),
     Invoice: object(invoice),

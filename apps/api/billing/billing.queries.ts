@@ -12,7 +12,7 @@ import { paymentsProjection } from '#projections/payments.js';
 import { paymentsOf, type Payment } from '#projections/payments-queries.js';
 import { subscriptionsProjection } from '#projections/subscriptions.js';
 import { subscriptionOf, type Subscription } from '#projections/subscriptions-queries.js';
-import type { Cursor, Page } from '#read-store/cursor.js';
+import type { Cursor, Page } from '#read-store/page.js';
 import type { Reader } from '#read-store/read-database.js';
 import { ApiContext } from '../api-context.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';

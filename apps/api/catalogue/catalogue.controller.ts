@@ -7,8 +7,9 @@ import { catalogueCursor } from '#projections/catalogue-queries.js';
 import { ApiContext } from '../api-context.js';
 import { Public } from '../http/route.js';
 import { sendJson } from '../http/send.js';
-import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
-import { ListQuery } from '../reads/queries.dto.js';
+import { QueryRoute } from '../openapi/api-docs.js';
+import { LogReads } from '../reads/log-reads.js';
+import { FreshnessQuery, ListQuery } from '../reads/queries.dto.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
 import { ListCatalogue } from './catalogue.queries.js';
@@ -20,6 +21,7 @@ export class CatalogueController {
   constructor(
     private readonly queries: QueryBus,
     private readonly context: ApiContext,
+    private readonly log: LogReads,
   ) {}
 
   @Get('plans')
@@ -45,19 +47,16 @@ export class CatalogueController {
 
   @Get('billing/config')
   @Public()
-  @OtherRoute({
-    id: 'getBillingConfig',
-    summary: 'What a front end needs to start payments',
-    answer: '`{ billingEnabled, publishableKey, livemode }`',
-  })
-  config(@Res() reply: FastifyReply): void {
+  @QueryRoute({ id: 'getBillingConfig', summary: 'What a front end needs to start payments' })
+  async config(@Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
     const { billingEnabled, publishableKey, livemode } = this.context.config.stripe;
-    sendJson(reply, { billingEnabled, publishableKey, livemode });
+    sendJson(reply, { billingEnabled, publishableKey, livemode, asOf: await this.log.asOf(readRequest(query, null)) });
   }
 
   async #list(kind: CatalogueKind, query: ListQuery, reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, catalogueCursor);
+    const list = { list: 'catalogue', kind };
+    const { limit, cursor } = pageWanted(query, catalogueCursor, list);
     const found = await this.queries.execute(new ListCatalogue(kind, limit, cursor, readRequest(query, null)));
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 }

@@ -65,10 +65,12 @@ export class CustomersController {
   @Needs('credits:read')
   @QueryRoute({ id: 'listCustomers', summary: 'Search customers, newest first' })
   async search(@Req() request: ApiRequest, @Query() query: CustomersQuery, @Res() reply: FastifyReply): Promise<void> {
-    const { limit, cursor } = pageWanted(query, customersCursor);
+    const text = query.query ?? null;
+    const list = { list: 'customers', text };
+    const { limit, cursor } = pageWanted(query, customersCursor, list);
     const found = await this.queries.execute(
-      new SearchCustomers(query.query ?? null, limit, cursor, readRequest(query, request.caller)),
+      new SearchCustomers(text, limit, cursor, readRequest(query, request.caller)),
     );
-    sendJson(reply, pageBody(found));
+    sendJson(reply, pageBody(found, list));
   }
 }

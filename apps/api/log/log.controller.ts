@@ -11,6 +11,7 @@ import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { QueryRoute } from '../openapi/api-docs.js';
+import { FreshnessQuery } from '../reads/queries.dto.js';
 import { LogReads } from '../reads/log-reads.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
 import { wantsLines } from './wants-lines.js';
@@ -59,11 +60,18 @@ export class LogController {
   @Get(':eventId')
   @Needs('ledger:read')
   @QueryRoute({ id: 'getEvent', summary: 'One event', problems: ['event_not_found'] })
-  async one(@Param('eventId') eventId: string, @Res() reply: FastifyReply): Promise<void> {
+  async one(
+    @Req() request: ApiRequest,
+    @Param('eventId') eventId: string,
+    @Query() query: FreshnessQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const asOf = await this.log.asOf(readRequest(query, request.caller));
     const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(eventId);
     const event = isId ? await this.queries.execute(new FindEvent(eventId.toLowerCase())) : null;
     if (event === null) throw new Problem('event_not_found');
-    void reply.header('content-type', 'application/json; charset=utf-8').send(eventLine(event));
+    const body = `${eventLine(event).slice(0, -1)},"asOf":${JSON.stringify(asOf)}}`;
+    void reply.header('content-type', 'application/json; charset=utf-8').send(body);
   }
 }
 

@@ -67,9 +67,6 @@ export const position: Schema = {
   description: 'A place in the log; later is greater.',
 };
 export const asOf = ref('AsOf');
-/** A page of a read model, each entry of the shape of that name. */
+/** A page of a list, each entry of the shape of that name. */
 export const page = (entry: string): Schema =>
   object({ data: list(ref(entry)), hasMore: flag, nextCursor: orNull(text), asOf });
-/** All there is, in the form of a page. */
-export const wholeList = (entry: string): Schema =>
-  object({ data: list(ref(entry)), hasMore: flag, nextCursor: orNull(text) });

@@ -1,18 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { EventStore, type Position } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
+import { instantOf } from '#kernel/instant.js';
 import { Problem } from '../http/problems.js';
+import type { AsOf, ReadRequest } from './freshness.js';
 import { soon } from './soon.js';
 
 const pollMs = 20;
 
-/** For queries that read the log itself: whatever was answered with a position is in it; only what is still to come is waited for. */
+/** For queries of no read model, which read the log itself or what is kept beside it: whatever was answered with a position is in it; only what is still to come is waited for. */
 @Injectable()
 export class LogReads {
   constructor(
     private readonly store: EventStore,
     private readonly clock: Clock,
   ) {}
+
+  /** How fresh an answer is that is read from now on. Throws the problem `projection_behind` as `reached` does. */
+  async asOf({ minPosition, waitMs }: ReadRequest): Promise<AsOf> {
+    if (minPosition !== null) await this.reached(minPosition, waitMs);
+    return { position: await soon(this.clock, this.store.head()), time: instantOf(this.clock.now()) };
+  }
 
   /** Waits until the log has come to a position. Throws the problem `projection_behind` when it has not after `waitMs`. */
   async reached(position: Position, waitMs: number): Promise<void> {

@@ -18,18 +18,9 @@ export class FreshnessQuery extends CheckedQuery {
 export const PageLimit = (): PropertyDecorator =>
   QueryNumber(1, 200, { description: 'Entries of a page.', default: 50 });
 const Cursor = (): PropertyDecorator =>
-  Text(1, 1024, { description: '`nextCursor` of the page before.', optional: 'absent' });
+  Text(1, 1024, { description: '`nextCursor` of the page before, with the same filters.', optional: 'absent' });
 
-/** A page of what is no projection: it is always up to date. */
-export class PageQuery extends CheckedQuery {
-  @PageLimit()
-  limit?: string;
-
-  @Cursor()
-  cursor?: string;
-}
-
-/** A page of a read model. */
+/** A page of a list. */
 export class ListQuery extends FreshnessQuery {
   @PageLimit()
   limit?: string;
