@@ -21,12 +21,7 @@ const areas = [
   {
     name: 'event-store-adapters',
     path: '^libs/event-store/adapters/',
-    may: [
-      '^libs/kernel/',
-      '^libs/event-store/(?![a-z-]+\\.module\\.ts)',
-      packages('pg'),
-      builtins('crypto', 'events', 'net'),
-    ],
+    may: ['^libs/kernel/', '^libs/event-store/(?![a-z-]+\\.module\\.ts)', packages('pg'), builtins('crypto')],
   },
   {
     name: 'event-store-eventstoredb',
@@ -51,6 +46,16 @@ const areas = [
       '^libs/(kernel|read-store)/',
       '^libs/event-store/(event-store|key-index)\\.ts$',
       packages('pg', 'kysely'),
+      builtins('crypto'),
+    ],
+  },
+  {
+    name: 'audit',
+    path: '^libs/audit/',
+    may: [
+      '^libs/(kernel|ledger|audit)/',
+      '^libs/event-store/(event-store|encode-event|event-line)\\.ts$',
+      '^libs/read-store/(compare|projection|projection-status|read-database)\\.ts$',
       builtins('crypto'),
     ],
   },

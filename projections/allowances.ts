@@ -217,7 +217,6 @@ class AllowancesOracle implements OracleFold<LedgerEvent> {
 
 const oracle: Oracle<LedgerEvent> = {
   keyOf: () => 'all',
-  needs: (projected) => rowIdsOf(projected).length > 0,
   fold: () => new AllowancesOracle(),
 };
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RecordedEvent } from '#event-store/event-store.js';
 import { eventTypes } from '#ledger/events.js';
 import { projections, projectionsFor } from './registry.js';
 
@@ -22,15 +21,6 @@ describe('the registry', () => {
         // Row-level security needs to know whose a row is.
         if (visibleTo === 'own-rows') expect(Object.keys(columns)).toContain('customer_id');
       }
-    },
-  );
-
-  it.each(projections.filter(({ oracle }) => oracle.needs === undefined).map((each) => [each.name, each] as const))(
-    '%s can be folded in shares of the log',
-    (_name, { categories, oracle }) => {
-      const keyOf = (stream: string): string => oracle.keyOf({ ...({} as RecordedEvent), stream });
-      const streams = categories.filter((category) => category !== 'catalog').map((category) => `${category}-`);
-      for (const one of streams) for (const other of streams) expect(keyOf(`${one}a`)).not.toBe(keyOf(`${other}b`));
     },
   );
 

@@ -45,6 +45,8 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ],
   ['libs/stripe/bad-store.ts', "import '#event-store/encode-event.js';", 'stripe-imports-only-its-own'],
   ['libs/read-store/bad-ledger.ts', "import '#ledger/events.js';", 'read-store-imports-only-its-own'],
+  ['libs/audit/bad-projection.ts', "import '#projections/registry.js';", 'audit-imports-only-its-own'],
+  ['libs/audit/bad-file.ts', "import 'node:fs';", 'audit-imports-only-its-own'],
   ['libs/config/bad-ledger.ts', "import '#ledger/events.js';", 'config-imports-only-its-own'],
   ['libs/new-area/bad-area.ts', "import '#kernel/amount.js';", 'every-area-has-a-row'],
   ['projections/bad-pg.ts', "import 'pg';", 'projections-imports-only-its-own'],

@@ -1,16 +1,12 @@
-import { pagesOf, START } from '#event-store/event-store.js';
+import { audit, type Audited } from '#audit/audit.js';
+import { auditExport } from '#audit/export-audit.js';
+import type { LogReport } from '#audit/log-audit.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { compareProjections, ModelComparison, type Comparison } from '#read-store/compare.js';
-import { EventSharing } from '#read-store/projection.js';
-import { projectionStatus } from '#read-store/projection-status.js';
+import { compareProjections, type Comparison } from '#read-store/compare.js';
 import { projectionsFor } from '#projections/registry.js';
 import type { CliEnvironment } from './cli.module.js';
 import type { Call, Command, ExitCode } from './command.js';
-import { auditExport } from './export-audit.js';
-import { keepHeapSmall, leaveRoomToThreads, takeRoomBack } from './heap.js';
-import { LogAudit, type LogReport } from './log-audit.js';
-import type { Output } from './output.js';
-import { auditInParallel, type Audited } from './parallel-audit.js';
+import { linesOfFile } from './lines-of-file.js';
 import { Progress } from './progress.js';
 
 /** Compares every read model with an independent fold of the log. */
@@ -23,90 +19,32 @@ export async function compareAll(
   return compareProjections<LedgerEvent>(store, database, ledgerCodec.decode, chosen);
 }
 
-/** Audits the log on several threads, where that can be done and all is sound; null otherwise. */
-async function auditSound(environment: CliEnvironment, output: Output, logOnly: boolean): Promise<Audited | null> {
-  if (environment.config.eventStore.kind !== 'postgres') return null;
-  leaveRoomToThreads();
-  const log = { store: await environment.store(), databaseUrl: await environment.databaseUrl() };
-  const models = logOnly
-    ? null
-    : await ModelComparison.ofLive(await environment.readDatabase(), projectionsFor(log.store));
-  const progress = new Progress(output, environment.clock, 'verified');
-  try {
-    const audited = await auditInParallel(log, models, (events) => {
-      progress.add(events);
-    });
-    progress.end();
-    return audited;
-  } finally {
-    takeRoomBack();
-    await models?.close();
-  }
-}
-
-/** Audits the log and compares the read models in one pass, so that each event is read and decoded once. */
-async function auditDatabase(environment: CliEnvironment, output: Output, logOnly: boolean): Promise<Audited> {
-  const store = await environment.store();
-  const audit = new LogAudit({ contiguous: environment.config.eventStore.kind === 'postgres' });
-  const progress = new Progress(output, environment.clock, 'verified');
-  const sharing = new EventSharing<LedgerEvent>(ledgerCodec.decode);
-  let models = logOnly ? null : await ModelComparison.ofLive(await environment.readDatabase(), projectionsFor(store));
-  try {
-    for await (const recorded of pagesOf(store, START)) {
-      const page = sharing.page(recorded);
-      audit.addDecoded(page);
-      try {
-        models?.add(page);
-      } catch (error) {
-        if (audit.sound) throw error;
-        await models?.close();
-        models = null; // nothing follows from a log that contradicts itself
-      }
-      progress.add(page.length);
-    }
-    progress.end();
-    const log = audit.report();
-    const projections = await models?.finish({ store, sharing }).catch((error: unknown) => {
-      if (audit.sound) throw error;
-      return [];
-    });
-    return { log, projections: projections ?? [] };
-  } finally {
-    await models?.close();
-  }
-}
-
 async function auditFile({ environment, output, withoutEnd }: Verifying, file: string): Promise<Audited> {
   const progress = new Progress(output, environment.clock, 'verified');
   const options = { contiguous: environment.config.eventStore.kind === 'postgres', endMissing: withoutEnd };
-  const log = await auditExport(file, options, (lines) => {
+  const log = await auditExport(linesOfFile(file), options, (lines) => {
     progress.add(lines);
   });
   progress.end();
   return { log, projections: [] };
 }
 
-/** Events cut off the end of the log leave nothing in it that could tell; what has read them remembers how far it came. */
-async function withMissingEnd(environment: CliEnvironment, log: LogReport): Promise<LogReport> {
-  const [store, database] = [await environment.store(), await environment.readDatabase()];
-  const ahead = (await projectionStatus(database, store, environment.clock.now()))
-    .filter(({ position, head }) => position > head)
-    .map(({ name, position }) => `${name} has read it up to ${short(position)}`);
-  if (ahead.length === 0) return log;
-  const problem = `the log ends here, but ${ahead.join(', ')}: events at its end are missing`;
-  const finding = { position: log.lastPosition ?? START, stream: '', revision: -1, eventId: null, problem };
-  return { ...log, findings: [...log.findings, finding], findingsTotal: log.findingsTotal + 1 };
-}
-
 async function auditLog({ environment, output, logOnly }: Verifying): Promise<Audited> {
-  const audited =
-    (await auditSound(environment, output, logOnly)) ?? (await auditDatabase(environment, output, logOnly));
-  return logOnly ? audited : { ...audited, log: await withMissingEnd(environment, audited.log) };
+  const { clock, config } = environment;
+  const store = await environment.store();
+  const models = logOnly
+    ? null
+    : { database: await environment.readDatabase(), projections: projectionsFor(store), clock };
+  const progress = new Progress(output, clock, 'verified');
+  const audited = await audit({ store, contiguous: config.eventStore.kind === 'postgres' }, models, (events) => {
+    progress.add(events);
+  });
+  progress.end();
+  return audited;
 }
 
 async function verify(verifying: Verifying): Promise<ExitCode> {
   const { output, file, withoutEnd } = verifying;
-  keepHeapSmall();
   const { log, projections } = file === null ? await auditLog(verifying) : await auditFile(verifying, file);
   const ok = log.findingsTotal === 0 && projections.every(({ differences }) => differences.length === 0);
   await output.answer({ ok, log, projections }, () => describe(log, projections, file !== null && withoutEnd));

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
+import { ExportTally } from '#audit/export-tally.js';
 import { pagesOf, positionOf, START, type Position } from '#event-store/event-store.js';
 import { endLine, eventLine } from '#event-store/event-line.js';
 import { WrongUse, type Call, type Command, type ExitCode } from './command.js';
-import { ExportTally } from './export-tally.js';
 import { Progress } from './progress.js';
 
 async function exportEvents({ environment, output }: Call, after: Position, file: string | null): Promise<ExitCode> {

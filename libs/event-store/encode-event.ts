@@ -7,7 +7,7 @@ export const ZERO_HASH = '0'.repeat(64);
 /** Text with its length in bytes before it, so that no two different lists of fields have the same bytes. */
 const field = (text: string): string => `${Buffer.byteLength(text)}:${text}`;
 /** What every preimage begins with. */
-export const domainField = field('scrip-event-v1');
+const domainField = field('scrip-event-v1');
 
 /**
  * The SHA-256 that chains an event to the one before it in its stream. Over: domain, previous hash, stream, revision, id,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
-import { AccountBooks } from '../../apps/cli/account-books.js';
+import { AccountBooks } from '#audit/account-books.js';
 import { consume, grant } from '../../test/support/account-commands.js';
 import { accountDecider, conservationOf } from './account.js';
 import type { AccountCommand } from './account-commands.js';

@@ -106,23 +106,6 @@ export class ModelComparison<Event> {
     }
   }
 
-  /** What is compared, for who folds the log elsewhere; see `agreesWith`. */
-  get compared(): readonly Compared<Event>[] {
-    return this.#folds.map(({ compared }) => compared);
-  }
-
-  /** The comparisons if each table has the rows that a fold of the log expects, null if any has not. */
-  async agreesWith(expected: ReadonlyMap<string, TableDigest>): Promise<readonly Comparison[] | null> {
-    const found = await this.#found;
-    const comparisons = this.compared.map(({ projection, generation, position }) => {
-      const tables = projection.tables.map(({ name }) => tableOf(name, generation));
-      const rows = tables.reduce((sum, table) => sum + (found.get(table)?.rows ?? 0), 0);
-      const agree = tables.every((table) => isSame(expected.get(table), found.get(table)));
-      return agree ? { projection: projection.name, generation, position, rows, differences: [] } : null;
-    });
-    return comparisons.some((comparison) => comparison === null) ? null : comparisons.filter((each) => each !== null);
-  }
-
   /** Takes the next page of the log; the first call takes the log's first. */
   add(page: readonly ProjectedEvent<Event>[]): void {
     for (const fold of this.#folds) fold.add(0, page);

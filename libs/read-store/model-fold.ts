@@ -28,13 +28,8 @@ export class ModelFold<Event> {
 
   /** Takes the next page of a pass. */
   add(pass: number, page: readonly ProjectedEvent<Event>[]): void {
-    for (const event of page) this.addOne(pass, event);
-  }
-
-  /** Takes the next event of a pass. */
-  addOne(pass: number, event: ProjectedEvent<Event>): void {
-    if (!isFolded(this.compared, pass, event)) return;
-    for (const row of this.#fold.add(event)) this.#expect(row);
+    for (const event of page)
+      if (isFolded(this.compared, pass, event)) for (const row of this.#fold.add(event)) this.#expect(row);
   }
 
   /** Closes a pass: the whole log up to the checkpoint has been added. */

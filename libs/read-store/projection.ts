@@ -99,11 +99,6 @@ export type Oracle<Event> = {
   readonly keyOf: (event: RecordedEvent) => string;
   /** True when the fold gives every row at once and so does not grow with their number. */
   readonly streaming?: boolean;
-  /**
-   * Only where streams of different names have keys in common: whether the fold needs an event at all. Such a fold is done in
-   * one place, also when the log is folded in several; few events should be needed.
-   */
-  readonly needs?: (event: ProjectedEvent<Event>) => boolean;
   readonly fold: () => OracleFold<Event>;
 };
 

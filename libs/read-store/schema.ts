@@ -1,5 +1,5 @@
 /** The schema of all read models. */
 export const SCHEMA = 'scrip_read';
 
-/** The full name of a projection's table in one generation. Apart from what asks the database: audits know names alone. */
+/** The full name of a projection's table in one generation. */
 export const tableOf = (name: string, generation: number): string => `${SCHEMA}.${name}_g${String(generation)}`;

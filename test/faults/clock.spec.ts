@@ -6,7 +6,7 @@ import { metadataOf } from '#event-store/event-store.js';
 import { accountDecider, conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { LogAudit } from '../../apps/cli/log-audit.js';
+import { LogAudit } from '#audit/log-audit.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ManualClock } from '../support/manual-clock.js';
 

@@ -16,9 +16,8 @@ import { report } from './report.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const areas = ['apps', 'libs', 'projections'];
 const projects = ['unit', 'integration', 'faults', 'long'];
-/** Where a process or a thread of ours begins. */
+/** Where a process of ours begins. */
 const entries = ['api', 'worker', 'cli', 'stripe-sandbox'].map((app) => `apps/${app}/main.ts`);
-const threads = ['apps/cli/share-audit.worker.ts'];
 
 function instrumentedCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'scrip-coverage-'));
@@ -38,7 +37,7 @@ function instrumentedCopy(): string {
   for (const area of areas)
     execFileSync('npx', ['--yes', 'nyc@17.1.0', 'instrument', '--in-place', area], { cwd: copy, stdio: 'inherit' });
   const keeper = pathToFileURL(join(copy, 'test/reach/keep-counts.js')).href;
-  for (const file of [...entries, ...threads].map((entry) => join(copy, entry)))
+  for (const file of entries.map((entry) => join(copy, entry)))
     writeFileSync(file, `import '${keeper}';\n${readFileSync(file, 'utf8')}`);
   return copy;
 }

@@ -9,7 +9,7 @@ import { compareProjections } from '#read-store/compare.js';
 import { projectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase } from '#read-store/read-database.js';
 import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
-import { LogAudit } from '../../apps/cli/log-audit.js';
+import { LogAudit } from '#audit/log-audit.js';
 import { freePort } from './free-port.js';
 import { NodeProcess } from './node-process.js';
 import { temporaryPostgres } from './postgres.js';

@@ -3,7 +3,9 @@ import { chmod, chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readLogShares } from '#event-store/log-shares.module.js';
+import { SystemClock } from '#config/system-clock.js';
+import { openEventStore } from '#event-store/event-store.module.js';
+import { START, type RecordedEvent } from '#event-store/event-store.js';
 import { eventually } from '../../support/eventually.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { World } from '../../support/world.js';
@@ -56,15 +58,13 @@ describe('a network that changes bits, with TLS to PostgreSQL', () => {
   });
 });
 
-/** The log as an audit by threads copies it. */
-async function logAt(databaseUrl: string): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  await readLogShares(
-    { databaseUrl, of: 1, through: '0000000000000001000' },
-    { take: (_, bytes) => void pieces.push(Buffer.from(bytes)), room: () => new SharedArrayBuffer(10_000) },
-  );
-  expect(pieces.length).toBeGreaterThan(10);
-  return Buffer.concat(pieces);
+/** The log's first events. */
+async function logAt(databaseUrl: string): Promise<readonly RecordedEvent[]> {
+  const store = await openEventStore({ kind: 'postgres', databaseUrl }, new SystemClock());
+  const events = await store.readAll(START, 1_000);
+  await store.close();
+  expect(events.length).toBeGreaterThan(20);
+  return events;
 }
 
 async function switchTlsOn(world: World): Promise<void> {

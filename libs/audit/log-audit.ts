@@ -1,10 +1,10 @@
+import { msOf } from '#kernel/instant.js';
 import { accountOf, categoryOf } from '#kernel/stream-name.js';
 import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
 import { metadataText, NO_STREAM, positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
-import { InstantReader } from './instant-reader.js';
 
 /** Something wrong with an event of the log. */
 export type Finding = {
@@ -50,7 +50,6 @@ export class LogAudit {
   readonly #contiguous: boolean;
   readonly #streams = new Map<string, StreamRecord>();
   readonly #findings: Finding[] = [];
-  readonly #instants = new InstantReader();
   #findingsTotal = 0;
   #events = 0;
   #position: Position | null = null;
@@ -73,17 +72,12 @@ export class LogAudit {
 
   /** Takes the next events of the log. */
   add(events: readonly RecordedEvent[]): void {
-    for (const event of events) this.#check(event, decodeEvent(event), contentHashOf(event));
+    for (const event of events) this.#check(event, decodeEvent(event));
   }
 
-  /**
-   * Takes the next events of the log with their content, which others use too.
-   *
-   * @param contentHashes what the `hash` of each must be, when that was found from its bytes already.
-   */
-  addDecoded(events: readonly Decoded[], contentHashes?: readonly string[]): void {
-    for (const [index, { recorded, decoded }] of events.entries())
-      this.#check(recorded, decoded, contentHashes?.[index] ?? contentHashOf(recorded));
+  /** Takes the next events of the log with their content, which others use too. */
+  addDecoded(events: readonly Decoded[]): void {
+    for (const { recorded, decoded } of events) this.#check(recorded, decoded);
   }
 
   /** Notes that something could not be read as an event at all. */
@@ -119,7 +113,7 @@ export class LogAudit {
     };
   }
 
-  #check(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, contentHash: string): void {
+  #check(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent): void {
     this.#events += 1;
     this.#checkPosition(event);
     let stream = this.#streams.get(event.stream);
@@ -128,7 +122,7 @@ export class LogAudit {
       stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: 0, lastRecordedAt: -Infinity, books };
       this.#streams.set(event.stream, stream);
     }
-    this.#checkChain(event, contentHash, stream);
+    this.#checkChain(event, stream);
     this.#checkContent(event, decoded, stream);
     stream.revision = event.revision;
     stream.hash = event.hash;
@@ -144,7 +138,7 @@ export class LogAudit {
     this.#count = position;
   }
 
-  #checkChain(event: RecordedEvent, contentHash: string, stream: StreamRecord): void {
+  #checkChain(event: RecordedEvent, stream: StreamRecord): void {
     if (event.revision !== stream.revision + 1)
       this.#find(
         event,
@@ -152,20 +146,12 @@ export class LogAudit {
       );
     if (event.prevHash !== stream.hash)
       this.#find(event, 'prevHash is not the hash of the event before it in the stream');
-    if (contentHash !== event.hash) this.#find(event, 'the hash does not fit the content');
-    const recordedAt = this.#recordedAtOf(event);
+    if (chainHash(event.stream, event.revision, event) !== event.hash)
+      this.#find(event, 'the hash does not fit the content');
+    const recordedAt = recordedAtOf(event);
     if (!(recordedAt >= stream.lastRecordedAt))
       this.#find(event, 'recordedAt is missing, or before that of the event before it');
     if (recordedAt > stream.lastRecordedAt) stream.lastRecordedAt = recordedAt;
-  }
-
-  /** In milliseconds; NaN when the metadata does not tell. */
-  #recordedAtOf(event: RecordedEvent): number {
-    try {
-      return this.#instants.msOf(metadataText(event, 'recordedAt'));
-    } catch {
-      return NaN;
-    }
   }
 
   #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
@@ -188,7 +174,14 @@ export class LogAudit {
   }
 }
 
-const contentHashOf = (event: RecordedEvent): string => chainHash(event.stream, event.revision, event);
+/** In milliseconds; NaN when the metadata does not say. */
+function recordedAtOf(event: RecordedEvent): number {
+  try {
+    return msOf(metadataText(event, 'recordedAt'));
+  } catch {
+    return NaN;
+  }
+}
 
 /** Data of another shape than the type promises must be a finding, not the end of the audit. */
 function enter(books: AccountBooks, event: AccountEvent): string | null {
