@@ -1,7 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
-import { OutcomeUnknown, StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
+import {
+  metadataOf,
+  OutcomeUnknown,
+  StoreUnavailable,
+  type AppendRequest,
+  type AppendResult,
+  type EncodedEvent,
+} from '#event-store/event-store.js';
 import { assert } from '#kernel/assert.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../test/support/inbox-world.js';
@@ -234,4 +241,23 @@ test('a fault of our own keeps one event waiting, which is tried again on reques
   await world.handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
   await world.drain();
   expect(await world.statusOf('evt_broken')).toBe('translated');
+});
+
+/** Takes nothing that a certain Stripe event changes on an account. */
+class NarrowStore extends InMemoryEventStore {
+  override sizeOf(event: EncodedEvent): number {
+    const isOfLarge = event.type === 'CreditsGranted' && metadataOf(event).causationId === 'evt_large';
+    return isOfLarge ? this.maxAppendBytes + 1 : super.sizeOf(event);
+  }
+}
+
+test('an event that changes more than the log takes at once waits for a person, and no other', async () => {
+  const world = new InboxWorld(new NarrowStore());
+  await world.applyCatalog();
+  await world.link('acme', 'cus_1');
+  await world.deliver(stripeEvent('checkout.session.completed.endive', { id: 'evt_large' }));
+  await world.deliver(stripeEvent('invoice.paid.endive', { id: 'evt_right' }));
+  await world.drain();
+  expect(await world.statusOf('evt_large')).toBe('parked: too_large');
+  expect(await world.statusOf('evt_right')).toBe('translated');
 });

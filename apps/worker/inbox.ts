@@ -16,7 +16,7 @@ import { stripeCustomerOf, translate, withObject } from '#stripe/translate.js';
 import type { FactCommand, Lookups } from '#stripe/translation.js';
 import { eachBounded } from './bounded.js';
 import type { InboxState } from './inbox-state.js';
-import { refusalOf, type LedgerHandlers } from './ledger-handlers.js';
+import { CommandTooLarge, refusalOf, type LedgerHandlers } from './ledger-handlers.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, tellsSomething, type Due, type Links, type Seen } from './inbox-scan.js';
 import { refusedBy } from './refusals.js';
@@ -139,15 +139,14 @@ export class Inbox {
     return [...found.values()].filter((received) => received !== null);
   }
 
-  /** A fault of our own keeps one event waiting for a person, and never the others. */
+  /** A fault of our own, or more than the log takes, keeps one event waiting for a person, and never the others. */
   async #attemptOrPark(event: ReceivedStripeEvent, lookups: Lookups): Promise<void> {
     try {
       await this.#attempt(event, lookups);
     } catch (error) {
-      if (!(error instanceof AssertionFailed || error instanceof TypeError || error instanceof RangeError)) throw error;
-      const detail = `Scrip failed to work it off (${error.name}: ${error.message}); report this, and try it again once that is mended`;
-      const reason = withObject({ code: 'internal_error', subject: null, detail }, event);
-      await this.#record(event, { type: 'ParkStripeEvent', reason });
+      const reason = reasonOfFailure(error);
+      if (reason === null) throw error;
+      await this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) });
     }
   }
 
@@ -290,6 +289,18 @@ export class Inbox {
     const stream = stripeEventStream(about);
     await refusalOf(this.#handlers.stripeEvent.execute({ stream, key: null, command, ...requestBy(event) }));
   }
+}
+
+/** Why an event waits that could not be worked off; null where it is to be tried again. */
+function reasonOfFailure(error: unknown): ParkReason | null {
+  if (error instanceof CommandTooLarge) {
+    const detail =
+      'what it changes is more than the log takes in one append; adjust the balance by hand, and set the event aside';
+    return { code: 'too_large', subject: null, detail };
+  }
+  if (!(error instanceof AssertionFailed || error instanceof TypeError || error instanceof RangeError)) return null;
+  const detail = `Scrip failed to work it off (${error.name}: ${error.message}); report this, and try it again once that is mended`;
+  return { code: 'internal_error', subject: null, detail };
 }
 
 /** A payment of a sale that is kept under another id, or under none that is known yet. */

@@ -62,9 +62,22 @@ export class TryAgainLater extends Error {
   }
 }
 
+/** A command would record more than the log takes in one append. The same again would too: it is for a person to see to. */
+export class CommandTooLarge extends Error {
+  override readonly name = 'CommandTooLarge';
+
+  constructor() {
+    super('a command would record more than the log takes at once');
+  }
+}
+
+/** What to throw for a command that ended without effect. */
+export const failureOf = (outcome: TryAgainLater['outcome'] | 'too_large'): TryAgainLater | CommandTooLarge =>
+  outcome === 'too_large' ? new CommandTooLarge() : new TryAgainLater(outcome);
+
 /**
  * The refusal of a command; null when its effect is in the log or there was nothing to do.
- * Throws TryAgainLater when the command has to be repeated.
+ * Throws TryAgainLater when the command has to be repeated, CommandTooLarge when that would not help.
  */
 export async function refusalOf<Event, State, Refusal extends Refused>(
   execution: Promise<CommandOutcome<Event, State, Refusal>>,
@@ -72,5 +85,5 @@ export async function refusalOf<Event, State, Refusal extends Refused>(
   const outcome = await execution;
   if (outcome.kind === 'refused') return outcome.refusal;
   if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return null;
-  throw new TryAgainLater(outcome.kind);
+  throw failureOf(outcome.kind);
 }

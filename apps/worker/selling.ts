@@ -5,7 +5,7 @@ import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account-events.
 import type { ParkReason } from '#ledger/stripe-event.js';
 import type { FactCommand } from '#stripe/translation.js';
 import { refusedBy } from './refusals.js';
-import { TryAgainLater, type LedgerHandlers } from './ledger-handlers.js';
+import { failureOf, type LedgerHandlers } from './ledger-handlers.js';
 
 type SaleCommand = Extract<AccountCommand, { type: 'GrantCredits' }> & { readonly sale: Sale };
 type SaleFact = FactCommand & { readonly to: 'account'; readonly command: SaleCommand };
@@ -29,7 +29,7 @@ const MAX_APART = 100;
 /**
  * Grants what was sold, once for each payment, whatever tells of it and in whatever order: session, intent and invoice are one
  * sale where they name each other, or where a link that is known by now says so. What may be the same sale, and no link says
- * whether, waits for the link. Throws TryAgainLater when it has to be repeated.
+ * whether, waits for the link. Throws TryAgainLater when it has to be repeated, CommandTooLarge.
  */
 export async function sell(
   handlers: LedgerHandlers,
@@ -50,7 +50,7 @@ export async function sell(
       const grant = outcome.events.map(({ event }) => event).find(isOfSale);
       return { reference: grant?.paymentReference ?? command.paymentReference, granted: true, reason: null };
     }
-    if (outcome.kind !== 'refused') throw new TryAgainLater(outcome.kind);
+    if (outcome.kind !== 'refused') throw failureOf(outcome.kind);
     const { refusal } = outcome;
     if (refusal.rejected === 'sold_already')
       return { reference: refusal.paymentReference, granted: false, reason: null };

@@ -134,7 +134,7 @@ export class BatchQuestions<Command, Event extends TypedEvent, State, Refusal ex
     if (!this.#store.knowsEveryId) return 'none';
     const unrecorded = batch.filter((_item, index) => {
       const kind = plan.verdicts[index]?.kind;
-      return kind === 'refused' || kind === 'unchanged';
+      return kind === 'refused' || kind === 'unchanged' || kind === 'too_large';
     });
     const ids = unknownIds(stream, loaded, unrecorded, found);
     const known = found.size;

@@ -208,7 +208,8 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
       loaded,
       requests: batch.map(({ request }) => request),
       now: this.#now(),
-      maxBytes: this.limits.batchBytes,
+      store: this.#store,
+      batchBytes: this.limits.batchBytes,
       known,
     });
   }
@@ -272,7 +273,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
       item: Item<Command, Event, State, Refusal>,
       verdict: Decided<Event, Refusal>,
     ): CommandOutcome<Event, State, Refusal> => {
-      if (verdict.kind === 'refused') return verdict;
+      if (verdict.kind === 'refused' || verdict.kind === 'too_large') return verdict;
       if (verdict.kind === 'unchanged') return { kind: 'unchanged', state: loaded.state };
       if (verdict.kind === 'follows')
         return followed(item.request, batch[verdict.leader]?.request, outcomes[verdict.leader]);

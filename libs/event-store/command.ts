@@ -42,6 +42,8 @@ export type CommandOutcome<Event, State, Refusal extends Refused> =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The key was used for another body. */
   | { readonly kind: 'key_reused' }
+  /** Its events are more than the store takes in one append; nothing was recorded, and the same again would end the same. */
+  | { readonly kind: 'too_large' }
   /** Other processes kept writing the stream first; nothing was recorded. */
   | { readonly kind: 'conflict' }
   /** Too much is waiting; nothing was recorded. */

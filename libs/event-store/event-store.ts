@@ -100,6 +100,12 @@ export abstract class EventStore {
   /** True when `append` finds an event id anywhere in the log, however old. If not, `locate` may be incomplete too. */
   abstract readonly knowsEveryId: boolean;
 
+  /** The bytes of the largest append, as `sizeOf` counts its events. A larger one is a bug: the write path plans within it. */
+  abstract readonly maxAppendBytes: number;
+
+  /** The bytes that an event takes of an append, or somewhat more. */
+  abstract sizeOf(event: EncodedEvent): number;
+
   /** Where events with these ids stand; ids that are not found are left out. Complete only if `knowsEveryId`. */
   abstract locate(eventIds: readonly string[]): Promise<ReadonlyMap<string, EventPlace>>;
 
@@ -121,6 +127,10 @@ export abstract class EventStore {
   /** Ends all subscriptions and connections; appends under way are settled first. */
   abstract close(): Promise<void>;
 }
+
+/** The bytes of an event's own texts. */
+export const textBytesOf = ({ data, metadata }: EncodedEvent): number =>
+  Buffer.byteLength(data) + Buffer.byteLength(metadata);
 
 /** Parses the stored metadata. */
 export const metadataOf = (event: EncodedEvent): EventMetadata => JSON.parse(event.metadata) as EventMetadata;

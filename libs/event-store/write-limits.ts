@@ -3,7 +3,7 @@ export type WriteLimits = {
   /** Commands that may wait in one lane, and in all lanes of the process. */
   readonly laneLength: number;
   readonly waiting: number;
-  /** Commands decided together, and bytes of events written together. */
+  /** Commands decided together, and bytes of events written together; a single command may have as many as the store takes. */
   readonly batchCommands: number;
   readonly batchBytes: number;
   /** Streams kept folded in memory. */

@@ -25,6 +25,8 @@ export type ParkReason = {
     | 'lines_incomplete'
     /** It could not. */
     | 'lines_refused'
+    /** What follows from it is more than the log takes at once. */
+    | 'too_large'
     /** A fault of Scrip's own. */
     | 'internal_error';
   readonly subject: string | null;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { StoreUnavailable, type AppendResult } from '#event-store/event-store.js';
+import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
 import { fill, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 
@@ -44,6 +44,28 @@ export function appendContract(contract: Contract): void {
     await store.append(append);
     expect((await store.readStream(stream, 0, 2))[0]?.data === append.events[0]?.data).toBe(true);
     expect((await readToEnd(store, before)).at(-1)?.hash).toBe(append.events[0]?.hash);
+  });
+
+  test('takes an append of as many bytes as it says, and none larger', async () => {
+    const { store } = contract;
+    const stream = newStream();
+    // Many quotes in the metadata and letters of several bytes: what a store adds and escapes counts too.
+    const key = '"\\'.repeat(120);
+    const count = 20;
+    const letters = (each: number): AppendRequest =>
+      sampleAppend(stream, 0, count, { key, data: { text: `${'é'.repeat(each / 2)}${'x'.repeat(each % 2)}` } });
+    const bytesOf = ({ events }: AppendRequest): number => events.reduce((sum, event) => sum + store.sizeOf(event), 0);
+    const room = Math.floor((store.maxAppendBytes - bytesOf(letters(0))) / count);
+    const larger = letters(room + 1);
+    expect(bytesOf(larger)).toBeGreaterThan(store.maxAppendBytes);
+    await expect(store.append(larger)).rejects.toThrow('too large');
+    expect(await store.readStream(stream, 0, 1)).toEqual([]);
+    const largest = letters(room);
+    expect(bytesOf(largest)).toBeGreaterThan(store.maxAppendBytes - count);
+    expect((await store.append(largest)).kind).toBe('appended');
+    expect((await store.readStream(stream, 0, count)).map(({ hash }) => hash)).toEqual(
+      largest.events.map(({ hash }) => hash),
+    );
   });
 
   test('refuses another expected revision and tells the real one', async () => {

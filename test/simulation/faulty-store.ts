@@ -4,8 +4,10 @@ import {
   OutcomeUnknown,
   START,
   StoreUnavailable,
+  textBytesOf,
   type AppendRequest,
   type AppendResult,
+  type EncodedEvent,
   type EventPlace,
   type Position,
   type RecordedEvent,
@@ -61,6 +63,7 @@ export class SimulatedServer {
 /** One process's connection to the server. Implements the port; everything takes time and may fail. */
 export class FaultyStore extends EventStore {
   override readonly knowsEveryId: boolean;
+  override readonly maxAppendBytes = 16 * 1024 * 1024;
 
   constructor(
     private readonly server: SimulatedServer,
@@ -103,6 +106,10 @@ export class FaultyStore extends EventStore {
       throw new OutcomeUnknown('answer lost');
     }
     return result;
+  }
+
+  override sizeOf(event: EncodedEvent): number {
+    return textBytesOf(event);
   }
 
   override async locate(ids: readonly string[]): Promise<ReadonlyMap<string, EventPlace>> {

@@ -9,6 +9,7 @@ import { bulkCommands, bulkKinds, maxCommands } from './bulk-commands.js';
 const everyCommand: readonly ProblemCode[] = [
   'invalid_request',
   'forbidden',
+  'command_too_large',
   'conflict',
   'idempotency_key_reused',
   'internal_error',

@@ -116,6 +116,8 @@ export function recordedOrProblem<Event, State>(outcome: CommandOutcome<Event, S
       return;
     case 'key_reused':
       throw new Problem('idempotency_key_reused');
+    case 'too_large':
+      throw new Problem('command_too_large');
     case 'conflict':
       throw new Problem('conflict');
     case 'overloaded':

@@ -47,6 +47,8 @@ export function answerOf<Event, State, Code extends ProblemCode>(
       return problemAnswer(outcome.refusal.rejected, requestId, membersOf(outcome.refusal));
     case 'key_reused':
       return problemAnswer('idempotency_key_reused', requestId);
+    case 'too_large':
+      return problemAnswer('command_too_large', requestId);
     case 'conflict':
       return problemAnswer('conflict', requestId);
     case 'overloaded':

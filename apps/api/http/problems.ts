@@ -146,6 +146,11 @@ export const problemKinds = {
     title: 'The headers are too large',
     detail: 'Send a shorter address and shorter headers, at most 16 KiB in all.',
   },
+  command_too_large: {
+    status: 422,
+    title: 'The command would record too much at once',
+    detail: 'Nothing was recorded. Send smaller commands in its place, each with a key of its own.',
+  },
   account_frozen: { status: 422, title: 'The account is frozen', detail: 'An operator has to unfreeze it first.' },
   account_closed: { status: 422, title: 'The account is closed', detail: 'It takes no more commands.' },
   grant_expired: {

@@ -26,7 +26,7 @@ const described = (
   );
 
 /** What a route that writes may be answered with. */
-const ofWriting: readonly ProblemCode[] = ['conflict', 'outcome_unknown', 'store_unavailable'];
+const ofWriting: readonly ProblemCode[] = ['command_too_large', 'conflict', 'outcome_unknown', 'store_unavailable'];
 
 /** A command for an account: key, unit, 201. One that sets what an account is answers 200, and may come without a key. */
 export function CommandRoute(

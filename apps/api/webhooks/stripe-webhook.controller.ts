@@ -80,6 +80,8 @@ export class StripeWebhookController {
         return outcome.replayed;
       case 'unchanged':
         return true;
+      case 'too_large':
+        throw new Problem('payload_too_large', { detail: 'The log does not take an event of this size.' });
       case 'overloaded':
         throw new Problem('overloaded');
       case 'unavailable':

@@ -6,8 +6,10 @@ import {
   START,
   StoreUnavailable,
   positionOf,
+  textBytesOf,
   type AppendRequest,
   type AppendResult,
+  type EncodedEvent,
   type EventPlace,
   type Position,
   type RecordedEvent,
@@ -70,6 +72,7 @@ const isSame = (stored: RecordedEvent | undefined, event: { id: string; hash: st
 /** The log in this process's memory, for tests and simulations. Every answer comes in a later microtask, as over a network. */
 export class InMemoryEventStore extends EventStore {
   override readonly knowsEveryId = true;
+  override readonly maxAppendBytes: number = 16 * 1024 * 1024;
   readonly #closed = new AbortController();
 
   constructor(private readonly log = new InMemoryLog()) {
@@ -79,8 +82,14 @@ export class InMemoryEventStore extends EventStore {
   override async append(request: AppendRequest): Promise<AppendResult> {
     assert(request.events.length > 0, 'an append has at least one event');
     assert(request.expectedRevision >= NO_STREAM, 'an append expects an exact revision');
+    const bytes = request.events.reduce((sum, event) => sum + this.sizeOf(event), 0);
+    assert(bytes <= this.maxAppendBytes, `an append of ${bytes} bytes is too large`);
     await this.#open();
     return this.log.append(request);
+  }
+
+  override sizeOf(event: EncodedEvent): number {
+    return textBytesOf(event);
   }
 
   override async locate(eventIds: readonly string[]): Promise<ReadonlyMap<string, EventPlace>> {

@@ -7,8 +7,10 @@ import {
   OutcomeUnknown,
   StoreUnavailable,
   positionOf,
+  textBytesOf,
   type AppendRequest,
   type AppendResult,
+  type EncodedEvent,
   type EventPlace,
   type Position,
   type RecordedEvent,
@@ -55,6 +57,7 @@ const idCharacters = 36;
 /** The log in PostgreSQL, in schema `scrip_log`. Any number of processes may write at once. */
 export class PostgresEventStore extends EventStore {
   override readonly knowsEveryId = true;
+  override readonly maxAppendBytes: number;
   readonly #limits: PostgresLimits;
   readonly #writer: PostgresWriter;
   readonly #sessions: PostgresSessions;
@@ -70,6 +73,7 @@ export class PostgresEventStore extends EventStore {
   ) {
     super();
     this.#limits = { ...defaultLimits, ...limits };
+    this.maxAppendBytes = this.#limits.appendBytes;
     const { readConnections: connections, readMs: deadlineMs, connectMs, pageBytes, cacheBytes } = this.#limits;
     this.#sessions = new PostgresSessions(
       url,
@@ -95,6 +99,10 @@ export class PostgresEventStore extends EventStore {
     const flushed = await this.#writer.append(request);
     if (flushed.kind === 'rejected') return this.#reasonOfRejection(request);
     return { kind: 'appended', position: positionOf(flushed.first + request.events.length - 1) };
+  }
+
+  override sizeOf(event: EncodedEvent): number {
+    return textBytesOf(event);
   }
 
   override async locate(eventIds: readonly string[]): Promise<ReadonlyMap<string, EventPlace>> {
@@ -152,12 +160,13 @@ export class PostgresEventStore extends EventStore {
     assert(events.length > 0, 'an append has at least one event');
     assert(expectedRevision >= NO_STREAM, 'an append expects an exact revision');
     let size = 0;
-    for (const { id, hash, prevHash, data, metadata } of events) {
+    for (const event of events) {
+      const { id, hash, prevHash } = event;
       const wellFormed = id.length === idCharacters && hash.length === hashDigits && prevHash.length === hashDigits;
       assert(wellFormed, `malformed id or hash in ${stream}`);
-      size += data.length + metadata.length;
+      size += this.sizeOf(event);
     }
-    assert(size <= this.#limits.appendBytes, `an append of ${size} characters is too large`);
+    assert(size <= this.maxAppendBytes, `an append of ${size} bytes is too large`);
   }
 
   /** Why the writer did not store it: done before, done elsewhere, or the stream stands at another revision. */

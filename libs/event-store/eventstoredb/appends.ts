@@ -5,7 +5,7 @@ import { DeadlinePassed, within } from '../adapters/deadline.js';
 import { NO_STREAM, StoreOverloaded, positionOf, type AppendRequest, type Position } from '../event-store.js';
 import type { EventStoreDbConnection } from './connection.js';
 import { failureOf, type AppendFailure } from './errors.js';
-import { bytesOf, proposalOf } from './metadata.js';
+import { proposalBytesOf, proposalOf } from './metadata.js';
 
 export type AppendAnswer =
   /** Revision and position of the last event; null when the server gave no position. */
@@ -47,12 +47,12 @@ export class EventStoreDbAppends {
 
   /**
    * Answers within the deadline; what the server says later is dropped. Errors: StoreOverloaded. An append that is larger than
-   * the server takes is a bug: commands are bounded.
+   * the server takes is a bug: the write path plans within the bound.
    */
   async append(request: AppendRequest): Promise<AppendAnswer> {
     const { appendDeadlineMs, maxAppendBytes, maxPendingAppends, maxPendingBytes } = this.limits;
     const events = request.events.map(proposalOf);
-    const bytes = events.reduce((sum, event) => sum + bytesOf(event), 0);
+    const bytes = request.events.reduce((sum, event) => sum + proposalBytesOf(event), 0);
     assert(bytes <= maxAppendBytes, `an append of ${String(bytes)} bytes is too large`);
     if (this.#queue.size + this.#inFlight >= maxPendingAppends || this.#waitingBytes + bytes > maxPendingBytes)
       throw new StoreOverloaded('too many appends are waiting for EventStoreDB');

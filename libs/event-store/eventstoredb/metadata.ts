@@ -35,9 +35,15 @@ export function proposalOf(event: EncodedEvent): BinaryEventData {
   };
 }
 
-/** The bytes of an event that is appended, as the server counts them for its limit. */
-export const bytesOf = ({ type, data, metadata }: BinaryEventData): number =>
-  Buffer.byteLength(type) + data.length + (metadata as Uint8Array).length;
+/** Names, marks, hashes, id and schema version in the server's metadata, with room to spare. */
+const ENVELOPE_BYTES = 300;
+
+/**
+ * The most bytes that an event counts for the server's limit, told without encoding it: a type counts two bytes for a
+ * character, and the event's own metadata, a text within JSON, at most doubles.
+ */
+export const proposalBytesOf = ({ type, data, metadata }: EncodedEvent): number =>
+  2 * type.length + Buffer.byteLength(data) + 2 * Buffer.byteLength(metadata) + ENVELOPE_BYTES;
 
 /**
  * An event as the log gives it back. One that Scrip did not write, or that was damaged, comes as it is, with the zero hash and

@@ -9,6 +9,7 @@ import {
   StoreUnavailable,
   type AppendRequest,
   type AppendResult,
+  type EncodedEvent,
   type EventPlace,
   type Position,
   type RecordedEvent,
@@ -16,6 +17,7 @@ import {
 import { EventStoreDbAppends } from './appends.js';
 import { connectionTo, type EventStoreDbConnection } from './connection.js';
 import { EventStoreDbFeed } from './feed.js';
+import { proposalBytesOf } from './metadata.js';
 import { EventStoreDbReads } from './reads.js';
 import { EventStoreDbSubscription } from './subscription.js';
 
@@ -28,7 +30,7 @@ export type EventStoreDbLimits = {
   readonly silenceMs: number;
   readonly maxPendingAppends: number;
   readonly maxPendingBytes: number;
-  /** The server's own limit (`MaxAppendSize`). */
+  /** Below the server's own limit (`MaxAppendSize`, 1 MiB unless it is configured). */
   readonly maxAppendBytes: number;
   readonly maxBufferedEvents: number;
   /** What subscriptions that are behind read at a time. */
@@ -67,6 +69,7 @@ const MAX_UNSETTLED = 10_000;
 export class EventStoreDbEventStore extends EventStore {
   /** The server finds an id only at the revision where it is repeated. */
   override readonly knowsEveryId = false;
+  override readonly maxAppendBytes: number;
   readonly #limits: EventStoreDbLimits;
   readonly #connection: EventStoreDbConnection;
   readonly #appends: EventStoreDbAppends;
@@ -80,6 +83,7 @@ export class EventStoreDbEventStore extends EventStore {
   constructor(url: string, clock: Clock, limits: Partial<EventStoreDbLimits> = {}) {
     super();
     this.#limits = { ...defaultLimits, ...limits };
+    this.maxAppendBytes = this.#limits.maxAppendBytes;
     this.#connection = connectionTo(url);
     this.#appends = new EventStoreDbAppends(this.#connection, clock, this.#limits);
     this.#reads = new EventStoreDbReads(this.#connection, clock, this.#limits);
@@ -120,6 +124,10 @@ export class EventStoreDbEventStore extends EventStore {
         return this.#settled(request, { kind: 'appended', position });
       }
     }
+  }
+
+  override sizeOf(event: EncodedEvent): number {
+    return proposalBytesOf(event);
   }
 
   /** Nothing: the server has no index of ids. */
