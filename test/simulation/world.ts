@@ -116,7 +116,7 @@ export class World {
     const clock = new SkewedClock(this.time, () => process.skewMs, process.life, this.plan.seed * 31 + this.#lives);
     process.store = new FaultyStore(this.server, process.life);
     const keys = this.plan.knowsEveryId ? null : new LaggingKeyIndex(this.readModel, this.probes, this.#sabotage);
-    const limits = { rememberedKeys: 4, snapshotEvery: 5, settleMs: 4_000 };
+    const limits = { batchBytes: 2_500, rememberedKeys: 4, snapshotEvery: 5, settleMs: 4_000 };
     const parts = { store: process.store, snapshots: this.snapshots, keys, clock, limits };
     process.handlers = { ...ledgerHandlers(parts), account: sabotaged(this.#sabotage, accountDecider, parts) };
     if (index >= 2) this.#work(process, clock);
