@@ -366,6 +366,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   PeriodChanged: () => undefined,
   TrialChanged: () => undefined,
   TermsEnded: () => undefined,
+  BillingRequested: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,
   DebtPolicyChanged: settle,

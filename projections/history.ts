@@ -128,6 +128,7 @@ const movements: {
   PeriodChanged: null,
   TrialChanged: null,
   TermsEnded: null,
+  BillingRequested: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,

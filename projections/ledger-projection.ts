@@ -33,6 +33,7 @@ export const lotsIgnored = {
   PeriodChanged: 'ignored',
   TrialChanged: 'ignored',
   TermsEnded: 'ignored',
+  BillingRequested: 'ignored',
 } as const;
 export const settingsIgnored = {
   BurnOrderChanged: 'ignored',

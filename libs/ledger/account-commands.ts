@@ -4,6 +4,7 @@ import type { Json } from '#kernel/json.js';
 import type { BoughtLine, Claim, Paid } from './payment-claims.js';
 import type {
   AgreedPlan,
+  BillingOperation,
   BurnOrderName,
   DebtPolicy,
   PlanChange,
@@ -130,6 +131,8 @@ export type AccountCommand =
       readonly version: number;
       readonly claims: readonly Claim[];
     } & Paid)
+  /** Notes a request for something that is not the account's own doing: its key then belongs to it, as to every command. */
+  | { readonly type: 'RequestBilling'; readonly operation: BillingOperation }
   /** Records what time alone has done by now: activations, expiries, holds timed out. */
   | { readonly type: 'RecordDue' }
   | {

@@ -58,6 +58,16 @@ export type Settings = {
   readonly lowBalanceThreshold: Amount | null;
 };
 
+/** What a caller may ask of billing for a customer. */
+export type BillingOperation =
+  | 'create_checkout_session'
+  | 'create_payment_intent'
+  | 'create_portal_session'
+  | 'cancel_subscription'
+  | 'resume_subscription'
+  | 'change_subscription'
+  | 'start_free_plan';
+
 /** What a credit event was used for, and at which price. */
 export type Usage = { readonly creditEvent: string; readonly quantity: number };
 type Told = { readonly description: string | null; readonly metadata: Json };
@@ -300,6 +310,8 @@ type Facts = {
   TrialChanged: Trial & { readonly subscriptionId: string };
   /** A subscription ended: what of its grants begins then or later is revoked, in events that follow. */
   TermsEnded: { readonly subscriptionId: string; readonly endedAt: Instant };
+  /** A caller asked for something of billing: the event holds the request's key, so that no other command has it, too. */
+  BillingRequested: { readonly operation: BillingOperation };
   BurnOrderChanged: { readonly settings: Settings };
   OverdraftLimitChanged: { readonly settings: Settings };
   DebtPolicyChanged: { readonly settings: Settings };
@@ -369,6 +381,7 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'PeriodChanged':
     case 'TrialChanged':
     case 'TermsEnded':
+    case 'BillingRequested':
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

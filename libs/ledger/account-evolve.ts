@@ -25,6 +25,8 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
     case 'AccountOpened':
       state.opened = true;
       return state;
+    case 'BillingRequested':
+      return state;
     case 'CreditsGranted':
     case 'CreditsActivated':
     case 'CreditsExpired':

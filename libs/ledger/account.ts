@@ -6,6 +6,7 @@ import { repayOwed } from './account-debt.js';
 import { reinstateCredits, revokeCredits } from './account-clawback.js';
 import { settlePayment } from './account-claims.js';
 import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './account-holds.js';
+import { openAccount } from './account-opening.js';
 import { changeSettings, changeStatus } from './account-settings.js';
 import { consumeCredits, reverseConsumption, revisionToReverse } from './account-spending.js';
 import type { AccountCommand, AccountRefusal } from './account-commands.js';
@@ -20,7 +21,10 @@ import { agreeTrial, moveTrial } from './account-trials.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
 const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];
-/** What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for. */
+/**
+ * What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for. Of billing goes on
+ * what sells it nothing.
+ */
 const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RecordDue',
   'RevokeCredits',
@@ -28,6 +32,7 @@ const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'SettlePayment',
   'MoveTrial',
   'EndSubscription',
+  'RequestBilling',
   'CloseAccount',
 ];
 
@@ -83,6 +88,10 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return keepFreeMonths(recording, command);
     case 'SettlePayment':
       return settlePayment(recording, command);
+    case 'RequestBilling':
+      openAccount(recording);
+      recording.record({ type: 'BillingRequested', operation: command.operation });
+      return null;
     case 'RecordDue':
       return null;
     case 'ChangeSettings':

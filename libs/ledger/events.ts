@@ -49,6 +49,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   PeriodChanged: [],
   TrialChanged: [],
   TermsEnded: [],
+  BillingRequested: [],
   BurnOrderChanged: [],
   OverdraftLimitChanged: [],
   DebtPolicyChanged: [],

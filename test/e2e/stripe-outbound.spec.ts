@@ -392,7 +392,7 @@ describe('a closed account', () => {
       const answer = await post(`leaving/${path}`, body, key);
       expect([path, answer.status, answer.body.code]).toEqual([path, 422, 'account_closed']);
     }
-    expect((await post('leaving/portal-sessions', { returnUrl: successUrl })).status).toBe(201);
+    expect((await post('leaving/portal-sessions', { returnUrl: successUrl }, 'portal')).status).toBe(201);
     expect((await post('leaving/subscription/cancel', { atPeriodEnd: false })).body.code).toBe(
       'subscription_not_found',
     );
@@ -430,5 +430,48 @@ describe('a key', () => {
     const payment = { amount: 100, currency: 'usd' };
     expect(replayed(await post('double/payment-intents', payment, 'k'))[1]).toBe('idempotency_key_reused');
     expect(replayed(await post('double/subscription', { plan: 'free' }, 'k'))[1]).toBe('idempotency_key_reused');
+  });
+
+  test.each<[string, object]>([
+    ['checkout-sessions', pack],
+    ['payment-intents', { amount: 100, currency: 'usd' }],
+    ['portal-sessions', { returnUrl: successUrl }],
+    ['subscription', { plan: 'free' }],
+  ])('that %s was given names no command of the account', async (path, body) => {
+    const customer = `pair-${path}`;
+    const first = await post(`${customer}/${path}`, body, 'k');
+    expect(replayed(first)).toEqual([201, undefined, null]);
+    const grant = { amount: 5, source: 'promotion' };
+    for (const client of [api, other]) {
+      expect(replayed(await post(`${customer}/grants`, grant, 'k', client))[1]).toBe('idempotency_key_reused');
+      const bulk = { commands: [{ type: 'grant', customerId: customer, idempotencyKey: 'k', ...grant }] };
+      expect((await client.post('/v1/commands', bulk)).body.results[0]?.status).toBe(409);
+      const close = await post(`${customer}/account/close`, { reason: 'left' }, 'k', client);
+      expect(replayed(close)[1]).toBe('idempotency_key_reused');
+      const again = await post(`${customer}/${path}`, body, 'k', client);
+      expect([...replayed(again), again.body]).toEqual([201, undefined, 'true', first.body]);
+    }
+    expect((await post(`${customer}/grants?unit=points`, grant, 'k')).status).toBe(201);
+  });
+
+  test('is given to one of a grant and a checkout that come at once to two processes', async () => {
+    for (let n = 0; n < 4; n += 1) {
+      const customer = `at-once-${String(n)}`;
+      const both = await Promise.all([
+        post(`${customer}/checkout-sessions`, pack, 'k', n % 2 ? api : other),
+        post(`${customer}/grants`, { amount: 5, source: 'promotion' }, 'k', n % 2 ? other : api),
+      ]);
+      expect(both.map(({ status }) => status).sort()).toEqual([201, 409]);
+    }
+  });
+
+  test('of what billing refused is still free', async () => {
+    const unknown = { mode: 'credits', creditProduct: 'none' };
+    expect((await post('refused/checkout-sessions', unknown, 'k')).body.code).toBe('credit_product_not_found');
+    expect((await post('refused/subscription/cancel', { atPeriodEnd: true }, 'k')).body.code).toBe(
+      'subscription_not_found',
+    );
+    expect((await post('refused/subscription', { plan: 'pro' }, 'k')).body.code).toBe('plan_not_free');
+    expect((await post('refused/grants', { amount: 5, source: 'promotion' }, 'k')).status).toBe(201);
   });
 });

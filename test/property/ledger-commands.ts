@@ -73,6 +73,7 @@ const shapes = {
   RevokeCredits: fc.record({ of: pick, amount: small, cause }),
   ReinstateCredits: fc.record({ of: pick, amount: small, cause }),
   SettlePayment: fc.record({ of: fc.constantFrom('in_1', 'in_2'), older: fc.nat(9), claims }),
+  RequestBilling: fc.constant({}),
   RecordDue: fc.constant({}),
   ChangeSettings: fc.record(
     {
@@ -103,6 +104,7 @@ const weights: Record<keyof typeof shapes, number> = {
   RevokeCredits: 4,
   ReinstateCredits: 3,
   SettlePayment: 0,
+  RequestBilling: 1,
   RecordDue: 2,
   ChangeSettings: 2,
   Status: 1,
@@ -140,6 +142,7 @@ export const spending = draftsBy({
   RevokeCredits: 0,
   ReinstateCredits: 0,
   SettlePayment: 0,
+  RequestBilling: 0,
   RecordDue: 0,
   ChangeSettings: 1,
   Status: 0,
@@ -249,6 +252,8 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
         claims: claimsOf(drafted.claims, at),
       };
     }
+    case 'RequestBilling':
+      return { type, operation: 'create_checkout_session' };
     case 'RecordDue':
       return { type };
     case 'ChangeSettings':

@@ -91,6 +91,7 @@ describe('a generator of lives that is worth its time', () => {
       'DebtIncurred',
       'DebtRepaid',
       'DebtForgiven',
+      'BillingRequested',
       'BurnOrderChanged',
       'OverdraftLimitChanged',
       'DebtPolicyChanged',

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { Problem } from '../http/problems.js';
+import type { ApiAccountCommand } from '../writes/api-account-decider.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
-import type { ErrandIdentity } from './stripe-outbox.js';
+import type { BillingRequest } from './billing-request.js';
+import { recordedOrProblem } from './stripe-outbox.js';
 
-/** What the customer's account says to a purchase. */
+/** What the customer's account says to a request. Its keys and those of the account's own commands are the same ones. */
 @Injectable()
 export class BillingAccounts {
   constructor(private readonly accounts: AccountWriter) {}
@@ -15,21 +17,33 @@ export class BillingAccounts {
     if (settings.status === 'closed') throw new Problem('account_closed');
   }
 
-  /** Throws the problem `idempotency_key_reused` where a command of the account itself was given the same key. */
-  async checkKey({ key, intent, actor, requestId }: ErrandIdentity): Promise<void> {
-    const { customerId } = intent;
-    if (key === null || customerId === null) return;
-    const { kind } = await this.accounts.execute({
+  /** Whether the same request was noted before. Throws the problem `idempotency_key_reused` where its key was given to another. */
+  async knows(request: BillingRequest): Promise<boolean> {
+    return request.key !== null && (await this.#run(request, { type: 'LookUpKey' })) === 'recorded';
+  }
+
+  /**
+   * Notes a request in the account, from where on its key is its own; the same again changes nothing. To be done when nothing speaks
+   * against the request any more, for one that is refused leaves its key free. Throws Problem.
+   */
+  async note(request: BillingRequest): Promise<void> {
+    if (request.key !== null) await this.#run(request, { type: 'RequestBilling', operation: request.operation });
+  }
+
+  async #run(
+    { customerId, key, actor, requestId }: BillingRequest,
+    command: ApiAccountCommand,
+  ): Promise<'recorded' | 'unchanged'> {
+    const outcome = await this.accounts.execute({
       stream: accountStream(customerId, DEFAULT_UNIT),
-      // Refused whatever the account holds, unless its key is found first.
-      command: { type: 'RefuseRequest', refusal: { rejected: 'currency_unsupported' } },
-      key: key.value,
+      command,
+      key: key?.value ?? null,
       origin: 'api',
-      fingerprint: key.fingerprint,
+      fingerprint: key?.fingerprint ?? null,
       actor,
       causationId: null,
       correlationId: requestId,
     });
-    if (kind === 'key_reused') throw new Problem('idempotency_key_reused');
+    return recordedOrProblem(outcome);
   }
 }

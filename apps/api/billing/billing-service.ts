@@ -1,14 +1,11 @@
-import { hash, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type Stripe from 'stripe';
 import { EventStore } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { canonicalJson, type Json } from '#kernel/json.js';
 import { catalogStream, subscriptionStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
-import type { StripeOperation } from '#ledger/stripe-intent.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import { subscriptionOf } from '#projections/subscriptions-queries.js';
@@ -26,19 +23,11 @@ import { newestPosition } from '../writes/newest-position.js';
 import { BillingAccounts } from './billing-accounts.js';
 import { BillingAnswers, type BillingAnswer } from './billing-answers.js';
 import { BillingRate } from './billing-rate.js';
+import { errandFor, requestOf, type Asking, type BillingRequest } from './billing-request.js';
 import { StripeConnection } from './stripe-connection.js';
 import { StripeCustomers } from './stripe-customers.js';
 import { StripeSubscriptions } from './stripe-subscriptions.js';
-import { recordedOrProblem, StripeOutbox, type ErrandIdentity } from './stripe-outbox.js';
-
-/** Who asks for what customer. */
-export type Asking = {
-  readonly customerId: string;
-  /** The Idempotency-Key; null: every request is a new one. */
-  readonly key: string | null;
-  readonly actor: string;
-  readonly requestId: string;
-};
+import { recordedOrProblem, StripeOutbox, type OnBehalfOf } from './stripe-outbox.js';
 
 type ReturnUrls = { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined };
 type WantedPayment = { readonly amount: number; readonly currency: string; readonly description: string | null };
@@ -65,26 +54,30 @@ export class BillingService {
 
   /** A page of Stripe's where the wish is paid for. Throws Problem. */
   checkout(asking: Asking, wish: Wish, urls: ReturnUrls): Promise<BillingAnswer> {
-    const identity = identify(asking, 'create_checkout_session', wish, { ...wish, ...urls });
-    return this.answers.once(identity, () => this.#newSession(asking, identity, wish, urls));
+    const request = requestOf(asking, 'create_checkout_session', { ...wish, ...urls });
+    return this.answers.once(request, () => this.#newSession(request, wish, urls));
   }
 
-  async #newSession(asking: Asking, identity: ErrandIdentity, wish: Wish, urls: ReturnUrls): Promise<BillingAnswer> {
+  async #newSession(
+    request: BillingRequest<'create_checkout_session'>,
+    wish: Wish,
+    urls: ReturnUrls,
+  ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const sale = saleOf(wish, await this.#catalog());
     if ('rejected' in sale) throw new Problem(sale.rejected);
     const settings = this.#settings(urls);
-    const { customerId } = asking;
+    const { customerId, id: intentId } = request;
     await this.accounts.checkOpen(customerId);
-    const { intentId } = identity.intent;
     const isNew = (await this.outbox.objectOf(intentId)) === null;
-    const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(asking, sale, client) : sale;
+    const wanted = sale.mode === 'subscription' && isNew ? await this.#newSubscription(request, sale, client) : sale;
+    const errand = errandFor(request, wish);
     // What was begun before, and is finished now, was counted then.
-    if (!(await this.outbox.wasIntended(identity))) await this.rate.take('checkout', customerId);
-    return this.stripeCustomers.withPrimary(asking, client, (stripeCustomerId) => {
+    if (!(await this.outbox.wasIntended(errand))) await this.rate.take('checkout', customerId);
+    return this.stripeCustomers.withPrimary(request, client, (stripeCustomerId) => {
       const who = { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
       const making = sessionMaking(sessionParams(wanted, who, settings), stripeCustomerId, intentId);
-      return this.answers.after({ ...identity, making, client }, customerId, ({ id, url, expires_at }) => ({
+      return this.answers.after(request, { ...errand, making, client }, ({ id, url, expires_at }) => ({
         id,
         url,
         expiresAt: instantOf(expires_at * 1000),
@@ -94,23 +87,25 @@ export class BillingService {
 
   /** A payment that the caller's own page collects. Throws Problem. */
   paymentIntent(asking: Asking, wanted: WantedPayment): Promise<BillingAnswer> {
-    const { amount, currency } = wanted;
-    const identity = identify(asking, 'create_payment_intent', { amount, currency }, wanted);
-    return this.answers.once(identity, () => this.#newPaymentIntent(asking, identity, wanted));
+    const request = requestOf(asking, 'create_payment_intent', wanted);
+    return this.answers.once(request, () => this.#newPaymentIntent(request, wanted));
   }
 
-  async #newPaymentIntent(asking: Asking, identity: ErrandIdentity, wanted: WantedPayment): Promise<BillingAnswer> {
+  async #newPaymentIntent(
+    request: BillingRequest<'create_payment_intent'>,
+    wanted: WantedPayment,
+  ): Promise<BillingAnswer> {
     const { amount, currency } = wanted;
     const reason = unchargeable({ amount, currency });
     if (reason !== null) throw new Problem(reason === 'currency' ? 'currency_unsupported' : 'amount_not_chargeable');
     const client = this.connection.forRequest();
-    const { intentId } = identity.intent;
-    const { customerId } = asking;
+    const { customerId, id: intentId } = request;
     await this.accounts.checkOpen(customerId);
-    return this.stripeCustomers.withPrimary(asking, client, (stripeCustomerId) => {
+    const errand = errandFor(request, { amount, currency });
+    return this.stripeCustomers.withPrimary(request, client, (stripeCustomerId) => {
       const who = { customerId, stripeCustomerId, intentId, customerKey: this.#customerKey };
       const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
-      return this.answers.after({ ...identity, making, client }, customerId, ({ id, client_secret, status }) => ({
+      return this.answers.after(request, { ...errand, making, client }, ({ id, client_secret, status }) => ({
         id,
         clientSecret: client_secret,
         status,
@@ -120,28 +115,32 @@ export class BillingService {
 
   /** A page of Stripe's where the customer looks after subscription, cards and invoices. Throws Problem. */
   portal(asking: Asking, returnUrl: string | undefined): Promise<BillingAnswer> {
-    const identity = identify(asking, 'create_portal_session', {}, { returnUrl });
-    return this.answers.once(identity, () => this.#newPortal(asking, identity, returnUrl));
+    const request = requestOf(asking, 'create_portal_session', { returnUrl });
+    return this.answers.once(request, () => this.#newPortal(request, returnUrl));
   }
 
-  async #newPortal(asking: Asking, identity: ErrandIdentity, returnUrl: string | undefined): Promise<BillingAnswer> {
+  async #newPortal(
+    request: BillingRequest<'create_portal_session'>,
+    returnUrl: string | undefined,
+  ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const address = returnUrl ?? withoutSession(this.#returnUrl('returnUrl'));
-    if (!(await this.outbox.wasIntended(identity))) await this.rate.take('portal', asking.customerId);
+    const errand = errandFor(request, {});
+    if (!(await this.outbox.wasIntended(errand))) await this.rate.take('portal', request.customerId);
     const open = (stripeCustomerId: string): Promise<BillingAnswer> => {
       const making = portalMaking(stripeCustomerId, address);
-      return this.answers.after({ ...identity, making, client }, asking.customerId, ({ url }) => ({ url }));
+      return this.answers.after(request, { ...errand, making, client }, ({ url }) => ({ url }));
     };
-    const running = await this.stripeSubscriptions.running(asking, client);
+    const running = await this.stripeSubscriptions.running(request, client);
     const payer = running?.stripeCustomerId ?? null;
-    return payer === null ? this.stripeCustomers.withPrimary(asking, client, open) : open(payer);
+    return payer === null ? this.stripeCustomers.withPrimary(request, client, open) : open(payer);
   }
 
   /** Cancels or resumes the subscription that the customer has at Stripe. Throws Problem. */
   cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<BillingAnswer> {
     const operation = wish.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
-    const identity = identify(asking, operation, wish, wish);
-    return this.answers.once(identity, () => this.#changeSubscription(asking, identity, wish));
+    const request = requestOf(asking, operation, wish);
+    return this.answers.once(request, () => this.#changeSubscription(request, wish));
   }
 
   /** Puts the subscription on another plan or interval. Throws Problem. */
@@ -149,33 +148,32 @@ export class BillingService {
     asking: Asking,
     wanted: { readonly plan: string; readonly interval: 'month' | 'year'; readonly when: 'now' | 'period_end' },
   ): Promise<BillingAnswer> {
-    const identity = identify(asking, 'change_subscription', {}, wanted);
-    return this.answers.once(identity, async () => {
+    const request = requestOf(asking, 'change_subscription', wanted);
+    return this.answers.once(request, async () => {
       const price = priceOfPlan(await this.#catalog(), wanted.plan, wanted.interval);
       if ('rejected' in price) throw new Problem(price.rejected);
-      return this.#changeSubscription(asking, identity, { kind: 'change', priceId: price.priceId, when: wanted.when });
+      return this.#changeSubscription(request, { kind: 'change', priceId: price.priceId, when: wanted.when });
     });
   }
 
   /** Puts the customer on a plan that costs nothing; Stripe has no part in it. May be repeated. Throws Problem. */
   startFreePlan(asking: Asking, planId: string): Promise<BillingAnswer> {
-    // No operation at Stripe: only the key and the body count.
-    const identity = identify(asking, 'create_customer', {}, { freePlan: planId });
-    const isSame = (before: object): boolean => 'plan' in before && before.plan === planId;
-    return this.answers.onceHere(identity, isSame, () => this.#newFreePlan(asking, planId));
+    const request = requestOf(asking, 'start_free_plan', { plan: planId });
+    return this.answers.once(request, () => this.#newFreePlan(request, planId));
   }
 
-  async #newFreePlan(asking: Asking, planId: string): Promise<object> {
+  async #newFreePlan(request: BillingRequest, planId: string): Promise<BillingAnswer> {
     const listed = (await this.#catalog()).plans.get(planId);
     if (!listed?.active) throw new Problem('plan_not_found');
     if (!listed.item.free) throw new Problem('plan_not_free');
-    const { customerId, actor, requestId } = asking;
+    const { customerId, actor, requestId } = request;
     await this.accounts.checkOpen(customerId);
     const now = instantOf(this.clock.now());
     const running = await subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
     const paid = running !== null && running.interval !== null && !hasEnded(running.status);
     if (paid && running.status !== 'incomplete') throw new Problem('already_subscribed');
-    await this.#register(asking);
+    await this.#register(request);
+    await this.accounts.note(request);
     const subscriptionId = freeSubscriptionId(customerId);
     const stream = subscriptionStream(subscriptionId);
     const outcome = await this.subscriptions.execute({
@@ -191,36 +189,39 @@ export class BillingService {
     recordedOrProblem(outcome);
     const { revision } = await this.subscriptions.load(stream);
     const position = await newestPosition(this.store, stream, revision);
-    return { id: subscriptionId, status: 'active', plan: planId, interval: null, position };
+    const answer = { id: subscriptionId, status: 'active', plan: planId, interval: null, position };
+    return this.answers.kept(request, answer);
   }
 
   /** One subscription a customer, whoever of its Stripe customers pays it, and a trial only for who never had one. */
   async #newSubscription(
-    asking: Asking,
+    behalf: OnBehalfOf,
     sale: Sale & { mode: 'subscription' },
     client: StripeClient,
   ): Promise<Sale & { mode: 'subscription' }> {
-    if ((await this.stripeSubscriptions.running(asking, client)) !== null) throw new Problem('already_subscribed');
+    if ((await this.stripeSubscriptions.running(behalf, client)) !== null) throw new Problem('already_subscribed');
     if (sale.trialDays === null) return sale;
-    return (await this.stripeSubscriptions.hadAny(asking, client)) ? { ...sale, trialDays: null } : sale;
+    return (await this.stripeSubscriptions.hadAny(behalf, client)) ? { ...sale, trialDays: null } : sale;
   }
 
-  async #changeSubscription(asking: Asking, identity: ErrandIdentity, wish: SubscriptionWish): Promise<BillingAnswer> {
+  async #changeSubscription(
+    request: BillingRequest<'cancel_subscription' | 'resume_subscription' | 'change_subscription'>,
+    wish: SubscriptionWish,
+  ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
-    const { customerId } = asking;
     // Only what ends the paying goes on: the next period of a closed account would buy nothing.
-    if (wish.kind !== 'cancel') await this.accounts.checkOpen(customerId);
-    const running = await this.stripeSubscriptions.running(asking, client);
+    if (wish.kind !== 'cancel') await this.accounts.checkOpen(request.customerId);
+    const running = await this.stripeSubscriptions.running(request, client);
     // One that this very request has ended is known by the request's own key.
-    const subscriptionId = running?.subscription.id ?? (await this.outbox.objectOf(identity.intent.intentId));
+    const subscriptionId = running?.subscription.id ?? (await this.outbox.objectOf(request.id));
     if (subscriptionId === null) throw new Problem('subscription_not_found');
-    const intent = { ...identity.intent, subject: { ...wish, subscriptionId } };
+    const errand = errandFor(request, { ...wish, subscriptionId });
     const making = subscriptionMaking(subscriptionId, wish);
     const catalog = await this.#catalog();
-    return this.answers.after({ ...identity, intent, making, client }, customerId, (made) => bodyOf(made, catalog));
+    return this.answers.after(request, { ...errand, making, client }, (made) => bodyOf(made, catalog));
   }
 
-  async #register({ customerId, actor, requestId }: Asking): Promise<void> {
+  async #register({ customerId, actor, requestId }: OnBehalfOf): Promise<void> {
     const command = { type: 'RegisterCustomer', customerId } as const;
     const outcome = await this.commands.execute(new RunCustomerCommand(command, actor, requestId));
     if (outcome.kind === 'refused') throw new Problem(outcome.refusal.rejected);
@@ -251,27 +252,6 @@ export class BillingService {
     if (returnUrl === null) throw new Problem('invalid_request', { errors: [{ field, message }] });
     return returnUrl;
   }
-}
-
-/** Names an errand: by the caller's key where there is one, so that the same request is the same errand; else by chance. */
-function identify(
-  asking: Asking,
-  operation: StripeOperation,
-  subject: { readonly [member: string]: Json },
-  said: { readonly [member: string]: Json | undefined },
-): ErrandIdentity {
-  const { customerId, key, actor, requestId } = asking;
-  const name = key === null ? randomUUID() : hash('sha256', `${customerId}\0${key}`, 'hex').slice(0, 40);
-  const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as {
-    readonly [member: string]: Json;
-  };
-  const fingerprint = hash('sha256', canonicalJson({ ...told, operation }), 'hex').slice(0, 32);
-  return {
-    intent: { intentId: `errand.${name}`, customerId, operation, subject },
-    key: key === null ? null : { value: key, fingerprint },
-    actor,
-    requestId,
-  };
 }
 
 /** Stripe puts the session's id only into the address after a purchase; elsewhere its place would stay as it is written. */

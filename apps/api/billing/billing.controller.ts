@@ -10,7 +10,8 @@ import { Needs } from '../http/route.js';
 import { send } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import type { BillingAnswer } from './billing-answers.js';
-import { BillingService, type Asking } from './billing-service.js';
+import type { Asking } from './billing-request.js';
+import { BillingService } from './billing-service.js';
 import {
   CancelBody,
   ChangeBody,

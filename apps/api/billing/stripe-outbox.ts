@@ -108,12 +108,14 @@ export class StripeOutbox {
   }
 }
 
-/** Ends the request unless the command is in the log or had nothing to do. Throws Problem. */
-export function recordedOrProblem<Event, State>(outcome: CommandOutcome<Event, State, Refused>): void {
+/** Whether the command is in the log or had nothing to do. Anything else ends the request. Throws Problem. */
+export function recordedOrProblem<Event, State>(
+  outcome: CommandOutcome<Event, State, Refused>,
+): 'recorded' | 'unchanged' {
   switch (outcome.kind) {
     case 'recorded':
     case 'unchanged':
-      return;
+      return outcome.kind;
     case 'key_reused':
       throw new Problem('idempotency_key_reused');
     case 'too_large':

@@ -9,7 +9,9 @@ import type { PricingRefusal } from '#ledger/catalog.js';
 type RequestRefusal = PricingRefusal | { readonly rejected: 'currency_unsupported' };
 /** What cannot become a command of the ledger. It still goes the way of every command, so that a repeated key is found. */
 type RefusedRequest = { readonly type: 'RefuseRequest'; readonly refusal: RequestRefusal };
-export type ApiAccountCommand = AccountCommand | RefusedRequest;
+/** Does nothing: what its key was used for before is found on the way. */
+type KeyLookup = { readonly type: 'LookUpKey' };
+export type ApiAccountCommand = AccountCommand | RefusedRequest | KeyLookup;
 export type ApiAccountRefusal = Exclude<AccountRefusal, SoldRefusal> | RequestRefusal;
 
 /** The account's rules, and the refusal of what the request itself makes impossible. */
@@ -17,6 +19,7 @@ export const apiAccountDecider: Decider<ApiAccountCommand, AccountEvent, Account
   ...accountDecider,
   decide: (state, command, moment) => {
     if (command.type === 'RefuseRequest') return command.refusal;
+    if (command.type === 'LookUpKey') return [];
     const decision = accountDecider.decide(state, command, moment);
     if (!isRefused<AccountEvent, AccountRefusal>(decision)) return decision;
     const { rejected } = decision;
@@ -24,5 +27,7 @@ export const apiAccountDecider: Decider<ApiAccountCommand, AccountEvent, Account
     return decision;
   },
   needs: (state, command) =>
-    command.type === 'RefuseRequest' ? null : (accountDecider.needs?.(state, command) ?? null),
+    command.type === 'RefuseRequest' || command.type === 'LookUpKey'
+      ? null
+      : (accountDecider.needs?.(state, command) ?? null),
 };

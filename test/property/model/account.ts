@@ -41,6 +41,7 @@ class Session extends Revocations {
       'SettlePayment',
       'MoveTrial',
       'EndSubscription',
+      'RequestBilling',
       'CloseAccount',
     ].includes(command.type);
     if (this.books.settings.status === 'closed' && !closedAllows) refuse('account_closed');
@@ -107,6 +108,10 @@ class Session extends Revocations {
         return;
       case 'KeepFreeMonths':
         this.keepFreeMonths(command);
+        return;
+      case 'RequestBilling':
+        this.open();
+        this.emit('BillingRequested', { operation: command.operation });
         return;
       case 'RecordDue':
         return;
