@@ -51,11 +51,13 @@ import { CustomerRecords } from './customers/customer-records.js';
 import { RunCustomerCommandHandler } from './customers/customer.commands.js';
 import { CustomersController } from './customers/customers.controller.js';
 import { GetCustomerHandler, SearchCustomersHandler } from './customers/customers.queries.js';
-import { callControllers } from './http/handlers.js';
-import { createAdapter, guardRoutes } from './http/http-server.js';
-import { ProblemAnswers } from './http/problem-answers.js';
+import { admitRequests } from './http/admission.js';
+import { HttpModule } from './http/http.module.js';
+import { parseBodies } from './http/json-body.js';
 import { RateLimit } from './http/rate-limit.js';
-import { logRequests } from './http/request-log.js';
+import { logRequests, timeRequests } from './http/request-log.js';
+import { RouteTable } from './http/route-table.js';
+import { createAdapter } from './http/server.js';
 import { LogController } from './log/log.controller.js';
 import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log/log.queries.js';
 import { serveDocs } from './openapi/docs-pages.js';
@@ -131,10 +133,10 @@ const services = [
 
 @Module({})
 class ApiModule {
-  static with(parts: Parts, withOperations: boolean): DynamicModule {
+  static with(parts: Parts, routes: RouteTable, withOperations: boolean): DynamicModule {
     return {
       module: ApiModule,
-      imports: [CqrsModule.forRoot()],
+      imports: [CqrsModule.forRoot(), HttpModule.with(parts.context.logger, routes)],
       controllers: withOperations ? [...controllers, OperationsController] : controllers,
       providers: [...valuesOf(parts), ...services, ...handlers],
     };
@@ -143,8 +145,13 @@ class ApiModule {
 
 @Module({})
 class OperationsModule {
-  static with(parts: Parts): DynamicModule {
-    return { module: OperationsModule, controllers: [OperationsController], providers: valuesOf(parts) };
+  static with(parts: Parts, routes: RouteTable): DynamicModule {
+    return {
+      module: OperationsModule,
+      imports: [HttpModule.with(parts.context.logger, routes)],
+      controllers: [OperationsController],
+      providers: valuesOf(parts),
+    };
   }
 }
 
@@ -192,42 +199,44 @@ export async function startApi(
   };
 }
 
+const nestOptions = { logger: false, bodyParser: false, abortOnError: false } as const;
+
 async function createApp(parts: Parts): Promise<NestFastifyApplication> {
-  const { authenticator } = parts;
+  const { authenticator, load, clock } = parts;
   const { config, logger } = parts.context;
   const adapter = createAdapter(randomBytes(6).toString('hex'));
   const server = adapter.getInstance();
-  const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, parts.clock);
-  const times = parts.metrics.requests;
-  const { corsOrigins } = config;
-  const { methodsOf } = await guardRoutes(server, { authenticator, load: parts.load, rates, times, corsOrigins });
+  const routes = new RouteTable();
+  routes.watch(server);
+  const rates = config.rateLimit === null ? null : new RateLimit(config.rateLimit, clock);
+  admitRequests(server, { authenticator, load, rates });
+  timeRequests(server, parts.metrics.requests);
   if (config.logRequests) logRequests(server, logger);
-  const app = await NestFactory.create<NestFastifyApplication>(
-    ApiModule.with(parts, config.metricsPort === null),
-    adapter,
-    {
-      logger: false,
-      bodyParser: false,
-      abortOnError: false,
-    },
-  );
-  callControllers(app, new ProblemAnswers(logger, methodsOf));
+  const module = ApiModule.with(parts, routes, config.metricsPort === null);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, nestOptions);
+  if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
+  parseBodies(app);
   serveDocs(server, openApiDocument(app, answers));
   await app.init();
   return app;
 }
 
+const corsOf = (origins: readonly string[]): object => ({
+  origin: [...origins],
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  exposedHeaders: ['idempotent-replayed', 'retry-after', 'x-request-id'],
+  maxAge: 600,
+});
+
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
   const adapter = createAdapter(randomBytes(6).toString('hex'));
-  const { authenticator, load, context } = parts;
-  const gatekeepers = { authenticator, load, rates: null, times: null, corsOrigins: [] };
-  const { methodsOf } = await guardRoutes(adapter.getInstance(), gatekeepers);
-  const app = await NestFactory.create<NestFastifyApplication>(OperationsModule.with(parts), adapter, {
-    logger: false,
-    bodyParser: false,
-    abortOnError: false,
-  });
-  callControllers(app, new ProblemAnswers(context.logger, methodsOf));
+  const routes = new RouteTable();
+  routes.watch(adapter.getInstance());
+  const { authenticator, load } = parts;
+  admitRequests(adapter.getInstance(), { authenticator, load, rates: null });
+  const module = OperationsModule.with(parts, routes);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, nestOptions);
+  parseBodies(app);
   return app;
 }
 

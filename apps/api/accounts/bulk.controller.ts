@@ -65,8 +65,8 @@ export class BulkController {
     try {
       return await this.#answer(item, request, pricing);
     } catch (error) {
-      const route = request.routeOptions.url ?? null;
-      return failureAnswer(error, { requestId: request.id, route }, this.context.logger);
+      const { url = null, bodyLimit } = request.routeOptions;
+      return failureAnswer(error, { requestId: request.id, route: url, bodyLimit }, this.context.logger);
     }
   }
 

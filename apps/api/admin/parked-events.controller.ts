@@ -31,6 +31,7 @@ export class ParkedEventsController {
   @Needs('admin')
   @OtherRoute({
     id: 'listParkedEvents',
+    query: true,
     summary: 'Stripe events that wait for a person, or were set aside, newest first',
     problems: ['store_unavailable', 'projection_behind'],
   })

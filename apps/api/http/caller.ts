@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify';
 import type { Scope } from '#read-store/api-key-scopes.js';
-import type { LoadLimit } from './load-limit.js';
 
 /** Who sends a request. */
 export type Caller = {
@@ -20,15 +19,10 @@ export type Authenticates = {
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 
-/**
- * `place`: whether it takes one of those that the process has for work, which `load` counts. `route`: what the server knows of the
- * route that was found, of which `url` is the pattern.
- */
+/** `leave` gives back the places that a request has among those for work; null while it has none. */
 export type ApiRequest = FastifyRequest & {
   caller: Caller | null;
-  place: boolean;
-  load: LoadLimit | null;
-  route: { readonly url?: string } | null;
+  leave: (() => void) | null;
 };
 
 /** Everything is allowed to `admin`. */

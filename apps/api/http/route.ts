@@ -1,38 +1,23 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { Scope } from '#read-store/api-key-scopes.js';
-import 'reflect-metadata';
 import { forPeople } from '../openapi/route-facts.js';
 import type { Demand } from './caller.js';
 
 /** What the server must know of a route. */
 export type RouteDemands = {
-  /** The method that answers: the class it belongs to, and its name. */
-  readonly controller: object;
-  readonly method: string;
   /** Null: no login, and no place among those for work; whoever runs the process must get an answer when it has none left. */
   readonly demand: Demand | null;
   /** The handler gets the body as bytes, whatever its type. */
   readonly rawBody: boolean;
   /** Bytes; the server's own limit when absent. */
   readonly maxBody?: number;
-  /** A class says which fields the query has, and which are unknown. */
-  readonly checksQuery: boolean;
 };
 
-/** A query whose fields are all known. Routes without one take no query, but for the unit of a command. */
-export abstract class CheckedQuery {}
-
-/** Decorates a route with what the server must know of it. */
-const demanding =
-  (demands: Pick<RouteDemands, 'demand' | 'rawBody' | 'maxBody'>): MethodDecorator =>
-  (prototype, name, descriptor) => {
-    const parameters = Reflect.getMetadata('design:paramtypes', prototype, name) as readonly unknown[];
-    const checksQuery = parameters.some((type) => typeof type === 'function' && type.prototype instanceof CheckedQuery);
-    const method = { controller: prototype.constructor, method: String(name) };
-    RouteConfig({ ...demands, ...method, checksQuery } satisfies RouteDemands)(prototype, name, descriptor);
-  };
+/** What the route that a request was found demands; nothing where there is none, or it is no controller's. */
+export const demandsOf = (request: FastifyRequest): Partial<RouteDemands> => request.routeOptions.config as object;
 
 /**
  * Says who may use a route. Every route under /v1 needs it or `Public`, else the server does not start.
@@ -56,3 +41,5 @@ export const Public = (options: { readonly rawBody?: boolean; readonly maxBody?:
     rawBody: options.rawBody === true,
     ...(options.maxBody === undefined ? {} : { maxBody: options.maxBody }),
   });
+
+const demanding = (demands: RouteDemands): MethodDecorator => RouteConfig(demands);

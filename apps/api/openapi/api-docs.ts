@@ -1,7 +1,8 @@
-import { applyDecorators, HttpCode } from '@nestjs/common';
+import { applyDecorators, HttpCode, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiExtension, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import type { Dto } from '../http/dto.js';
 import type { ProblemCode } from '../http/problems.js';
+import { QueryGuard } from '../http/query.guard.js';
 import { bodySchema } from './dto-schemas.js';
 import { routeFacts, type RouteFacts } from './route-facts.js';
 
@@ -37,6 +38,7 @@ export function CommandRoute(
   const description = 'Without an Idempotency-Key the same again changes nothing, but a late repeat sets it once more.';
   return applyDecorators(
     HttpCode(status),
+    UseGuards(new QueryGuard(['unit'])),
     described(
       { ...words, ...(setsState ? { description } : {}), problems: [...ofWriting, ...problems] },
       { unit: true, key: setsState ? 'optional' : 'required' },
@@ -46,20 +48,24 @@ export function CommandRoute(
   );
 }
 
-/** A query of a read model. */
+/** A query of a read model. The class of its query says which parameters it has. */
 export const QueryRoute = (words: RouteWords): MethodDecorator =>
   applyDecorators(
     described({ ...words, problems: ['projection_behind', 'store_unavailable', ...(words.problems ?? [])] }, {}),
     ApiResponse({ status: 200, description: 'With `asOf`: how fresh it is.' }),
   );
 
-/** Any other route. `writes`: it records something in the log. */
+/**
+ * Any other route. `writes`: it records something in the log. `query`: a class says which parameters it has, or it takes any; else
+ * it takes none.
+ */
 export const OtherRoute = ({
   status = 200,
   answer = 'Done.',
   body,
   key,
   writes = false,
+  query = false,
   ...words
 }: RouteWords & {
   readonly status?: number;
@@ -67,8 +73,10 @@ export const OtherRoute = ({
   readonly body?: Dto;
   readonly key?: 'required' | 'optional';
   readonly writes?: boolean;
+  readonly query?: boolean;
 }): MethodDecorator =>
   applyDecorators(
+    ...(query ? [] : [UseGuards(new QueryGuard([]))]),
     described(
       { ...words, problems: [...(writes ? ofWriting : []), ...(words.problems ?? [])] },
       key === undefined ? {} : { key },

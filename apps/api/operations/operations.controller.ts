@@ -20,7 +20,7 @@ export class OperationsController {
 
   @Get('livez')
   @ForOperations()
-  @OtherRoute({ id: 'getLiveness', summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
+  @OtherRoute({ id: 'getLiveness', query: true, summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
   live(@Res() reply: FastifyReply): void {
     sendJson(reply, { status: 'ok' });
   }
@@ -29,6 +29,7 @@ export class OperationsController {
   @ForOperations()
   @OtherRoute({
     id: 'getReadiness',
+    query: true,
     summary: 'Whether the process can serve: 200, else 503',
     answer: '`{ ready, store, database }`',
   })
@@ -42,6 +43,7 @@ export class OperationsController {
   @ForOperations()
   @OtherRoute({
     id: 'getHealth',
+    query: true,
     summary: 'How everything that the process stands on is doing',
     answer: '`{ status, store, database, stripe, projections }`',
   })
@@ -52,7 +54,12 @@ export class OperationsController {
 
   @Get('metrics')
   @ForOperations()
-  @OtherRoute({ id: 'getMetrics', summary: 'Figures for Prometheus', answer: 'Text in the format of Prometheus.' })
+  @OtherRoute({
+    id: 'getMetrics',
+    query: true,
+    summary: 'Figures for Prometheus',
+    answer: 'Text in the format of Prometheus.',
+  })
   async metrics(@Res() reply: FastifyReply): Promise<void> {
     void reply.header('content-type', this.numbers.contentType).send(await this.numbers.text());
   }

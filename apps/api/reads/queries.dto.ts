@@ -1,4 +1,3 @@
-import { CheckedQuery } from '../http/route.js';
 import { Place, QueryNumber, Text } from '../http/rules.js';
 
 /** A place in the log. */
@@ -6,7 +5,7 @@ export const LogPosition = (description: string): PropertyDecorator =>
   Place({ description, example: '0000000000000000042', optional: 'absent' });
 
 /** How fresh the answer must be. */
-export class FreshnessQuery extends CheckedQuery {
+export class FreshnessQuery {
   @LogPosition('Wait until the answer includes the event at this position.')
   minPosition?: string;
 

@@ -33,6 +33,7 @@ export class StripeWebhookController {
   @Public({ rawBody: true, maxBody: maxWebhookBytes })
   @OtherRoute({
     id: 'receiveStripeEvent',
+    query: true, // others write its address
     summary: 'Take an event from Stripe',
     problems: ['invalid_signature', 'store_unavailable', 'outcome_unknown'],
     answer: '`{ received, duplicate }`',

@@ -7,36 +7,40 @@ import pg from 'pg';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { Authenticator } from '../../../apps/api/callers/authenticator.js';
-import { callControllers } from '../../../apps/api/http/handlers.js';
-import { createAdapter, guardRoutes } from '../../../apps/api/http/http-server.js';
+import { admitRequests } from '../../../apps/api/http/admission.js';
+import { HttpModule } from '../../../apps/api/http/http.module.js';
+import { parseBodies } from '../../../apps/api/http/json-body.js';
 import { LoadLimit } from '../../../apps/api/http/load-limit.js';
-import { ProblemAnswers } from '../../../apps/api/http/problem-answers.js';
+import { RouteTable } from '../../../apps/api/http/route-table.js';
+import { createAdapter } from '../../../apps/api/http/server.js';
 import { ConsumptionsController, POOL } from './consumptions.controller.js';
 
 const { DATABASE_URL, ADMIN_API_KEY = '', POOL_SIZE = '16' } = process.env;
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: Number(POOL_SIZE), min: Number(POOL_SIZE) });
 
-@Module({ controllers: [ConsumptionsController], providers: [{ provide: POOL, useValue: pool }] })
+const logger = createLogger('baseline', 'info');
+const routes = new RouteTable();
+
+@Module({
+  imports: [HttpModule.with(logger, routes)],
+  controllers: [ConsumptionsController],
+  providers: [{ provide: POOL, useValue: pool }],
+})
 class BaselineModule {}
 
-const logger = createLogger('baseline', 'info');
-const app = await NestFactory.create<NestFastifyApplication>(BaselineModule, createAdapter('baseline'), {
-  logger: false,
-  bodyParser: false,
-});
+const adapter = createAdapter('baseline');
+routes.watch(adapter.getInstance());
 const authenticator = new Authenticator(
   { adminApiKey: ADMIN_API_KEY, jwt: { secret: null, jwksUrl: null, issuer: null, audience: null } },
   new SystemClock(),
   () => Promise.resolve(null),
 );
-const { methodsOf } = await guardRoutes(app.getHttpAdapter().getInstance(), {
-  authenticator,
-  load: new LoadLimit(20_000),
-  rates: null,
-  times: null,
-  corsOrigins: [],
+admitRequests(adapter.getInstance(), { authenticator, load: new LoadLimit(20_000), rates: null });
+const app = await NestFactory.create<NestFastifyApplication>(BaselineModule, adapter, {
+  logger: false,
+  bodyParser: false,
 });
-callControllers(app, new ProblemAnswers(logger, methodsOf));
+parseBodies(app);
 await app.listen(0, '127.0.0.1');
 const { port } = app.getHttpServer().address() as AddressInfo;
 logger.info({ url: `http://127.0.0.1:${String(port)}` }, 'listening');
