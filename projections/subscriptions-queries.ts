@@ -57,6 +57,12 @@ export async function subscriptionOf(
   );
 }
 
+/** Whether a customer has or had a subscription at Stripe, however it ended and whatever plan counts now. */
+export async function everSubscribed(reader: Reader, customerId: string): Promise<boolean> {
+  const any = build.selectFrom('subscriptions').select('id').where('customer_id', '=', customerId);
+  return (await reader.rows(any.where('standing', 'is not', null).limit(1))).length > 0;
+}
+
 function shown(row: Stored, now: Instant, graceDays: number): Subscription {
   const standing = row.standing === null ? null : (JSON.parse(row.standing) as SubscriptionStanding);
   const status = row.status as SubscriptionStatus;

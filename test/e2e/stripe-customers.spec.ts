@@ -77,7 +77,12 @@ async function boughtByLink(customerId: string): Promise<string> {
 
 beforeAll(async () => {
   [scrip, sandbox] = await Promise.all([RunningScrip.prepare(), SandboxProcess.start()]);
-  await scrip.writer.applyCatalog(await sandbox.priced(catalog));
+  const { id: stripePriceId } = await sandbox.price(2000);
+  const starter = catalog.plans.find(({ id }) => id === 'starter')!;
+  const monthly = { money: { amount: 2000, currency: 'usd' }, stripePriceId };
+  const trying = { ...starter, id: 'trying', trialDays: 14, monthly, yearly: null };
+  const priced = await sandbox.priced(catalog);
+  await scrip.writer.applyCatalog({ ...priced, plans: [...priced.plans, trying] });
   const env = {
     STRIPE_SECRET_KEY: 'sk_test_sandbox_key',
     STRIPE_API_BASE: sandbox.url,
@@ -195,6 +200,29 @@ test('a subscription stays whose it was recorded as when its Stripe customer is 
   expect((await post('former/subscription/resume', undefined)).body.code).toBe('subscription_not_found');
   expect((await post('latter/checkout-sessions', plan)).body.code).toBe('already_subscribed');
   expect((await post('latter/subscription/resume', undefined)).body['cancelAtPeriodEnd']).toBe(false);
+});
+
+test('a trial is given once, also to who is on a free plan and whose Stripe customer was another’s after all', async () => {
+  const { id: payer } = await sandbox.stripe.customers.create({ metadata: { [key]: 'once' } });
+  const { id } = await subscribedByHand(payer);
+  await sandbox.stripe.subscriptions.cancel(id);
+  await eventually(
+    () => api.get('/v1/customers/once/subscription'),
+    ({ body }) => body.id === 'free_once',
+  );
+  await sandbox.stripe.customers.update(payer, { metadata: { [key]: 'owner-after-all' } });
+  await eventually(
+    () => scrip.writer.handlers.customer.load('customer-owner-after-all'),
+    ({ state }) => state.stripeCustomers.some(({ stripeCustomerId }) => stripeCustomerId === payer),
+  );
+  const statusAfter = async (customerId: string): Promise<unknown> => {
+    const { body } = await post(`${customerId}/checkout-sessions`, { ...plan, plan: 'trying' });
+    await pay(body.id);
+    const { subscription } = await sandbox.stripe.checkout.sessions.retrieve(body.id, { expand: ['subscription'] });
+    return (subscription as Stripe.Subscription).status;
+  };
+  expect(await statusAfter('once')).toBe('active');
+  expect(await statusAfter('never-before')).toBe('trialing');
 });
 
 describe('a customer who was deleted at Stripe, unheard of', () => {

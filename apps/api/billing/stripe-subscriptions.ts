@@ -4,7 +4,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
-import { subscriptionOf } from '#projections/subscriptions-queries.js';
+import { everSubscribed, subscriptionOf } from '#projections/subscriptions-queries.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeAnswer, StripeClient } from '#stripe/client.js';
 import { inSlices } from '#stripe/in-slices.js';
@@ -52,9 +52,9 @@ export class StripeSubscriptions {
     return own.sort((a, b) => orderOf(b.subscription) - orderOf(a.subscription))[0] ?? null;
   }
 
-  /** Whether the customer ever had a subscription that was to be paid. Throws Problem. */
+  /** Whether the customer ever had a subscription at Stripe, by the ledger or by Stripe. Throws Problem. */
   async hadAny(behalf: OnBehalfOf, client: StripeClient): Promise<boolean> {
-    if ((await this.#shown(behalf.customerId))?.interval != null) return true;
+    if (await everSubscribed(this.database, behalf.customerId)) return true;
     const linked = await this.customers.linked(behalf.customerId);
     const had = await inSlices(linked, (id) => this.#ifThere(behalf, id, client, hadSubscription(client, id)));
     return had.includes(true);
