@@ -3,7 +3,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { BoughtLine, Claim, Paid } from './payment-claims.js';
 import type {
-  AgreedPlan,
+  AgreedSeats,
   BillingOperation,
   BurnOrderName,
   DebtPolicy,
@@ -99,8 +99,8 @@ export type AccountCommand =
       readonly subscriptionId: string;
       readonly itemId: string;
       readonly paymentReference: string;
-      /** What each seat gives; left out where it is not known. */
-      readonly plan?: AgreedPlan;
+      /** What each seat gives, and how many there are; left out where it is not known. */
+      readonly plan?: AgreedSeats;
       readonly metadata: Json;
     })
   /** A change of plan or quantity within paid periods, whose payment was reported before or will be. Known by its id. */

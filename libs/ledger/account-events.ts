@@ -97,6 +97,9 @@ export type RevocationCause = {
 /** What was agreed when a plan was paid for: the credits of each seat and month. A later catalogue does not change it. */
 export type AgreedPlan = { readonly id: string; readonly credits: Amount };
 
+/** So many seats of a plan; given back where negative. */
+export type AgreedSeats = AgreedPlan & { readonly quantity: number };
+
 /** What a grant of a subscription is for. Only this makes it one: its source and its expiry do not. */
 export type Term = {
   /** A paid period's month; more by a change within one; what goes on of the month before; a trial; a month of a free plan. */
@@ -114,7 +117,7 @@ export type Term = {
   /** Of a change: which one. */
   readonly changeId?: string;
   /** Of a paid period; left out where it is not known. */
-  readonly plan?: AgreedPlan;
+  readonly plan?: AgreedSeats;
 };
 
 /** How many credits a month there are more (less where negative) from a time on. */
@@ -123,7 +126,7 @@ export type ChangedPart = {
   /** By the catalogue at the time of the payment. */
   readonly credits: number;
   /** Of which plans that is, with their seats (given back where negative), by the same catalogue; left out where it is not known. */
-  readonly plans?: readonly (AgreedPlan & { readonly quantity: number })[];
+  readonly plans?: readonly AgreedSeats[];
 };
 
 /** What a change of plan or quantity means for the periods that end at one time. */

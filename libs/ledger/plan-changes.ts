@@ -1,10 +1,10 @@
 import { assert } from '#kernel/assert.js';
 import { earlier, later, type Instant } from '#kernel/instant.js';
-import type { ChangedPeriod, PlanChange, RevocationCause, Term } from './account-events.js';
+import type { ChangedPart, ChangedPeriod, PlanChange, RevocationCause, Term } from './account-events.js';
 import { sameCause } from './account-lots.js';
-import { Agreements } from './plan-agreements.js';
 import { anniversary, creditsFrom, monthsUntil, type Month, type PaidMonth } from './paid-month.js';
 import { insertSorted } from './sorted.js';
+import { creditsInForce } from './unpaid-purchases.js';
 
 /** What a plan change means for one month: more (`amount` > 0) or less, from `from` on. */
 export type ChangedMonth = PaidMonth & {
@@ -61,15 +61,11 @@ function monthsOfYears(changes: readonly PlanChange[]): ReadonlyMap<Instant, rea
 
 /**
  * The months that a change touches, each with what is more or less in it. The month under way is measured as it is: from its own
- * start, where one of the subscription's paid months tells it, else as the month that ends then. What is given back is worth what was
- * agreed when it was bought, where that is known.
+ * start, where one of the subscription's paid months tells it, else as the month that ends then.
  */
 function changedMonths({ changeId, periods }: PlanChange, known: Known): readonly ChangedMonth[] {
   return periods.flatMap((period) => {
-    const parts = period.parts.map((part) => ({
-      since: part.since,
-      credits: known.agreements.creditsOf(part, changeId, period.end),
-    }));
+    const parts = period.parts.map((part) => ({ since: part.since, credits: known.credits.get(part) ?? part.credits }));
     return monthsChangedIn({ ...period, parts }, changeId, known);
   });
 }
@@ -77,7 +73,8 @@ function changedMonths({ changeId, periods }: PlanChange, known: Known): readonl
 type Known = {
   readonly starts: Starts;
   readonly years: ReadonlyMap<Instant, readonly Month[]>;
-  readonly agreements: Agreements;
+  /** What the parts of changes count for. */
+  readonly credits: ReadonlyMap<ChangedPart, number>;
 };
 
 function monthsChangedIn(period: ChangedPeriod, changeId: string, { starts, years }: Known): ChangedMonth[] {
@@ -135,7 +132,7 @@ export function planFacts(grants: readonly TermFacts[], changes: readonly PlanCh
   const known = {
     starts: startsOf(grants),
     years: monthsOfYears(changes),
-    agreements: new Agreements(grants, changes),
+    credits: creditsInForce(grants, changes),
   };
   const months = new Map(changes.map((change) => [change.changeId, changedMonths(change, known)]));
   const inOrder = factsInOrder(grants, [...months.values()].flat());

@@ -145,6 +145,18 @@ describe('a change of plan within a month', () => {
     expect(creditsOf(commandsOf('invoice.paid.endive', invoice([...upgrade, ...downgrade]), {}))).toEqual([]);
   });
 
+  test('to and fro in one second is what it comes to; seats that are given back otherwise than they are charged stay', () => {
+    const partsOf = (lines: readonly Line[]): unknown => (changeOf(lines, {}).periods[0] as { parts: unknown }).parts;
+    expect(partsOf([...upgrade, ...downgrade, ...upgrade])).toEqual(partsOf(upgrade));
+    const seats = (from: number, to: number): readonly Line[] => [
+      { price: 'price_pro_month', amount: -4000 * from, quantity: from },
+      { price: 'price_pro_month', amount: 4000 * to, quantity: to },
+    ];
+    expect(partsOf([...seats(2, 3), ...seats(3, 2), ...seats(2, 4)])).toMatchObject([
+      { plans: [{ quantity: -2 }, { quantity: 4 }] },
+    ]);
+  });
+
   test('from month to year takes the rest of the month first, then grants the year', () => {
     const year = { start: half.start, end: half.start + 365 * 86_400 };
     const body = invoice([{ price: 'price_starter_month', amount: -1000 }]);

@@ -194,7 +194,7 @@ describe('a paid invoice of a subscription', () => {
         key: 'allotment:si_1:1790812800:1793491200:price_starter_month:1',
         type: 'GrantPeriod',
         ...{ subscriptionId: 'sub_1', itemId: 'si_1', interval: 'month', creditsPerMonth: 500, prorated: false },
-        plan: { id: 'starter', credits: 500 },
+        plan: { id: 'starter', credits: 500, quantity: 1 },
         ...{ periodStart: '2026-10-01T00:00:00.000Z', periodEnd: '2026-11-01T00:00:00.000Z' },
         cost: { amount: 1950, currency: 'usd' },
       }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { ChangedPart } from '#ledger/account-events.js';
+import type { AgreedPlan, ChangedPart } from '#ledger/account-events.js';
 import { monthsLater, secondsOf, textOf } from '../lives/books/calendar.js';
 import { spending, type Step } from './ledger-commands.js';
 import type { Books } from './model/books.js';
@@ -31,7 +31,7 @@ const period = fc
       interval: months > 1 ? 'year' : 'month',
       creditsPerMonth: credits,
       // A plan for each number of credits: so what was agreed of it is known by its name.
-      plan: { id: `plan_${String(credits)}`, credits },
+      plan: { id: `plan_${String(credits)}`, credits, quantity: 1 },
       prorated: lessDays > 0,
       cost: null,
       rolloverCap: 0,
@@ -41,20 +41,27 @@ const period = fc
     };
   });
 
+/** Seats of the period's plan, of which the catalogue says something else since, or of another one. */
+const seats = fc.record({
+  quantity: fc.constantFrom(1, 1, 1, 2, 3),
+  isOwn: fc.boolean(),
+  now: fc.integer({ min: 1, max: 60 }),
+  other: fc.constantFrom(4, 15, 45),
+});
+type Seats = typeof seats extends fc.Arbitrary<infer Value> ? Value : never;
+
 /** A change within one of the periods that are known. */
 const change = fc
   .record({
     of: fc.nat(30),
     since: fc.constantFrom(-5, -1, 0, 0, 0),
     credits: fc.integer({ min: -40, max: 40 }).filter((credits) => credits !== 0),
-    /** What the catalogue says since of the plan that is given back, and of the one in its place; undefined where no plans are known. */
-    catalogue: fc.option(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })), {
-      nil: undefined,
-    }),
+    /** What is given back and charged; undefined where no plans are known. */
+    plans: fc.option(fc.tuple(seats, seats), { nil: undefined }),
     grants: fc.boolean(),
     takesBack: fc.boolean(),
   })
-  .map(({ of, since, credits, catalogue, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
+  .map(({ of, since, credits, plans, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
     const terms = books.grants.flatMap(({ term }) => (term?.kind === 'period' ? [term] : []));
     const term = terms[of % Math.max(1, terms.length)];
     if (term === undefined) return { type: 'RecordDue' };
@@ -65,7 +72,7 @@ const change = fc
     const from = Math.min(end - DAY, Math.max(term.periodStart, secondsOf(at) + since * DAY));
     const known = Object.values(books.changes).flat().length;
     const part = { since: text(from), credits };
-    const parts = [catalogue === undefined || term.plan === undefined ? part : ofPlans(part, term.plan.id, catalogue)];
+    const parts = [plans === undefined || term.plan === undefined ? part : ofPlans(part, term.plan, plans)];
     const interval = months.length > 1 ? ('year' as const) : ('month' as const);
     return {
       type: 'ChangePeriod',
@@ -110,14 +117,13 @@ const hold = fc
     return { type: 'HoldCredits', amount, expiresInSeconds: days * DAY, ...nothing };
   });
 
-const ofPlans = (part: ChangedPart, id: string, [old, now]: readonly [number, number]): ChangedPart => ({
-  ...part,
-  credits: now - old,
-  plans: [
-    { id, credits: old, quantity: -1 },
-    { id: 'other', credits: now, quantity: 1 },
-  ],
-});
+function ofPlans(part: ChangedPart, own: AgreedPlan, [old, next]: readonly [Seats, Seats]): ChangedPart {
+  const planOf = ({ isOwn, other }: Seats): AgreedPlan =>
+    isOwn ? own : { id: `other_${String(other)}`, credits: other };
+  const givenBack = { ...planOf(old), ...(old.isOwn ? { credits: old.now } : {}), quantity: -old.quantity };
+  const plans = [givenBack, { ...planOf(next), quantity: next.quantity }];
+  return { ...part, credits: plans.reduce((sum, { credits, quantity }) => sum + credits * quantity, 0), plans };
+}
 
 const end = fc
   .record({ of: fc.constantFrom('sub_1', 'sub_2'), ago: fc.constantFrom(0, 0, 3, 40) })

@@ -47,6 +47,22 @@ const changes: readonly Scene[] = [
     ends: { credits: '2000 0 0', subscription: 'pro active entitled', invoices: ['void', 'paid', 'paid'] },
   },
   {
+    flow: 'upgrade, more seats',
+    name: 'that is not paid, void, and back',
+    act: async (shop) => {
+      const made = await shop.subscribe('starter.month');
+      await shop.advance(await shop.untilPeriod(0.5, made));
+      await shop.world.control('POST', '/faults', { declineNext: 1 });
+      await shop.change(made, { price: 'pro.month' });
+      const [open] = (await shop.stripe.invoices.list({ subscription: made.id, status: 'open' })).data;
+      await shop.stripe.invoices.voidInvoice(open!.id);
+      await shop.advance(HOUR);
+      await shop.change(made, { price: 'starter.month' });
+      await shop.advance(HOUR);
+    },
+    ends: { credits: '500 0 0', subscription: 'starter active entitled', invoices: ['paid', 'void', 'paid'] },
+  },
+  {
     flow: 'month to year and back',
     name: 'from a month to a year',
     act: async (shop) => {

@@ -194,7 +194,7 @@ function period(allotment: Allotment, { plan, interval, price }: Known, context:
       rolloverCap,
       paymentReference: invoice.id,
       lines: boughtBy(lines),
-      plan: { id: plan.id, credits: plan.creditsPerMonth },
+      plan: { id: plan.id, credits: plan.creditsPerMonth, quantity },
       metadata: { plan: plan.id, subscription: subscriptionId },
     },
   };

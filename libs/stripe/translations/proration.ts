@@ -103,7 +103,9 @@ function changedPeriod(group: readonly Priced[], invoice: Invoice, catalog: Cata
 
 /** What changes at one time; of no plans where all that is given back is charged again. */
 function partFrom(since: Instant, priced: readonly Priced[]) {
-  const plans = [...Map.groupBy(priced, ({ plan, direction }) => `${plan.id} ${String(direction)}`).values()]
+  const plans = [
+    ...Map.groupBy(withoutPairs(priced), ({ plan, direction }) => `${plan.id} ${String(direction)}`).values(),
+  ]
     .map((same) => {
       const [{ plan }] = same as [Priced];
       const quantity = same.reduce((sum, { direction, line }) => sum + direction * line.quantity, 0);
@@ -118,6 +120,18 @@ function partFrom(since: Instant, priced: readonly Priced[]) {
     credits: plans.reduce((sum, { quantity, credits }) => sum + quantity * credits, 0),
     plans: plans.some(({ id }) => moreOf(id) !== 0) ? plans : [],
   };
+}
+
+/** What is given back as it is charged in one second, seat by seat, was there for no time. */
+function withoutPairs(priced: readonly Priced[]): readonly Priced[] {
+  const charged = priced.filter(({ direction }) => direction > 0);
+  const givenBack = priced.filter(({ direction, plan, line }) => {
+    if (direction > 0) return false;
+    const same = charged.findIndex((one) => one.plan.id === plan.id && one.line.quantity === line.quantity);
+    if (same >= 0) charged.splice(same, 1);
+    return same < 0;
+  });
+  return [...givenBack, ...charged];
 }
 
 /** The plan that was changed to: the last one charged for the rest of the period, or else for a new one. */

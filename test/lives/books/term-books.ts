@@ -2,6 +2,7 @@ import type { Invoice, InvoiceLine } from '../../../apps/stripe-sandbox/core/mod
 import type { Market, Offer } from '../story/market.js';
 import type { DueGrant, Money } from './books.js';
 import { asOneMonth, monthsLater, monthsOf, restOf, shares, type Month } from './calendar.js';
+import { neverGiven, type Deal, type Seats } from './unpaid-books.js';
 
 /**
  * What paid invoices of subscriptions give, by the README of the ledger: every line counts for itself, periods have true
@@ -26,11 +27,19 @@ export type ChangedMonth = {
   readonly takesBack: boolean;
 };
 
-type Found = { readonly grants: DueGrant[]; readonly changes: ChangedMonth[]; readonly money: Money[] };
+type Found = {
+  readonly grants: DueGrant[];
+  readonly changes: ChangedMonth[];
+  readonly money: Money[];
+  /** The periods that were paid for. */
+  readonly periods: (Deal & { readonly subscription: string })[];
+  /** By what a change is: the credits a month that it gives back though nobody paid for them. */
+  readonly spared: Map<string, number>;
+};
 type PlanLine = { readonly line: InvoiceLine; readonly offer: Offer };
 
 export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermBooks {
-  const found: Found = { grants: [], changes: [], money: [] };
+  const found: Found = { grants: [], changes: [], money: [], periods: [], spared: new Map() };
   const given = new Set<string>();
   const paid = invoices.toSorted((a, b) => (a.status_transitions.paid_at ?? 0) - (b.status_transitions.paid_at ?? 0));
   // A change is measured against the period that it falls in, whenever that is paid: periods come first.
@@ -44,12 +53,60 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
       if (isPaid) given.add(key);
     }
   }
-  for (const invoice of paid) {
+  const changing = paid.flatMap((invoice): readonly Change[] => {
     const lines = planLinesOf(market, invoice, []).filter(({ line }) => isChange(line));
     const byEnd = Map.groupBy(lines, ({ line, offer }) => `${String(line.period.end)} ${offer.interval}`);
-    for (const group of byEnd.values()) change(found, invoice, group, changedTo(market, invoice, group));
-  }
+    return [...byEnd.values()].map((group) => ({ invoice, group }));
+  });
+  spareUnpaid(found, changing);
+  for (const { invoice, group } of changing) change(found, invoice, group, changedTo(market, invoice, group));
   return found;
+}
+
+/** The changes of the periods that end at one time, on one invoice. */
+type Change = { readonly invoice: Invoice; readonly group: readonly PlanLine[] };
+
+const partName = (invoice: Invoice, { line: { period }, offer }: PlanLine): string =>
+  [invoice.id, offer.interval, period.start, period.end].join(' ');
+
+/** Notes what of each change was never paid for. */
+function spareUnpaid({ periods, spared }: Found, changing: readonly Change[]): void {
+  const deals = changing.flatMap(({ invoice, group }) =>
+    [...Map.groupBy(group, (one) => partName(invoice, one))].flatMap(([name, lines]) => {
+      const [charged, givenBack] = dealsOf(lines);
+      const { start: since, end } = lines[0]!.line.period;
+      const deal = { end, since, invoiceId: invoice.id, charged, givenBack };
+      return charged.length + givenBack.length === 0 ? [] : [{ ...deal, name, subscription: subscriptionOf(invoice) }];
+    }),
+  );
+  for (const [subscription, own] of Map.groupBy(deals, (deal) => deal.subscription)) {
+    const bought = periods.filter((deal) => deal.subscription === subscription);
+    const found = neverGiven(bought, own);
+    for (const deal of own) spared.set(deal.name, found.get(deal) ?? 0);
+  }
+}
+
+/** What lines of one second charge and give back; nothing of what is given back as it is charged, nor where all comes to nothing. */
+function dealsOf(lines: readonly PlanLine[]): readonly [readonly Seats[], readonly Seats[]] {
+  const seatsOf = ({ line: { quantity }, offer }: PlanLine): Seats => ({
+    plan: offer.planId,
+    seats: quantity ?? 1,
+    credits: offer.creditsPerMonth,
+  });
+  const charged = lines.filter(({ line }) => directionOf(line) > 0).map(seatsOf);
+  const givenBack = lines
+    .filter(({ line }) => directionOf(line) < 0)
+    .flatMap((line): readonly Seats[] => {
+      const gone = seatsOf(line);
+      const same = charged.findIndex(({ plan, seats }) => plan === gone.plan && seats === gone.seats);
+      if (same < 0) return [gone];
+      charged.splice(same, 1);
+      return [];
+    });
+  const seats = (plan: string, all: readonly Seats[]): number =>
+    all.reduce((sum, one) => (one.plan === plan ? sum + one.seats : sum), 0);
+  const differs = [...charged, ...givenBack].some(({ plan }) => seats(plan, charged) !== seats(plan, givenBack));
+  return differs ? [charged, givenBack.toSorted((a, b) => (a.plan < b.plan ? -1 : 1))] : [[], []];
 }
 
 const isChange = (line: InvoiceLine): boolean => line.parent?.invoice_item_details?.proration === true;
@@ -104,6 +161,11 @@ function period(found: Found, invoice: Invoice, group: readonly PlanLine[]): voi
   const months = offer.interval === 'year' ? monthsOf(start, end) : [asOneMonth(start, end)];
   const amounts = months.map((month) => restOf(perMonth, month.start, month));
   const costs = shares(Math.max(0, sumOf(group)), amounts);
+  if (amounts[0]! > 0)
+    found.periods.push({
+      ...{ subscription: subscriptionOf(invoice), invoiceId: invoice.id, since: start, end, givenBack: [] },
+      charged: [{ plan: offer.planId, seats, credits: offer.creditsPerMonth }],
+    });
   for (const [index, month] of months.entries()) {
     const amount = amounts[index]!;
     const why = offer.interval === 'year' ? 'month of a year' : 'period';
@@ -206,7 +268,7 @@ function changedMonth(
   const credits = [...parts].reduce((sum, [from, lines]) => {
     const whole = lines.reduce(
       (all, { line, offer: { creditsPerMonth } }) => all + directionOf(line) * creditsPerMonth * (line.quantity ?? 1),
-      0,
+      found.spared.get(partName(invoice, lines[0]!)) ?? 0,
     );
     return sum + Math.sign(whole) * restOf(Math.abs(whole), Math.max(from, measuredFrom), { measuredFrom, end });
   }, 0);

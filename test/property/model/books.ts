@@ -1,6 +1,7 @@
 import type { Claim } from '#ledger/payment-claims.js';
 import type { DueTerm } from '../../lives/books/books.js';
-import type { AgreedPlan, PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
+import type { Deal } from '../../lives/books/unpaid-books.js';
+import type { AgreedSeats, PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
 export type ModelAnswer =
@@ -43,7 +44,9 @@ export type ModelGrant = {
 export type ModelTerm = DueTerm & {
   readonly kind: 'period' | 'change' | 'rollover' | 'trial' | 'free';
   /** What was agreed of a paid period's plan. */
-  readonly plan?: AgreedPlan;
+  readonly plan?: AgreedSeats;
+  /** Of its first month: what was bought. */
+  readonly bought?: Deal;
 };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
 export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };

@@ -1,5 +1,5 @@
 import type { AccountCommand } from '#ledger/account-commands.js';
-import type { ChangedPart, ChangedPeriod, PlanChange } from '#ledger/account-events.js';
+import type { AgreedSeats, ChangedPart, ChangedPeriod, PlanChange } from '#ledger/account-events.js';
 import {
   asOneMonth,
   monthsLater,
@@ -11,6 +11,7 @@ import {
 } from '../../lives/books/calendar.js';
 import { takenByChanges, type TermLot } from '../../lives/books/change-books.js';
 import type { ChangedMonth } from '../../lives/books/term-books.js';
+import { neverGiven, type Deal } from '../../lives/books/unpaid-books.js';
 import { Bookkeeping } from './bookkeeping.js';
 import { refuse, sum, type Bucket, type ModelGrant, type ModelTerm } from './books.js';
 
@@ -23,8 +24,11 @@ type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { ty
 export class Terms extends Bookkeeping {
   protected grantPeriod(command: Command<'GrantPeriod'>): void {
     const { subscriptionId, periodStart, periodEnd, interval, creditsPerMonth, prorated, paymentReference } = command;
-    const agreed = command.plan === undefined ? {} : { plan: command.plan };
+    const { plan } = command;
+    const agreed = plan === undefined ? {} : { plan };
     const [start, end] = [secondsOf(periodStart), secondsOf(periodEnd)];
+    const charged = plan === undefined ? [] : [{ plan: plan.id, seats: plan.quantity, credits: plan.credits }];
+    const bought: Deal = { end, since: start, invoiceId: paymentReference, charged, givenBack: [] };
     const months = interval === 'year' ? monthsOf(start, end) : [asOneMonth(start, end)];
     const measured = months.map((month) => ({ ...month, measuredFrom: prorated ? month.measuredFrom : month.start }));
     const amounts = measured.map((month) => restOf(creditsPerMonth, month.start, month));
@@ -37,6 +41,7 @@ export class Terms extends Bookkeeping {
         measuredFrom: month.measuredFrom,
         kind: 'period',
         ...agreed,
+        ...(index === 0 ? { bought } : {}),
       });
     }
   }
@@ -171,8 +176,12 @@ export class Terms extends Bookkeeping {
 
   private changedMonth(subscription: string, invoiceId: string, period: ChangedPeriod, month: Month): ChangedMonth[] {
     const { end } = month;
+    const spared = this.neverGiven(subscription);
     const within = period.parts
-      .map((part) => ({ since: secondsOf(part.since), credits: this.worthOf(subscription, part) }))
+      .map((part) => ({
+        since: secondsOf(part.since),
+        credits: this.worthOf(subscription, part) + (spared.get(part) ?? 0),
+      }))
       .filter(({ since }) => since < end);
     const since = Math.max(...within.map((part) => part.since));
     const own = this.books.grants.flatMap(({ term }) => (term === null ? [] : [term]));
@@ -192,17 +201,40 @@ export class Terms extends Bookkeeping {
     return credits === 0 ? [] : [{ subscription, invoiceId, since, from, end, credits, ...policy }];
   }
 
-  /** What is given back is worth what was agreed of the plan, whatever the catalogue says since. */
   private worthOf(subscription: string, { credits, plans }: ChangedPart): number {
     if (plans === undefined) return credits;
-    return sum(
-      plans.map(({ id, quantity, credits: now }) => {
-        const bought = this.books.grants.find(
-          ({ term }) => term?.subscription === subscription && term.plan?.id === id,
-        );
-        return quantity * (quantity < 0 ? (bought?.term?.plan?.credits ?? now) : now);
-      }),
+    return sum(plans.map((plan) => plan.quantity * this.eachOf(subscription, plan)));
+  }
+
+  /** What is given back is worth what was agreed of the plan, whatever the catalogue says since. */
+  private eachOf(subscription: string, { id, quantity, credits: now }: AgreedSeats): number {
+    const bought = this.books.grants.find(({ term }) => term?.subscription === subscription && term.plan?.id === id);
+    return quantity < 0 ? (bought?.term?.plan?.credits ?? now) : now;
+  }
+
+  /** What of each part of a subscription's changes is given back though nobody paid for it. */
+  private neverGiven(subscription: string): ReadonlyMap<ChangedPart, number> {
+    const periods = this.books.grants.flatMap(({ term }) =>
+      term?.subscription === subscription && term.bought !== undefined ? [term.bought] : [],
     );
+    const parts = (this.books.changes[subscription] ?? []).flatMap(({ changeId: invoiceId, periods: changed }) =>
+      changed.flatMap(({ end, parts: all }) =>
+        all.flatMap((part) => {
+          if (part.plans === undefined) return [];
+          const seats = part.plans.map((plan) => ({
+            ...{ plan: plan.id, seats: Math.abs(plan.quantity), credits: this.eachOf(subscription, plan) },
+            isCharged: plan.quantity > 0,
+          }));
+          const [charged, givenBack] = [seats.filter((one) => one.isCharged), seats.filter((one) => !one.isCharged)];
+          return [{ part, deal: { end: secondsOf(end), since: secondsOf(part.since), invoiceId, charged, givenBack } }];
+        }),
+      ),
+    );
+    const found = neverGiven(
+      periods,
+      parts.map(({ deal }) => deal),
+    );
+    return new Map(parts.map(({ part, deal }) => [part, found.get(deal) ?? 0]));
   }
 
   /** Grants what changes to more mean and was not granted yet. */
