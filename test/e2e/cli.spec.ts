@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { eventually } from '../support/eventually.js';
 import { Installation, place, scrip, type Ended } from '../support/installation.js';
 import { query } from '../support/postgres.js';
 
@@ -175,6 +176,11 @@ describe('scrip, the command line', () => {
   it('notices that the end of the log is gone', async () => {
     const { databaseUrl } = await up.running();
     const newest = 'where position = (select max(position) from scrip_log.events)';
+    // A read model that has not seen the newest event yet would never see it.
+    await eventually(
+      () => run('audit', 'verify'),
+      ({ code }) => code === 0,
+    );
     await query(databaseUrl, `create table cut_off as select * from scrip_log.events ${newest}`);
     await query(databaseUrl, `delete from scrip_log.events ${newest}`);
     const { code, stdout } = await run('audit', 'verify');
