@@ -1,7 +1,6 @@
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Param, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { parseInstant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { grantsCursor, holdsCursor } from '#projections/balance-lists.js';
@@ -11,7 +10,6 @@ import { historyCursor, type HistoryFilter } from '#projections/history-queries.
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
@@ -51,8 +49,7 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: BalanceQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const unit = query.unit ?? DEFAULT_UNIT;
     const moment = pastMoment(query);
     const asked = readRequest(query, request.caller);
@@ -60,7 +57,7 @@ export class AccountReadsController {
       ? this.queries.execute(new GetBalance(customerId, unit, asked))
       : this.queries.execute(new GetBalanceAt(customerId, unit, moment, asked)));
     if (balance === null) throw new Problem('customer_not_found');
-    sendJson(reply, balance);
+    return balance;
   }
 
   @Get('account')
@@ -70,13 +67,12 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: AccountQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const { result, asOf } = await this.queries.execute(
       new GetAccount(customerId, query.unit ?? DEFAULT_UNIT, readRequest(query, request.caller)),
     );
     if (result === null) throw new Problem('customer_not_found');
-    sendJson(reply, { ...result, asOf });
+    return { ...result, asOf };
   }
 
   @Get('grants')
@@ -86,15 +82,14 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: GrantsQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
     const list = { list: 'grants', ...filter };
     const page = pageWanted(query, grantsCursor, list);
     const found = await this.queries.execute(
       new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 
   @Get('holds')
@@ -104,15 +99,14 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: HoldsQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
     const list = { list: 'holds', ...filter };
     const page = pageWanted(query, holdsCursor, list);
     const found = await this.queries.execute(
       new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 
   @Get('claims')
@@ -126,8 +120,7 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: ClaimsQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const { resourceType, resourceId } = query;
     const filter = {
       ...accountIn(customerId, query),
@@ -139,7 +132,7 @@ export class AccountReadsController {
     const found = await this.queries.execute(
       new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
     );
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 
   @Get('history')
@@ -153,8 +146,7 @@ export class AccountReadsController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: HistoryQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     if (query.cursor !== undefined && query.offset !== undefined)
       throw invalid('offset', 'cannot be combined with cursor');
     const filter = historyFilter(customerId, query);
@@ -162,7 +154,7 @@ export class AccountReadsController {
     const { limit, cursor } = pageWanted(query, historyCursor, list);
     const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
     const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 }
 

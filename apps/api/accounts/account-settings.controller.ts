@@ -1,17 +1,16 @@
-import { Body, Controller, Patch, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Patch, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import type { StreamName } from '#kernel/stream-name.js';
+import type { Answer } from '../http/answer.js';
 import type { ApiRequest } from '../http/caller.js';
-import { success } from '../http/outcomes.js';
 import { Needs } from '../http/route.js';
-import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
 import { accountAnswer, settingsAnswer } from './account-answers.js';
 import { settingsIntent, statusIntent, type AccountIntent } from './account-requests.js';
-import { AccountService, keyIn, streamOf } from './account-service.js';
+import { AccountService } from './account-service.js';
 import { ReasonBody, SettingsBody } from './account.dto.js';
+import { orderIn } from './order-in.js';
 
 /**
  * What operators set on an account. An Idempotency-Key is not needed, for the same again changes nothing; with one, a late repeat gets the
@@ -34,8 +33,8 @@ export class AccountSettingsController {
     setsState: true,
     problems: ['account_closed'],
   })
-  settings(@Req() request: ApiRequest, @Body() body: SettingsBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, settingsIntent(body));
+  settings(@Req() request: ApiRequest, @Body() body: SettingsBody): Promise<Answer> {
+    return this.#run(request, body.unit, settingsIntent(body));
   }
 
   @Post('freeze')
@@ -47,8 +46,8 @@ export class AccountSettingsController {
     setsState: true,
     problems: ['account_closed'],
   })
-  freeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, statusIntent('FreezeAccount', body));
+  freeze(@Req() request: ApiRequest, @Body() body: ReasonBody): Promise<Answer> {
+    return this.#run(request, body.unit, statusIntent('FreezeAccount', body));
   }
 
   @Post('unfreeze')
@@ -60,37 +59,25 @@ export class AccountSettingsController {
     setsState: true,
     problems: ['account_closed'],
   })
-  unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, statusIntent('UnfreezeAccount', body));
+  unfreeze(@Req() request: ApiRequest, @Body() body: ReasonBody): Promise<Answer> {
+    return this.#run(request, body.unit, statusIntent('UnfreezeAccount', body));
   }
 
   @Post('close')
   @Needs('admin')
   @CommandRoute({ id: 'closeAccount', summary: 'End an account for good', body: ReasonBody, setsState: true })
-  close(@Req() request: ApiRequest, @Body() body: ReasonBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, statusIntent('CloseAccount', body));
+  close(@Req() request: ApiRequest, @Body() body: ReasonBody): Promise<Answer> {
+    return this.#run(request, body.unit, statusIntent('CloseAccount', body));
   }
 
-  async #run(request: ApiRequest, reply: FastifyReply, unit: string | undefined, intent: AccountIntent): Promise<void> {
-    const { customerId } = request.params as { customerId: string };
-    const key = keyIn(request, false);
-    const order = {
-      fingerprint: intent.fingerprint,
-      command: key === null ? intent.command : { ...intent.command, noted: true },
-      stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-      key,
-      actor: request.caller?.actor ?? 'nobody',
-      requestId: request.id,
-    };
-    const outcome = await this.accounts.outcomeOf(order);
-    if (outcome.kind !== 'unchanged' && outcome.kind !== 'recorded')
-      return send(
-        reply,
-        this.accounts.answerTo(outcome, order, () => ({})),
-      );
-    const set = outcome.kind === 'recorded' ? settingsAnswer(order.stream, outcome.events) : null;
-    const replayed = outcome.kind === 'recorded' && outcome.replayed;
-    send(reply, success(200, set ?? (await this.#current(order.stream)), replayed));
+  #run(request: ApiRequest, unit: string | undefined, intent: AccountIntent): Promise<Answer> {
+    const order = orderIn(request, unit, intent, false);
+    // With a key, it is recorded also where it changes nothing.
+    const noted = order.key === null ? order : { ...order, command: { ...order.command, noted: true } };
+    return this.accounts.set(
+      noted,
+      async (recorded) => (recorded && settingsAnswer(order.stream, recorded)) ?? (await this.#current(order.stream)),
+    );
   }
 
   /** The account as it is, where the command changed nothing of it. */

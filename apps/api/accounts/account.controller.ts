@@ -1,10 +1,9 @@
-import { Body, Controller, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Param, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { PriceList } from '../catalogue/price-list.js';
+import type { Answer } from '../http/answer.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Needs } from '../http/route.js';
-import { send } from '../http/send.js';
 import { CommandRoute } from '../openapi/api-docs.js';
 import {
   adjustmentAnswer,
@@ -29,7 +28,7 @@ import {
   type AccountIntent,
 } from './account-requests.js';
 import { commandProblems } from './account-problems.js';
-import { AccountService, keyIn, streamOf } from './account-service.js';
+import { AccountService } from './account-service.js';
 import {
   AdjustmentBody,
   CaptureBody,
@@ -40,6 +39,7 @@ import {
   ReleaseBody,
   ReversalBody,
 } from './account.dto.js';
+import { orderIn } from './order-in.js';
 
 /** The commands that move credits. Every one needs an Idempotency-Key. */
 @ApiTags('Credits')
@@ -58,8 +58,8 @@ export class AccountController {
     body: GrantBody,
     problems: commandProblems.grant,
   })
-  grant(@Req() request: ApiRequest, @Body() body: GrantBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, grantIntent(body), grantAnswer);
+  grant(@Req() request: ApiRequest, @Body() body: GrantBody): Promise<Answer> {
+    return this.#run(request, body.unit, grantIntent(body), grantAnswer);
   }
 
   @Post('consumptions')
@@ -70,9 +70,9 @@ export class AccountController {
     body: ConsumptionBody,
     problems: commandProblems.consume,
   })
-  async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
+  async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody): Promise<Answer> {
     const pricing = await this.prices.pricing(body.creditEvent === undefined ? [] : [body.creditEvent]);
-    await this.#run(request, reply, body.unit, consumeIntent(body, pricing), consumptionAnswer);
+    return this.#run(request, body.unit, consumeIntent(body, pricing), consumptionAnswer);
   }
 
   @Post('consumptions/:consumptionId/reversals')
@@ -83,13 +83,8 @@ export class AccountController {
     body: ReversalBody,
     problems: commandProblems.reverse,
   })
-  reverse(
-    @Req() request: ApiRequest,
-    @Param('consumptionId') id: string,
-    @Body() body: ReversalBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.#run(request, reply, body.unit, reverseIntent(body, id), reversalAnswer);
+  reverse(@Req() request: ApiRequest, @Param('consumptionId') id: string, @Body() body: ReversalBody): Promise<Answer> {
+    return this.#run(request, body.unit, reverseIntent(body, id), reversalAnswer);
   }
 
   @Post('holds')
@@ -100,8 +95,8 @@ export class AccountController {
     body: HoldBody,
     problems: commandProblems.hold,
   })
-  hold(@Req() request: ApiRequest, @Body() body: HoldBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, holdIntent(body), holdAnswer);
+  hold(@Req() request: ApiRequest, @Body() body: HoldBody): Promise<Answer> {
+    return this.#run(request, body.unit, holdIntent(body), holdAnswer);
   }
 
   @Post('holds/:holdId/captures')
@@ -112,13 +107,8 @@ export class AccountController {
     body: CaptureBody,
     problems: commandProblems.capture,
   })
-  capture(
-    @Req() request: ApiRequest,
-    @Param('holdId') id: string,
-    @Body() body: CaptureBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.#run(request, reply, body.unit, captureIntent(body, id), captureAnswer);
+  capture(@Req() request: ApiRequest, @Param('holdId') id: string, @Body() body: CaptureBody): Promise<Answer> {
+    return this.#run(request, body.unit, captureIntent(body, id), captureAnswer);
   }
 
   @Post('holds/:holdId/releases')
@@ -129,13 +119,8 @@ export class AccountController {
     body: ReleaseBody,
     problems: commandProblems.release,
   })
-  release(
-    @Req() request: ApiRequest,
-    @Param('holdId') id: string,
-    @Body() body: ReleaseBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.#run(request, reply, body.unit, releaseIntent(id), releaseAnswer);
+  release(@Req() request: ApiRequest, @Param('holdId') id: string, @Body() body: ReleaseBody): Promise<Answer> {
+    return this.#run(request, body.unit, releaseIntent(id), releaseAnswer);
   }
 
   @Post('holds/:holdId/extensions')
@@ -146,13 +131,8 @@ export class AccountController {
     body: ExtensionBody,
     problems: commandProblems.extend,
   })
-  extend(
-    @Req() request: ApiRequest,
-    @Param('holdId') id: string,
-    @Body() body: ExtensionBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.#run(request, reply, body.unit, extendIntent(body, id), extensionAnswer);
+  extend(@Req() request: ApiRequest, @Param('holdId') id: string, @Body() body: ExtensionBody): Promise<Answer> {
+    return this.#run(request, body.unit, extendIntent(body, id), extensionAnswer);
   }
 
   @Post('adjustments')
@@ -163,29 +143,11 @@ export class AccountController {
     body: AdjustmentBody,
     problems: commandProblems.adjust,
   })
-  adjust(@Req() request: ApiRequest, @Body() body: AdjustmentBody, @Res() reply: FastifyReply): Promise<void> {
-    return this.#run(request, reply, body.unit, adjustIntent(body), adjustmentAnswer);
+  adjust(@Req() request: ApiRequest, @Body() body: AdjustmentBody): Promise<Answer> {
+    return this.#run(request, body.unit, adjustIntent(body), adjustmentAnswer);
   }
 
-  async #run(
-    request: ApiRequest,
-    reply: FastifyReply,
-    unit: string | undefined,
-    intent: AccountIntent,
-    bodyOf: AccountAnswer,
-  ): Promise<void> {
-    const { customerId } = request.params as { customerId: string };
-    const answer = await this.accounts.answerOf(
-      {
-        command: intent.command,
-        fingerprint: intent.fingerprint,
-        stream: streamOf(customerId, (request.query as { unit?: unknown }).unit, unit),
-        key: keyIn(request, true),
-        actor: request.caller?.actor ?? 'nobody',
-        requestId: request.id,
-      },
-      bodyOf,
-    );
-    send(reply, answer);
+  #run(request: ApiRequest, unit: string | undefined, intent: AccountIntent, bodyOf: AccountAnswer): Promise<Answer> {
+    return this.accounts.run(orderIn(request, unit, intent, true), bodyOf);
   }
 }

@@ -1,16 +1,15 @@
-import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { ApiContext } from '../api-context.js';
 import { PriceList, type Pricing } from '../catalogue/price-list.js';
 import { hasScope, type ApiRequest } from '../http/caller.js';
 import { failureAnswer } from '../http/failures.js';
 import { LoadLimit } from '../http/load-limit.js';
-import { problemAnswer, type Answer } from '../http/outcomes.js';
+import { problemAnswer, type Answer } from '../http/answer.js';
 import { Problem } from '../http/problems.js';
+import { bodyFor } from '../http/replies.js';
 import { Needs } from '../http/route.js';
-import { located, sendJson } from '../http/send.js';
 import { Turns } from '../http/turns.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { ref } from '../openapi/schema.js';
@@ -42,7 +41,7 @@ export class BulkController {
     answer: 'One result for each command.',
   })
   @ApiBody({ schema: ref('BulkBody'), examples: { 'a grant and a consumption': { value: bulkExample } } })
-  async run(@Req() request: ApiRequest, @Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+  async run(@Req() request: ApiRequest, @Body() body: unknown): Promise<object> {
     const items = itemsOf(body);
     const places = items.length - 1;
     if (!this.load.grow(places)) throw new Problem('overloaded');
@@ -50,10 +49,12 @@ export class BulkController {
       await this.#turns.begin(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
-      const results = answers
-        .map((answer) => located(answer, request))
-        .map(({ status, replayed, body }) => ({ status, replayed, body }));
-      sendJson(reply, { results });
+      const results = answers.map((answer) => ({
+        status: answer.status,
+        replayed: answer.replayed,
+        body: bodyFor(request, answer),
+      }));
+      return { results };
     } finally {
       this.#turns.end(items.length);
       this.load.leave(places);
@@ -82,7 +83,7 @@ export class BulkController {
     const { customerId, idempotencyKey, unit } = item as BulkItem;
     const { command, fingerprint } = intentOf(item as BulkItem, pricing);
     const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
-    return this.accounts.answerOf(
+    return this.accounts.run(
       { command, fingerprint, stream, key: idempotencyKey, actor: caller.actor, requestId: request.id },
       bodyOf,
     );

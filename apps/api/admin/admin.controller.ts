@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { apiKeysCursor, createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
@@ -12,7 +11,6 @@ import { Authenticator } from '../callers/authenticator.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
 import { LogReads } from '../reads/log-reads.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
@@ -48,24 +46,24 @@ export class AdminController {
     status: 201,
     answer: 'The key with its `secret`, which is shown only this once.',
   })
-  async createKey(@Body() body: ApiKeyBody, @Res() reply: FastifyReply): Promise<void> {
+  async createKey(@Body() body: ApiKeyBody): Promise<object> {
     const at = instantOf(this.clock.now());
     const { key, secret } = await createApiKey(
       this.database,
       { name: body.name, scopes: body.scopes, at },
       randomBytes,
     );
-    sendJson(reply, { ...key, secret }, 201);
+    return { ...key, secret };
   }
 
   @Get('api-keys')
   @Needs('admin')
   @QueryRoute({ id: 'listApiKeys', summary: 'API keys, newest first, without their secrets' })
-  async keys(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
+  async keys(@Req() request: ApiRequest, @Query() query: ListQuery): Promise<object> {
     const list = { list: 'api-keys' };
     const { limit, cursor } = pageWanted(query, apiKeysCursor, list);
     const asOf = await this.log.asOf(readRequest(query, request.caller));
-    sendJson(reply, pageBody({ result: await listApiKeys(this.database, limit, cursor), asOf }, list));
+    return pageBody({ result: await listApiKeys(this.database, limit, cursor), asOf }, list);
   }
 
   @Delete('api-keys/:keyId')
@@ -75,11 +73,11 @@ export class AdminController {
     summary: 'Revoke an API key: here at once, in other processes within two seconds',
     problems: [...stored, 'api_key_not_found'],
   })
-  async revokeKey(@Param('keyId') id: string, @Res() reply: FastifyReply): Promise<void> {
+  async revokeKey(@Param('keyId') id: string): Promise<object> {
     const key = await revokeApiKey(this.database, id, instantOf(this.clock.now()));
     if (key === null) throw new Problem('api_key_not_found');
     this.authenticator.forget(id);
-    sendJson(reply, key);
+    return key;
   }
 
   @Get('reconciliation')
@@ -90,30 +88,22 @@ export class AdminController {
     description:
       '`run` is null while there was none. Differences come in the order they were found. A cursor holds until the next run begins.',
   })
-  async reconciliation(
-    @Req() request: ApiRequest,
-    @Query() query: ListQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  async reconciliation(@Req() request: ApiRequest, @Query() query: ListQuery): Promise<object> {
     const list = { list: 'reconciliation' };
     const { limit, cursor } = pageWanted(query, differencesCursor, list);
     const asOf = await this.log.asOf(readRequest(query, request.caller));
     const { run, page } = await this.queries.execute(new GetReconciliation(limit, cursor));
-    sendJson(reply, { run, ...pageBody({ result: page, asOf }, list) });
+    return { run, ...pageBody({ result: page, asOf }, list) };
   }
 
   @Get('projections')
   @Needs('admin')
   @QueryRoute({ id: 'listProjections', summary: 'How far every projection is, by name' })
-  async listProjections(
-    @Req() request: ApiRequest,
-    @Query() query: ListQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  async listProjections(@Req() request: ApiRequest, @Query() query: ListQuery): Promise<object> {
     const list = { list: 'projections' };
     const { limit, cursor } = pageWanted(query, projectionsCursor, list);
     const asOf = await this.log.asOf(readRequest(query, request.caller));
-    sendJson(reply, pageBody({ result: await this.queries.execute(new ListProjections(limit, cursor)), asOf }, list));
+    return pageBody({ result: await this.queries.execute(new ListProjections(limit, cursor)), asOf }, list);
   }
 
   @Post('projections/:name/rebuild')
@@ -126,9 +116,9 @@ export class AdminController {
     status: 202,
     answer: 'A worker will build it.',
   })
-  async rebuild(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+  async rebuild(@Param('name') name: string): Promise<object> {
     if (!(await this.projections.rebuild(name))) throw new Problem('projection_not_found');
-    sendJson(reply, { name, rebuildRequested: true }, 202);
+    return { name, rebuildRequested: true };
   }
 
   @Post('projections/:name/resume')
@@ -141,9 +131,9 @@ export class AdminController {
     status: 202,
     answer: 'A worker will try it. `resumed` is false for one that is not halted.',
   })
-  async resume(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+  async resume(@Param('name') name: string): Promise<object> {
     const resumed = await this.projections.resume(name);
     if (resumed === null) throw new Problem('projection_not_found');
-    sendJson(reply, { name, resumed: resumed === 'resumed' }, 202);
+    return { name, resumed: resumed === 'resumed' };
   }
 }

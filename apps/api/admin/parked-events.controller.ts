@@ -1,14 +1,12 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { stripeEventIdPattern } from '#kernel/stream-name.js';
 import { parkedCursor } from '#projections/parked-events-queries.js';
 import type { ApiRequest } from '../http/caller.js';
-import { answerOf, success } from '../http/outcomes.js';
+import { answerOf } from '../http/answer.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { send, sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
@@ -35,13 +33,13 @@ export class ParkedEventsController {
     summary: 'Stripe events that wait for a person, or were set aside, newest first',
     problems: ['store_unavailable', 'projection_behind'],
   })
-  async list(@Req() request: ApiRequest, @Query() query: ParkedEventsQuery, @Res() reply: FastifyReply): Promise<void> {
+  async list(@Req() request: ApiRequest, @Query() query: ParkedEventsQuery): Promise<object> {
     const { status = 'parked', reason, type, subject } = query;
     const wanted = { status, reason, type, subject };
     const list = { list: 'parked-events', ...wanted };
     const { limit, cursor } = pageWanted(query, parkedCursor, list);
     const asked = readRequest(query, request.caller);
-    sendJson(reply, pageBody(await this.queries.execute(new ListParkedEvents(wanted, limit, cursor, asked)), list));
+    return pageBody(await this.queries.execute(new ListParkedEvents(wanted, limit, cursor, asked)), list);
   }
 
   @Post('set-aside')
@@ -55,22 +53,17 @@ export class ParkedEventsController {
     problems: ['projection_behind'],
     answer: '`setAside`: how many were. `hasMore`: the filter takes more than one request does; ask again.',
   })
-  async setAsideMany(
-    @Req() request: ApiRequest,
-    @Body() body: SetAsideManyBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  async setAsideMany(@Req() request: ApiRequest, @Body() body: SetAsideManyBody): Promise<object> {
     const { ids, hasMore } = await this.#chosen(request, body);
     let setAside = 0;
     for (let start = 0; start < ids.length; start += AT_ONCE) {
       const part = ids.slice(start, start + AT_ONCE).map((id) => this.#setAside(request, id, body.reason));
       for (const outcome of await Promise.all(part)) {
         if (outcome.kind === 'recorded') setAside += 1;
-        else if (outcome.kind !== 'unchanged' && outcome.kind !== 'refused')
-          return send(reply, failure(outcome, request.id));
+        else if (outcome.kind !== 'unchanged' && outcome.kind !== 'refused') return failure(outcome, request.id);
       }
     }
-    sendJson(reply, { setAside, hasMore });
+    return { setAside, hasMore };
   }
 
   @Post(':stripeEventId/set-aside')
@@ -88,12 +81,11 @@ export class ParkedEventsController {
     @Req() request: ApiRequest,
     @Param('stripeEventId') id: string,
     @Body() body: SetAsideBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     checkId(id);
     const outcome = await this.#setAside(request, id, body.reason);
-    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged') return send(reply, failure(outcome, request.id));
-    sendJson(reply, { id, setAside: outcome.kind === 'recorded' });
+    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged') return failure(outcome, request.id);
+    return { id, setAside: outcome.kind === 'recorded' };
   }
 
   @Post(':stripeEventId/retry')
@@ -107,16 +99,12 @@ export class ParkedEventsController {
     status: 202,
     answer: 'The worker will try it.',
   })
-  async retry(
-    @Req() request: ApiRequest,
-    @Param('stripeEventId') id: string,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  async retry(@Req() request: ApiRequest, @Param('stripeEventId') id: string): Promise<object> {
     checkId(id);
     const outcome = await this.commands.execute(new RetryStripeEvent(id, actorOf(request), request.id));
     const accepted = { id, retryRequested: outcome.kind === 'recorded' };
-    if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return send(reply, success(202, accepted, false));
-    send(reply, failure(outcome, request.id));
+    if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return accepted;
+    return failure(outcome, request.id);
   }
 
   /** At most a thousand. Throws Problem. */

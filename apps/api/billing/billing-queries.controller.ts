@@ -1,14 +1,12 @@
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Query, Req } from '@nestjs/common';
 import { QueryBus, type Query as NestQuery } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { invoicesCursor } from '#projections/invoices-queries.js';
 import { paymentsCursor } from '#projections/payments-queries.js';
 import type { CursorShape, Page } from '#read-store/page.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem, type ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import type { Fresh, ReadRequest } from '../reads/freshness.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
@@ -35,8 +33,8 @@ export class BillingQueriesController {
     summary: 'The subscription that counts now',
     problems: ['subscription_not_found'],
   })
-  subscription(@Req() request: ApiRequest, @Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#one(request, query, reply, GetSubscription, 'subscription_not_found');
+  subscription(@Req() request: ApiRequest, @Query() query: FreshnessQuery): Promise<object> {
+    return this.#one(request, query, GetSubscription, 'subscription_not_found');
   }
 
   @Get('status')
@@ -46,49 +44,43 @@ export class BillingQueriesController {
     summary: 'Plan, period, credits and invoices at a glance',
     problems: ['customer_not_found'],
   })
-  status(@Req() request: ApiRequest, @Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#one(request, query, reply, GetBillingStatus, 'customer_not_found');
+  status(@Req() request: ApiRequest, @Query() query: FreshnessQuery): Promise<object> {
+    return this.#one(request, query, GetBillingStatus, 'customer_not_found');
   }
 
   @Get('payments')
   @Needs('credits:read', { people: true })
   @QueryRoute({ id: 'listPayments', summary: 'Payments, newest first' })
-  payments(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list(request, query, reply, { list: 'payments', Wanted: ListPayments, cursor: paymentsCursor });
+  payments(@Req() request: ApiRequest, @Query() query: ListQuery): Promise<object> {
+    return this.#list(request, query, { list: 'payments', Wanted: ListPayments, cursor: paymentsCursor });
   }
 
   @Get('invoices')
   @Needs('credits:read', { people: true })
   @QueryRoute({ id: 'listInvoices', summary: 'Invoices, newest first' })
-  invoices(@Req() request: ApiRequest, @Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list(request, query, reply, { list: 'invoices', Wanted: ListInvoices, cursor: invoicesCursor });
+  invoices(@Req() request: ApiRequest, @Query() query: ListQuery): Promise<object> {
+    return this.#list(request, query, { list: 'invoices', Wanted: ListInvoices, cursor: invoicesCursor });
   }
 
   async #one(
     request: ApiRequest,
     query: FreshnessQuery,
-    reply: FastifyReply,
     Wanted: new (customerId: string, request: ReadRequest) => NestQuery<Fresh<object | null>>,
     missing: ProblemCode,
-  ): Promise<void> {
+  ): Promise<object> {
     const { result, asOf } = await this.queries.execute(
       new Wanted(customerIn(request), readRequest(query, request.caller)),
     );
     if (result === null) throw new Problem(missing);
-    sendJson(reply, { ...result, asOf });
+    return { ...result, asOf };
   }
 
-  async #list(
-    request: ApiRequest,
-    query: ListQuery,
-    reply: FastifyReply,
-    { list, Wanted, cursor }: CustomersList,
-  ): Promise<void> {
+  async #list(request: ApiRequest, query: ListQuery, { list, Wanted, cursor }: CustomersList): Promise<object> {
     const customerId = customerIn(request);
     const named = { list, customerId };
     const page = pageWanted(query, cursor, named);
     const listing = { customerId, ...page, request: readRequest(query, request.caller) };
-    sendJson(reply, pageBody(await this.queries.execute(new Wanted(listing)), named));
+    return pageBody(await this.queries.execute(new Wanted(listing)), named);
   }
 }
 

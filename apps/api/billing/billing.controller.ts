@@ -1,13 +1,11 @@
-import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import type { Wish } from '#stripe/outbound-checkout.js';
-import { keyIn } from '../accounts/account-service.js';
 import type { ApiRequest } from '../http/caller.js';
-import { success } from '../http/outcomes.js';
+import { Answer } from '../http/answer.js';
+import { keyIn } from '../http/idempotency-key.js';
 import type { ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { send } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import type { BillingAnswer } from './billing-answers.js';
 import type { Asking } from './billing-request.js';
@@ -61,9 +59,9 @@ export class BillingController {
     status: 201,
     answer: `\`{ id, url, expiresAt, position }\`. ${fiveAMinute}`,
   })
-  async checkout(@Req() request: ApiRequest, @Body() body: CheckoutBody, @Res() reply: FastifyReply): Promise<void> {
+  async checkout(@Req() request: ApiRequest, @Body() body: CheckoutBody): Promise<Answer> {
     const urls = { successUrl: body.successUrl, cancelUrl: body.cancelUrl };
-    answer(reply, 201, await this.billing.checkout(askingOf(request, false), wishOf(body), urls));
+    return answer(201, await this.billing.checkout(askingOf(request, false), wishOf(body), urls));
   }
 
   @Post('payment-intents')
@@ -82,10 +80,9 @@ export class BillingController {
   async paymentIntent(
     @Req() request: ApiRequest,
     @Body() { amount, currency, description = null }: PaymentIntentBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<Answer> {
     const wanted = { amount, currency, description };
-    answer(reply, 201, await this.billing.paymentIntent(askingOf(request, true), wanted));
+    return answer(201, await this.billing.paymentIntent(askingOf(request, true), wanted));
   }
 
   @Post('portal-sessions')
@@ -101,8 +98,8 @@ export class BillingController {
     status: 201,
     answer: `\`{ url, position }\`. ${fiveAMinute}`,
   })
-  async portal(@Req() request: ApiRequest, @Body() body: PortalBody, @Res() reply: FastifyReply): Promise<void> {
-    answer(reply, 201, await this.billing.portal(askingOf(request, false), body.returnUrl));
+  async portal(@Req() request: ApiRequest, @Body() body: PortalBody): Promise<Answer> {
+    return answer(201, await this.billing.portal(askingOf(request, false), body.returnUrl));
   }
 
   @Post('subscription')
@@ -118,12 +115,8 @@ export class BillingController {
     status: 201,
     answer: '`{ id, status, plan, interval, position }`',
   })
-  async startFreePlan(
-    @Req() request: ApiRequest,
-    @Body() body: FreePlanBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    answer(reply, 201, await this.billing.startFreePlan(askingOf(request, false), body.plan));
+  async startFreePlan(@Req() request: ApiRequest, @Body() body: FreePlanBody): Promise<Answer> {
+    return answer(201, await this.billing.startFreePlan(askingOf(request, false), body.plan));
   }
 
   @Post('subscription/cancel')
@@ -138,9 +131,9 @@ export class BillingController {
     problems: [...atStripe, 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async cancel(@Req() request: ApiRequest, @Body() body: CancelBody, @Res() reply: FastifyReply): Promise<void> {
+  async cancel(@Req() request: ApiRequest, @Body() body: CancelBody): Promise<Answer> {
     const wish = { kind: 'cancel', atPeriodEnd: body.atPeriodEnd } as const;
-    answer(reply, 200, await this.billing.cancelOrResume(askingOf(request, false), wish));
+    return answer(200, await this.billing.cancelOrResume(askingOf(request, false), wish));
   }
 
   @Post('subscription/resume')
@@ -155,8 +148,8 @@ export class BillingController {
     problems: [...atStripe, 'account_closed', 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async resume(@Req() request: ApiRequest, @Body() _body: ResumeBody, @Res() reply: FastifyReply): Promise<void> {
-    answer(reply, 200, await this.billing.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
+  async resume(@Req() request: ApiRequest, @Body() _body: ResumeBody): Promise<Answer> {
+    return answer(200, await this.billing.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
   }
 
   @Post('subscription/change')
@@ -171,18 +164,12 @@ export class BillingController {
     problems: [...atStripe, ...sale, 'account_closed', 'subscription_not_found'],
     answer: 'The subscription as Stripe has it.',
   })
-  async change(
-    @Req() request: ApiRequest,
-    @Body() { plan, interval, when }: ChangeBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    answer(reply, 200, await this.billing.change(askingOf(request, true), { plan, interval, when }));
+  async change(@Req() request: ApiRequest, @Body() { plan, interval, when }: ChangeBody): Promise<Answer> {
+    return answer(200, await this.billing.change(askingOf(request, true), { plan, interval, when }));
   }
 }
 
-const answer = (reply: FastifyReply, status: number, { body, replayed }: BillingAnswer): void => {
-  send(reply, success(status, body, replayed));
-};
+const answer = (status: number, { body, replayed }: BillingAnswer): Answer => new Answer(status, body, replayed);
 
 function askingOf(request: ApiRequest, keyRequired: boolean): Asking {
   const { customerId } = request.params as { customerId: string };

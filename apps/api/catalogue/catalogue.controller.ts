@@ -1,12 +1,10 @@
-import { Controller, Get, Query, Res } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { type CatalogueKind } from '#projections/catalogue.js';
 import { catalogueCursor } from '#projections/catalogue-queries.js';
 import { ApiContext } from '../api-context.js';
 import { Public } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import { LogReads } from '../reads/log-reads.js';
 import { FreshnessQuery, ListQuery } from '../reads/queries.dto.js';
@@ -27,36 +25,36 @@ export class CatalogueController {
   @Get('plans')
   @Public()
   @QueryRoute({ id: 'listPlans', summary: 'Plans, by id' })
-  plans(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('plan', query, reply);
+  plans(@Query() query: ListQuery): Promise<object> {
+    return this.#list('plan', query);
   }
 
   @Get('credit-products')
   @Public()
   @QueryRoute({ id: 'listCreditProducts', summary: 'Packs of credits, by id' })
-  creditProducts(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('credit_product', query, reply);
+  creditProducts(@Query() query: ListQuery): Promise<object> {
+    return this.#list('credit_product', query);
   }
 
   @Get('credit-events')
   @Public()
   @QueryRoute({ id: 'listCreditEvents', summary: 'Credit events and what they cost, by id' })
-  creditEvents(@Query() query: ListQuery, @Res() reply: FastifyReply): Promise<void> {
-    return this.#list('credit_event', query, reply);
+  creditEvents(@Query() query: ListQuery): Promise<object> {
+    return this.#list('credit_event', query);
   }
 
   @Get('billing/config')
   @Public()
   @QueryRoute({ id: 'getBillingConfig', summary: 'What a front end needs to start payments' })
-  async config(@Query() query: FreshnessQuery, @Res() reply: FastifyReply): Promise<void> {
+  async config(@Query() query: FreshnessQuery): Promise<object> {
     const { billingEnabled, publishableKey, livemode } = this.context.config.stripe;
-    sendJson(reply, { billingEnabled, publishableKey, livemode, asOf: await this.log.asOf(readRequest(query, null)) });
+    return { billingEnabled, publishableKey, livemode, asOf: await this.log.asOf(readRequest(query, null)) };
   }
 
-  async #list(kind: CatalogueKind, query: ListQuery, reply: FastifyReply): Promise<void> {
+  async #list(kind: CatalogueKind, query: ListQuery): Promise<object> {
     const list = { list: 'catalogue', kind };
     const { limit, cursor } = pageWanted(query, catalogueCursor, list);
     const found = await this.queries.execute(new ListCatalogue(kind, limit, cursor, readRequest(query, null)));
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 }

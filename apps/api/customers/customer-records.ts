@@ -10,7 +10,7 @@ import { customerById } from '#projections/customers-queries.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeContacts } from '../billing/stripe-contacts.js';
-import { answerOf, success, type Answer } from '../http/outcomes.js';
+import { Answer, answerOf } from '../http/answer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
 import { newestPosition } from '../writes/newest-position.js';
 import { RunCustomerCommand } from './customer.commands.js';
@@ -50,7 +50,7 @@ export class CustomerRecords {
     await this.stripeContacts.intend({ customerId, actor, requestId });
     const isNew =
       outcome.kind === 'recorded' && outcome.events.some(({ event }) => event.type === 'CustomerRegistered');
-    return success(isNew ? 201 : 200, await this.#body(customerId, contact), false);
+    return new Answer(isNew ? 201 : 200, await this.#body(customerId, contact));
   }
 
   async #body(customerId: string, contact: Contact): Promise<object> {

@@ -1,12 +1,10 @@
-import { Body, Controller, Get, HttpCode, Param, Put, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Put, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { customersCursor } from '#projections/customers-queries.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
-import { send, sendJson } from '../http/send.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { FreshnessQuery } from '../reads/queries.dto.js';
@@ -40,9 +38,8 @@ export class CustomersController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Body() body: CustomerBody,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    send(reply, await this.records.put(customerId, body, request.caller?.actor ?? 'nobody', request.id));
+  ): Promise<object> {
+    return await this.records.put(customerId, body, request.caller?.actor ?? 'nobody', request.id);
   }
 
   @Get(':customerId')
@@ -52,25 +49,24 @@ export class CustomersController {
     @Req() request: ApiRequest,
     @Param('customerId') customerId: string,
     @Query() query: FreshnessQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const { result, asOf } = await this.queries.execute(
       new GetCustomer(customerId, readRequest(query, request.caller)),
     );
     if (result === null) throw new Problem('customer_not_found');
-    sendJson(reply, { ...result, asOf });
+    return { ...result, asOf };
   }
 
   @Get()
   @Needs('credits:read')
   @QueryRoute({ id: 'listCustomers', summary: 'Search customers, newest first' })
-  async search(@Req() request: ApiRequest, @Query() query: CustomersQuery, @Res() reply: FastifyReply): Promise<void> {
+  async search(@Req() request: ApiRequest, @Query() query: CustomersQuery): Promise<object> {
     const text = query.query ?? null;
     const list = { list: 'customers', text };
     const { limit, cursor } = pageWanted(query, customersCursor, list);
     const found = await this.queries.execute(
       new SearchCustomers(text, limit, cursor, readRequest(query, request.caller)),
     );
-    sendJson(reply, pageBody(found, list));
+    return pageBody(found, list);
   }
 }

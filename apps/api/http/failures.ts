@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { StoreOverloaded, StoreUnavailable } from '#event-store/event-store.js';
 import { ReadDatabaseError } from '#read-store/read-database.js';
 import type { Logger } from '#config/logger.js';
-import { problemAnswer, type Answer } from './outcomes.js';
+import { problemAnswer, type Answer } from './answer.js';
 import { Problem, type ProblemCode, type ProblemMembers } from './problems.js';
 
 /** Where something failed. `bodyLimit`: the bytes that a body may have there. */
@@ -15,9 +15,7 @@ export type Failed = { readonly requestId: string; readonly route: string | null
 export function failureAnswer(error: unknown, { requestId, route, bodyLimit }: Failed, logger: Logger): Answer {
   const [code, members] = problemOf(error, bodyLimit);
   if (code === 'internal_error') logger.error({ requestId, route, error: described(error) }, 'request failed');
-  const answer = problemAnswer(code, requestId, members);
-  const seconds = error instanceof Problem ? error.retryAfterSeconds : null;
-  return seconds === null ? answer : { ...answer, retryAfter: seconds };
+  return problemAnswer(code, requestId, members, error instanceof Problem ? error.retryAfterSeconds : null);
 }
 
 function problemOf(error: unknown, bodyLimit: number): [ProblemCode, ProblemMembers?] {

@@ -1,11 +1,10 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from '#config/logger.js';
+import { problemAnswer, type Answer } from './answer.js';
 import type { ApiRequest } from './caller.js';
 import { failureAnswer } from './failures.js';
-import { problemAnswer, type Answer } from './outcomes.js';
 import type { RouteTable } from './route-table.js';
-import { sendProblem } from './send.js';
 
 /** Turns whatever a request ends with into a problem: of controllers, guards, pipes, hooks, parsers, and of no route at all. */
 @Catch()
@@ -19,9 +18,14 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<ApiRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent) return;
-    // Of an answer that is under way already, nothing can be said any more.
-    if (reply.raw.headersSent) reply.raw.destroy();
-    else sendProblem(reply, request.is404 ? this.#notFound(request, reply) : this.#failure(error, request));
+    if (reply.raw.headersSent) {
+      // Of an answer that is under way already, nothing can be said any more.
+      reply.raw.destroy();
+      return;
+    }
+    // Fastify closes the connection behind whatever a parser refuses; more may have been asked on it. Node reads the rest of the body.
+    if (reply.hasHeader('connection') && reply.raw.shouldKeepAlive) void reply.header('connection', 'keep-alive');
+    void reply.send(request.is404 ? this.#notFound(request, reply) : this.#failure(error, request));
   }
 
   #failure(error: unknown, request: ApiRequest): Answer {

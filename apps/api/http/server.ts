@@ -1,8 +1,8 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { problemAnswer } from './answer.js';
 import { bodyLimit } from './json-body.js';
-import { problemAnswer } from './outcomes.js';
-import { addCommonHeaders, sendProblem } from './send.js';
+import { addCommonHeaders, sendAnswers, unwrapped } from './replies.js';
 import { answerUnreadable, noteRequests } from './unreadable.js';
 
 /** A request that is not there whole by then is given up; so is a new connection that asks nothing, which may be a pool's. */
@@ -46,6 +46,7 @@ export function createAdapter(bootId: string): FastifyAdapter {
   // Node would refuse it without a word; so it is refused where all requests are.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
   dressAnswers(server);
+  sendAnswers(server);
   return adapter;
 }
 
@@ -53,7 +54,7 @@ export function createAdapter(bootId: string): FastifyAdapter {
 function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   addCommonHeaders(reply);
   const errors = [{ field: '', message: 'the address cannot be read' }];
-  sendProblem(reply, problemAnswer('invalid_request', request.id, { errors }));
+  void reply.send(unwrapped(problemAnswer('invalid_request', request.id, { errors }), reply));
 }
 
 /** Gives every answer the common headers: before its route runs, for what is written past Fastify, and to what no route answers. */

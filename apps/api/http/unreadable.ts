@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { problemAnswer, type Answer } from './outcomes.js';
+import { problemAnswer, type Answer } from './answer.js';
 
 /** Requests of each connection that are not answered yet. */
 const underWay = new WeakMap<Socket, Set<IncomingMessage>>();

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Param, Query, Req, StreamableFile } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { eventLine } from '#event-store/event-line.js';
 import { START } from '#event-store/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
+import { JsonText } from '../http/answer.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Needs } from '../http/route.js';
@@ -37,7 +37,7 @@ export class LogController {
     id: 'listEvents',
     summary: 'Events, oldest first; with Accept: application/x-ndjson all of them, one a line',
   })
-  async list(@Req() request: ApiRequest, @Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
+  async list(@Req() request: ApiRequest, @Query() query: EventsQuery): Promise<object> {
     const after = query.after === undefined ? START : positionFrom(query.after);
     const { minPosition, waitMs } = readRequest(query, request.caller);
     if (minPosition !== null) await this.log.reached(minPosition, waitMs);
@@ -46,15 +46,14 @@ export class LogController {
       const chunks = await this.queries.execute(
         new StreamLog(after, query.limit === undefined ? maxStreamed : Number(query.limit), filter),
       );
-      void reply
-        .header('content-type', 'application/x-ndjson')
-        .send(Readable.from(chunks, { objectMode: false, highWaterMark: 1 }));
-      return;
+      const lines = Readable.from(chunks, { objectMode: false, highWaterMark: 1 });
+      return new StreamableFile(lines, { type: 'application/x-ndjson' });
     }
     const page = await this.queries.execute(new ReadLog(after, Number(query.limit ?? 50), filter));
     const asOf = JSON.stringify({ position: page.head, time: instantOf(this.clock.now()) });
-    const body = `{"data":[${page.lines.join(',')}],"hasMore":${String(page.hasMore)},"nextAfter":"${page.nextAfter}","asOf":${asOf}}`;
-    void reply.header('content-type', 'application/json; charset=utf-8').send(body);
+    return new JsonText(
+      `{"data":[${page.lines.join(',')}],"hasMore":${String(page.hasMore)},"nextAfter":"${page.nextAfter}","asOf":${asOf}}`,
+    );
   }
 
   @Get(':eventId')
@@ -64,14 +63,12 @@ export class LogController {
     @Req() request: ApiRequest,
     @Param('eventId') eventId: string,
     @Query() query: FreshnessQuery,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
+  ): Promise<object> {
     const asOf = await this.log.asOf(readRequest(query, request.caller));
     const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(eventId);
     const event = isId ? await this.queries.execute(new FindEvent(eventId.toLowerCase())) : null;
     if (event === null) throw new Problem('event_not_found');
-    const body = `${eventLine(event).slice(0, -1)},"asOf":${JSON.stringify(asOf)}}`;
-    void reply.header('content-type', 'application/json; charset=utf-8').send(body);
+    return new JsonText(`${eventLine(event).slice(0, -1)},"asOf":${JSON.stringify(asOf)}}`);
   }
 }
 

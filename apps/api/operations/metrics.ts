@@ -7,6 +7,7 @@ import { RequestTimes } from './request-times.js';
 /** What the process tells Prometheus. Labels are route patterns and fixed words, so their number is bounded. */
 @Injectable()
 export class Metrics {
+  static readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #registry = new Registry();
   readonly requests = new RequestTimes();
 
@@ -25,10 +26,6 @@ export class Metrics {
   /** The text that Prometheus scrapes. */
   text(): Promise<string> {
     return this.#registry.metrics();
-  }
-
-  get contentType(): string {
-    return this.#registry.contentType;
   }
 
   #gauge(name: string, help: string, read: () => number): void {

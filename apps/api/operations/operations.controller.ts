@@ -1,9 +1,8 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import { Answer } from '../http/answer.js';
 import { LoadLimit } from '../http/load-limit.js';
 import { ForOperations } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { HealthChecks } from './health.js';
 import { Metrics } from './metrics.js';
@@ -21,8 +20,8 @@ export class OperationsController {
   @Get('livez')
   @ForOperations()
   @OtherRoute({ id: 'getLiveness', query: true, summary: 'Whether the process runs', answer: '`{ status: "ok" }`' })
-  live(@Res() reply: FastifyReply): void {
-    sendJson(reply, { status: 'ok' });
+  live(): object {
+    return { status: 'ok' };
   }
 
   @Get('readyz')
@@ -33,10 +32,10 @@ export class OperationsController {
     summary: 'Whether the process can serve: 200, else 503',
     answer: '`{ ready, store, database }`',
   })
-  async ready(@Res() reply: FastifyReply): Promise<void> {
+  async ready(): Promise<object> {
     const found = await this.checks.ready();
     const ready = found.ready && !this.load.draining;
-    sendJson(reply, { ...found, ready }, ready ? 200 : 503);
+    return new Answer(ready ? 200 : 503, { ...found, ready });
   }
 
   @Get('healthz')
@@ -47,12 +46,13 @@ export class OperationsController {
     summary: 'How everything that the process stands on is doing',
     answer: '`{ status, store, database, stripe, projections }`',
   })
-  async health(@Res() reply: FastifyReply): Promise<void> {
+  async health(): Promise<object> {
     const health = await this.checks.health();
-    sendJson(reply, health, health.status === 'error' ? 503 : 200);
+    return new Answer(health.status === 'error' ? 503 : 200, health);
   }
 
   @Get('metrics')
+  @Header('content-type', Metrics.contentType)
   @ForOperations()
   @OtherRoute({
     id: 'getMetrics',
@@ -60,7 +60,7 @@ export class OperationsController {
     summary: 'Figures for Prometheus',
     answer: 'Text in the format of Prometheus.',
   })
-  async metrics(@Res() reply: FastifyReply): Promise<void> {
-    void reply.header('content-type', this.numbers.contentType).send(await this.numbers.text());
+  metrics(): Promise<string> {
+    return this.numbers.text();
   }
 }

@@ -1,7 +1,6 @@
-import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { Clock } from '#kernel/clock.js';
 import { readWebhook } from '#stripe/verify.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
@@ -9,7 +8,6 @@ import { ApiContext } from '../api-context.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Public } from '../http/route.js';
-import { sendJson } from '../http/send.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { KeepStripeEvent } from './stripe-event.commands.js';
 
@@ -51,7 +49,7 @@ export class StripeWebhookController {
     },
     description: 'The body as Stripe sent it; anything else has another signature.',
   })
-  async receive(@Req() request: ApiRequest, @Res() reply: FastifyReply): Promise<void> {
+  async receive(@Req() request: ApiRequest): Promise<object> {
     const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const reading = readWebhook({
       rawBody,
@@ -67,10 +65,10 @@ export class StripeWebhookController {
         { requestId: request.id, reason: reading.reason },
         'a signed webhook holds no event that can be kept',
       );
-      return sendJson(reply, { received: true, duplicate: false });
+      return { received: true, duplicate: false };
     }
     // Also while billing is switched off: no worker translates it then, and it is there when billing is on again.
-    sendJson(reply, { received: true, duplicate: await this.#keep(reading.event, request) });
+    return { received: true, duplicate: await this.#keep(reading.event, request) };
   }
 
   /** True when the event was there already. */

@@ -1,14 +1,12 @@
 import { hash } from 'node:crypto';
-import { Body, Controller, Inject, Post, Req, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Inject, Post, Req } from '@nestjs/common';
 import pg from 'pg';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import { keyOf } from '../../../apps/api/accounts/account-service.js';
 import { ConsumptionBody } from '../../../apps/api/accounts/account.dto.js';
+import { Answer, problemAnswer } from '../../../apps/api/http/answer.js';
 import type { ApiRequest } from '../../../apps/api/http/caller.js';
-import { problemAnswer, success } from '../../../apps/api/http/outcomes.js';
+import { keyIn } from '../../../apps/api/http/idempotency-key.js';
 import { Needs } from '../../../apps/api/http/route.js';
-import { send } from '../../../apps/api/http/send.js';
 import { consumeStatement } from './schema.js';
 
 export const POOL = Symbol('pool');
@@ -30,10 +28,10 @@ export class ConsumptionsController {
 
   @Post('consumptions')
   @Needs('credits:write')
-  async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody, @Res() reply: FastifyReply): Promise<void> {
+  async consume(@Req() request: ApiRequest, @Body() body: ConsumptionBody): Promise<Answer> {
     const { customerId } = request.params as { customerId: string };
     const unit = body.unit ?? 'credits';
-    const key = keyOf(request.headers['idempotency-key'], undefined, true);
+    const key = keyIn(request, true);
     const fingerprint = hash('sha256', canonicalJson(body as unknown as Json), 'hex').slice(0, 32);
     const { amount = 0, resource = null, description = null, metadata = null } = body;
     const told = [
@@ -51,9 +49,9 @@ export class ConsumptionsController {
       request.caller?.actor ?? 'nobody',
     ]);
     if (row === null)
-      send(reply, problemAnswer('insufficient_credits', request.id, { available: 0, required: amount, unit }));
-    else if (row.request_hash !== fingerprint) send(reply, problemAnswer('idempotency_key_reused', request.id));
-    else send(reply, success(201, answer(customerId, unit, row, resource), row.replayed));
+      return problemAnswer('insufficient_credits', request.id, { available: 0, required: amount, unit });
+    if (row.request_hash !== fingerprint) return problemAnswer('idempotency_key_reused', request.id);
+    return new Answer(201, bodyOf(customerId, unit, row, resource), row.replayed);
   }
 
   /** Another request with the same key may win the race: its row is then found by the second try. */
@@ -67,7 +65,7 @@ export class ConsumptionsController {
   }
 }
 
-const answer = (customerId: string, unit: string, row: Row, resource: object | null): object => ({
+const bodyOf = (customerId: string, unit: string, row: Row, resource: object | null): object => ({
   id: `con_${row.id.padStart(26, '0')}`,
   customerId,
   unit,

@@ -2,33 +2,40 @@ import type { CommandOutcome, Recorded } from '#event-store/command.js';
 import type { Refused } from '#kernel/decider.js';
 import { problemBody, problemKinds, retryAfter, type ProblemCode } from './problems.js';
 
-/** What a command is answered with, ready to be sent or to be one result of a bulk request. */
-export type Answer = {
-  readonly status: number;
-  readonly replayed: boolean;
-  readonly body: object;
-  readonly retryAfter: number | null;
-};
+/**
+ * What a request is answered with whose status or headers vary: a controller returns it in place of a body. It may also be one result
+ * of a bulk request.
+ */
+export class Answer {
+  /** `replayed`: it was given before. `retryAfter`: seconds. `isProblem`: the body is one of RFC 9457. */
+  constructor(
+    readonly status: number,
+    readonly body: object,
+    readonly replayed = false,
+    readonly retryAfter: number | null = null,
+    readonly isProblem = false,
+  ) {}
+}
 
-/** A problem as an answer. */
+/** A problem as an answer. `retryAfterSeconds`: when it is known better than by the code. */
 export const problemAnswer = (
   code: ProblemCode,
   requestId: string,
   members: { readonly [member: string]: unknown } = {},
-): Answer => ({
-  status: problemKinds[code].status,
-  replayed: false,
-  body: problemBody(code, requestId, members),
-  retryAfter: retryAfter(code),
-});
+  retryAfterSeconds: number | null = null,
+): Answer =>
+  new Answer(
+    problemKinds[code].status,
+    problemBody(code, requestId, members),
+    false,
+    retryAfterSeconds ?? retryAfter(code),
+    true,
+  );
 
-/** An answer that is none of the problems; `replayed` where it was given before. */
-export const success = (status: number, body: object, replayed: boolean): Answer => ({
-  status,
-  replayed,
-  body,
-  retryAfter: null,
-});
+/** A JSON document that is text already, because parts of it are sent as they were written. A controller returns it as its body. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
 
 /**
  * The answer to a command's outcome. Unchanged outcomes have no events to make an answer from: callers that can get them
@@ -42,7 +49,7 @@ export function answerOf<Event, State, Code extends ProblemCode>(
 ): Answer {
   switch (outcome.kind) {
     case 'recorded':
-      return success(201, bodyOf(outcome.events), outcome.replayed);
+      return new Answer(201, bodyOf(outcome.events), outcome.replayed);
     case 'refused':
       return problemAnswer(outcome.refusal.rejected, requestId, membersOf(outcome.refusal));
     case 'key_reused':

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Answer, JsonText } from './answer.js';
+
+const hostPattern = /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/;
+
+/** The body of an answer; of a problem with its `type` as a whole address, where the request says by which host we are reached. */
+export function bodyFor({ headers }: Pick<IncomingMessage, 'headers'>, { body, isProblem }: Answer): object {
+  const { host } = headers;
+  if (!isProblem || host === undefined || !hostPattern.test(host)) return body;
+  const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
+  const { type } = body as { readonly type: string };
+  return { ...body, type: `${scheme}://${host}${type}` };
+}
+
+/** Has controllers' answers sent with their status and headers. */
+export function sendAnswers(server: FastifyInstance): void {
+  server.addHook('preSerialization', (_, reply, payload, done) => {
+    if (payload instanceof Answer) done(null, unwrapped(payload, reply));
+    else {
+      if (payload instanceof JsonText) void reply.serializer(() => payload.text);
+      done(null, payload);
+    }
+  });
+}
+
+/** Gives the reply what the answer says beside its body, which is left to be sent. */
+export function unwrapped(answer: Answer, reply: FastifyReply): object {
+  const { status, replayed, retryAfter, isProblem } = answer;
+  void reply.code(status);
+  if (replayed) void reply.header('idempotent-replayed', 'true');
+  if (retryAfter !== null) void reply.header('retry-after', String(retryAfter));
+  if (status === 401) void reply.header('www-authenticate', 'Bearer realm="scrip"');
+  if (isProblem) void reply.header('content-type', 'application/problem+json; charset=utf-8');
+  return bodyFor(reply.request, answer);
+}
+
+const commonHeaders = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+/** Adds what every answer says of itself, unless that is done. A route may say it otherwise. */
+export function addCommonHeaders(reply: FastifyReply): void {
+  if (!reply.hasHeader('x-request-id')) void reply.headers(commonHeaders).header('x-request-id', reply.request.id);
+}
