@@ -20,6 +20,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
+import { Histogram } from 'prom-client';
 import { from, type Observable } from 'rxjs';
 import { createLogger } from '#config/logger.js';
 import { eventually } from '../../../test/support/eventually.js';
@@ -143,12 +144,13 @@ class ThingsController {
 describe('the HTTP server', () => {
   let app: NestFastifyApplication;
   let load: LoadLimit;
-  let counted: string[];
+  let times: Histogram<'method' | 'route' | 'status'>;
   const sockets: Socket[] = [];
 
   beforeEach(async () => {
     load = new LoadLimit(100);
-    counted = [];
+    const labelNames = ['method', 'route', 'status'] as const;
+    times = new Histogram({ name: 'times', help: 'of requests', labelNames, registers: [] });
     const routes = new RouteTable();
     @Module({
       imports: [HttpModule.with(createLogger('test', 'silent'), routes)],
@@ -165,7 +167,7 @@ describe('the HTTP server', () => {
       load,
       rates: null,
     });
-    timeRequests(server, { observe: (method, route, status) => counted.push(`${method} ${route} ${String(status)}`) });
+    timeRequests(server, times);
     app = await NestFactory.create<NestFastifyApplication>(Things, adapter, {
       logger: false,
       bodyParser: false,
@@ -351,7 +353,13 @@ describe('the HTTP server', () => {
 
   it('counts what leads nowhere under no route', async () => {
     expect(await exchange(headOf('GET /nothing') + preflight + last)).toEqual(['404', '204', '200 close']);
-    expect(counted).toEqual(['GET none 404', 'OPTIONS * 204', 'GET /things/:thingId 200']);
+    const { values } = await times.get();
+    const counts = values.filter(({ metricName }) => metricName === 'times_count');
+    expect(counts.map(({ labels, value }) => [labels.method, labels.route, labels.status, value])).toEqual([
+      ['GET', 'none', 404, 1],
+      ['OPTIONS', '*', 204, 1],
+      ['GET', '/things/:thingId', 200, 1],
+    ]);
   });
 
   it.each([
