@@ -9,9 +9,19 @@ const areas = [
   { name: 'kernel', path: '^libs/kernel/', may: ['^libs/kernel/'] },
   { name: 'ledger', path: '^libs/ledger/', may: ['^libs/(kernel|ledger)/'] },
   {
-    name: 'event-store',
-    path: '^libs/event-store/(?!adapters/|eventstoredb/|[a-z-]+\\.module\\.ts)',
-    may: ['^libs/kernel/', '^libs/event-store/(?!adapters/|eventstoredb/|[a-z-]+\\.module\\.ts)', builtins('crypto')],
+    name: 'event-store-port',
+    path: '^libs/event-store/port/',
+    may: ['^libs/kernel/', '^libs/event-store/port/', builtins('crypto')],
+  },
+  {
+    name: 'event-store-writing',
+    path: '^libs/event-store/writing/',
+    may: ['^libs/kernel/', '^libs/event-store/(port|writing)/'],
+  },
+  {
+    name: 'event-store-reading',
+    path: '^libs/event-store/reading/',
+    may: ['^libs/kernel/', '^libs/event-store/(port|reading)/'],
   },
   {
     name: 'event-store-modules',
@@ -19,17 +29,21 @@ const areas = [
     may: ['^libs/(kernel|event-store)/'],
   },
   {
-    name: 'event-store-adapters',
-    path: '^libs/event-store/adapters/',
-    may: ['^libs/kernel/', '^libs/event-store/(?![a-z-]+\\.module\\.ts)', packages('pg'), builtins('crypto')],
+    name: 'event-store-in-memory',
+    path: '^libs/event-store/in-memory\\.ts',
+    may: ['^libs/kernel/', '^libs/event-store/(port|reading)/'],
+  },
+  {
+    name: 'event-store-postgres',
+    path: '^libs/event-store/postgres/',
+    may: ['^libs/kernel/', '^libs/event-store/(port|reading|postgres)/', packages('pg'), builtins('crypto')],
   },
   {
     name: 'event-store-eventstoredb',
     path: '^libs/event-store/eventstoredb/',
     may: [
       '^libs/kernel/',
-      '^libs/event-store/(eventstoredb/|[a-z-]+\\.ts$)(?<!\\.module\\.ts)',
-      '^libs/event-store/adapters/(deadline|page-cache)\\.ts$',
+      '^libs/event-store/(port|reading|eventstoredb)/',
       // What the package exports, not its internals or generated code.
       'node_modules/@eventstore/db-client/dist/index\\.(js|d\\.ts)$',
     ],
@@ -44,7 +58,7 @@ const areas = [
     path: '^libs/read-store/',
     may: [
       '^libs/(kernel|read-store)/',
-      '^libs/event-store/(event-store|key-index)\\.ts$',
+      '^libs/event-store/port/(event-store|key-index)\\.ts$',
       packages('pg', 'kysely'),
       builtins('crypto'),
     ],
@@ -54,7 +68,7 @@ const areas = [
     path: '^libs/audit/',
     may: [
       '^libs/(kernel|ledger|audit)/',
-      '^libs/event-store/(event-store|encode-event|event-line)\\.ts$',
+      '^libs/event-store/port/(event-store|encode-event|event-line)\\.ts$',
       '^libs/read-store/(compare|projection|projection-status|read-database)\\.ts$',
       builtins('crypto'),
     ],
@@ -70,7 +84,7 @@ const areas = [
     may: [
       '^projections/',
       '^libs/(kernel|ledger|read-store)/',
-      '^libs/event-store/(event-store|key-index)\\.ts$',
+      '^libs/event-store/port/(event-store|key-index)\\.ts$',
       packages('kysely'),
     ],
   },
@@ -126,8 +140,8 @@ export default {
       name: 'adapters-only-in-modules',
       severity: 'error',
       comment: 'An adapter is chosen in a composition root: *.module.ts',
-      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/(adapters|eventstoredb)/', spec, '^test/'] },
-      to: { path: '^libs/event-store/(adapters|eventstoredb)/' },
+      from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/(postgres|eventstoredb|in-memory)', spec, '^test/'] },
+      to: { path: '^libs/event-store/(postgres|eventstoredb|in-memory)' },
     },
     {
       name: 'product-imports-no-test',

@@ -1,16 +1,16 @@
-import { allowancesProjection } from './allowances.js';
-import { balances } from './balances.js';
-import { catalogueProjection } from './catalogue.js';
-import { claimsProjection } from './claims.js';
-import { commandKeysProjection } from './command-keys.js';
-import { customersProjection } from './customers.js';
-import { historyProjection } from './history.js';
-import { invoicesProjection } from './invoices.js';
+import { allowancesProjection } from './allowances/allowances.js';
+import { balances } from './balances/balances.js';
+import { catalogueProjection } from './catalogue/catalogue.js';
+import { claimsProjection } from './claims/claims.js';
+import { commandKeysProjection } from './command-keys/command-keys.js';
+import { customersProjection } from './customers/customers.js';
+import { historyProjection } from './history/history.js';
+import { invoicesProjection } from './invoices/invoices.js';
 import type { LedgerProjection } from './ledger-projection.js';
-import { parkedEventsProjection } from './parked-events.js';
-import { paymentsProjection } from './payments.js';
-import { stripeIntentsProjection } from './stripe-intents.js';
-import { subscriptionsProjection } from './subscriptions.js';
+import { parkedEventsProjection } from './parked-events/parked-events.js';
+import { paymentsProjection } from './payments/payments.js';
+import { stripeIntentsProjection } from './stripe-intents/stripe-intents.js';
+import { subscriptionsProjection } from './subscriptions/subscriptions.js';
 
 /** Every projection there is. */
 export const projections: readonly LedgerProjection[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventTypes } from '#ledger/events.js';
-import { translatedTypes } from '#stripe/translate.js';
+import { translatedTypes } from '#stripe/translations/registry.js';
 import { flowTable } from './support/flow-table.js';
 import { beginningScenes } from './support/stripe-scenes.js';
 import { changingScenes } from './support/stripe-scenes-of-change.js';

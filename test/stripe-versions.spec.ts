@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { previousAttributes } from '../apps/stripe-sandbox/core/diff.js';
-import { present } from '../apps/stripe-sandbox/core/present.js';
+import { present } from '../apps/stripe-sandbox/core/api/present.js';
 
 type Json = Readonly<Record<string, unknown>>;
 type Recorded = { readonly api_version: string; readonly data: { readonly object: Json } };

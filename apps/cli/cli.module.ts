@@ -1,8 +1,8 @@
 import type { Clock } from '#kernel/clock.js';
 import { loadConfig, type Config } from '#config/env.js';
 import { SystemClock } from '#config/system-clock.js';
-import { CommandHandler } from '#event-store/command-handler.js';
-import type { EventStore } from '#event-store/event-store.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { invoiceDecider } from '#ledger/invoice.js';
@@ -12,10 +12,10 @@ import { stripeIntentDecider } from '#ledger/stripe-intent.js';
 import { subscriptionDecider } from '#ledger/subscription.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 import { migrateReadStore } from '#read-store/migrate.js';
-import { CommandKeyIndex } from '#projections/command-key-index.js';
+import { CommandKeyIndex } from '#projections/command-keys/index.js';
 import { projectionsFor } from '#projections/registry.js';
-import { DataDir } from './data-dir.js';
-import { EmbeddedPostgres } from './embedded-postgres.js';
+import { DataDir } from './installation/data-dir.js';
+import { EmbeddedPostgres } from './installation/embedded-postgres.js';
 
 /**
  * What the commands work with, opened when first asked for. Without DATABASE_URL the database is the embedded one of the data

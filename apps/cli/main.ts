@@ -1,22 +1,22 @@
 import { ConfigError } from '#config/env.js';
-import { StoreUnavailable } from '#event-store/event-store.js';
+import { StoreUnavailable } from '#event-store/port/event-store.js';
 import { ReadDatabaseError } from '#read-store/read-database.js';
-import { auditCommands } from './audit.js';
-import { CatalogFileError } from './catalog-file.js';
-import { catalogPushCommands } from './catalog-push.js';
-import { catalogCommands } from './catalog.js';
+import { auditCommands } from './commands/audit.js';
+import { CatalogFileError } from './catalog/file.js';
+import { catalogPushCommands } from './catalog/push.js';
+import { catalogCommands } from './commands/catalog.js';
 import { CliEnvironment } from './cli.module.js';
-import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './command.js';
-import { DataDirInUse } from './data-dir.js';
-import { eventCommands } from './events.js';
-import { keyCommands } from './keys.js';
-import { Output } from './output.js';
-import { processCommands } from './processes.js';
-import { projectionCommands } from './projections.js';
-import { reconcileCommands } from './reconcile.js';
-import { replayCommands } from './replay.js';
-import { stripeCommands } from './stripe.js';
-import { upCommands } from './up.js';
+import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './terminal/command.js';
+import { DataDirInUse } from './installation/data-dir.js';
+import { eventCommands } from './commands/events.js';
+import { keyCommands } from './commands/keys.js';
+import { Output } from './terminal/output.js';
+import { processCommands } from './commands/processes.js';
+import { projectionCommands } from './commands/projections.js';
+import { reconcileCommands } from './commands/reconcile.js';
+import { replayCommands } from './commands/replay.js';
+import { stripeCommands } from './commands/stripe.js';
+import { upCommands } from './installation/up.js';
 
 const commands: readonly Command[] = [
   ...upCommands,

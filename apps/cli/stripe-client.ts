@@ -1,5 +1,5 @@
 import { ConfigError } from '#config/env.js';
-import type { StripeAnswer, StripeClient } from '#stripe/client.js';
+import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import type { CliEnvironment } from './cli.module.js';
 
 /** The way to Stripe, or to the sandbox of the running `scrip up`. Throws ConfigError where there is none to call. */
@@ -7,7 +7,7 @@ export async function stripeClient({ config, clock, dataDir }: CliEnvironment): 
   if (!config.stripe.billingEnabled) throw new ConfigError('STRIPE_BILLING_ENABLED is false: Stripe is not called');
   const sandbox = config.stripe.secretKey === null ? ((await dataDir.running())?.sandbox ?? null) : null;
   // Only now: other commands would load Stripe's two hundred files for nothing.
-  const { stripeClientOf } = await import('#stripe/client.js');
+  const { stripeClientOf } = await import('#stripe/operations/client.js');
   const client = stripeClientOf({ ...config.stripe, ...sandbox }, clock);
   if (client === null) throw new ConfigError('STRIPE_SECRET_KEY is needed to call Stripe');
   return client;

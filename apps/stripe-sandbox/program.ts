@@ -1,30 +1,30 @@
 import type { Program } from './core/sandbox.js';
 import type { Task } from './core/timers.js';
 import type { Tx } from './core/tx.js';
-import { balanceRoutes } from './resources/balance.js';
-import { catalogueRoutes } from './resources/catalogue.js';
-import { sessionSettled } from './resources/checkout-completion.js';
-import { checkoutRoutes, expireSession } from './resources/checkout-sessions.js';
-import { couponRoutes, endRedemption } from './resources/coupons.js';
-import { creditNoteRoutes } from './resources/credit-notes.js';
-import { customerBalanceRoutes } from './resources/customer-balance-routes.js';
-import { customerRoutes } from './resources/customers.js';
-import { endDiscount } from './resources/discounts.js';
-import { disputeByCard, disputeRoutes } from './resources/disputes.js';
+import { balanceRoutes } from './resources/payments/balance.js';
+import { catalogueRoutes } from './resources/catalog/catalogue.js';
+import { sessionSettled } from './resources/checkout/completion.js';
+import { checkoutRoutes, expireSession } from './resources/checkout/sessions.js';
+import { couponRoutes, endRedemption } from './resources/catalog/coupons.js';
+import { creditNoteRoutes } from './resources/credit-notes/credit-notes.js';
+import { customerBalanceRoutes } from './resources/customers/balance-routes.js';
+import { customerRoutes } from './resources/customers/customers.js';
+import { endDiscount } from './resources/catalog/discounts.js';
+import { disputeByCard, disputeRoutes } from './resources/payments/disputes.js';
 import { eventRoutes } from './resources/events.js';
-import { finalizeDue, paymentSettled, retryDue } from './resources/invoice-payment.js';
-import { invoiceItemRoutes } from './resources/invoice-items.js';
-import { invoicePreviewRoutes } from './resources/invoice-preview.js';
-import { invoiceRoutes } from './resources/invoices.js';
-import { meterRoutes } from './resources/meters.js';
-import { paymentIntentRoutes } from './resources/payment-intents.js';
-import { paymentLinkRoutes } from './resources/payment-links.js';
-import { paymentMethodRoutes } from './resources/payment-methods.js';
-import { paymentPageRoutes } from './resources/payment-pages.js';
-import { settle } from './resources/payments.js';
-import { portalRoutes } from './resources/portal-sessions.js';
-import { refundRoutes, settleRefund } from './resources/refunds.js';
-import { announceScheduleEnd, runPhase, scheduleRoutes } from './resources/schedules.js';
+import { finalizeDue, paymentSettled, retryDue } from './resources/invoices/payment.js';
+import { invoiceItemRoutes } from './resources/invoices/items.js';
+import { invoicePreviewRoutes } from './resources/invoices/preview.js';
+import { invoiceRoutes } from './resources/invoices/invoices.js';
+import { meterRoutes } from './resources/catalog/meters.js';
+import { paymentIntentRoutes } from './resources/payments/intents.js';
+import { paymentLinkRoutes } from './resources/checkout/links.js';
+import { paymentMethodRoutes } from './resources/payments/methods.js';
+import { paymentPageRoutes } from './resources/checkout/pages.js';
+import { settle } from './resources/payments/payments.js';
+import { portalRoutes } from './resources/portal/sessions.js';
+import { refundRoutes, settleRefund } from './resources/payments/refunds.js';
+import { announceScheduleEnd, runPhase, scheduleRoutes } from './resources/subscriptions/schedules.js';
 import {
   announceRenewal,
   announceTrialEnd,
@@ -34,11 +34,11 @@ import {
   invoiceUnpaid,
   renew,
   resumeCollection,
-} from './resources/subscription-life.js';
-import { cancelDue } from './resources/subscription-end.js';
-import { subscriptionItemRoutes } from './resources/subscription-item-routes.js';
-import { subscriptionRoutes } from './resources/subscriptions.js';
-import { setupIntentRoutes } from './resources/setup-intents.js';
+} from './resources/subscriptions/life.js';
+import { cancelDue } from './resources/subscriptions/end.js';
+import { subscriptionItemRoutes } from './resources/subscriptions/item-routes.js';
+import { subscriptionRoutes } from './resources/subscriptions/subscriptions.js';
+import { setupIntentRoutes } from './resources/payments/setup-intents.js';
 import { testClockRoutes } from './resources/test-clocks.js';
 
 function runTask(tx: Tx, task: Task): void {

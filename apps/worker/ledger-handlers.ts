@@ -1,8 +1,8 @@
-import type { CommandOutcome } from '#event-store/command.js';
-import { CommandHandler } from '#event-store/command-handler.js';
-import type { EventStore } from '#event-store/event-store.js';
-import type { KeyIndex } from '#event-store/key-index.js';
-import type { SnapshotStore } from '#event-store/snapshots.js';
+import type { CommandOutcome } from '#event-store/writing/command.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
+import type { EventStore } from '#event-store/port/event-store.js';
+import type { KeyIndex } from '#event-store/port/key-index.js';
+import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
 import { accountDecider } from '#ledger/account.js';

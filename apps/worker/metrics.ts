@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { InboxConsumer } from './inbox.consumer.js';
+import type { InboxConsumer } from './inbox/inbox.consumer.js';
 import type { LedgerHandlers } from './ledger-handlers.js';
 
 const written = [

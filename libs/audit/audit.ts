@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import { pagesOf, START, type EventStore } from '#event-store/event-store.js';
+import { pagesOf, START, type EventStore } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ModelComparison, type Comparison } from '#read-store/compare.js';
 import { EventSharing, type Projection } from '#read-store/projection.js';

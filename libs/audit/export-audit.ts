@@ -1,5 +1,5 @@
-import { endLine, isBroken, parseEndLine, parseEventLine, type ExportEnd } from '#event-store/event-line.js';
-import { START } from '#event-store/event-store.js';
+import { endLine, isBroken, parseEndLine, parseEventLine, type ExportEnd } from '#event-store/port/event-line.js';
+import { START } from '#event-store/port/event-store.js';
 import { ExportTally } from './export-tally.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 

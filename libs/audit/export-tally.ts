@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Position, RecordedEvent } from '#event-store/event-store.js';
-import type { ExportEnd } from '#event-store/event-line.js';
+import type { Position, RecordedEvent } from '#event-store/port/event-store.js';
+import type { ExportEnd } from '#event-store/port/event-line.js';
 
 /** Counts the events of an export, for the line that ends it: the same whoever writes the export and whoever reads it. */
 export class ExportTally {

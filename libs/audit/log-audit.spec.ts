@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { isRefused } from '#kernel/decider.js';
 import { instantOf, msOf } from '#kernel/instant.js';
-import { chainHash, encodeEvent, ZERO_HASH } from '#event-store/encode-event.js';
-import { positionOf, type RecordedEvent } from '#event-store/event-store.js';
+import { chainHash, encodeEvent, ZERO_HASH } from '#event-store/port/encode-event.js';
+import { positionOf, type RecordedEvent } from '#event-store/port/event-store.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { accountDecider } from '#ledger/account.js';

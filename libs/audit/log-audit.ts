@@ -1,7 +1,13 @@
 import { msOf } from '#kernel/instant.js';
 import { accountOf, categoryOf } from '#kernel/stream-name.js';
-import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
-import { metadataText, NO_STREAM, positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { chainHash, ZERO_HASH } from '#event-store/port/encode-event.js';
+import {
+  metadataText,
+  NO_STREAM,
+  positionOf,
+  type Position,
+  type RecordedEvent,
+} from '#event-store/port/event-store.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';

@@ -1,9 +1,9 @@
 import type { Clock } from '#kernel/clock.js';
-import { InMemoryEventStore, InMemorySnapshotStore } from './adapters/in-memory.js';
-import { PostgresSnapshotStore } from './adapters/postgres-snapshots.js';
-import { PostgresEventStore } from './adapters/postgres.js';
-import type { EventStore } from './event-store.js';
-import type { SnapshotStore } from './snapshots.js';
+import { InMemoryEventStore, InMemorySnapshotStore } from './in-memory.js';
+import { PostgresSnapshotStore } from './postgres/snapshots.js';
+import { PostgresEventStore } from './postgres/store.js';
+import type { EventStore } from './port/event-store.js';
+import type { SnapshotStore } from './port/snapshots.js';
 
 export type EventStoreOptions =
   /** `cacheBytes`: memory for pages of the log that several readers share; 0 where it is read once. */

@@ -1,5 +1,5 @@
 import { assert } from '#kernel/assert.js';
-import type { Position } from '#event-store/event-store.js';
+import type { Position } from '#event-store/port/event-store.js';
 import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
 import { literal, ReadDatabaseError, type Session } from './read-database.js';
 import { SCHEMA, tableOf } from './schema.js';

@@ -1,4 +1,4 @@
-import { pagesOf, START, type EventStore, type Position } from '#event-store/event-store.js';
+import { pagesOf, START, type EventStore, type Position } from '#event-store/port/event-store.js';
 import { generationsOf, type Generation } from './generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
 import { EventSharing, type Decode, type ProjectedEvent, type Projection } from './projection.js';

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { positionOf, START, type RecordedEvent } from '#event-store/event-store.js';
+import { positionOf, START, type RecordedEvent } from '#event-store/port/event-store.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { Life, SkewedClock, VirtualTime } from '../../test/simulation/virtual-time.js';
 import { joined } from './batches.js';

@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import { START, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 
 const PAGES_AHEAD_MAX = 6;
 const LARGE_PAGE = 500;

@@ -1,5 +1,5 @@
 import { sleepJittered, type Clock } from '#kernel/clock.js';
-import type { EventStore, Position } from '#event-store/event-store.js';
+import type { EventStore, Position } from '#event-store/port/event-store.js';
 import { joined } from './batches.js';
 import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';

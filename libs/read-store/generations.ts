@@ -1,4 +1,4 @@
-import { START, type Position } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/port/event-store.js';
 import type { Projection } from './projection.js';
 import { literal, READER_ROLE, type Reader, type Session } from './read-database.js';
 import { SCHEMA, tableOf } from './schema.js';

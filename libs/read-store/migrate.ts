@@ -1,4 +1,4 @@
-import { START } from '#event-store/event-store.js';
+import { START } from '#event-store/port/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import { ensureProjections } from './generations.js';
 import type { Projection } from './projection.js';

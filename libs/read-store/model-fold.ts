@@ -1,4 +1,4 @@
-import type { Position } from '#event-store/event-store.js';
+import type { Position } from '#event-store/port/event-store.js';
 import type { ExpectedRow, OracleFold, ProjectedEvent, Projection } from './projection.js';
 import { RowDigest, type Salt } from './row-digest.js';
 

@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import type { EventStore } from '#event-store/event-store.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import { Convoy } from './convoy.js';
 import {
   dropRetired,

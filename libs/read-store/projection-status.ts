@@ -1,4 +1,4 @@
-import { metadataText, type EventStore, type Position } from '#event-store/event-store.js';
+import { metadataText, type EventStore, type Position } from '#event-store/port/event-store.js';
 import { msOf } from '#kernel/instant.js';
 import { generationsOf, type Generation } from './generations.js';
 import type { Reader } from './read-database.js';

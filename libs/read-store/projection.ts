@@ -1,5 +1,5 @@
 import { categoryOf } from '#kernel/stream-name.js';
-import { metadataOf, metadataText, type EventMetadata, type RecordedEvent } from '#event-store/event-store.js';
+import { metadataOf, metadataText, type EventMetadata, type RecordedEvent } from '#event-store/port/event-store.js';
 import type { Reader } from './read-database.js';
 import type { Table, Value } from './tables.js';
 

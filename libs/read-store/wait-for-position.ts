@@ -1,4 +1,4 @@
-import type { Position } from '#event-store/event-store.js';
+import type { Position } from '#event-store/port/event-store.js';
 import { toPosition } from './generations.js';
 import type { ReadDatabase } from './read-database.js';
 import { SCHEMA } from './schema.js';

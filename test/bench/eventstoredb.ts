@@ -1,5 +1,5 @@
 import { SystemClock } from '#config/system-clock.js';
-import type { EventStore } from '#event-store/event-store.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import { openEventStore, type EventStoreOptions } from '#event-store/event-store.module.js';
 import { projectionsFor } from '../../projections/registry.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';

@@ -1,4 +1,4 @@
-import { CommandHandler } from '#event-store/command-handler.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
 import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { SystemClock } from '#config/system-clock.js';
 import { accountDecider } from '#ledger/account.js';

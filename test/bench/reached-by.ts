@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Position } from '#event-store/event-store.js';
+import type { Position } from '#event-store/port/event-store.js';
 import { generationsOf } from '#read-store/generations.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 

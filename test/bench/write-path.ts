@@ -1,5 +1,5 @@
-import type { Codec } from '#event-store/command.js';
-import { CommandHandler } from '#event-store/command-handler.js';
+import type { Codec } from '#event-store/writing/command.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
 import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { SystemClock } from '#config/system-clock.js';
 import { accountDecider } from '#ledger/account.js';

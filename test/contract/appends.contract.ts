@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/event-store.js';
+import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/port/event-store.js';
 import { fill, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals';
-import type { EventStore } from '#event-store/event-store.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import { appendContract } from './appends.contract.js';
 import { readContract } from './reads.contract.js';
 import { subscriptionContract } from './subscriptions.contract.js';

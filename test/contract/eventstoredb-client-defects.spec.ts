@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
-import { START } from '#event-store/event-store.js';
+import { START } from '#event-store/port/event-store.js';
 import { appendOf, outcomeOf } from '../support/eventstoredb-appends.js';
 import { EventStoreDbDouble } from '../support/eventstoredb-double.js';
 

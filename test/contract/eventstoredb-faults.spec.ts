@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
-import { START, type AppendRequest } from '#event-store/event-store.js';
+import { START, type AppendRequest } from '#event-store/port/event-store.js';
 import { appendOf, outcomeOf } from '../support/eventstoredb-appends.js';
 import { EventStoreDbDouble, type AppendFault } from '../support/eventstoredb-double.js';
 

@@ -1,4 +1,4 @@
-import { InMemoryEventStore, InMemoryLog } from '#event-store/adapters/in-memory.js';
+import { InMemoryEventStore, InMemoryLog } from '#event-store/in-memory.js';
 import { eventStoreContract } from './event-store.contract.js';
 
 eventStoreContract('in memory', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { START } from '#event-store/event-store.js';
+import { START } from '#event-store/port/event-store.js';
 import { fill, newStream, readToEnd, sampleAppend } from '../support/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 

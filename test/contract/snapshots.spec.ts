@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { InMemorySnapshotStore } from '#event-store/adapters/in-memory.js';
-import { PostgresSnapshotStore } from '#event-store/adapters/postgres-snapshots.js';
-import type { Snapshot, SnapshotStore } from '#event-store/snapshots.js';
+import { InMemorySnapshotStore } from '#event-store/in-memory.js';
+import { PostgresSnapshotStore } from '#event-store/postgres/snapshots.js';
+import type { Snapshot, SnapshotStore } from '#event-store/port/snapshots.js';
 import { freshDatabase } from '../support/postgres.js';
 import { newStream } from '../support/sample-events.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { type EventStore, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { type EventStore, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { atLeast, collect, fill, newStream, readToEnd, sampleAppend } from '../support/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 

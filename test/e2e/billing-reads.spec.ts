@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { asCustomer } from '#read-store/as-customer.js';
-import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
-import { dueAllowances } from '../../projections/due-allowances.js';
-import { invoicesOf } from '../../projections/invoices-queries.js';
-import { paymentsOf } from '../../projections/payments-queries.js';
-import { lapsedSubscriptions, subscriptionOf } from '../../projections/subscriptions-queries.js';
+import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
+import { dueAllowances } from '../../projections/allowances/due-allowances.js';
+import { invoicesOf } from '../../projections/invoices/queries.js';
+import { paymentsOf } from '../../projections/payments/queries.js';
+import { lapsedSubscriptions, subscriptionOf } from '../../projections/subscriptions/queries.js';
 import { byTest, InboxWorld } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { stripeEvent, type StripeFixture } from '../support/stripe-events.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
-import type { Position, RecordedEvent } from '#event-store/event-store.js';
+import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
+import type { Position, RecordedEvent } from '#event-store/port/event-store.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#read-store/compare.js';
 import { digestOf, newSalt, RowDigest } from '#read-store/row-digest.js';

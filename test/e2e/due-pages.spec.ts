@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freeSubscriptionId } from '#ledger/subscription.js';
 import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
-import { dueAccounts, type DueAccount } from '../../projections/due-accounts.js';
-import { dueAllowances, type DueAllowance } from '../../projections/due-allowances.js';
-import { pendingIntents, type PendingIntent } from '../../projections/stripe-intents-queries.js';
-import { lapsedSubscriptions, type LapsedSubscription } from '../../projections/subscriptions-queries.js';
+import { dueAccounts, type DueAccount } from '../../projections/balances/due-accounts.js';
+import { dueAllowances, type DueAllowance } from '../../projections/allowances/due-allowances.js';
+import { pendingIntents, type PendingIntent } from '../../projections/stripe-intents/queries.js';
+import { lapsedSubscriptions, type LapsedSubscription } from '../../projections/subscriptions/queries.js';
 import { grant } from '../support/account-commands.js';
 import { byTest } from '../support/inbox-world.js';
 import { ProjectionWorld } from '../support/projection-world.js';

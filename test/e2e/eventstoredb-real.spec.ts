@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
-import { START } from '#event-store/event-store.js';
+import { START } from '#event-store/port/event-store.js';
 import { installationOnEventStoreDb } from './eventstoredb.contract.js';
 
 const url = process.env['EVENTSTORE_URL'] ?? '';

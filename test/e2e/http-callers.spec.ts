@@ -7,7 +7,7 @@ import type { ApiAnswer, ApiClient, Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
 import { query } from '../support/postgres.js';
 import { jwtSecret, RunningScrip, webhookSecret } from '../support/running-scrip.js';
-import { balances } from '../../projections/balances.js';
+import { balances } from '../../projections/balances/balances.js';
 import { stripeEvent } from '../support/stripe-events.js';
 const token = (claims: Record<string, unknown>, secret = jwtSecret): Promise<string> =>
   new SignJWT(claims)

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
+import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
-import { positionOf, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { positionOf, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
-import { InboxFenced } from '../../apps/worker/inbox-state.js';
-import { InboxConsumer } from '../../apps/worker/inbox.consumer.js';
-import { PostgresInboxState } from '../../apps/worker/postgres-inbox-state.js';
+import { InboxFenced } from '../../apps/worker/inbox/state.js';
+import { InboxConsumer } from '../../apps/worker/inbox/inbox.consumer.js';
+import { PostgresInboxState } from '../../apps/worker/inbox/postgres-state.js';
 import { freshDatabase, query } from '../support/postgres.js';
 import { migrateScrip } from '../support/scrip-database.js';
 import { eventually } from '../support/eventually.js';

@@ -11,10 +11,10 @@ import {
 } from '#read-store/api-keys.js';
 import { asCustomer } from '#read-store/as-customer.js';
 import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
-import { type CatalogueKind } from '../../projections/catalogue.js';
-import { onSaleOf, plansOf } from '../../projections/catalogue-queries.js';
-import { customerById, searchCustomers } from '../../projections/customers-queries.js';
-import { parkedEvents } from '../../projections/parked-events-queries.js';
+import { type CatalogueKind } from '../../projections/catalogue/catalogue.js';
+import { onSaleOf, plansOf } from '../../projections/catalogue/queries.js';
+import { customerById, searchCustomers } from '../../projections/customers/queries.js';
+import { parkedEvents } from '../../projections/parked-events/queries.js';
 import type { AnyCommand } from '../support/ledger-writer.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 import { allOf } from '../support/all-of.js';

@@ -6,7 +6,7 @@ import { runBuilding, runLive, type ProjectionReport } from '#read-store/generat
 import { requestRebuild, startBuilding } from '#read-store/generations.js';
 import { EventSharing } from '#read-store/projection.js';
 import { ReadDatabase, type Session } from '#read-store/read-database.js';
-import { historyProjection } from '../../projections/history.js';
+import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { decodeEvent } from '#ledger/events.js';
-import { allowancesProjection } from '#projections/allowances.js';
+import { allowancesProjection } from '#projections/allowances/allowances.js';
 import { compareProjections } from '#read-store/compare.js';
 import { openReadDatabase } from '#read-store/read-database.js';
 import { eventually } from '../support/eventually.js';

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { onSale } from '#stripe/outbound-catalog.js';
+import { onSale } from '#stripe/operations/catalog.js';
 import { catalog } from '../support/catalog.js';
 import { Installation, isAlive, pause, place, scrip } from '../support/installation.js';
 import { freshDatabase } from '../support/postgres.js';

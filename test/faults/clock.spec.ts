@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { InMemoryEventStore, InMemoryLog } from '#event-store/adapters/in-memory.js';
-import { CommandHandler } from '#event-store/command-handler.js';
-import type { CommandRequest } from '#event-store/command.js';
-import { metadataOf } from '#event-store/event-store.js';
+import { InMemoryEventStore, InMemoryLog } from '#event-store/in-memory.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
+import type { CommandRequest } from '#event-store/writing/command.js';
+import { metadataOf } from '#event-store/port/event-store.js';
 import { accountDecider, conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import { ledgerCodec } from '#ledger/events.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { encodeEvent, eventId } from '#event-store/encode-event.js';
+import { encodeEvent, eventId } from '#event-store/port/encode-event.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { eventually } from '../support/eventually.js';
 import { stripeEvent } from '../support/stripe-events.js';

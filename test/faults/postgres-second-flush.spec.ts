@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
-import { PostgresEventStore } from '#event-store/adapters/postgres.js';
+import { PostgresEventStore } from '#event-store/postgres/store.js';
 import {
   OutcomeUnknown,
   StoreUnavailable,
   positionOf,
   type AppendRequest,
   type AppendResult,
-} from '#event-store/event-store.js';
+} from '#event-store/port/event-store.js';
 import { appendBy } from '../support/append-by.js';
 import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, query } from '../support/postgres.js';

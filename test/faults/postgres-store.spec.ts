@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SystemClock } from '#config/system-clock.js';
-import { PostgresEventStore, type PostgresLimits } from '#event-store/adapters/postgres.js';
+import { PostgresEventStore, type PostgresLimits } from '#event-store/postgres/store.js';
 import {
   OutcomeUnknown,
   START,
@@ -10,7 +10,7 @@ import {
   StoreUnavailable,
   positionOf,
   type AppendRequest,
-} from '#event-store/event-store.js';
+} from '#event-store/port/event-store.js';
 import { appendBy } from '../support/append-by.js';
 import { eventually } from '../support/eventually.js';
 import { CrashablePostgres, freshDatabase, query } from '../support/postgres.js';

@@ -3,7 +3,7 @@ import { ledgerCodec } from '#ledger/events.js';
 import { CheckpointedWriter } from '#read-store/checkpointed-writer.js';
 import { EventSharing } from '#read-store/projection.js';
 import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
-import { historyProjection } from '../../projections/history.js';
+import { historyProjection } from '../../projections/history/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 describe('a projection', () => {

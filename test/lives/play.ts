@@ -1,4 +1,4 @@
-import { translatedTypes } from '#stripe/translate.js';
+import { translatedTypes } from '#stripe/translations/registry.js';
 import { audit } from './audit/audit.js';
 import { booksOf, type Money } from './books/books.js';
 import { DAY } from './books/calendar.js';

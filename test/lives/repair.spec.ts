@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { translatedTypes } from '#stripe/translate.js';
+import { translatedTypes } from '#stripe/translations/registry.js';
 import { SeededRandom } from '../simulation/random.js';
 import { booksOf } from './books/books.js';
 import { ledgerViews } from './audit/ledger-view.js';

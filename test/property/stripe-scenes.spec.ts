@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type Stripe from 'stripe';
-import { objectIn } from '#stripe/json-fields.js';
-import { normaliseSubscription } from '#stripe/normalise-subscription.js';
-import { plainJson } from '#stripe/outbound-events.js';
-import { compareSubscription, type Difference } from '#stripe/reconcile-compare.js';
-import { translatedTypes } from '#stripe/translate.js';
+import { objectIn } from '#stripe/shapes/fields.js';
+import { normaliseSubscription } from '#stripe/shapes/subscription.js';
+import { plainJson } from '#stripe/operations/events.js';
+import { compareSubscription, type Difference } from '#stripe/reconciliation/compare.js';
+import { translatedTypes } from '#stripe/translations/registry.js';
 import { instantOf } from '#kernel/instant.js';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';

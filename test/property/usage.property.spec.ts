@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { accountAt } from '#ledger/account-at.js';
 import { DETAILED_SUMS, encodeUsage, KEPT_SUMS, usageAt } from '#ledger/account-usage.js';
-import { UsageOracle } from '../../projections/usage-oracle.js';
+import { UsageOracle } from '../../projections/balances/usage-oracle.js';
 import { consume, grant } from '../support/account-commands.js';
 import { LedgerAccount } from '../support/ledger-account.js';
 import { days, ended, free, period } from '../support/term-commands.js';

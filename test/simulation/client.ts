@@ -1,5 +1,5 @@
-import type { CommandRequest } from '#event-store/command.js';
-import type { Position } from '#event-store/event-store.js';
+import type { CommandRequest } from '#event-store/writing/command.js';
+import type { Position } from '#event-store/port/event-store.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
 import type { Step, What } from './plan.js';

@@ -1,4 +1,4 @@
-import { InMemoryLog } from '#event-store/adapters/in-memory.js';
+import { InMemoryLog } from '#event-store/in-memory.js';
 import {
   EventStore,
   OutcomeUnknown,
@@ -11,7 +11,7 @@ import {
   type EventPlace,
   type Position,
   type RecordedEvent,
-} from '#event-store/event-store.js';
+} from '#event-store/port/event-store.js';
 import type { Probes } from './probes.js';
 import type { SeededRandom } from './random.js';
 import type { Sabotage } from './sabotage.js';

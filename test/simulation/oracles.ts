@@ -1,5 +1,5 @@
-import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
-import { metadataOf, type RecordedEvent } from '#event-store/event-store.js';
+import { chainHash, ZERO_HASH } from '#event-store/port/encode-event.js';
+import { metadataOf, type RecordedEvent } from '#event-store/port/event-store.js';
 import { isRefused } from '#kernel/decider.js';
 import { instantOf } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account-events.js';

@@ -1,5 +1,5 @@
-import { START, type EventPlace, type EventStore, type Position } from '#event-store/event-store.js';
-import { KeyIndex } from '#event-store/key-index.js';
+import { START, type EventPlace, type EventStore, type Position } from '#event-store/port/event-store.js';
+import { KeyIndex } from '#event-store/port/key-index.js';
 import type { Balance } from '#ledger/account-events.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { Probes } from './probes.js';

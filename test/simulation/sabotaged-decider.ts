@@ -1,9 +1,9 @@
-import type { Codec, CommandRequest } from '#event-store/command.js';
-import { CommandHandler } from '#event-store/command-handler.js';
-import type { WriteLimits } from '#event-store/write-limits.js';
-import type { EventStore } from '#event-store/event-store.js';
-import type { KeyIndex } from '#event-store/key-index.js';
-import type { SnapshotStore } from '#event-store/snapshots.js';
+import type { Codec, CommandRequest } from '#event-store/writing/command.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
+import type { WriteLimits } from '#event-store/writing/limits.js';
+import type { EventStore } from '#event-store/port/event-store.js';
+import type { KeyIndex } from '#event-store/port/key-index.js';
+import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
 import { isRefused, type Decider } from '#kernel/decider.js';
 import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';

@@ -1,11 +1,11 @@
 import { expect } from '@jest/globals';
-import { CommandHandler } from '#event-store/command-handler.js';
-import type { CommandOutcome, CommandRequest } from '#event-store/command.js';
-import { chainHash, ZERO_HASH } from '#event-store/encode-event.js';
-import type { EventStore } from '#event-store/event-store.js';
-import type { KeyIndex } from '#event-store/key-index.js';
-import type { SnapshotStore } from '#event-store/snapshots.js';
-import type { WriteLimits } from '#event-store/write-limits.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
+import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
+import { chainHash, ZERO_HASH } from '#event-store/port/encode-event.js';
+import type { EventStore } from '#event-store/port/event-store.js';
+import type { KeyIndex } from '#event-store/port/key-index.js';
+import type { SnapshotStore } from '#event-store/port/snapshots.js';
+import type { WriteLimits } from '#event-store/writing/limits.js';
 import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';

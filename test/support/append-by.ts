@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { AppendRequest } from '#event-store/event-store.js';
+import type { AppendRequest } from '#event-store/port/event-store.js';
 
 /**
  * Appends as the first release does, through a session of the test's own and inside whatever transaction that has begun.

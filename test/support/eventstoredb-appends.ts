@@ -1,5 +1,5 @@
-import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
-import type { AppendRequest, AppendResult, EncodedEvent } from '#event-store/event-store.js';
+import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
+import type { AppendRequest, AppendResult, EncodedEvent } from '#event-store/port/event-store.js';
 
 /** An append of `count` events that go on after `previous`, or begin the stream. */
 export function appendOf(stream: string, count = 1, previous: AppendRequest | null = null, key = 'key'): AppendRequest {

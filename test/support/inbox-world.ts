@@ -1,4 +1,4 @@
-import { InMemoryEventStore } from '../../libs/event-store/adapters/in-memory.js';
+import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { conservationOf } from '#ledger/account.js';
 import type { AccountCommand } from '#ledger/account-commands.js';
@@ -7,8 +7,8 @@ import type { Catalog } from '#ledger/catalog.js';
 import { stripeCustomerStream } from '#ledger/stripe-customer.js';
 import { ownershipOf } from '#ledger/stripe-customer-owner.js';
 import { paymentRecordOf } from '#ledger/payment-record.js';
-import { recordStripeCustomer } from '../../apps/worker/owners.js';
-import { Inbox } from '../../apps/worker/inbox.js';
+import { recordStripeCustomer } from '../../apps/worker/inbox/owners.js';
+import { Inbox } from '../../apps/worker/inbox/inbox.js';
 import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
 import { InMemoryInboxState } from './in-memory-inbox-state.js';

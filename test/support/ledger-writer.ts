@@ -1,6 +1,6 @@
 import { isRefused, type Decider, type Refused } from '#kernel/decider.js';
-import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
-import type { EncodedEvent, EventStore, Position } from '#event-store/event-store.js';
+import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
+import type { EncodedEvent, EventStore, Position } from '#event-store/port/event-store.js';
 import { accountDecider } from '#ledger/account.js';
 import type { AccountState } from '#ledger/account-state.js';
 import { catalogDecider } from '#ledger/catalog.js';

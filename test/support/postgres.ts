@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../../apps/cli/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../apps/cli/installation/embedded-postgres.js';
 
 /** How the server of the whole run reaches the tests, which jest runs in other processes. */
 export const SERVER_URL = 'SCRIP_TEST_POSTGRES_URL';

@@ -1,8 +1,8 @@
 import { PastAccounts } from '../../apps/api/accounts/past-accounts.js';
 import { BoundedReads } from '../../apps/api/reads/bounded-reads.js';
-import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../../libs/event-store/adapters/in-memory.js';
+import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../../libs/event-store/in-memory.js';
 import { SystemClock } from '#config/system-clock.js';
-import type { Position } from '#event-store/event-store.js';
+import type { Position } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { compareProjections, type Comparison } from '#read-store/compare.js';
 import { generationsOf, type Generation } from '#read-store/generations.js';

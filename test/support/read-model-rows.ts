@@ -1,10 +1,10 @@
-import type { RecordedEvent } from '#event-store/event-store.js';
+import type { RecordedEvent } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ProjectedEvent } from '#read-store/projection.js';
 import type { LedgerProjection } from '../../projections/ledger-projection.js';
-import { commandKeysProjection } from '../../projections/command-keys.js';
-import { historyProjection } from '../../projections/history.js';
-import { parkedEventsProjection } from '../../projections/parked-events.js';
+import { commandKeysProjection } from '../../projections/command-keys/command-keys.js';
+import { historyProjection } from '../../projections/history/history.js';
+import { parkedEventsProjection } from '../../projections/parked-events/parked-events.js';
 import { projections } from '../../projections/registry.js';
 
 /**

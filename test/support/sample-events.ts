@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { encodeEvent, eventId, ZERO_HASH } from '#event-store/encode-event.js';
-import type { AppendRequest, EncodedEvent, EventStore, Position, RecordedEvent } from '#event-store/event-store.js';
+import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
+import type {
+  AppendRequest,
+  EncodedEvent,
+  EventStore,
+  Position,
+  RecordedEvent,
+} from '#event-store/port/event-store.js';
 
 /** A stream that no other test writes. */
 export const newStream = (category = 'account'): string => `${category}-${randomUUID()}`;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Json } from '#kernel/json.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { redact } from '#stripe/redact.js';
+import { redact } from '#stripe/webhook/redact.js';
 import { instantOf } from '#kernel/instant.js';
 
 /** A webhook's body that a test may change before it is sent. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { positionOf } from '#event-store/event-store.js';
-import type { Recorded } from '#event-store/command.js';
+import { positionOf } from '#event-store/port/event-store.js';
+import type { Recorded } from '#event-store/writing/command.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import {
   adjustmentAnswer,

@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import { accountOf, type StreamName } from '#kernel/stream-name.js';
-import type { Position } from '#event-store/event-store.js';
-import type { Recorded } from '#event-store/command.js';
+import type { Position } from '#event-store/port/event-store.js';
+import type { Recorded } from '#event-store/writing/command.js';
 import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#ledger/account-events.js';
 
 /**

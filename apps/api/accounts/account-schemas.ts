@@ -1,5 +1,5 @@
 import { burnOrders, sources } from '#ledger/account-events.js';
-import { historyTypes } from '#projections/history.js';
+import { historyTypes } from '#projections/history/history.js';
 import { bulkSchemas } from './bulk-schemas.js';
 import {
   asOf,

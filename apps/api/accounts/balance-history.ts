@@ -1,9 +1,9 @@
-import { EventStore, metadataText, START, type Position } from '#event-store/event-store.js';
+import { EventStore, metadataText, START, type Position } from '#event-store/port/event-store.js';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, type StreamName } from '#kernel/stream-name.js';
-import { balanceAt, type AccountBalance } from '#projections/balance-queries.js';
+import { balanceAt, type AccountBalance } from '#projections/balances/queries.js';
 import { soon } from '../reads/soon.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
 import { PastAccounts } from './past-accounts.js';

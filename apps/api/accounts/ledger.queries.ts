@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { START } from '#event-store/event-store.js';
+import { START } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { msOf } from '#kernel/instant.js';
 import {
@@ -10,8 +10,8 @@ import {
   type GrantStatus,
   type HoldEntry,
   type HoldStatus,
-} from '#projections/balance-lists.js';
-import { AccountLog } from '#projections/account-log.js';
+} from '#projections/balances/lists.js';
+import { AccountLog } from '#projections/balances/account-log.js';
 import {
   balanceOf,
   BalanceReader,
@@ -19,14 +19,14 @@ import {
   settingsOf,
   type AccountBalance,
   type AccountSettings,
-} from '#projections/balance-queries.js';
-import { balances } from '#projections/balances.js';
-import { claimsProjection } from '#projections/claims.js';
-import { claimsOf, type Claim, type ClaimFilter } from '#projections/claims-queries.js';
-import { historyProjection } from '#projections/history.js';
-import { historyOf, type HistoryEntry, type HistoryFilter, type HistoryStart } from '#projections/history-queries.js';
+} from '#projections/balances/queries.js';
+import { balances } from '#projections/balances/balances.js';
+import { claimsProjection } from '#projections/claims/claims.js';
+import { claimsOf, type Claim, type ClaimFilter } from '#projections/claims/queries.js';
+import { historyProjection } from '#projections/history/history.js';
+import { historyOf, type HistoryEntry, type HistoryFilter, type HistoryStart } from '#projections/history/queries.js';
 import type { Cursor, Page } from '#read-store/page.js';
-import { customersProjection } from '#projections/customers.js';
+import { customersProjection } from '#projections/customers/customers.js';
 import { Problem } from '../http/problems.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 import { LogReads } from '../reads/log-reads.js';

@@ -1,6 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import { metadataText, START, type EventStore, type Position, type RecordedEvent } from '#event-store/event-store.js';
-import { eventsBetween, type SnapshotBound, type SnapshotStore } from '#event-store/snapshots.js';
+import {
+  metadataText,
+  START,
+  type EventStore,
+  type Position,
+  type RecordedEvent,
+} from '#event-store/port/event-store.js';
+import { eventsBetween, type SnapshotBound, type SnapshotStore } from '#event-store/port/snapshots.js';
 import { assert } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
 import type { Instant } from '#kernel/instant.js';
@@ -10,7 +16,7 @@ import { evolveAccount } from '#ledger/account-evolve.js';
 import { decodeAccount, encodeAccount, SNAPSHOT_VERSION } from '#ledger/account-snapshot.js';
 import { initialAccount, type AccountState } from '#ledger/account-state.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { AccountLog } from '#projections/account-log.js';
+import { AccountLog } from '#projections/balances/account-log.js';
 import type { BoundedReads } from '../reads/bounded-reads.js';
 import { soon } from '../reads/soon.js';
 

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { parkedEventsProjection } from '#projections/parked-events.js';
-import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events-queries.js';
+import { parkedEventsProjection } from '#projections/parked-events/parked-events.js';
+import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events/queries.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 import { ReadDatabase } from '#read-store/read-database.js';

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestj
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { stripeEventIdPattern } from '#kernel/stream-name.js';
-import { parkedCursor } from '#projections/parked-events-queries.js';
+import { parkedCursor } from '#projections/parked-events/queries.js';
 import type { ApiRequest } from '../http/caller.js';
 import { answerOf } from '../http/answer.js';
 import { Problem } from '../http/problems.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore } from '#event-store/event-store.js';
+import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { requestRebuild, resumeProjection } from '#read-store/generations.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';

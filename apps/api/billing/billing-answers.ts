@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore } from '#event-store/event-store.js';
+import { EventStore } from '#event-store/port/event-store.js';
 import { stripeIntentStream } from '#ledger/stripe-intent.js';
 import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
 import { ReadDatabase } from '#read-store/read-database.js';

@@ -1,8 +1,8 @@
 import { Controller, Get, Query, Req } from '@nestjs/common';
 import { QueryBus, type Query as NestQuery } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import { invoicesCursor } from '#projections/invoices-queries.js';
-import { paymentsCursor } from '#projections/payments-queries.js';
+import { invoicesCursor } from '#projections/invoices/queries.js';
+import { paymentsCursor } from '#projections/payments/queries.js';
 import type { CursorShape, Page } from '#read-store/page.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem, type ProblemCode } from '../http/problems.js';

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { Wish } from '#stripe/outbound-checkout.js';
+import type { Wish } from '#stripe/operations/checkout.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Answer } from '../http/answer.js';
 import { keyIn } from '../http/idempotency-key.js';

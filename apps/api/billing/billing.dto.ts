@@ -1,4 +1,4 @@
-import { MAX_CHARGE } from '#stripe/outbound-money.js';
+import { MAX_CHARGE } from '#stripe/operations/money.js';
 import { Forms } from '../http/forms.js';
 import { Credits, Flag, OneOf, Pattern, Text, WholeNumber, WebAddress } from '../http/rules.js';
 

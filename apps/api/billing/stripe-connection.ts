@@ -1,6 +1,6 @@
 import type { Config } from '#config/env.js';
 import type { Clock } from '#kernel/clock.js';
-import { stripeClientOf, type StripeClient } from '#stripe/client.js';
+import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
 import { Problem } from '../http/problems.js';
 
 /** Leaves the log its time: the whole request is answered within 10 s. */

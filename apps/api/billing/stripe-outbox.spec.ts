@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '#config/env.js';
 import { createLogger } from '#config/logger.js';
-import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
+import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledger/stripe-intent.js';
-import { stripeClientOf } from '#stripe/client.js';
-import { customerMaking } from '#stripe/outbound.js';
+import { stripeClientOf } from '#stripe/operations/client.js';
+import { customerMaking } from '#stripe/operations/operation.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { ApiContext } from '../api-context.js';
 import { Problem } from '../http/problems.js';

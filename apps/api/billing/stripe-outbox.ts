@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandOutcome } from '#event-store/command.js';
+import type { CommandOutcome } from '#event-store/writing/command.js';
 import { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
 import { stripeIntentStream, type StripeIntentCommand, type StripeIntentState } from '#ledger/stripe-intent.js';
-import type { StripeAnswer, StripeClient } from '#stripe/client.js';
-import { runErrand, type Errand } from '#stripe/outbox.js';
+import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
+import { runErrand, type Errand } from '#stripe/operations/run.js';
 import { ApiContext } from '../api-context.js';
 import { Problem } from '../http/problems.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';

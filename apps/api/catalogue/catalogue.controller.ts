@@ -1,8 +1,8 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
-import { type CatalogueKind } from '#projections/catalogue.js';
-import { catalogueCursor } from '#projections/catalogue-queries.js';
+import { type CatalogueKind } from '#projections/catalogue/catalogue.js';
+import { catalogueCursor } from '#projections/catalogue/queries.js';
 import { ApiContext } from '../api-context.js';
 import { Public } from '../http/route.js';
 import { QueryRoute } from '../openapi/api-docs.js';

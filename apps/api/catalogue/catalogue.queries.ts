@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { catalogueProjection, type CatalogueKind } from '#projections/catalogue.js';
-import { onSaleOf, type ListedItem } from '#projections/catalogue-queries.js';
+import { catalogueProjection, type CatalogueKind } from '#projections/catalogue/catalogue.js';
+import { onSaleOf, type ListedItem } from '#projections/catalogue/queries.js';
 import type { Cursor, Page } from '#read-store/page.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { EventStore, type RecordedEvent } from '#event-store/event-store.js';
+import { EventStore, type RecordedEvent } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { canonicalJson } from '#kernel/json.js';
 import { accountStream, customerStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/customer.js';
-import { customerById } from '#projections/customers-queries.js';
+import { customerById } from '#projections/customers/queries.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeContacts } from '../billing/stripe-contacts.js';

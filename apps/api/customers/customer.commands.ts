@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { CommandOutcome } from '#event-store/command.js';
+import type { CommandOutcome } from '#event-store/writing/command.js';
 import { customerStream } from '#kernel/stream-name.js';
 import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { customersProjection } from '#projections/customers.js';
-import { customerById, searchCustomers, type Customer } from '#projections/customers-queries.js';
+import { customersProjection } from '#projections/customers/customers.js';
+import { customerById, searchCustomers, type Customer } from '#projections/customers/queries.js';
 import type { Cursor, Page } from '#read-store/page.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 

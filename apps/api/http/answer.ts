@@ -1,4 +1,4 @@
-import type { CommandOutcome, Recorded } from '#event-store/command.js';
+import type { CommandOutcome, Recorded } from '#event-store/writing/command.js';
 import type { Refused } from '#kernel/decider.js';
 import { problemBody, problemKinds, retryAfter, type ProblemCode } from './problems.js';
 

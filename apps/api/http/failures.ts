@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { StoreOverloaded, StoreUnavailable } from '#event-store/event-store.js';
+import { StoreOverloaded, StoreUnavailable } from '#event-store/port/event-store.js';
 import { ReadDatabaseError } from '#read-store/read-database.js';
 import type { Logger } from '#config/logger.js';
 import { problemAnswer, type Answer } from './answer.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RecordedEvent } from '#event-store/event-store.js';
+import type { RecordedEvent } from '#event-store/port/event-store.js';
 import { isWanted, type EventFilter } from './event-filter.js';
 
 const event = (

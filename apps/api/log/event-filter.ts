@@ -1,5 +1,5 @@
 import { accountOf, customerStream } from '#kernel/stream-name.js';
-import { dataOf, metadataOf, type RecordedEvent } from '#event-store/event-store.js';
+import { dataOf, metadataOf, type RecordedEvent } from '#event-store/port/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 
 /** Which events of the log a caller wants to see. */

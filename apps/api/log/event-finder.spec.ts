@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
-import { ZERO_HASH } from '#event-store/encode-event.js';
-import type { EventPlace, Position } from '#event-store/event-store.js';
-import { KeyIndex } from '#event-store/key-index.js';
+import { InMemoryEventStore } from '#event-store/in-memory.js';
+import { ZERO_HASH } from '#event-store/port/encode-event.js';
+import type { EventPlace, Position } from '#event-store/port/event-store.js';
+import { KeyIndex } from '#event-store/port/key-index.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { EventFinder } from './event-finder.js';
 

@@ -1,5 +1,5 @@
-import { EventStore, type Position, type RecordedEvent } from '#event-store/event-store.js';
-import type { KeyIndex } from '#event-store/key-index.js';
+import { EventStore, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
+import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { Clock } from '#kernel/clock.js';
 import { Problem } from '../http/problems.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { InMemoryEventStore } from '#event-store/adapters/in-memory.js';
-import { ZERO_HASH } from '#event-store/encode-event.js';
-import { positionOf, START, type Position, type RecordedEvent } from '#event-store/event-store.js';
+import { InMemoryEventStore } from '#event-store/in-memory.js';
+import { ZERO_HASH } from '#event-store/port/encode-event.js';
+import { positionOf, START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { instantOf } from '#kernel/instant.js';
 import type { EventFilter } from './event-filter.js';
 import { ReadLog, ReadLogHandler, StreamLog, StreamLogHandler } from './log.queries.js';

@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { eventLine } from '#event-store/event-line.js';
+import { eventLine } from '#event-store/port/event-line.js';
 import {
   EventStore,
   metadataOf,
@@ -7,7 +7,7 @@ import {
   START,
   type Position,
   type RecordedEvent,
-} from '#event-store/event-store.js';
+} from '#event-store/port/event-store.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { isWanted, type EventFilter } from './event-filter.js';
 import { EventFinder } from './event-finder.js';

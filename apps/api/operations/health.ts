@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { EventStore } from '#event-store/event-store.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { WriteStatistics } from '#event-store/write-limits.js';
+import type { WriteStatistics } from '#event-store/writing/limits.js';
 import type { ProjectionStatus } from '#read-store/projection-status.js';
 
 /** What the process tells Prometheus. Labels are route patterns and fixed words, so their number is bounded. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { START, type Position } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { asCustomer } from '#read-store/as-customer.js';

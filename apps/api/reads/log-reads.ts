@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore, type Position } from '#event-store/event-store.js';
+import { EventStore, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { Problem } from '../http/problems.js';

@@ -1,4 +1,4 @@
-import { START, type Position } from '#event-store/event-store.js';
+import { START, type Position } from '#event-store/port/event-store.js';
 import type { Caller } from '../http/caller.js';
 import type { ReadRequest } from './freshness.js';
 import type { FreshnessQuery } from './queries.dto.js';

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '#event-store/event-store.js';
+import { StoreUnavailable } from '#event-store/port/event-store.js';
 import type { Clock } from '#kernel/clock.js';
 
 /** No caller of a query waits longer for one answer of the log; who works through it on their own has more time. */

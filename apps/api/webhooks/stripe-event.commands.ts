@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { CommandOutcome } from '#event-store/command.js';
+import type { CommandOutcome } from '#event-store/writing/command.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type {
   ReceivedStripeEvent,

@@ -2,7 +2,7 @@ import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Clock } from '#kernel/clock.js';
-import { readWebhook } from '#stripe/verify.js';
+import { readWebhook } from '#stripe/webhook/verify.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { ApiContext } from '../api-context.js';
 import type { ApiRequest } from '../http/caller.js';

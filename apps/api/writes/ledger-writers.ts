@@ -1,4 +1,4 @@
-import { CommandHandler } from '#event-store/command-handler.js';
+import { CommandHandler } from '#event-store/writing/command-handler.js';
 import type { AccountEvent } from '#ledger/account-events.js';
 import type { AccountState } from '#ledger/account-state.js';
 import type { CatalogCommand, CatalogEvent, CatalogState } from '#ledger/catalog.js';

@@ -1,4 +1,4 @@
-import { START, type EventStore, type Position } from '#event-store/event-store.js';
+import { START, type EventStore, type Position } from '#event-store/port/event-store.js';
 import type { StreamName } from '#kernel/stream-name.js';
 
 /** The position of the newest event of a stream, whose revision is `revision`: what a command is answered with that changed nothing. */

@@ -1,4 +1,4 @@
-import { invalid } from './errors.js';
+import { invalid } from './api/errors.js';
 
 const zeroDecimal = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' '));
 const threeDecimal = new Set('bhd jod kwd omr tnd'.split(' '));

@@ -1,5 +1,5 @@
 import { previousAttributes } from './diff.js';
-import { isRecord, present } from './present.js';
+import { isRecord, present } from './api/present.js';
 import type { StoredEvent } from './world.js';
 
 /** An event as the given API version shows it; `previous_attributes` is what differs in that version's own shape. */

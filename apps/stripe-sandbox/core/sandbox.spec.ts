@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { program } from '../program.js';
-import { parseForm } from './params.js';
+import { parseForm } from './api/params.js';
 import { Sandbox } from './sandbox.js';
 import { World } from './world.js';
 

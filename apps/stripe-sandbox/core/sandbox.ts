@@ -1,11 +1,11 @@
-import { checkKey, checkVersion, foreignAccount } from './credentials.js';
-import { ApiError, invalid, notSearched, unknownUrl } from './errors.js';
-import { expand, type Included } from './expand.js';
+import { checkKey, checkVersion, foreignAccount } from './api/credentials.js';
+import { ApiError, invalid, notSearched, unknownUrl } from './api/errors.js';
+import { expand, type Included } from './api/expand.js';
 import { makeId } from './ids.js';
-import { Params, fingerprint, type Branch } from './params.js';
+import { Params, fingerprint, type Branch } from './api/params.js';
 import { DAY } from './period.js';
-import { NEWEST_VERSION, isKind, isRecord, present } from './present.js';
-import type { Route } from './route.js';
+import { NEWEST_VERSION, isKind, isRecord, present } from './api/present.js';
+import type { Route } from './api/route.js';
 import type { Task } from './timers.js';
 import { Tx } from './tx.js';
 import { forgetOld, queueDeliveries } from './webhooks.js';

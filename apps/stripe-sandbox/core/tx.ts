@@ -1,5 +1,5 @@
 import { same } from './diff.js';
-import { missing } from './errors.js';
+import { missing } from './api/errors.js';
 import { letterCode, makeId } from './ids.js';
 import {
   nouns,
@@ -11,7 +11,7 @@ import {
   type TestClock,
   type Thing,
 } from './model.js';
-import { NEWEST_VERSION } from './present.js';
+import { NEWEST_VERSION } from './api/present.js';
 import { rankOf, type Task, type Timer } from './timers.js';
 import { ownerOf, type Faults, type RequestInfo, type Settings, type StoredEvent, type World } from './world.js';
 

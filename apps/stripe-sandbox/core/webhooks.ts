@@ -1,7 +1,7 @@
 import { letterCode } from './ids.js';
 import type { WebhookEndpoint } from './model.js';
 import { DAY, HOUR, MINUTE } from './period.js';
-import { NEWEST_VERSION } from './present.js';
+import { NEWEST_VERSION } from './api/present.js';
 import { renderEvent } from './render-event.js';
 import type { Delivery, Faults, StoredEvent, World } from './world.js';
 

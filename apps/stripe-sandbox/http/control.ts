@@ -1,16 +1,16 @@
-import { ApiError, invalid, missing } from '../core/errors.js';
-import { NEWEST_VERSION, present } from '../core/present.js';
+import { ApiError, invalid, missing } from '../core/api/errors.js';
+import { NEWEST_VERSION, present } from '../core/api/present.js';
 import type { Tx } from '../core/tx.js';
 import { resend } from '../core/webhooks.js';
 import { noFaults, type Faults, type RequestFault, type Settings } from '../core/world.js';
-import { completeSession } from '../resources/checkout-completion.js';
-import { moveDispute, openDispute, type DisputeStatus } from '../resources/disputes.js';
+import { completeSession } from '../resources/checkout/completion.js';
+import { moveDispute, openDispute, type DisputeStatus } from '../resources/payments/disputes.js';
 import { newEndpoint, rollSecret } from '../resources/events.js';
-import { accountFromEntry, cardFromEntry, methodOf } from '../resources/payment-methods.js';
-import { openLink } from '../resources/payment-links.js';
-import { authenticate, settle } from '../resources/payments.js';
-import { settleRefund } from '../resources/refunds.js';
-import { authenticateSetup } from '../resources/setup-intents.js';
+import { accountFromEntry, cardFromEntry, methodOf } from '../resources/payments/methods.js';
+import { openLink } from '../resources/checkout/links.js';
+import { authenticate, settle } from '../resources/payments/payments.js';
+import { settleRefund } from '../resources/payments/refunds.js';
+import { authenticateSetup } from '../resources/payments/setup-intents.js';
 import type { Body } from './json-body.js';
 import type { Runtime } from './runtime.js';
 

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../config.js';
-import { ApiError } from '../core/errors.js';
-import { parseForm } from '../core/params.js';
+import { ApiError } from '../core/api/errors.js';
+import { parseForm } from '../core/api/params.js';
 import type { Request } from '../core/sandbox.js';
 import type { RequestFault } from '../core/world.js';
 import { servePage } from '../pages/pages.js';

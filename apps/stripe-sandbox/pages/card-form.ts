@@ -1,5 +1,5 @@
-import { ApiError } from '../core/errors.js';
-import type { CardEntry } from '../resources/payment-methods.js';
+import { ApiError } from '../core/api/errors.js';
+import type { CardEntry } from '../resources/payments/methods.js';
 import { Markup, html, problem } from './html.js';
 
 /** Why what was typed was not taken. */

@@ -1,10 +1,10 @@
-import { ApiError } from '../core/errors.js';
+import { ApiError } from '../core/api/errors.js';
 import type { CheckoutSession, PaymentMethod, SellingSession, SessionLine } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import type { Tx } from '../core/tx.js';
-import { asksAuthentication, completeSession } from '../resources/checkout-completion.js';
-import { enterCode, sells, startsTrial } from '../resources/checkout-content.js';
-import { accountFromEntry, cardFromEntry } from '../resources/payment-methods.js';
+import { asksAuthentication, completeSession } from '../resources/checkout/completion.js';
+import { enterCode, sells, startsTrial } from '../resources/checkout/content.js';
+import { accountFromEntry, cardFromEntry } from '../resources/payments/methods.js';
 import { challenge } from './challenge.js';
 import { aboveForm, cardFields, cardHelp, cardIn, ibanField, refusalOf, type Refusal } from './card-form.js';
 import { Markup, day, html, money, notice, pageOf, redirect, type Page } from './html.js';

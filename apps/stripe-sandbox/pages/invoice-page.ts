@@ -1,10 +1,10 @@
 import type { Invoice, SetupIntent } from '../core/model.js';
 import { formatMoney } from '../core/money.js';
 import type { Sandbox } from '../core/sandbox.js';
-import { collect } from '../resources/invoice-payment.js';
-import { cardFromEntry } from '../resources/payment-methods.js';
-import { authenticate } from '../resources/payments.js';
-import { authenticateSetup } from '../resources/setup-intents.js';
+import { collect } from '../resources/invoices/payment.js';
+import { cardFromEntry } from '../resources/payments/methods.js';
+import { authenticate } from '../resources/payments/payments.js';
+import { authenticateSetup } from '../resources/payments/setup-intents.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
 import { challenge } from './challenge.js';
 import { badge, day, html, money, notice, pageOf, redirect, words, type Markup, type Page, type Tone } from './html.js';

@@ -1,6 +1,6 @@
-import { ApiError } from '../core/errors.js';
+import { ApiError } from '../core/api/errors.js';
 import type { Sandbox } from '../core/sandbox.js';
-import { openLink } from '../resources/payment-links.js';
+import { openLink } from '../resources/checkout/links.js';
 import { notice, redirect, type Page } from './html.js';
 
 /** A payment link: each visit opens a Checkout session of its own. */

@@ -1,9 +1,9 @@
 import type { PortalSession, Price, Subscription } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import { Tx } from '../core/tx.js';
-import { portalChange } from '../resources/portal.js';
-import { configurationOf, portalPrices } from '../resources/portal-sessions.js';
-import { periodOf } from '../resources/subscription-items.js';
+import { portalChange } from '../resources/portal/portal.js';
+import { configurationOf, portalPrices } from '../resources/portal/sessions.js';
+import { periodOf } from '../resources/subscriptions/items.js';
 import { aboveForm, cardFields, cardHelp, type Refusal } from './card-form.js';
 import { Markup, day, html, money, notice, pageOf, type Page } from './html.js';
 import { priceText } from './price-text.js';

@@ -1,11 +1,11 @@
-import { invalid } from '../core/errors.js';
+import { invalid } from '../core/api/errors.js';
 import type { PortalSession, Subscription } from '../core/model.js';
 import type { Sandbox } from '../core/sandbox.js';
 import { Tx } from '../core/tx.js';
-import { subscriptionOf } from '../resources/invoice-payment.js';
-import { portalCancel, portalCard, portalChange, portalResume } from '../resources/portal.js';
-import { configurationOf } from '../resources/portal-sessions.js';
-import { periodOf } from '../resources/subscription-items.js';
+import { subscriptionOf } from '../resources/invoices/payment.js';
+import { portalCancel, portalCard, portalChange, portalResume } from '../resources/portal/portal.js';
+import { configurationOf } from '../resources/portal/sessions.js';
+import { periodOf } from '../resources/subscriptions/items.js';
 import { aboveForm, cardFields, cardHelp, cardIn, refusalOf, type Refusal } from './card-form.js';
 import { Markup, badge, day, html, money, notice, pageOf, redirect, words, type Page, type Tone } from './html.js';
 import { invoiceBadge } from './invoice-page.js';

@@ -1,5 +1,5 @@
 import type { World } from '../core/world.js';
-import { sells } from '../resources/checkout-content.js';
+import { sells } from '../resources/checkout/content.js';
 import { badge, html, money, notice, pageOf, words, type Markup, type Page } from './html.js';
 
 const shop =

@@ -1,5 +1,5 @@
 import type { Runtime } from '../http/runtime.js';
-import { invalid } from '../core/errors.js';
+import { invalid } from '../core/api/errors.js';
 import { kinds } from '../core/model.js';
 import { boundary, type Interval } from '../core/period.js';
 import type { Delivery, World } from '../core/world.js';

@@ -1,12 +1,12 @@
-import { checkVersion } from '../core/credentials.js';
-import { invalid, missing } from '../core/errors.js';
-import { createdFilter, page } from '../core/lists.js';
+import { checkVersion } from '../core/api/credentials.js';
+import { invalid, missing } from '../core/api/errors.js';
+import { createdFilter, page } from '../core/api/lists.js';
 import type { WebhookEndpoint } from '../core/model.js';
-import type { Params } from '../core/params.js';
+import type { Params } from '../core/api/params.js';
 import { DAY } from '../core/period.js';
-import { NEWEST_VERSION } from '../core/present.js';
+import { NEWEST_VERSION } from '../core/api/present.js';
 import { renderEvent } from '../core/render-event.js';
-import { listing, retrieving, type Call, type Route } from '../core/route.js';
+import { listing, retrieving, type Call, type Route } from '../core/api/route.js';
 import type { Tx } from '../core/tx.js';
 import { pendingWebhooks } from '../core/webhooks.js';
 import type { StoredEvent, World } from '../core/world.js';

@@ -1,10 +1,10 @@
-import { invalid } from '../core/errors.js';
+import { invalid } from '../core/api/errors.js';
 import type { TestClock } from '../core/model.js';
-import type { Params } from '../core/params.js';
+import type { Params } from '../core/api/params.js';
 import { DAY, boundary } from '../core/period.js';
-import { listing, retrieving, type Route } from '../core/route.js';
+import { listing, retrieving, type Route } from '../core/api/route.js';
 import type { Tx } from '../core/tx.js';
-import { cycleOf } from './subscription-items.js';
+import { cycleOf } from './subscriptions/items.js';
 
 const path = '/v1/test_helpers/test_clocks';
 const keptFor = 30 * DAY;

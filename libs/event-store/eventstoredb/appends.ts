@@ -1,8 +1,8 @@
 import type { BinaryEventData } from '@eventstore/db-client';
 import { assert } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
-import { DeadlinePassed, within } from '../adapters/deadline.js';
-import { NO_STREAM, StoreOverloaded, positionOf, type AppendRequest, type Position } from '../event-store.js';
+import { DeadlinePassed, within } from '../reading/deadline.js';
+import { NO_STREAM, StoreOverloaded, positionOf, type AppendRequest, type Position } from '../port/event-store.js';
 import type { EventStoreDbConnection } from './connection.js';
 import { failureOf, type AppendFailure } from './errors.js';
 import { proposalBytesOf, proposalOf } from './metadata.js';

@@ -5,7 +5,7 @@ import {
   StreamNotFoundError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
-import { NO_STREAM } from '../event-store.js';
+import { NO_STREAM } from '../port/event-store.js';
 
 /** How an append failed. */
 export type AppendFailure =

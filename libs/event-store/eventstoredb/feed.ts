@@ -1,6 +1,6 @@
 import { sleepJittered, type Clock } from '#kernel/clock.js';
-import { positionOf, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
-import { PageCache } from '../adapters/page-cache.js';
+import { positionOf, StoreUnavailable, type Position, type RecordedEvent } from '../port/event-store.js';
+import { PageCache } from '../reading/page-cache.js';
 
 type Page = readonly RecordedEvent[];
 type Limits = { readonly pageEvents: number; readonly recentEvents: number; readonly recentBytes: number };

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeEvent, ZERO_HASH } from '../encode-event.js';
+import { encodeEvent, ZERO_HASH } from '../port/encode-event.js';
 import { proposalBytesOf, proposalOf } from './metadata.js';
 
 const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', '\u0000', 'é', '漢', '🙂', '\ud800', '\u2028') });

@@ -1,7 +1,7 @@
 import type { AllStreamRecordedEvent, BinaryEventData, ResolvedEvent } from '@eventstore/db-client';
 import { assert } from '#kernel/assert.js';
-import { ZERO_HASH } from '../encode-event.js';
-import { positionOf, type EncodedEvent, type RecordedEvent } from '../event-store.js';
+import { ZERO_HASH } from '../port/encode-event.js';
+import { positionOf, type EncodedEvent, type RecordedEvent } from '../port/event-store.js';
 
 /** An event as the client gives it. */
 export type ReceivedEvent = AllStreamRecordedEvent | NonNullable<ResolvedEvent['event']>;

@@ -1,8 +1,8 @@
 import type { AllStreamResolvedEvent, ResolvedEvent, StreamingRead } from '@eventstore/db-client';
 import type { Clock } from '#kernel/clock.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import { DeadlinePassed, within } from '../adapters/deadline.js';
-import { START, StoreUnavailable, type Position, type RecordedEvent } from '../event-store.js';
+import { DeadlinePassed, within } from '../reading/deadline.js';
+import { START, StoreUnavailable, type Position, type RecordedEvent } from '../port/event-store.js';
 import type { EventStoreDbConnection } from './connection.js';
 import { isMissingStream, reasonOf } from './errors.js';
 import { isSystem, recordedOf, type ReceivedEvent } from './metadata.js';

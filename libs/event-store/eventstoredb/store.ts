@@ -13,7 +13,7 @@ import {
   type EventPlace,
   type Position,
   type RecordedEvent,
-} from '../event-store.js';
+} from '../port/event-store.js';
 import { EventStoreDbAppends } from './appends.js';
 import { connectionTo, type EventStoreDbConnection } from './connection.js';
 import { EventStoreDbFeed } from './feed.js';

@@ -1,6 +1,6 @@
 import { streamNameFilter, type AllStreamSubscription } from '@eventstore/db-client';
 import { sleepJittered, type Clock } from '#kernel/clock.js';
-import type { Position, RecordedEvent } from '../event-store.js';
+import type { Position, RecordedEvent } from '../port/event-store.js';
 import type { EventStoreDbConnection } from './connection.js';
 import { isSystem, recordedOf, type ReceivedEvent } from './metadata.js';
 import { clientPosition } from './reads.js';

@@ -3,8 +3,8 @@ import type { Instant } from '#kernel/instant.js';
 import { paymentStream } from '#kernel/stream-name.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import type { CatalogState } from '#ledger/catalog.js';
-import { integerAt, objectAt, type Fields } from '../json-fields.js';
-import { normaliseSession, subjectOf, type Session } from '../normalise.js';
+import { integerAt, objectAt, type Fields } from '../shapes/fields.js';
+import { normaliseSession, subjectOf, type Session } from '../shapes/billing.js';
 import {
   commands,
   customerOf,
@@ -16,8 +16,8 @@ import {
   type FactCommand,
   type Translate,
   type Translation,
-} from '../translation.js';
-import { oneOf, unreadable } from '../unreadable.js';
+} from './translation.js';
+import { oneOf, unreadable } from '../shapes/unreadable.js';
 import { naming } from './naming.js';
 import { packPriceId, type Charged } from './pack-price.js';
 import { grantOfSale } from './sale.js';

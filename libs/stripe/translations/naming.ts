@@ -1,8 +1,8 @@
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stripeCustomerStream } from '#ledger/stripe-customer.js';
 import type { StatementSource } from '#ledger/stripe-customer-owner.js';
-import { idAt, objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
-import { metadataAt, subjectOf } from '../normalise.js';
+import { idAt, objectAt, objectIn, textAt, type Fields } from '../shapes/fields.js';
+import { metadataAt, subjectOf } from '../shapes/billing.js';
 import {
   commands,
   namedCustomer,
@@ -12,8 +12,8 @@ import {
   type FactCommand,
   type Lookups,
   type Translate,
-} from '../translation.js';
-import { unreadable } from '../unreadable.js';
+} from './translation.js';
+import { unreadable } from '../shapes/unreadable.js';
 
 /** What an event says about whose a Stripe customer is; nothing where it names nobody, or no Stripe customer. */
 export function naming(

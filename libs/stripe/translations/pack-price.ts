@@ -1,6 +1,6 @@
 import type { CatalogState, CreditProduct } from '#ledger/catalog.js';
-import type { Metadata } from '../normalise.js';
-import { park, type Parked } from '../translation.js';
+import type { Metadata } from '../shapes/billing.js';
+import { park, type Parked } from './translation.js';
 
 /** What was charged before discount and tax, in minor units. Several amounts: it cannot be said which of them the price stands for. */
 export type Charged = { readonly currency: string; readonly amounts: readonly number[] };

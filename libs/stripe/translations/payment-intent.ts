@@ -1,8 +1,8 @@
 import { paymentStream } from '#kernel/stream-name.js';
 import type { Attempt } from '#ledger/payment-state.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
-import { normaliseInvoicePayment, normalisePaymentIntent, type PaymentIntent } from '../normalise-money.js';
-import { subjectOf } from '../normalise.js';
+import { normaliseInvoicePayment, normalisePaymentIntent, type PaymentIntent } from '../shapes/money.js';
+import { subjectOf } from '../shapes/billing.js';
 import {
   commands,
   customerOf,
@@ -15,7 +15,7 @@ import {
   type Lookups,
   type Translate,
   type Translation,
-} from '../translation.js';
+} from './translation.js';
 import { namingOfSubject } from './naming.js';
 import { grantOfSale } from './sale.js';
 

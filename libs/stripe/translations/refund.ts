@@ -1,7 +1,7 @@
 import { paymentStream } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { normaliseCharge, normaliseCreditNote, normaliseDispute, normaliseRefund } from '../normalise-money.js';
-import { subjectOf } from '../normalise.js';
+import { normaliseCharge, normaliseCreditNote, normaliseDispute, normaliseRefund } from '../shapes/money.js';
+import { subjectOf } from '../shapes/billing.js';
 import {
   commands,
   incompleteLines,
@@ -10,7 +10,7 @@ import {
   tellingKey,
   type FactCommand,
   type Translate,
-} from '../translation.js';
+} from './translation.js';
 
 /**
  * Money that goes back is told to the payment that brought it in, known or not: the payment keeps what is claimed of it until it

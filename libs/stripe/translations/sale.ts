@@ -2,8 +2,8 @@ import type { Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { Sale } from '#ledger/account-events.js';
-import { park, soldCredits, type FactCommand, type Lookups, type Translation } from '../translation.js';
-import type { Metadata } from '../normalise.js';
+import { park, soldCredits, type FactCommand, type Lookups, type Translation } from './translation.js';
+import type { Metadata } from '../shapes/billing.js';
 import { mismatchOf, type Charged } from './pack-price.js';
 
 const DAY_MS = 86_400_000;

@@ -6,10 +6,10 @@ import { freeSubscriptionId } from '#ledger/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
 import { stepBetween } from '#ledger/subscription-order.js';
 import { endOf, hasEnded, type SubscriptionSnapshot } from '#ledger/subscription-standing.js';
-import { objectAt, objectIn, textAt, type Fields } from '../json-fields.js';
-import { requestOf, subjectBefore, subjectOf } from '../normalise.js';
-import { normaliseSubscription } from '../normalise-subscription.js';
-import { planItemsOf, type PlanItem } from '../plan-item.js';
+import { objectAt, objectIn, textAt, type Fields } from '../shapes/fields.js';
+import { requestOf, subjectBefore, subjectOf } from '../shapes/billing.js';
+import { normaliseSubscription } from '../shapes/subscription.js';
+import { planItemsOf, type PlanItem } from '../shapes/plan-item.js';
 import {
   commands,
   customerOf,
@@ -20,8 +20,8 @@ import {
   type FactCommand,
   type Lookups,
   type Translate,
-} from '../translation.js';
-import { isPlans } from './invoice-waiting.js';
+} from './translation.js';
+import { isPlans } from './invoice/waiting.js';
 import { namingOfSubject } from './naming.js';
 
 /** `plans`: all items that have one; the first is that of the snapshot. */

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { openReadDatabase } from '#read-store/read-database.js';
-import { translatedTypes } from '#stripe/translate.js';
+import { translatedTypes } from '#stripe/translations/registry.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
 import { audit } from '../../lives/audit/audit.js';
 import { booksOf } from '../../lives/books/books.js';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '#config/system-clock.js';
 import { instantOf } from '#kernel/instant.js';
 import type { Plan } from '#ledger/catalog.js';
-import { dueAllowances } from '../../../projections/due-allowances.js';
+import { dueAllowances } from '../../../projections/allowances/due-allowances.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
 
 const patienceMs = 1_800_000;

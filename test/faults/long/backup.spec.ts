@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../../../apps/cli/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../../apps/cli/installation/embedded-postgres.js';
 import { scrip } from '../../support/installation.js';
 import { temporaryPostgres } from '../../support/postgres.js';
 import { migrateScrip } from '../../support/scrip-database.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { EmbeddedPostgres } from '../../../apps/cli/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../../apps/cli/installation/embedded-postgres.js';
 import { migrateScrip } from '../../support/scrip-database.js';
 import { World } from '../../support/world.js';
 

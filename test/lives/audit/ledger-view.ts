@@ -1,4 +1,4 @@
-import type { EventStore } from '#event-store/event-store.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import type { Reader } from '#read-store/read-database.js';
 
 /** What Scrip says about one customer: its read models, and the events of the account. */

@@ -1,6 +1,6 @@
 import { instantOf } from '#kernel/instant.js';
-import { StripeClient } from '#stripe/client.js';
-import { stagesOf, type Finding, type KnownToLedger } from '#stripe/reconcile-stages.js';
+import { StripeClient } from '#stripe/operations/client.js';
+import { stagesOf, type Finding, type KnownToLedger } from '#stripe/reconciliation/stages.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import type { Life } from '../story/life.js';
 

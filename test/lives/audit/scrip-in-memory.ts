@@ -9,21 +9,21 @@ import {
   subscriptionStream,
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import type { KnownToLedger } from '#stripe/reconcile-stages.js';
-import { StripeClient } from '#stripe/client.js';
-import { readWebhook } from '#stripe/verify.js';
+import type { KnownToLedger } from '#stripe/reconciliation/stages.js';
+import { StripeClient } from '#stripe/operations/client.js';
+import { readWebhook } from '#stripe/webhook/verify.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
-import { ProjectedAgenda } from '../../../apps/worker/agenda.js';
-import { Inbox } from '../../../apps/worker/inbox.js';
-import { LineFetcher } from '../../../apps/worker/line-fetcher.js';
+import { ProjectedAgenda } from '../../../apps/worker/scheduler/agenda.js';
+import { Inbox } from '../../../apps/worker/inbox/inbox.js';
+import { LineFetcher } from '../../../apps/worker/inbox/line-fetcher.js';
 import { ledgerHandlers } from '../../../apps/worker/ledger-handlers.js';
-import { Scheduler } from '../../../apps/worker/scheduler.js';
+import { Scheduler } from '../../../apps/worker/scheduler/scheduler.js';
 import { byTest } from '../../support/inbox-world.js';
 import { InMemoryInboxState } from '../../support/in-memory-inbox-state.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ProjectionWorld } from '../../support/projection-world.js';
-import { allowancesProjection } from '../../../projections/allowances.js';
-import { balances } from '../../../projections/balances.js';
+import { allowancesProjection } from '../../../projections/allowances/allowances.js';
+import { balances } from '../../../projections/balances/balances.js';
 import { projections } from '../../../projections/registry.js';
 import type { Market } from '../story/market.js';
 

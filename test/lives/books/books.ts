@@ -1,5 +1,5 @@
 import type { Charge, Invoice, PaymentIntent } from '../../../apps/stripe-sandbox/core/model.js';
-import { discountOf } from '../../../apps/stripe-sandbox/resources/discounts.js';
+import { discountOf } from '../../../apps/stripe-sandbox/resources/catalog/discounts.js';
 import type { Life } from '../story/life.js';
 import type { Market } from '../story/market.js';
 import { textOf } from './calendar.js';

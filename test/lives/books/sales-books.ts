@@ -1,4 +1,4 @@
-import { sells } from '../../../apps/stripe-sandbox/resources/checkout-content.js';
+import { sells } from '../../../apps/stripe-sandbox/resources/checkout/content.js';
 import type { Life } from '../story/life.js';
 import type { Market } from '../story/market.js';
 import type { DueGrant, DuePayment, Money } from './books.js';

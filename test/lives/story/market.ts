@@ -1,5 +1,5 @@
 import type { Catalog, CreditProduct, Plan, PlanPolicy } from '#ledger/catalog.js';
-import { parseForm } from '../../../apps/stripe-sandbox/core/params.js';
+import { parseForm } from '../../../apps/stripe-sandbox/core/api/params.js';
 import { Sandbox } from '../../../apps/stripe-sandbox/core/sandbox.js';
 import { World } from '../../../apps/stripe-sandbox/core/world.js';
 import { program } from '../../../apps/stripe-sandbox/program.js';

@@ -1,6 +1,6 @@
 import type { Charge, Dispute, Invoice } from '../../../apps/stripe-sandbox/core/model.js';
-import { moveDispute, openDispute } from '../../../apps/stripe-sandbox/resources/disputes.js';
-import { settleRefund } from '../../../apps/stripe-sandbox/resources/refunds.js';
+import { moveDispute, openDispute } from '../../../apps/stripe-sandbox/resources/payments/disputes.js';
+import { settleRefund } from '../../../apps/stripe-sandbox/resources/payments/refunds.js';
 import type { SeededRandom } from '../../simulation/random.js';
 import { DAY } from '../books/calendar.js';
 import type { Actor } from './actor.js';

@@ -1,7 +1,7 @@
 import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
 import type { Tx } from '../../../apps/stripe-sandbox/core/tx.js';
-import { completeSession } from '../../../apps/stripe-sandbox/resources/checkout-completion.js';
-import { accountFromEntry, methodOf } from '../../../apps/stripe-sandbox/resources/payment-methods.js';
+import { completeSession } from '../../../apps/stripe-sandbox/resources/checkout/completion.js';
+import { accountFromEntry, methodOf } from '../../../apps/stripe-sandbox/resources/payments/methods.js';
 import type { Actor } from './actor.js';
 import type { Extra, Interval, Market, Offer } from './market.js';
 import type { StripeAccount } from './stripe-account.js';

@@ -1,5 +1,5 @@
 import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
-import { portalChange } from '../../../apps/stripe-sandbox/resources/portal.js';
+import { portalChange } from '../../../apps/stripe-sandbox/resources/portal/portal.js';
 import type { Actor } from './actor.js';
 import type { Offer } from './market.js';
 import { discounted, offersIn, planItem, running, shuffled, type Item } from './parts.js';

@@ -1,5 +1,5 @@
 import type { CheckoutSession } from '../../../apps/stripe-sandbox/core/model.js';
-import { openLink } from '../../../apps/stripe-sandbox/resources/payment-links.js';
+import { openLink } from '../../../apps/stripe-sandbox/resources/checkout/links.js';
 import type { Actor } from './actor.js';
 import { cards, checkOut, discounted, linked } from './parts.js';
 

@@ -1,6 +1,6 @@
-import { ApiError } from '../../../apps/stripe-sandbox/core/errors.js';
+import { ApiError } from '../../../apps/stripe-sandbox/core/api/errors.js';
 import type { Customer, Kind, Tables, Thing } from '../../../apps/stripe-sandbox/core/model.js';
-import { parseForm } from '../../../apps/stripe-sandbox/core/params.js';
+import { parseForm } from '../../../apps/stripe-sandbox/core/api/params.js';
 import { Sandbox } from '../../../apps/stripe-sandbox/core/sandbox.js';
 import type { Tx } from '../../../apps/stripe-sandbox/core/tx.js';
 import { bookAttempt, deliveryBody, dueDeliveries } from '../../../apps/stripe-sandbox/core/webhooks.js';

@@ -1,5 +1,5 @@
 import type { Actor } from './actor.js';
-import { portalCancel, portalResume } from '../../../apps/stripe-sandbox/resources/portal.js';
+import { portalCancel, portalResume } from '../../../apps/stripe-sandbox/resources/portal/portal.js';
 import type { Offer } from './market.js';
 import { checkOut, DAY, discounted, extrasFor, linked, offersIn, running, shuffled } from './parts.js';
 

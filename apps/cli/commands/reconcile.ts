@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { instantOf, parseInstant, plusMs } from '#kernel/instant.js';
+import {
+  catalogStream,
+  invoiceStream,
+  paymentStream,
+  stripeEventStream,
+  subscriptionStream,
+} from '#kernel/stream-name.js';
+import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import { paymentIds } from '#projections/payments/queries.js';
+import { itemsOf } from '#read-store/page.js';
+import type { ReadDatabase } from '#read-store/read-database.js';
+import * as runs from '#read-store/reconciliation.js';
+import type { ReconciliationRun } from '#read-store/reconciliation.js';
+import { customersOfStripe } from '#read-store/stripe-links.js';
+import { reconcile, settleRest, type Ledger } from '#stripe/reconciliation/reconcile.js';
+import type { CliEnvironment } from '../cli.module.js';
+import { WrongUse, type Call, type Command, type ExitCode } from '../terminal/command.js';
+import type { Output } from '../terminal/output.js';
+import { ProgressBar } from '../terminal/progress-bar.js';
+import { stripeClient, whyNot } from '../stripe-client.js';
+
+const DAY_MS = 86_400_000;
+const PAGE = 200;
+
+async function run(call: Call): Promise<ExitCode> {
+  const { environment, output } = call;
+  const since = sinceOf(call, environment.clock.now());
+  const client = await stripeClient(environment);
+  const database = await environment.readDatabase();
+  const session = await database.session('reconcile');
+  try {
+    const [row] = await session.query<{ locked: boolean }>({
+      text: `select pg_try_advisory_lock(hashtextextended('scrip_read/reconcile', 0)) as locked`,
+    });
+    if (row?.locked !== true) {
+      output.progress('another reconciliation is under way; see GET /v1/admin/reconciliation');
+      return 1;
+    }
+    const now = instantOf(environment.clock.now());
+    const wanted = { startedBy: 'cli', repair: call.flag('repair'), since };
+    const times = { now, resumableSince: plusMs(now, -DAY_MS) };
+    const begun = await runs.beginRun(database, wanted, times);
+    const ledger = await ledgerOf(environment, database, begun.run.id);
+    const bar = new ProgressBar(output, environment.clock);
+    const answer = await reconcile({
+      client,
+      ledger,
+      clock: environment.clock,
+      repair: wanted.repair,
+      since,
+      livemode: environment.config.stripe.livemode,
+      customerKey: environment.config.stripe.customerKey,
+      from: begun.place,
+      keep: (place, found, listed) => runs.keepPlace(database, begun.run.id, place, found, listed),
+      report: ({ stage, checked }, { name, count }) => {
+        bar.show(stage, count, `${name}: ${checked.toLocaleString('en')} compared`);
+      },
+    });
+    if (answer.kind !== 'answered') {
+      output.progress(whyNot(answer));
+      return 1;
+    }
+    await settleTheRest(begun.run.id, database, ledger, environment);
+    await runs.finishRun(database, begun.run.id, instantOf(environment.clock.now()));
+  } finally {
+    output.endStatus();
+    await session.close();
+  }
+  const finished = await runs.newestRun(database);
+  return finished === null ? 1 : tell(finished, database, output);
+}
+
+function sinceOf(call: Call, now: number): string | null {
+  const text = call.text('since');
+  if (text === null) return null;
+  const since = parseInstant(text);
+  if (since === null || since > instantOf(now))
+    throw new WrongUse('--since must be a time such as 2026-11-21T08:00:00Z, not later than now');
+  return since;
+}
+
+/** What the log says, and the way to tell it more. */
+async function ledgerOf(environment: CliEnvironment, database: ReadDatabase, runId: string): Promise<Ledger> {
+  const handlers = await environment.stripeLedger();
+  const catalog = (await handlers.catalog.load(catalogStream)).state;
+  const execute = (id: string, command: StripeEventCommand, key: string | null) =>
+    handlers.stripeEvent.execute({
+      stream: stripeEventStream(id),
+      command,
+      key,
+      origin: key === null ? 'cli' : 'stripe',
+      fingerprint: null,
+      actor: 'cli',
+      causationId: null,
+      correlationId: randomUUID(),
+    });
+  const tell = async (event: ReceivedStripeEvent): Promise<void> => {
+    const { stripeEventId: id } = event;
+    const told = await execute(id, { type: 'ReceiveStripeEvent', ...event }, id);
+    const known = told.kind === 'unchanged' || (told.kind === 'recorded' && told.replayed);
+    const outcome = known ? await execute(id, { type: 'RequestRetry' }, null) : told;
+    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
+      throw new Error(`the ledger could not be told: ${outcome.kind}`);
+  };
+  return {
+    tell,
+    stripeEvent: async (id) => (await handlers.stripeEvent.load(stripeEventStream(id))).state,
+    payment: async (id) => (await handlers.payment.load(paymentStream(id))).state,
+    invoice: async (id) => (await handlers.invoice.load(invoiceStream(id))).state,
+    subscription: async (id) => (await handlers.subscription.load(subscriptionStream(id))).state,
+    catalog: () => Promise.resolve(catalog),
+    isLinked: async (id) => (await customersOfStripe(database, [id])).size > 0,
+    payments: (after, limit) => paymentIds(database, after, limit),
+    unlisted: (ids) => runs.unlistedOf(database, runId, ids),
+  };
+}
+
+const settleTheRest = (runId: string, database: ReadDatabase, ledger: Ledger, { clock }: CliEnvironment) =>
+  settleRest(
+    {
+      list: (after) => runs.unsettledDifferences(database, runId, after),
+      note: (number, repair) => runs.noteRepair(database, runId, number, repair),
+    },
+    ledger,
+    clock,
+  );
+
+/** Writes the run and what it found, page by page: there may be more than fits in memory. */
+async function tell(finished: ReconciliationRun, database: ReadDatabase, output: Output): Promise<ExitCode> {
+  const summary = await runs.differenceCounts(database, finished.id);
+  const { differences, unrepaired } = summary;
+  const report = { ...finished, ...summary };
+  if (output.json) await output.write(`${JSON.stringify(report).slice(0, -1)},"found":[`);
+  let first = true;
+  const all = itemsOf((cursor) => runs.differencesOf(database, finished.id, PAGE, cursor));
+  for await (const found of all) {
+    await output.write(output.json ? `${first ? '' : ','}\n${JSON.stringify(found)}` : `${lineOf(found)}\n`);
+    first = false;
+  }
+  const since = finished.since === null ? '' : ` since ${finished.since}`;
+  await output.write(
+    output.json
+      ? ']}\n'
+      : `${finished.checked.toLocaleString('en')} events and objects${since}: ${String(differences)} differences, ${String(unrepaired)} left\n`,
+  );
+  return unrepaired === 0 ? 0 : 1;
+}
+
+const lineOf = ({ type, id, stripe, ledger, repair }: runs.FoundDifference): string =>
+  [
+    `${type} ${id}${repair === 'none' ? '' : `: ${repair}`}`,
+    `  Stripe  ${stripe === null ? 'nothing' : JSON.stringify(stripe)}`,
+    `  ledger  ${ledger === null ? 'nothing' : JSON.stringify(ledger)}`,
+  ].join('\n');
+
+export const reconcileCommands: readonly Command[] = [
+  {
+    name: 'stripe reconcile',
+    summary: "Compare Stripe's events and objects with the ledger (exit 1 when something differs and is not repaired)",
+    options: [
+      {
+        name: 'repair',
+        value: null,
+        help: 'tell the ledger what it lacks as a webhook would; try what is parked again',
+      },
+      { name: 'since', value: 'TIME', help: 'leave out what was made before, such as before Scrip was used' },
+    ],
+    help: 'Stripe lists events for 30 days; what is older is compared by its objects. A run that broke off is gone on with when\nit is started again within a day. The result is kept: GET /v1/admin/reconciliation.',
+    run,
+  },
+];

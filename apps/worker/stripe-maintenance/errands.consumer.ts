@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '#kernel/clock.js';
+import { ReadDatabase } from '#read-store/read-database.js';
+import { keepRunning } from '../keep-running.js';
+import { whileLocked } from '../locked.js';
+import { Logger } from '../logger.js';
+
+const TICK_MS = 1000;
+const LONGEST_MS = 60_000;
+
+/** Something that has to be asked of Stripe now and then; false when Stripe did not answer. */
+export type Errand = { runOnce(signal: AbortSignal): Promise<boolean> };
+
+/** Token of the errands there are; none where Stripe must not be called. */
+export abstract class Errands {
+  abstract readonly all: readonly Errand[];
+}
+
+/** Runs errands to Stripe beside everything else: while Stripe is away they wait, ever longer, and nobody waits for them. */
+@Injectable()
+export class ErrandsConsumer {
+  constructor(
+    readonly database: ReadDatabase,
+    readonly clock: Clock,
+    private readonly errands: Errands,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
+  run(signal: AbortSignal): Promise<void> {
+    return keepRunning('errands', { clock: this.clock, logger: this.logger }, signal, () =>
+      whileLocked('errands', this, signal, async (locked) => {
+        for (let wait = TICK_MS; !locked.aborted;) {
+          const answers = await this.#runAll(locked);
+          wait = answers ? TICK_MS : Math.min(LONGEST_MS, wait * 2);
+          await this.clock.sleep(wait, locked);
+        }
+      }),
+    );
+  }
+
+  async #runAll(signal: AbortSignal): Promise<boolean> {
+    for (const errand of this.errands.all) if (!(await errand.runOnce(signal))) return false;
+    return true;
+  }
+}

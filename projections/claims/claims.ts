@@ -1,0 +1,146 @@
+import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account-events.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import {
+  dispatch,
+  lotsIgnored,
+  ownerOf,
+  settingsIgnored,
+  type Handlers,
+  type LedgerProjection,
+  type Projected,
+} from '../ledger-projection.js';
+
+/** One row per consumption that named what was bought with it. */
+export const claims = {
+  name: 'claims',
+  visibleTo: 'own-rows',
+  key: ['stream', 'revision'],
+  columns: {
+    stream: 'text',
+    revision: 'bigint',
+    customer_id: 'text',
+    unit: 'text',
+    consumption_id: 'text',
+    resource_type: 'text',
+    resource_id: 'text',
+    amount: 'bigint',
+    debt: 'bigint',
+    reversed: 'bigint',
+    credit_event: 'text?',
+    quantity: 'bigint?',
+    allocations: 'text',
+    description: 'text?',
+    metadata: 'text',
+    at: 'text',
+    position: 'bigint',
+  },
+} as const satisfies Table;
+type Row = RowOf<typeof claims>;
+
+type Reversal = { readonly stream: string; readonly revision: number; readonly total: number };
+type Fold = { readonly claimed: Map<string, Row>; readonly reversed: Map<string, Reversal> };
+const keyOf = (stream: string, revision: number): string => `${stream} ${String(revision)}`;
+
+function rowOf({ recorded }: Projected, event: AccountEventOf<'CreditsConsumed'>, resource: Resource): Row {
+  return {
+    stream: recorded.stream,
+    revision: recorded.revision,
+    ...ownerOf(recorded),
+    consumption_id: event.consumptionId,
+    resource_type: resource.type,
+    resource_id: resource.id,
+    amount: event.amount,
+    debt: event.debt,
+    reversed: 0,
+    credit_event: event.usage?.creditEvent ?? null,
+    quantity: event.usage?.quantity ?? null,
+    allocations: document(event.allocations),
+    description: event.description,
+    metadata: document(event.metadata),
+    at: event.at,
+    position: recorded.position,
+  };
+}
+
+const handlers: Handlers<Fold, AccountEvent> = {
+  CreditsConsumed: (fold, event, projected) => {
+    const { stream, revision } = projected.recorded;
+    if (event.resource !== null) fold.claimed.set(keyOf(stream, revision), rowOf(projected, event, event.resource));
+  },
+  ConsumptionReversed: (fold, event, { recorded: { stream } }) => {
+    const { consumptionRevision: revision, reversedTotal: total } = event;
+    fold.reversed.set(keyOf(stream, revision), { stream, revision, total });
+  },
+  AccountOpened: 'ignored',
+  CreditsGranted: 'ignored',
+  ...lotsIgnored,
+  ...settingsIgnored,
+};
+
+class ClaimsWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof claims>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(claims, table(claims.name));
+  }
+
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const fold: Fold = { claimed: new Map(), reversed: new Map() };
+    for (const projected of batch) dispatch(handlers, fold, projected);
+    const older: Reversal[] = [];
+    for (const [key, reversal] of fold.reversed) {
+      const row = fold.claimed.get(key);
+      if (row === undefined) older.push(reversal);
+      else row.reversed = reversal.total;
+    }
+    await this.#table.insert(transaction, [...fold.claimed.values()]);
+    const rows = await this.#table.withKeys(transaction, older);
+    const totals = new Map(older.map(({ stream, revision, total }) => [keyOf(stream, revision), total]));
+    await this.#table.put(
+      transaction,
+      rows.map((row) => ({ ...row, reversed: totals.get(keyOf(row.stream, Number(row.revision))) ?? 0 })),
+    );
+  }
+}
+
+/** Keeps rows as text: there may be very many, and an object with its strings takes several times the memory. */
+class ClaimsOracle implements OracleFold<LedgerEvent> {
+  readonly #rows = new Map<string, string>();
+
+  add(projected: Projected): readonly ExpectedRow[] {
+    const { type } = projected.recorded;
+    if (type !== 'CreditsConsumed' && type !== 'ConsumptionReversed') return [];
+    const event = projected.event;
+    if (event.type === 'CreditsConsumed' && event.resource !== null) {
+      const row = rowOf(projected, event, event.resource);
+      this.#rows.set(`${projected.recorded.stream} ${event.consumptionId}`, JSON.stringify(row));
+    } else if (event.type === 'ConsumptionReversed') {
+      const key = `${projected.recorded.stream} ${event.consumptionId}`;
+      const text = this.#rows.get(key);
+      if (text === undefined) return [];
+      const row = JSON.parse(text) as Row;
+      this.#rows.set(key, JSON.stringify({ ...row, reversed: Number(row.reversed) + event.amount }));
+    }
+    return [];
+  }
+
+  *rest(): Iterable<ExpectedRow> {
+    for (const text of this.#rows.values()) yield { table: claims.name, row: JSON.parse(text) as Row };
+  }
+}
+
+const oracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new ClaimsOracle() };
+
+/** What customers bought with their credits. */
+export const claimsProjection: LedgerProjection = {
+  name: 'claims',
+  version: 2,
+  categories: ['account'],
+  tables: [claims],
+  handlers,
+  open: (table) => new ClaimsWriter(table),
+  oracle,
+};

@@ -1,0 +1,232 @@
+import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account-events.js';
+import type { Json } from '#kernel/json.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
+import type { Reader } from '#read-store/read-database.js';
+import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
+
+export const historyTypes = [
+  'granted',
+  'consumed',
+  'held',
+  'captured',
+  'released',
+  'reversed',
+  'expired',
+  'revoked',
+  'reinstated',
+  'adjusted',
+  'transfer_sent',
+  'transfer_received',
+  'debt_incurred',
+  'debt_repaid',
+] as const;
+export type HistoryType = (typeof historyTypes)[number];
+
+/** One row per movement of an account, written once. */
+export const history = {
+  name: 'history',
+  visibleTo: 'own-rows',
+  key: ['customer_id', 'unit', 'position'],
+  columns: {
+    customer_id: 'text',
+    unit: 'text',
+    position: 'bigint',
+    event_id: 'uuid',
+    type: 'text',
+    at: 'text',
+    amount: 'bigint',
+    balance_after: 'bigint',
+    debt_change: 'bigint',
+    grant_id: 'text?',
+    consumption_id: 'text?',
+    hold_id: 'text?',
+    reversal_id: 'text?',
+    adjustment_id: 'text?',
+    resource_type: 'text?',
+    resource_id: 'text?',
+    description: 'text?',
+    metadata: 'text?',
+    payment_reference: 'text?',
+    actor: 'text',
+  },
+} as const satisfies Table;
+type Row = RowOf<typeof history>;
+
+type Told = Partial<
+  Pick<
+    Row,
+    | 'grant_id'
+    | 'consumption_id'
+    | 'hold_id'
+    | 'reversal_id'
+    | 'adjustment_id'
+    | 'resource_type'
+    | 'resource_id'
+    | 'description'
+    | 'metadata'
+    | 'payment_reference'
+  >
+>;
+type Movement = { readonly type: HistoryType } & Told;
+
+/** Most have none. */
+const shown = (metadata: Json): string | null => {
+  const text = document(metadata);
+  return text === '{}' ? null : text;
+};
+
+/** What an event is in a customer's history; null when it moves nothing for the customer. */
+const movements: {
+  readonly [Type in AccountEventType]: null | ((event: Extract<AccountEvent, { type: Type }>) => Movement);
+} = {
+  AccountOpened: null,
+  CreditsGranted: ({ grantId, adjustmentId, description, metadata, paymentReference }) => ({
+    type: adjustmentId === null ? 'granted' : 'adjusted',
+    grant_id: grantId,
+    adjustment_id: adjustmentId,
+    description,
+    metadata: shown(metadata),
+    payment_reference: paymentReference,
+  }),
+  CreditsActivated: ({ grantId }) => ({ type: 'granted', grant_id: grantId }),
+  CreditsConsumed: ({ consumptionId, description, metadata, resource }) => ({
+    type: 'consumed',
+    consumption_id: consumptionId,
+    description,
+    metadata: shown(metadata),
+    resource_type: resource?.type ?? null,
+    resource_id: resource?.id ?? null,
+  }),
+  CreditsHeld: ({ holdId, description, metadata }) => ({
+    type: 'held',
+    hold_id: holdId,
+    description,
+    metadata: shown(metadata),
+  }),
+  HoldExtended: null,
+  HoldCaptured: ({ holdId, consumptionId }) => ({ type: 'captured', hold_id: holdId, consumption_id: consumptionId }),
+  HoldReleased: ({ holdId }) => ({ type: 'released', hold_id: holdId }),
+  CreditsExpired: ({ grantId }) => ({ type: 'expired', grant_id: grantId }),
+  CreditsRevoked: ({ grantId, cause, reason }) =>
+    cause.kind === 'adjustment'
+      ? { type: 'adjusted', adjustment_id: cause.id, grant_id: grantId, description: reason }
+      : { type: 'revoked', grant_id: grantId, description: reason },
+  CreditsReinstated: ({ grantId }) => ({ type: 'reinstated', grant_id: grantId }),
+  ConsumptionReversed: ({ reversalId, consumptionId, reason }) => ({
+    type: 'reversed',
+    reversal_id: reversalId,
+    consumption_id: consumptionId,
+    description: reason,
+  }),
+  DebtIncurred: ({ cause }) => ({ type: 'debt_incurred', grant_id: cause.grantId }),
+  DebtRepaid: ({ grantId }) => ({ type: 'debt_repaid', grant_id: grantId }),
+  DebtForgiven: ({ cause }) =>
+    cause.kind === 'reversal' ? { type: 'reversed', reversal_id: cause.id } : { type: 'reinstated' },
+  PaymentClaimed: null,
+  PeriodChanged: null,
+  TrialChanged: null,
+  TermsEnded: null,
+  BillingRequested: null,
+  BurnOrderChanged: null,
+  OverdraftLimitChanged: null,
+  DebtPolicyChanged: null,
+  LowBalanceThresholdChanged: null,
+  AccountFrozen: null,
+  AccountUnfrozen: null,
+  AccountClosed: null,
+};
+
+const movementOf = (event: AccountEvent): Movement | null =>
+  (movements[event.type] as ((event: AccountEvent) => Movement) | null)?.(event) ?? null;
+
+type Change = Pick<Balance, 'available' | 'debt'>;
+
+/** The row of a movement that changes the balance by `change`. */
+function rowOf({ recorded, event, actor }: Projected, movement: Movement, change: Change): Row {
+  const { at, balance } = event as AccountEvent;
+  const { customer_id, unit } = ownerOf(recorded);
+  return {
+    customer_id,
+    unit,
+    position: recorded.position,
+    event_id: recorded.id,
+    type: movement.type,
+    at,
+    amount: change.available,
+    balance_after: balance.available,
+    debt_change: change.debt,
+    grant_id: movement.grant_id ?? null,
+    consumption_id: movement.consumption_id ?? null,
+    hold_id: movement.hold_id ?? null,
+    reversal_id: movement.reversal_id ?? null,
+    adjustment_id: movement.adjustment_id ?? null,
+    resource_type: movement.resource_type ?? null,
+    resource_id: movement.resource_id ?? null,
+    description: movement.description ?? null,
+    metadata: movement.metadata ?? null,
+    payment_reference: movement.payment_reference ?? null,
+    actor,
+  };
+}
+
+const add = (rows: Row[], event: AccountEvent, projected: Projected): void => {
+  const movement = movementOf(event);
+  if (movement !== null) rows.push(rowOf(projected, movement, balanceChange(event, event.at)));
+};
+
+const handlers = Object.fromEntries(
+  Object.entries(movements).map(([type, movement]) => [type, movement === null ? 'ignored' : add]),
+) as Handlers<Row[], AccountEvent>;
+
+class HistoryWriter implements ProjectionWriter<LedgerEvent> {
+  readonly #table: TableWriter<typeof history>;
+
+  constructor(table: (name: string) => string) {
+    this.#table = new TableWriter(history, table(history.name));
+  }
+
+  async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
+    const rows: Row[] = [];
+    for (const projected of batch) dispatch(handlers, rows, projected);
+    await this.#table.insert(transaction, rows);
+  }
+}
+
+/** Derives each amount from the balances before and after, not from what the event says it moved. */
+class HistoryOracle implements OracleFold<LedgerEvent> {
+  readonly #balances = new Map<string, Change>();
+
+  add(projected: Projected): readonly ExpectedRow[] {
+    const event = projected.event as AccountEvent;
+    const { stream } = projected.recorded;
+    const { available, debt } = this.#balances.get(stream) ?? { available: 0, debt: 0 };
+    this.#balances.set(stream, event.balance);
+    const movement = movementOf(event);
+    if (movement === null) return [];
+    const change = { available: event.balance.available - available, debt: event.balance.debt - debt };
+    return [{ table: history.name, row: rowOf(projected, movement, change) }];
+  }
+
+  rest(): readonly ExpectedRow[] {
+    return [];
+  }
+}
+
+const oracle: Oracle<LedgerEvent> = {
+  keyOf: ({ stream }) => stream,
+  streaming: true,
+  fold: () => new HistoryOracle(),
+};
+
+/** Every movement of an account with the balance after it. */
+export const historyProjection: LedgerProjection = {
+  name: 'history',
+  version: 3,
+  categories: ['account'],
+  tables: [history],
+  handlers,
+  open: (table) => new HistoryWriter(table),
+  oracle,
+};
