@@ -2,6 +2,7 @@ import type { Invoice, InvoiceLine } from '../../../apps/stripe-sandbox/core/mod
 import type { Market, Offer } from '../story/market.js';
 import type { DueGrant, Money } from './books.js';
 import { asOneMonth, monthsLater, monthsOf, restOf, shares, type Month } from './calendar.js';
+import { directionOf, isChange, itemOf, type Direction } from './line-directions.js';
 import { neverGiven, type Deal, type Seats } from './unpaid-books.js';
 
 /**
@@ -36,7 +37,7 @@ type Found = {
   /** By what a change is: the credits a month that it gives back though nobody paid for them. */
   readonly spared: Map<string, number>;
 };
-type PlanLine = { readonly line: InvoiceLine; readonly offer: Offer };
+type PlanLine = { readonly line: InvoiceLine; readonly offer: Offer; readonly direction: Direction };
 
 export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermBooks {
   const found: Found = { grants: [], changes: [], money: [], periods: [], spared: new Map() };
@@ -54,7 +55,7 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
     }
   }
   const changing = paid.flatMap((invoice): readonly Change[] => {
-    const lines = planLinesOf(market, invoice, []).filter(({ line }) => isChange(line));
+    const lines = planLinesOf(market, invoice, []).filter(({ line, direction }) => isChange(line) && direction !== 0);
     const byEnd = Map.groupBy(lines, ({ line, offer }) => `${String(line.period.end)} ${offer.interval}`);
     return [...byEnd.values()].map((group) => ({ invoice, group }));
   });
@@ -93,9 +94,9 @@ function dealsOf(lines: readonly PlanLine[]): readonly [readonly Seats[], readon
     seats: quantity ?? 1,
     credits: offer.creditsPerMonth,
   });
-  const charged = lines.filter(({ line }) => directionOf(line) > 0).map(seatsOf);
+  const charged = lines.filter(({ direction }) => direction > 0).map(seatsOf);
   const givenBack = lines
-    .filter(({ line }) => directionOf(line) < 0)
+    .filter(({ direction }) => direction < 0)
     .flatMap((line): readonly Seats[] => {
       const gone = seatsOf(line);
       const same = charged.findIndex(({ plan, seats }) => plan === gone.plan && seats === gone.seats);
@@ -109,20 +110,17 @@ function dealsOf(lines: readonly PlanLine[]): readonly [readonly Seats[], readon
   return differs ? [charged, givenBack.toSorted((a, b) => (a.plan < b.plan ? -1 : 1))] : [[], []];
 }
 
-const isChange = (line: InvoiceLine): boolean => line.parent?.invoice_item_details?.proration === true;
-const itemOf = (line: InvoiceLine): string => line.parent?.subscription_item_details?.subscription_item ?? '';
-/** Charges for what comes, or gives back what was paid before, whatever its amount. */
-const directionOf = (line: InvoiceLine): -1 | 1 =>
-  line.amount < 0 || line.parent?.invoice_item_details?.proration_details?.credited_items != null ? -1 : 1;
-
 /**
  * What was bought. An invoice that charges it again charges what it charged before; not one that gives back what was bought from
  * that second on.
  */
-function nameOf(line: InvoiceLine, { id, lines }: Invoice): string {
+function nameOf(line: InvoiceLine, invoice: Invoice): string {
+  const { id, lines } = invoice;
   const { start, end } = line.period;
   const price = line.pricing?.price_details?.price ?? '';
-  const instead = lines.data.some((one) => isChange(one) && directionOf(one) < 0 && one.period.start === start);
+  const instead = lines.data.some(
+    (one) => isChange(one) && directionOf(one, invoice) < 0 && one.period.start === start,
+  );
   const bought = [itemOf(line), start, end, String(price), line.quantity ?? 1];
   return [...bought, instead ? id : ''].join(' ');
 }
@@ -132,7 +130,7 @@ const subscriptionOf = ({ parent }: Invoice): string => parent?.subscription_det
 function planLinesOf(market: Market, invoice: Invoice, money: Money[]): readonly PlanLine[] {
   return invoice.lines.data.flatMap((line): readonly PlanLine[] => {
     const offer = market.offers.find(({ priceId }) => priceId === line.pricing?.price_details?.price);
-    if (offer !== undefined) return [{ line, offer }];
+    if (offer !== undefined) return [{ line, offer, direction: directionOf(line, invoice) }];
     const amount = netOf(line);
     if (amount !== 0) money.push({ currency: invoice.currency, amount, became: 'no credits: another line' });
     return [];
@@ -234,7 +232,7 @@ function change(found: Found, invoice: Invoice, group: readonly PlanLine[], to: 
 /** The plan that was changed to: the last one charged for the rest of the period, or for a new one. Its policy counts. */
 function changedTo(market: Market, invoice: Invoice, group: readonly PlanLine[]): Offer {
   const charged = group
-    .filter(({ line }) => directionOf(line) > 0)
+    .filter(({ direction }) => direction > 0)
     .toSorted((a, b) => a.line.period.start - b.line.period.start)
     .at(-1);
   const renewed = planLinesOf(market, invoice, []).find(({ line }) => !isChange(line) && line.amount > 0);
@@ -267,7 +265,7 @@ function changedMonth(
   const parts = Map.groupBy(within, ({ line }) => line.period.start);
   const credits = [...parts].reduce((sum, [from, lines]) => {
     const whole = lines.reduce(
-      (all, { line, offer: { creditsPerMonth } }) => all + directionOf(line) * creditsPerMonth * (line.quantity ?? 1),
+      (all, { line, offer, direction }) => all + direction * offer.creditsPerMonth * (line.quantity ?? 1),
       found.spared.get(partName(invoice, lines[0]!)) ?? 0,
     );
     return sum + Math.sign(whole) * restOf(Math.abs(whole), Math.max(from, measuredFrom), { measuredFrom, end });
