@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { runProgram } from '#config/run-program.js';
-import { startApi } from './api.module.js';
+import { startApi } from './start.js';
 
 await runProgram('api', startApi, ({ url, metricsUrl }, logger) => {
   logger.info({ url, ...(metricsUrl === null ? {} : { metricsUrl }) }, 'listening');

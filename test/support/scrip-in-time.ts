@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { loadConfig } from '#config/env.js';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
-import { startApi } from '../../apps/api/api.module.js';
+import { startApi } from '../../apps/api/start.js';
 import { startWorker } from '../../apps/worker/worker.module.js';
 import { ApiClient } from './api-client.js';
 import { eventually } from './eventually.js';

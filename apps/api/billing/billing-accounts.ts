@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
-import { Problem } from '../http/problems.js';
 import type { ApiAccountCommand } from '../writes/api-account-decider.js';
 import { AccountWriter } from '../writes/ledger-writers.js';
 import type { BillingRequest } from './billing-request.js';
@@ -10,12 +9,6 @@ import { recordedOrProblem } from './stripe-outbox.js';
 @Injectable()
 export class BillingAccounts {
   constructor(private readonly accounts: AccountWriter) {}
-
-  /** Throws the problem `account_closed`: money that is taken for a closed account would buy nothing. */
-  async checkOpen(customerId: string): Promise<void> {
-    const { settings } = (await this.accounts.load(accountStream(customerId, DEFAULT_UNIT))).state;
-    if (settings.status === 'closed') throw new Problem('account_closed');
-  }
 
   /** Whether the same request was noted before. Throws the problem `idempotency_key_reused` where its key was given to another. */
   async knows(request: BillingRequest): Promise<boolean> {

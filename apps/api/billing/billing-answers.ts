@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore } from '#event-store/port/event-store.js';
 import { stripeIntentStream } from '#ledger/stripe-intent.js';
 import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeIntentWriter } from '../writes/ledger-writers.js';
-import { newestPosition } from '../writes/newest-position.js';
 import { BillingAccounts } from './billing-accounts.js';
 import type { BillingRequest } from './billing-request.js';
 import { StripeOutbox, type CallersErrand } from './stripe-outbox.js';
@@ -20,7 +18,6 @@ export class BillingAnswers {
   constructor(
     private readonly outbox: StripeOutbox,
     private readonly intents: StripeIntentWriter,
-    private readonly store: EventStore,
     private readonly database: ReadDatabase,
     private readonly accounts: BillingAccounts,
   ) {}
@@ -52,12 +49,20 @@ export class BillingAnswers {
   ): Promise<BillingAnswer> {
     const { intentId } = errand.intent;
     const wasMade = errand.key !== null && (await this.outbox.objectOf(intentId)) !== null;
-    await this.accounts.note(request);
+    await this.note(request);
     const made = bodyOf(await this.outbox.run(errand));
-    const stream = stripeIntentStream(intentId);
-    const { revision } = await this.intents.load(stream);
-    const answer = { ...made, position: await newestPosition(this.store, stream, revision) };
-    return this.kept(request, answer, wasMade);
+    const { position } = await this.intents.load(stripeIntentStream(intentId));
+    return this.kept(request, { ...made, position }, wasMade);
+  }
+
+  /** The object at Stripe that a request has led to; null while it has not. */
+  objectOf({ id }: BillingRequest): Promise<string | null> {
+    return this.outbox.objectOf(id);
+  }
+
+  /** Makes a request's key its own. To be done when nothing speaks against the request any more. Throws Problem. */
+  note(request: BillingRequest): Promise<void> {
+    return this.accounts.note(request);
   }
 
   /** An answer as it is given, and given again from now on. */

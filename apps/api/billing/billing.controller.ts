@@ -1,15 +1,14 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Wish } from '#stripe/operations/checkout.js';
-import type { ApiRequest } from '../http/caller.js';
 import { Answer } from '../http/answer.js';
+import type { ApiRequest } from '../http/caller.js';
 import { keyIn } from '../http/idempotency-key.js';
 import type { ProblemCode } from '../http/problems.js';
 import { Needs } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import type { BillingAnswer } from './billing-answers.js';
 import type { Asking } from './billing-request.js';
-import { BillingService } from './billing-service.js';
 import {
   CancelBody,
   ChangeBody,
@@ -19,6 +18,10 @@ import {
   PortalBody,
   ResumeBody,
 } from './billing.dto.js';
+import { FreePlans } from './free-plans.js';
+import { Portal } from './portal.js';
+import { Purchases } from './purchases.js';
+import { SubscriptionChanges } from './subscription-changes.js';
 
 /** What only the routes that ask something of Stripe answer with. */
 const atStripe: readonly ProblemCode[] = [
@@ -34,7 +37,12 @@ const fiveAMinute = 'At most five a minute are made for a customer, then 429; a 
 @ApiTags('Billing')
 @Controller('v1/customers/:customerId')
 export class BillingController {
-  constructor(private readonly billing: BillingService) {}
+  constructor(
+    private readonly purchases: Purchases,
+    private readonly portals: Portal,
+    private readonly subscriptions: SubscriptionChanges,
+    private readonly freePlans: FreePlans,
+  ) {}
 
   @Post('checkout-sessions')
   @HttpCode(201)
@@ -61,7 +69,7 @@ export class BillingController {
   })
   async checkout(@Req() request: ApiRequest, @Body() body: CheckoutBody): Promise<Answer> {
     const urls = { successUrl: body.successUrl, cancelUrl: body.cancelUrl };
-    return answer(201, await this.billing.checkout(askingOf(request, false), wishOf(body), urls));
+    return answer(201, await this.purchases.checkout(askingOf(request, false), wishOf(body), urls));
   }
 
   @Post('payment-intents')
@@ -82,7 +90,7 @@ export class BillingController {
     @Body() { amount, currency, description = null }: PaymentIntentBody,
   ): Promise<Answer> {
     const wanted = { amount, currency, description };
-    return answer(201, await this.billing.paymentIntent(askingOf(request, true), wanted));
+    return answer(201, await this.purchases.paymentIntent(askingOf(request, true), wanted));
   }
 
   @Post('portal-sessions')
@@ -99,7 +107,7 @@ export class BillingController {
     answer: `\`{ url, position }\`. ${fiveAMinute}`,
   })
   async portal(@Req() request: ApiRequest, @Body() body: PortalBody): Promise<Answer> {
-    return answer(201, await this.billing.portal(askingOf(request, false), body.returnUrl));
+    return answer(201, await this.portals.open(askingOf(request, false), body.returnUrl));
   }
 
   @Post('subscription')
@@ -116,7 +124,7 @@ export class BillingController {
     answer: '`{ id, status, plan, interval, position }`',
   })
   async startFreePlan(@Req() request: ApiRequest, @Body() body: FreePlanBody): Promise<Answer> {
-    return answer(201, await this.billing.startFreePlan(askingOf(request, false), body.plan));
+    return answer(201, await this.freePlans.start(askingOf(request, false), body.plan));
   }
 
   @Post('subscription/cancel')
@@ -133,7 +141,7 @@ export class BillingController {
   })
   async cancel(@Req() request: ApiRequest, @Body() body: CancelBody): Promise<Answer> {
     const wish = { kind: 'cancel', atPeriodEnd: body.atPeriodEnd } as const;
-    return answer(200, await this.billing.cancelOrResume(askingOf(request, false), wish));
+    return answer(200, await this.subscriptions.cancelOrResume(askingOf(request, false), wish));
   }
 
   @Post('subscription/resume')
@@ -149,7 +157,7 @@ export class BillingController {
     answer: 'The subscription as Stripe has it.',
   })
   async resume(@Req() request: ApiRequest, @Body() _body: ResumeBody): Promise<Answer> {
-    return answer(200, await this.billing.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
+    return answer(200, await this.subscriptions.cancelOrResume(askingOf(request, false), { kind: 'resume' }));
   }
 
   @Post('subscription/change')
@@ -165,7 +173,7 @@ export class BillingController {
     answer: 'The subscription as Stripe has it.',
   })
   async change(@Req() request: ApiRequest, @Body() { plan, interval, when }: ChangeBody): Promise<Answer> {
-    return answer(200, await this.billing.change(askingOf(request, true), { plan, interval, when }));
+    return answer(200, await this.subscriptions.change(askingOf(request, true), { plan, interval, when }));
   }
 }
 

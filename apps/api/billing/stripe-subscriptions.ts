@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type Stripe from 'stripe';
-import { Clock } from '#kernel/clock.js';
-import { instantOf } from '#kernel/instant.js';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription-standing.js';
-import { everSubscribed, subscriptionOf } from '#projections/subscriptions/queries.js';
+import { everSubscribed } from '#projections/subscriptions/queries.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { inSlices } from '#stripe/operations/in-slices.js';
@@ -12,6 +10,7 @@ import { namedCustomer } from '#stripe/translations/translation.js';
 import { hadSubscription, isRunning, liveSubscriptions } from '#stripe/operations/subscription.js';
 import { ApiContext } from '../api-context.js';
 import { SubscriptionWriter } from '../writes/ledger-writers.js';
+import { ShownSubscriptions } from './shown-subscriptions.js';
 import { StripeCustomers } from './stripe-customers.js';
 import { StripeOutbox, type OnBehalfOf } from './stripe-outbox.js';
 
@@ -29,8 +28,8 @@ export class StripeSubscriptions {
     private readonly outbox: StripeOutbox,
     private readonly customers: StripeCustomers,
     private readonly subscriptions: SubscriptionWriter,
+    private readonly shown: ShownSubscriptions,
     private readonly database: ReadDatabase,
-    private readonly clock: Clock,
   ) {}
 
   /**
@@ -66,7 +65,7 @@ export class StripeSubscriptions {
     listed: readonly RunningSubscription[],
     client: StripeClient,
   ): Promise<readonly RunningSubscription[]> {
-    const shown = await this.#shown(customerId);
+    const shown = await this.shown.of(customerId);
     if (shown === null || shown.interval === null || hasEnded(shown.status)) return [];
     if (listed.some(({ subscription }) => subscription.id === shown.id)) return [];
     const answer = await client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(shown.id));
@@ -80,11 +79,6 @@ export class StripeSubscriptions {
     if (state.standing !== null) return state.standing.customerId;
     const name = namedCustomer(subscription.metadata[this.context.config.stripe.customerKey]);
     return name ?? (stripeCustomerId === null ? null : customerId);
-  }
-
-  #shown(customerId: string) {
-    const now = instantOf(this.clock.now());
-    return subscriptionOf(this.database, customerId, now, this.context.config.stripe.gracePeriodDays);
   }
 
   /** Null for a Stripe customer that is gone, which is recorded. Throws Problem. */

@@ -12,7 +12,6 @@ import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeContacts } from '../billing/stripe-contacts.js';
 import { Answer, answerOf } from '../http/answer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
-import { newestPosition } from '../writes/newest-position.js';
 import { RunCustomerCommand } from './customer.commands.js';
 import type { CustomerBody } from './customer.dto.js';
 
@@ -55,11 +54,8 @@ export class CustomerRecords {
 
   async #body(customerId: string, contact: Contact): Promise<object> {
     const stream = customerStream(customerId);
-    const { state, revision } = await this.customers.load(stream);
-    const [createdAt, position] = await Promise.all([
-      this.#createdAt(customerId),
-      newestPosition(this.store, stream, revision),
-    ]);
+    const { state, position } = await this.customers.load(stream);
+    const createdAt = await this.#createdAt(customerId);
     return {
       id: customerId,
       ...contact,

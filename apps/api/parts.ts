@@ -17,9 +17,7 @@ import { CommandKeyIndex } from '#projections/command-keys/index.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
 import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
 import { PastAccounts } from './accounts/past-accounts.js';
-import { TopUp } from './accounts/top-up.js';
 import { ApiContext } from './api-context.js';
-import { StripeConnection } from './billing/stripe-connection.js';
 import { apiKeyLookup } from './callers/api-key-lookup.js';
 import { Authenticator } from './callers/authenticator.js';
 import { LoadLimit } from './http/load-limit.js';
@@ -130,11 +128,9 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
   { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
   { provide: SubscriptionWriter, useValue: parts.writers.subscription },
-  { provide: StripeConnection, useValue: new StripeConnection(parts.context.config.stripe, parts.clock) },
   { provide: CatalogReader, useValue: parts.writers.catalog },
   { provide: LoadLimit, useValue: parts.load },
   { provide: HealthChecks, useValue: parts.checks },
   { provide: Authenticator, useValue: parts.authenticator },
   { provide: Metrics, useValue: parts.metrics },
-  { provide: TopUp, useValue: new TopUp(parts.context.config.topUpUrl) },
 ];
