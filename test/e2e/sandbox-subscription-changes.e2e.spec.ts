@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type Stripe from 'stripe';
-import { DAY, HOUR, SandboxWorld } from '../support/running-sandbox.js';
+import { DAY, HOUR, SandboxWorld, START } from '../support/running-sandbox.js';
 
 const MONTH = 31 * DAY; // January
 let world: SandboxWorld;
@@ -41,6 +41,37 @@ describe('changes', () => {
       [-1000, true],
       [3000, true],
     ]);
+  });
+
+  it.each([
+    ['flexible', [6000]],
+    ['classic', [-2000, 6000]],
+  ] as const)(
+    'of a plan that was never charged for give nothing back, unless billed as before (%s)',
+    async (type, amounts) => {
+      const [small, big] = [await world.price(2000), await world.price(6000)];
+      const subscription = await world.subscription(small, 'pm_card_visa', {
+        billing_mode: { type },
+        billing_cycle_anchor: START + 15 * DAY,
+        proration_behavior: 'none',
+      });
+      await world.stripe.subscriptions.update(subscription.id, {
+        items: [{ id: subscription.items.data[0]!.id, price: big.id }],
+        proration_behavior: 'always_invoice',
+      });
+      const { lines } = await world.latestInvoice(subscription.id);
+      expect(lines.data.map(({ amount }) => amount)).toEqual(amounts);
+    },
+  );
+
+  it('gives back what waits to be charged', async () => {
+    const [small, big] = [await world.price(2000), await world.price(6000)];
+    const subscription = await world.subscription(small);
+    const added = { subscription: subscription.id, price: big.id };
+    const item = await world.stripe.subscriptionItems.create(added);
+    await world.stripe.subscriptionItems.del(item.id);
+    const waiting = await world.stripe.invoiceItems.list({ pending: true });
+    expect(waiting.data.map(({ amount }) => amount)).toEqual([-6000, 6000]);
   });
 
   it('puts prorations on the next invoice', async () => {

@@ -16,6 +16,14 @@ export function creditedItems(tx: Tx, subscription: Subscription, item: Subscrip
   return null;
 }
 
+/**
+ * Whether an item is credited that no invoice charged for: where its charge waits for the next one, and always of a classic subscription,
+ * which is credited by the price that it has. A flexible one is given back what was charged.
+ */
+export const creditsUncharged = (tx: Tx, { billing_mode: mode }: Subscription, item: SubscriptionItem): boolean =>
+  mode.type !== 'flexible' ||
+  [...tx.all('invoiceitem')].some(({ invoice, sandbox }) => invoice === null && sandbox.subscriptionItem === item.id);
+
 function chargedOn(tx: Tx, { id: invoice, lines }: Invoice, item: SubscriptionItem): Credited {
   const charged = lines.data.filter((line) => itemOf(tx, line) === item.id);
   return charged.length === 0 ? null : { invoice, invoice_line_items: charged.map(({ id }) => id) };

@@ -4,7 +4,7 @@ import { share } from '../../core/money.js';
 import type { Params } from '../../core/api/params.js';
 import { boundary } from '../../core/period.js';
 import type { Tx } from '../../core/tx.js';
-import { creditedItems } from '../credit-notes/credited-items.js';
+import { creditedItems, creditsUncharged } from '../credit-notes/credited-items.js';
 import { discountsAt, takeOff } from '../catalog/discounts.js';
 import { billedBy, createDraft, draftInvoice, takePendingItems } from '../invoices/building.js';
 import { newInvoiceItem, type Span } from '../invoices/lines.js';
@@ -106,10 +106,12 @@ function makeProrations(tx: Tx, before: Subscription, after: Subscription, at: n
     const next = newById.get(item.id);
     const stays = next !== undefined && !differs(item, next) && chargesNew;
     if (stays || billed(item) === 0) continue;
+    const credited = creditedItems(tx, before, item);
+    if (credited === null && !creditsUncharged(tx, before, item)) continue;
     prorate(tx, before, {
       item,
       amount: 0 - share(oldNet.get(item.id) ?? 0, rest.end - rest.start, length),
-      credited: creditedItems(tx, before, item),
+      credited,
       text: 'Unused time on',
       period: rest,
     });
