@@ -60,7 +60,11 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ['projections/bad-adapter.ts', "import '../libs/event-store/in-memory.js';", 'projections-imports-only-its-own'],
   ['projections/bad-missing.ts', "import './is-not-there.js';", 'everything-resolves'],
   ['apps/api/bad-app.ts', "import '../worker/bad-app.js';", 'api-imports-no-other-app'],
-  ['apps/api/http/bad-subject.ts', "import '../accounts/account-service.js';", 'api-shared-rooms-know-no-subject'],
+  [
+    'apps/api/http/bad-subject.ts',
+    "import '../accounts/commands/account-service.js';",
+    'api-shared-rooms-know-no-subject',
+  ],
   ['apps/worker/bad-app.ts', "import '../cli/installation/embedded-postgres.js';", 'worker-imports-no-other-app'],
   ['apps/cli/bad-adapter.ts', "import '#event-store/in-memory.js';", 'adapters-only-in-modules'],
   ['apps/api/bad-test.ts', "import '../../test/support/postgres.js';", 'product-imports-no-test'],

@@ -1,12 +1,12 @@
-import { accountSchemas } from './accounts/account-schemas.js';
-import { adminSchemas } from './admin/admin-schemas.js';
-import { billingSchemas } from './billing/billing-schemas.js';
-import { catalogueSchemas } from './catalogue/catalogue-schemas.js';
-import { customerSchemas } from './customers/customer-schemas.js';
-import { logSchemas } from './log/log-schemas.js';
+import { accountSchemas } from './accounts/schemas.js';
+import { adminSchemas } from './admin/schemas.js';
+import { billingSchemas } from './billing/schemas.js';
+import { catalogueSchemas } from './catalogue/schemas.js';
+import { customerSchemas } from './customers/schemas.js';
+import { logSchemas } from './log/schemas.js';
 import { object, position, time, whole, type AnswerSchemas } from './openapi/schema.js';
-import { operationsSchemas } from './operations/operations-schemas.js';
-import { webhookSchemas } from './webhooks/webhook-schemas.js';
+import { operationsSchemas } from './operations/schemas.js';
+import { webhookSchemas } from './webhooks/schemas.js';
 
 const shared: AnswerSchemas = {
   schemas: {

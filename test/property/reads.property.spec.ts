@@ -11,7 +11,7 @@ import type { AccountCommand } from '#ledger/account-commands.js';
 import { accountDecider, conservationOf } from '#ledger/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { balanceAt, type AccountBalance } from '../../projections/balances/queries.js';
-import { PastAccounts } from '../../apps/api/accounts/past-accounts.js';
+import { PastAccounts } from '../../apps/api/accounts/reads/past-accounts.js';
 import { BoundedReads } from '../../apps/api/reads/bounded-reads.js';
 import { ManualClock } from '../support/manual-clock.js';
 

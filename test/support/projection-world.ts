@@ -1,4 +1,4 @@
-import { PastAccounts } from '../../apps/api/accounts/past-accounts.js';
+import { PastAccounts } from '../../apps/api/accounts/reads/past-accounts.js';
 import { BoundedReads } from '../../apps/api/reads/bounded-reads.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../../libs/event-store/in-memory.js';
 import { SystemClock } from '#config/system-clock.js';

@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
 import { CatalogueModule } from '../catalogue/catalogue.module.js';
 import { ReadsModule } from '../reads/reads.module.js';
-import { AccountReadsController } from './account-reads.controller.js';
-import { AccountService } from './account-service.js';
-import { AccountSettingsController } from './account-settings.controller.js';
-import { RunAccountCommandHandler } from './account.commands.js';
-import { AccountController } from './account.controller.js';
-import { BalanceHistory } from './balance-history.js';
-import { BulkController } from './bulk.controller.js';
+import { AccountReadsController } from './reads/account-reads.controller.js';
+import { AccountService } from './commands/account-service.js';
+import { AccountSettingsController } from './commands/settings.controller.js';
+import { RunAccountCommandHandler } from './commands/run-account-command.js';
+import { CreditsController } from './commands/credits.controller.js';
+import { BalanceHistory } from './reads/balance-history.js';
+import { BulkController } from './bulk/bulk.controller.js';
 import {
   GetAccountHandler,
   GetBalanceAtHandler,
@@ -16,8 +16,8 @@ import {
   ListGrantsHandler,
   ListHistoryHandler,
   ListHoldsHandler,
-} from './ledger.queries.js';
-import { TopUp } from './top-up.js';
+} from './reads/queries.js';
+import { TopUp } from './commands/top-up.js';
 
 const handlers = [
   RunAccountCommandHandler,
@@ -33,7 +33,7 @@ const handlers = [
 /** Accounts: the commands that move their credits, alone and in bulk, their settings, and what they hold. */
 @Module({
   imports: [CatalogueModule, ReadsModule],
-  controllers: [AccountController, AccountReadsController, AccountSettingsController, BulkController],
+  controllers: [CreditsController, AccountReadsController, AccountSettingsController, BulkController],
   providers: [AccountService, BalanceHistory, TopUp, ...handlers],
 })
 export class AccountsModule {}

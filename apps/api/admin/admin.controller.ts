@@ -16,8 +16,8 @@ import { LogReads } from '../reads/log-reads.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { ListQuery } from '../reads/queries.dto.js';
 import { readRequest } from '../reads/read-request.js';
-import { ApiKeyBody } from './admin.dto.js';
-import { GetReconciliation, ListProjections, projectionsCursor } from './admin.queries.js';
+import { ApiKeyBody } from './api-key.dto.js';
+import { GetReconciliation, ListProjections, projectionsCursor } from './queries.js';
 import { ProjectionControl } from './projection-control.js';
 
 const stored = ['store_unavailable'] as const;

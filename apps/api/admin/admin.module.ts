@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ReadsModule } from '../reads/reads.module.js';
 import { AdminController } from './admin.controller.js';
-import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './admin.queries.js';
+import { GetReconciliationHandler, ListParkedEventsHandler, ListProjectionsHandler } from './queries.js';
 import { ParkedEventsController } from './parked-events.controller.js';
 import { ProjectionControl } from './projection-control.js';
 

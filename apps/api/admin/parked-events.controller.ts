@@ -10,8 +10,8 @@ import { Needs } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
-import { RetryStripeEvent, SetAsideStripeEvent, type StripeEventOutcome } from '../webhooks/stripe-event.commands.js';
-import { ListParkedEvents } from './admin.queries.js';
+import { RetryStripeEvent, SetAsideStripeEvent, type StripeEventOutcome } from '../webhooks/stripe-event-commands.js';
+import { ListParkedEvents } from './queries.js';
 import { ParkedEventsQuery, SetAsideBody, SetAsideManyBody } from './parked-events.dto.js';
 
 const AT_ONCE = 64;

@@ -1,6 +1,6 @@
 import { stripeEventIdPattern } from '#kernel/stream-name.js';
-import { Forms } from '../http/forms.js';
-import { Nested, OneOf, Pattern, Text, TextList } from '../http/rules.js';
+import { Forms } from '../http/validation/forms.js';
+import { Nested, OneOf, Pattern, Text, TextList } from '../http/validation/rules.js';
 import { ListQuery } from '../reads/queries.dto.js';
 
 const ReasonCode = (): PropertyDecorator =>

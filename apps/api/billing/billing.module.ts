@@ -2,31 +2,31 @@ import { Module } from '@nestjs/common';
 import { Clock } from '#kernel/clock.js';
 import { ApiContext } from '../api-context.js';
 import { ReadsModule } from '../reads/reads.module.js';
-import { BillingAccounts } from './billing-accounts.js';
-import { BillingAnswers } from './billing-answers.js';
-import { BillingChecks } from './billing-checks.js';
-import { BillingQueriesController } from './billing-queries.controller.js';
-import { BillingController } from './billing.controller.js';
+import { AccountKeys } from './commands/account-keys.js';
+import { BillingAnswers } from './commands/answers.js';
+import { BillingChecks } from './commands/checks.js';
+import { BillingReadsController } from './reads/billing-reads.controller.js';
+import { BillingController } from './commands/billing.controller.js';
 import {
   GetBillingStatusHandler,
   GetSubscriptionHandler,
   ListInvoicesHandler,
   ListPaymentsHandler,
-} from './billing.queries.js';
-import { FreePlans } from './free-plans.js';
-import { Portal } from './portal.js';
-import { PurchaseSettings } from './purchase-settings.js';
-import { Purchases } from './purchases.js';
-import { Sales } from './sales.js';
-import { ShownSubscriptions } from './shown-subscriptions.js';
-import { StripeConnection } from './stripe-connection.js';
-import { StripeContacts } from './stripe-contacts.js';
-import { StripeCustomers } from './stripe-customers.js';
-import { StripeOutbox } from './stripe-outbox.js';
-import { StripeSubscriptions } from './stripe-subscriptions.js';
-import { SubscriptionChanges } from './subscription-changes.js';
+} from './reads/queries.js';
+import { FreePlans } from './commands/free-plans.js';
+import { Portal } from './commands/portal.js';
+import { PurchaseSettings } from './commands/purchase-settings.js';
+import { Purchases } from './commands/purchases.js';
+import { Sales } from './commands/sales.js';
+import { ShownSubscriptions } from './reads/shown-subscriptions.js';
+import { StripeConnection } from './stripe/connection.js';
+import { StripeContacts } from './stripe/contacts.js';
+import { StripeCustomers } from './stripe/customers.js';
+import { StripeOutbox } from './stripe/outbox.js';
+import { StripeSubscriptions } from './stripe/subscriptions.js';
+import { SubscriptionChanges } from './commands/subscription-changes.js';
 
-const ofCallers = [BillingAccounts, BillingAnswers, BillingChecks];
+const ofCallers = [AccountKeys, BillingAnswers, BillingChecks];
 const ofStripe = [StripeContacts, StripeCustomers, StripeOutbox, StripeSubscriptions, ShownSubscriptions];
 const sold = [FreePlans, Portal, Purchases, PurchaseSettings, Sales, SubscriptionChanges];
 const handlers = [GetBillingStatusHandler, GetSubscriptionHandler, ListInvoicesHandler, ListPaymentsHandler];
@@ -34,7 +34,7 @@ const handlers = [GetBillingStatusHandler, GetSubscriptionHandler, ListInvoicesH
 /** What customers buy, pay and subscribe to, by way of Stripe. */
 @Module({
   imports: [ReadsModule],
-  controllers: [BillingController, BillingQueriesController],
+  controllers: [BillingController, BillingReadsController],
   providers: [
     {
       provide: StripeConnection,

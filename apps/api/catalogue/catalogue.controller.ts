@@ -10,7 +10,7 @@ import { LogReads } from '../reads/log-reads.js';
 import { FreshnessQuery, ListQuery } from '../reads/queries.dto.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
-import { ListCatalogue } from './catalogue.queries.js';
+import { ListCatalogue } from './queries.js';
 
 /** What is on sale. No login. */
 @ApiTags('Catalogue')

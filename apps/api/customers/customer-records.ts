@@ -9,10 +9,10 @@ import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/cus
 import { customerById } from '#projections/customers/queries.js';
 import { contactOf, putContact, type Contact } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
-import { StripeContacts } from '../billing/stripe-contacts.js';
+import { StripeContacts } from '../billing/stripe/contacts.js';
 import { Answer, answerOf } from '../http/answer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
-import { RunCustomerCommand } from './customer.commands.js';
+import { RunCustomerCommand } from './run-customer-command.js';
 import type { CustomerBody } from './customer.dto.js';
 
 /** Registers customers: the log learns that they exist and which fields changed, their content goes to the contacts. */

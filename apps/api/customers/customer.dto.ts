@@ -1,4 +1,4 @@
-import { Metadata, Pattern, Text } from '../http/rules.js';
+import { Metadata, Pattern, Text } from '../http/validation/rules.js';
 import { ListQuery } from '../reads/queries.dto.js';
 
 /** Fields that are left out stay as they are; null empties a field. */

@@ -11,7 +11,7 @@ import { FreshnessQuery } from '../reads/queries.dto.js';
 import { readRequest } from '../reads/read-request.js';
 import { CustomerRecords } from './customer-records.js';
 import { CustomerBody, CustomersQuery } from './customer.dto.js';
-import { GetCustomer, SearchCustomers } from './customers.queries.js';
+import { GetCustomer, SearchCustomers } from './queries.js';
 
 /** Who the customers are. Names and addresses are kept outside the log. */
 @ApiTags('Customers')

@@ -1,8 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import type { Logger } from '#config/logger.js';
-import { AccessGuard } from './access.guard.js';
-import { CheckedPipe } from './checked.pipe.js';
+import { AccessGuard } from './admission/access.guard.js';
+import { CheckedPipe } from './validation/checked.pipe.js';
 import { ProblemFilter } from './problem.filter.js';
 import type { RouteTable } from './route-table.js';
 

@@ -16,8 +16,8 @@ import { LogReads } from '../reads/log-reads.js';
 import { positionFrom, readRequest } from '../reads/read-request.js';
 import { wantsLines } from './wants-lines.js';
 import type { EventFilter } from './event-filter.js';
-import { EventsQuery } from './log.dto.js';
-import { FindEvent, ReadLog, StreamLog } from './log.queries.js';
+import { EventsQuery } from './queries.dto.js';
+import { FindEvent, ReadLog, StreamLog } from './queries.js';
 
 const maxStreamed = Number.MAX_SAFE_INTEGER;
 

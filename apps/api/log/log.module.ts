@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ReadsModule } from '../reads/reads.module.js';
 import { LogController } from './log.controller.js';
-import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './log.queries.js';
+import { FindEventHandler, ReadLogHandler, StreamLogHandler } from './queries.js';
 
 /** The log itself. */
 @Module({

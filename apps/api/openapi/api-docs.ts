@@ -1,8 +1,8 @@
 import { applyDecorators, HttpCode, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiExtension, ApiOperation, ApiResponse } from '@nestjs/swagger';
-import type { Dto } from '../http/dto.js';
+import type { Dto } from '../http/validation/dto.js';
 import type { ProblemCode } from '../http/problems.js';
-import { QueryGuard } from '../http/query.guard.js';
+import { QueryGuard } from '../http/admission/query.guard.js';
 import { bodySchema } from './dto-schemas.js';
 import { routeFacts, type RouteFacts } from './route-facts.js';
 

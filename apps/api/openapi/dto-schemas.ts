@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { belongsTo, formsOf, type Form } from '../http/forms.js';
-import type { Dto } from '../http/dto.js';
+import { belongsTo, formsOf, type Form } from '../http/validation/forms.js';
+import type { Dto } from '../http/validation/dto.js';
 import { ref, type Schema } from './schema.js';
 
 /** A field of a body as the document describes it. */

@@ -1,7 +1,7 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Answer } from '../http/answer.js';
-import { LoadLimit } from '../http/load-limit.js';
+import { LoadLimit } from '../http/admission/load-limit.js';
 import { ForOperations } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { HealthChecks } from './health.js';

@@ -1,5 +1,5 @@
 import { Problem } from '../http/problems.js';
-import { Turns } from '../http/turns.js';
+import { Turns } from '../http/admission/turns.js';
 
 /** Reads that take long: a few at a time, some more wait, and what is beyond is refused at once. */
 export class BoundedReads {

@@ -1,4 +1,4 @@
-import { Place, QueryNumber, Text } from '../http/rules.js';
+import { Place, QueryNumber, Text } from '../http/validation/rules.js';
 
 /** A place in the log. */
 export const LogPosition = (description: string): PropertyDecorator =>

@@ -9,7 +9,7 @@ import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Public } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
-import { KeepStripeEvent } from './stripe-event.commands.js';
+import { KeepStripeEvent } from './stripe-event-commands.js';
 
 const maxWebhookBytes = 5 * 1_048_576;
 

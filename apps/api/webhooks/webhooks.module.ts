@@ -3,7 +3,7 @@ import {
   KeepStripeEventHandler,
   RetryStripeEventHandler,
   SetAsideStripeEventHandler,
-} from './stripe-event.commands.js';
+} from './stripe-event-commands.js';
 import { StripeWebhookController } from './stripe-webhook.controller.js';
 
 /** Where Stripe's events arrive, and what is decided about them. */

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { Body, Controller, Inject, Post, Req } from '@nestjs/common';
 import pg from 'pg';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import { ConsumptionBody } from '../../../apps/api/accounts/account.dto.js';
+import { ConsumptionBody } from '../../../apps/api/accounts/commands/bodies.dto.js';
 import { Answer, problemAnswer } from '../../../apps/api/http/answer.js';
 import type { ApiRequest } from '../../../apps/api/http/caller.js';
 import { keyIn } from '../../../apps/api/http/idempotency-key.js';

@@ -1,0 +1,111 @@
+import { hash } from 'node:crypto';
+import { isSupportedCurrency } from '#kernel/currency.js';
+import { parseInstant, type Instant } from '#kernel/instant.js';
+import { canonicalJson, type Json } from '#kernel/json.js';
+import type { AccountCommand } from '#ledger/account-commands.js';
+import type { Pricing } from '../../catalogue/price-list.js';
+import type { ApiAccountCommand } from '../../writes/api-account-decider.js';
+import type {
+  AdjustmentBody,
+  CaptureBody,
+  ConsumptionBody,
+  ExtensionBody,
+  GrantBody,
+  HoldBody,
+  ReasonBody,
+  ReversalBody,
+  SettingsBody,
+} from './bodies.dto.js';
+
+/** What a caller asks of an account, and the fingerprint that tells it from another request with the same key. */
+export type AccountIntent = { readonly command: ApiAccountCommand; readonly fingerprint: string };
+
+/**
+ * 32 hexadecimal digits of the SHA-256 over what was asked, defaults applied. Null members are left out, so a field that is
+ * added later changes no fingerprint of an older request.
+ */
+function fingerprintOf(said: { readonly [member: string]: unknown }): string {
+  const told: Record<string, Json> = {};
+  for (const name in said) {
+    const value = said[name];
+    if (value !== null && value !== undefined) told[name] = value as Json;
+  }
+  return hash('sha256', canonicalJson(told), 'hex').slice(0, 32);
+}
+
+const intent = (command: AccountCommand): AccountIntent => ({ command, fingerprint: fingerprintOf(command) });
+
+/** A time that the rules of the body have checked. */
+const instantOrNull = (value: string | null | undefined): Instant | null =>
+  value == null ? null : parseInstant(value);
+
+export function grantIntent(body: GrantBody): AccountIntent {
+  const costBasis = body.costBasis ? { amount: body.costBasis.amount, currency: body.costBasis.currency } : null;
+  const wanted = intent({
+    type: 'GrantCredits',
+    amount: body.amount,
+    source: body.source,
+    priority: body.priority ?? 50,
+    effectiveAt: instantOrNull(body.effectiveAt),
+    expiresAt: instantOrNull(body.expiresAt),
+    costBasis,
+    paymentReference: body.paymentReference ?? null,
+    description: body.description ?? null,
+    metadata: body.metadata ?? {},
+  });
+  if (costBasis === null || isSupportedCurrency(costBasis.currency)) return wanted;
+  return { ...wanted, command: { type: 'RefuseRequest', refusal: { rejected: 'currency_unsupported' } } };
+}
+
+/** The caller has seen to it that exactly one of `amount` and `creditEvent` is there. */
+export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountIntent {
+  const said = {
+    type: 'ConsumeCredits' as const,
+    resource: body.resource ? { type: body.resource.type, id: body.resource.id } : null,
+    description: body.description ?? null,
+    metadata: body.metadata ?? {},
+  };
+  if (body.amount !== undefined) return intent({ ...said, amount: body.amount, usage: null });
+  const usage = { creditEvent: body.creditEvent ?? '', quantity: body.quantity ?? 1 };
+  const price = pricing(usage.creditEvent, usage.quantity);
+  const fingerprint = fingerprintOf({ ...said, usage });
+  if (typeof price !== 'number') return { command: { type: 'RefuseRequest', refusal: price }, fingerprint };
+  return { command: { ...said, amount: price, usage }, fingerprint };
+}
+
+export const reverseIntent = (body: ReversalBody, consumptionId: string): AccountIntent =>
+  intent({ type: 'ReverseConsumption', consumptionId, amount: body.amount ?? null, reason: body.reason ?? null });
+
+export const holdIntent = (body: HoldBody): AccountIntent =>
+  intent({
+    type: 'HoldCredits',
+    amount: body.amount,
+    expiresInSeconds: body.expiresInSeconds ?? 900,
+    description: body.description ?? null,
+    metadata: body.metadata ?? {},
+  });
+
+export const extendIntent = (body: ExtensionBody, holdId: string): AccountIntent =>
+  intent({ type: 'ExtendHold', holdId, expiresInSeconds: body.expiresInSeconds });
+
+export const captureIntent = (body: CaptureBody, holdId: string): AccountIntent =>
+  intent({ type: 'CaptureHold', holdId, amount: body.amount ?? null, final: body.final ?? true });
+
+export const releaseIntent = (holdId: string): AccountIntent => intent({ type: 'ReleaseHold', holdId });
+
+export const adjustIntent = (body: AdjustmentBody): AccountIntent =>
+  intent({ type: 'AdjustCredits', amount: body.amount, reason: body.reason });
+
+export const settingsIntent = (body: SettingsBody): AccountIntent =>
+  intent({
+    type: 'ChangeSettings',
+    ...(body.burnOrder === undefined ? {} : { burnOrder: body.burnOrder }),
+    ...(body.overdraftLimit === undefined ? {} : { overdraftLimit: body.overdraftLimit }),
+    ...(body.debtPolicy === undefined ? {} : { debtPolicy: body.debtPolicy }),
+    ...(body.lowBalanceThreshold === undefined ? {} : { lowBalanceThreshold: body.lowBalanceThreshold }),
+  });
+
+export const statusIntent = (
+  type: 'FreezeAccount' | 'UnfreezeAccount' | 'CloseAccount',
+  body: ReasonBody,
+): AccountIntent => intent({ type, reason: body.reason });

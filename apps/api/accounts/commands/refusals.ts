@@ -1,0 +1,22 @@
+import type { ProblemCode } from '../../http/problems.js';
+
+const ofHold: readonly ProblemCode[] = ['hold_not_found', 'hold_not_open', 'account_closed'];
+
+/** Why each kind of command may be refused, by single and bulk requests alike. */
+export const commandProblems = {
+  grant: ['grant_expired', 'invalid_expiry', 'currency_unsupported', 'balance_limit_exceeded', 'account_closed'],
+  consume: [
+    'insufficient_credits',
+    'credit_event_unknown',
+    'credit_event_disabled',
+    'price_out_of_range',
+    'account_frozen',
+    'account_closed',
+  ],
+  reverse: ['consumption_not_found', 'already_reversed', 'amount_exceeds_consumption', 'account_closed'],
+  hold: ['insufficient_credits', 'account_frozen', 'account_closed'],
+  capture: [...ofHold, 'amount_exceeds_hold'],
+  release: ofHold,
+  extend: ofHold,
+  adjust: ['insufficient_credits', 'balance_limit_exceeded', 'account_closed'],
+} as const satisfies { readonly [kind: string]: readonly ProblemCode[] };

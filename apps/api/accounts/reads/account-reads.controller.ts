@@ -1,0 +1,175 @@
+import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import { parseInstant } from '#kernel/instant.js';
+import { DEFAULT_UNIT } from '#kernel/stream-name.js';
+import { grantsCursor, holdsCursor } from '#projections/balances/lists.js';
+import { claimsCursor } from '#projections/claims/queries.js';
+import { historyTypes, type HistoryType } from '#projections/history/history.js';
+import { historyCursor, type HistoryFilter } from '#projections/history/queries.js';
+import type { ApiRequest } from '../../http/caller.js';
+import { Problem } from '../../http/problems.js';
+import { Needs } from '../../http/route.js';
+import { QueryRoute } from '../../openapi/api-docs.js';
+import { pageBody, pageWanted } from '../../reads/pages.js';
+import { positionFrom, readRequest } from '../../reads/read-request.js';
+import { AccountQuery, BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './queries.dto.js';
+import type { PastMoment } from './balance-history.js';
+import { GetAccount, GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './queries.js';
+
+/** What an account holds and what happened in it. Customers' own people may read their own. */
+@ApiTags('Accounts')
+@Controller('v1/customers/:customerId')
+export class AccountReadsController {
+  constructor(private readonly queries: QueryBus) {}
+
+  @Get('balance')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({
+    id: 'getBalance',
+    summary: 'The balance, now or at a moment of the past',
+    problems: ['customer_not_found'],
+  })
+  async balance(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: BalanceQuery,
+  ): Promise<object> {
+    const unit = query.unit ?? DEFAULT_UNIT;
+    const moment = pastMoment(query);
+    const asked = readRequest(query, request.caller);
+    const balance = await (moment === null
+      ? this.queries.execute(new GetBalance(customerId, unit, asked))
+      : this.queries.execute(new GetBalanceAt(customerId, unit, moment, asked)));
+    if (balance === null) throw new Problem('customer_not_found');
+    return balance;
+  }
+
+  @Get('account')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ id: 'getAccount', summary: 'What is set for an account', problems: ['customer_not_found'] })
+  async account(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: AccountQuery,
+  ): Promise<object> {
+    const { result, asOf } = await this.queries.execute(
+      new GetAccount(customerId, query.unit ?? DEFAULT_UNIT, readRequest(query, request.caller)),
+    );
+    if (result === null) throw new Problem('customer_not_found');
+    return { ...result, asOf };
+  }
+
+  @Get('grants')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ id: 'listGrants', summary: 'Grants, newest first', problems: ['customer_not_found'] })
+  async grants(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: GrantsQuery,
+  ): Promise<object> {
+    const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
+    const list = { list: 'grants', ...filter };
+    const page = pageWanted(query, grantsCursor, list);
+    const found = await this.queries.execute(
+      new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    return pageBody(found, list);
+  }
+
+  @Get('holds')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({ id: 'listHolds', summary: 'Holds, newest first', problems: ['customer_not_found'] })
+  async holds(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: HoldsQuery,
+  ): Promise<object> {
+    const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
+    const list = { list: 'holds', ...filter };
+    const page = pageWanted(query, holdsCursor, list);
+    const found = await this.queries.execute(
+      new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    return pageBody(found, list);
+  }
+
+  @Get('claims')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({
+    id: 'listClaims',
+    summary: 'Consumptions that named what was bought, newest first',
+    problems: ['customer_not_found'],
+  })
+  async claims(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: ClaimsQuery,
+  ): Promise<object> {
+    const { resourceType, resourceId } = query;
+    const filter = {
+      ...accountIn(customerId, query),
+      ...(resourceType === undefined ? {} : { resourceType }),
+      ...(resourceId === undefined ? {} : { resourceId }),
+    };
+    const list = { list: 'claims', ...filter };
+    const page = pageWanted(query, claimsCursor, list);
+    const found = await this.queries.execute(
+      new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
+    );
+    return pageBody(found, list);
+  }
+
+  @Get('history')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({
+    id: 'listHistory',
+    summary: 'Every movement with the balance after it, newest first',
+    problems: ['customer_not_found'],
+  })
+  async history(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: HistoryQuery,
+  ): Promise<object> {
+    if (query.cursor !== undefined && query.offset !== undefined)
+      throw invalid('offset', 'cannot be combined with cursor');
+    const filter = historyFilter(customerId, query);
+    const list = { list: 'history', ...filter };
+    const { limit, cursor } = pageWanted(query, historyCursor, list);
+    const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
+    const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));
+    return pageBody(found, list);
+  }
+}
+
+const invalid = (field: string, message: string): Problem =>
+  new Problem('invalid_request', { errors: [{ field, message }] });
+
+const accountIn = (customerId: string, query: { readonly unit?: string }): { customerId: string; unit: string } => ({
+  customerId,
+  unit: query.unit ?? DEFAULT_UNIT,
+});
+
+function pastMoment({ at, position }: BalanceQuery): PastMoment | null {
+  if (at !== undefined && position !== undefined) throw invalid('position', 'cannot be combined with at');
+  if (position !== undefined) return { position: positionFrom(position) };
+  const instant = at === undefined ? null : parseInstant(at);
+  return instant === null ? null : { at: instant };
+}
+
+function historyFilter(customerId: string, query: HistoryQuery): HistoryFilter {
+  const types = query.type?.split(',');
+  if (types?.some((type) => !historyTypes.includes(type as HistoryType)) === true) {
+    throw invalid('type', `must be one or more of ${historyTypes.join(', ')}`);
+  }
+  const from = query.from === undefined ? null : parseInstant(query.from);
+  const to = query.to === undefined ? null : parseInstant(query.to);
+  return {
+    ...accountIn(customerId, query),
+    ...(types === undefined ? {} : { types: types as HistoryType[] }),
+    ...(from === null ? {} : { from }),
+    ...(to === null ? {} : { to }),
+    ...(query.upTo === undefined ? {} : { upTo: positionFrom(query.upTo) }),
+  };
+}

@@ -1,0 +1,28 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { isCustomerId } from '#kernel/stream-name.js';
+import { hasScope, type ApiRequest } from '../caller.js';
+import { Problem } from '../problems.js';
+import { demandsOf } from '../route.js';
+
+/** Lets a caller do what their scopes and the customer in the path allow. Who they are is known by then. Throws Problem. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<ApiRequest>();
+    const { demand } = demandsOf(request);
+    if (demand == null) return true;
+    const { customerId } = request.params as { readonly customerId?: string };
+    if (demand.scope !== 'none') {
+      const { caller } = request;
+      if (caller === null) throw new Problem('unauthenticated');
+      if (caller.ownCustomerId === null) {
+        if (!hasScope(caller, demand.scope)) throw new Problem('forbidden');
+      } else if (!demand.people) throw new Problem('forbidden');
+      else if (customerId !== caller.ownCustomerId) throw new Problem('customer_not_found');
+    }
+    if (customerId !== undefined && !isCustomerId(customerId)) {
+      throw new Problem('invalid_request', { errors: [{ field: 'customerId', message: 'must be a customer id' }] });
+    }
+    return true;
+  }
+}
