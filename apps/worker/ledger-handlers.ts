@@ -5,16 +5,16 @@ import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
-import { accountDecider } from '#ledger/account.js';
+import { accountDecider } from '#ledger/account/account.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { invoiceDecider } from '#ledger/invoice.js';
-import { paymentDecider } from '#ledger/payment.js';
-import { stripeCustomerDecider } from '#ledger/stripe-customer.js';
-import { stripeEventDecider } from '#ledger/stripe-event.js';
-import { stripeIntentDecider } from '#ledger/stripe-intent.js';
-import { subscriptionDecider } from '#ledger/subscription.js';
+import { paymentDecider } from '#ledger/payment/payment.js';
+import { stripeCustomerDecider } from '#ledger/stripe/customer.js';
+import { stripeEventDecider } from '#ledger/stripe/event.js';
+import { stripeIntentDecider } from '#ledger/stripe/intent.js';
+import { subscriptionDecider } from '#ledger/subscription/subscription.js';
 
 export type HandlerParts = {
   readonly store: EventStore;

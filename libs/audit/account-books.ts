@@ -1,6 +1,6 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 
 /** Where the credits of a grant can be. `free` is scheduled before the grant is effective, available from then on. */
 const places = ['free', 'held', 'consumed', 'expired', 'revoked', 'repaid'] as const;

@@ -8,7 +8,7 @@ import {
   type Position,
   type RecordedEvent,
 } from '#event-store/port/event-store.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
 

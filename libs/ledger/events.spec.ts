@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Decider, Refused } from '#kernel/decider.js';
 import { categoryOf } from '#kernel/stream-name.js';
-import { accountDecider } from './account.js';
+import { accountDecider } from './account/account.js';
 import { catalogDecider } from './catalog.js';
 import { customerDecider } from './customer.js';
 import {
@@ -15,11 +15,11 @@ import {
   type LedgerEvent,
 } from './events.js';
 import { invoiceDecider } from './invoice.js';
-import { paymentDecider } from './payment.js';
-import { stripeEventDecider } from './stripe-event.js';
-import { stripeCustomerDecider } from './stripe-customer.js';
-import { stripeIntentDecider } from './stripe-intent.js';
-import { subscriptionDecider } from './subscription.js';
+import { paymentDecider } from './payment/payment.js';
+import { stripeEventDecider } from './stripe/event.js';
+import { stripeCustomerDecider } from './stripe/customer.js';
+import { stripeIntentDecider } from './stripe/intent.js';
+import { subscriptionDecider } from './subscription/subscription.js';
 
 /** An event as it was stored when its version was current, after those that came before it in its stream. Never edited. */
 type Stored = { readonly type: string; readonly schemaVersion: number; readonly data: object };

@@ -1,12 +1,12 @@
-import type { AccountEvent } from './account-events.js';
+import type { AccountEvent } from './account/events.js';
 import type { CatalogEvent } from './catalog.js';
 import type { CustomerEvent } from './customer.js';
 import type { InvoiceEvent } from './invoice.js';
-import type { PaymentEvent } from './payment.js';
-import type { StripeCustomerEvent } from './stripe-customer.js';
-import type { StripeEventEvent } from './stripe-event.js';
-import type { StripeIntentEvent } from './stripe-intent.js';
-import type { SubscriptionEvent } from './subscription.js';
+import type { PaymentEvent } from './payment/payment.js';
+import type { StripeCustomerEvent } from './stripe/customer.js';
+import type { StripeEventEvent } from './stripe/event.js';
+import type { StripeIntentEvent } from './stripe/intent.js';
+import type { SubscriptionEvent } from './subscription/subscription.js';
 import type { Json } from '#kernel/json.js';
 
 /** Every event that Scrip records. */

@@ -3,9 +3,9 @@ import { isRefused, type Decider, type Refused, type TypedEvent } from '#kernel/
 import { permutations } from '../../test/support/permutations.js';
 import { customerDecider, stripeCustomersOf, type CustomerCommand, type StripeCustomerLink } from './customer.js';
 import { invoiceDecider } from './invoice.js';
-import { paymentDecider } from './payment.js';
-import { stripeEventDecider, type StripeEventCommand } from './stripe-event.js';
-import { subscriptionDecider, type SubscriptionCommand } from './subscription.js';
+import { paymentDecider } from './payment/payment.js';
+import { stripeEventDecider, type StripeEventCommand } from './stripe/event.js';
+import { subscriptionDecider, type SubscriptionCommand } from './subscription/subscription.js';
 
 const at = '2026-10-01T00:00:00.000Z';
 

@@ -1,9 +1,9 @@
 import { monthOf, type Instant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription.js';
-import { endOf, hasEnded, lapsesFrom } from '#ledger/subscription-standing.js';
+import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription/subscription.js';
+import { endOf, hasEnded, lapsesFrom } from '#ledger/subscription/standing.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';

@@ -1,5 +1,5 @@
 import type { StreamName } from '#kernel/stream-name.js';
-import type { AccountState } from '#ledger/account-state.js';
+import type { AccountState } from '#ledger/account/state.js';
 
 /** An account as its events up to `revision` left it. */
 export type LoggedAccount = { readonly state: AccountState; readonly revision: number };

@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountEvent, HeldSlice, Settings, Slice, Term } from '#ledger/account-events.js';
-import { decodeUsage, encodeUsage, NO_USAGE, usageAfter, type Usage } from '#ledger/account-usage.js';
+import type { AccountEvent, HeldSlice, Settings, Slice, Term } from '#ledger/account/events.js';
+import { decodeUsage, encodeUsage, NO_USAGE, usageAfter, type Usage } from '#ledger/account/usage.js';
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import type { ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';

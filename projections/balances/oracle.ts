@@ -1,8 +1,8 @@
 import { assert } from '#kernel/assert.js';
-import { accountDecider } from '#ledger/account.js';
-import type { AccountEvent, AccountEventOf } from '#ledger/account-events.js';
-import { nextDueAt } from '#ledger/account-time.js';
-import type { AccountState, Grant } from '#ledger/account-state.js';
+import { accountDecider } from '#ledger/account/account.js';
+import type { AccountEvent, AccountEventOf } from '#ledger/account/events.js';
+import { nextDueAt } from '#ledger/account/time.js';
+import type { AccountState, Grant } from '#ledger/account/state.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#read-store/projection.js';
 import { document } from '#read-store/tables.js';

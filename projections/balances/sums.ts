@@ -1,5 +1,5 @@
 import { plusMs, type Instant } from '#kernel/instant.js';
-import type { Source } from '#ledger/account-events.js';
+import type { Source } from '#ledger/account/events.js';
 
 /** What is left of a grant. */
 export type Lot = {

@@ -1,7 +1,7 @@
 import { monthOf, msOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountEvent, AccountEventOf, RevocationCause, Term } from '#ledger/account-events.js';
-import { DETAILED_SUMS, isLessOfPlan, KEPT_SUMS } from '#ledger/account-usage.js';
+import type { AccountEvent, AccountEventOf, RevocationCause, Term } from '#ledger/account/events.js';
+import { DETAILED_SUMS, isLessOfPlan, KEPT_SUMS } from '#ledger/account/usage.js';
 
 type Consumed = {
   readonly revision: number;

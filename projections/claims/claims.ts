@@ -1,4 +1,4 @@
-import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';

@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Resource, Slice } from '#ledger/account-events.js';
+import type { Resource, Slice } from '#ledger/account/events.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { toPosition } from '#read-store/generations.js';

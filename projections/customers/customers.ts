@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import type { CustomerEvent } from '#ledger/customer.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';

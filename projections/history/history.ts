@@ -1,4 +1,4 @@
-import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account-events.js';
+import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account/events.js';
 import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';

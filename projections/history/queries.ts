@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Resource } from '#ledger/account-events.js';
+import type { Resource } from '#ledger/account/events.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { toPosition } from '#read-store/generations.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';

@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';

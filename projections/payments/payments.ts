@@ -1,4 +1,4 @@
-import { recordAfter, type PaymentEvent } from '#ledger/payment.js';
+import { recordAfter, type PaymentEvent } from '#ledger/payment/payment.js';
 import { document, type RowOf, type Table } from '#read-store/tables.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';

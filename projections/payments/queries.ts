@@ -1,6 +1,6 @@
 import type { Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { PaymentRecord, PaymentStatus } from '#ledger/payment-record.js';
+import type { PaymentRecord, PaymentStatus } from '#ledger/payment/record.js';
 import { pageOf, type Cursor, type Page } from '#read-store/page.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';

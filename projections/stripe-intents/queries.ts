@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import type { StripeOperation } from '#ledger/stripe-intent.js';
+import type { StripeOperation } from '#ledger/stripe/intent.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { pending } from './stripe-intents.js';

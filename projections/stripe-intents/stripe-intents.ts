@@ -1,5 +1,5 @@
 import type { LedgerEvent } from '#ledger/events.js';
-import type { StripeIntentEvent } from '#ledger/stripe-intent.js';
+import type { StripeIntentEvent } from '#ledger/stripe/intent.js';
 import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
 import type { Reader } from '#read-store/read-database.js';
 import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';

@@ -1,5 +1,5 @@
 import { plusMs, type Instant } from '#kernel/instant.js';
-import { hasEnded, type SubscriptionStanding, type SubscriptionStatus } from '#ledger/subscription-standing.js';
+import { hasEnded, type SubscriptionStanding, type SubscriptionStatus } from '#ledger/subscription/standing.js';
 import { queryBuilder, type Reader } from '#read-store/read-database.js';
 import type { StoredRow } from '#read-store/tables.js';
 import type { subscriptions } from './subscriptions.js';

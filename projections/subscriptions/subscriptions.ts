@@ -1,5 +1,5 @@
-import { lapsesFrom } from '#ledger/subscription-standing.js';
-import type { SubscriptionEvent } from '#ledger/subscription.js';
+import { lapsesFrom } from '#ledger/subscription/standing.js';
+import type { SubscriptionEvent } from '#ledger/subscription/subscription.js';
 import { document, type RowOf, type Table } from '#read-store/tables.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';

@@ -1,7 +1,7 @@
 import { CommandHandler } from '#event-store/writing/command-handler.js';
 import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { SystemClock } from '#config/system-clock.js';
-import { accountDecider } from '#ledger/account.js';
+import { accountDecider } from '#ledger/account/account.js';
 import type { Bench, Figure } from './bench.js';
 import { median } from './histogram.js';
 import { catchUpOnce } from './whole-log.js';

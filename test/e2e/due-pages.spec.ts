@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { freeSubscriptionId } from '#ledger/subscription.js';
+import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { dueAccounts, type DueAccount } from '../../projections/balances/due-accounts.js';
 import { dueAllowances, type DueAllowance } from '../../projections/allowances/due-allowances.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import { anniversary } from '#ledger/paid-month.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import { anniversary } from '#ledger/subscription/paid-month.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import type { ApiClient } from '../support/api-client.js';
 import { RunningScrip } from '../support/running-scrip.js';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf } from '#kernel/instant.js';
-import { accountAt } from '#ledger/account-at.js';
+import { accountAt } from '#ledger/account/at.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#read-store/compare.js';
 import { requestRebuild, resumeProjection } from '#read-store/generations.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { conservationOf } from '#ledger/account.js';
+import { conservationOf } from '#ledger/account/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#read-store/compare.js';
 import { openReadDatabase } from '#read-store/read-database.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { accountDecider } from '#ledger/account.js';
+import { accountDecider } from '#ledger/account/account.js';
 import { isRefused } from '#kernel/decider.js';
 import { resolve, steps } from './ledger-commands.js';
 import { dawn, later, live, runs } from './ledger-lives.js';

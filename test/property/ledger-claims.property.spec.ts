@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { conservationOf } from '#ledger/account.js';
+import { conservationOf } from '#ledger/account/account.js';
 import { permutations } from '../support/permutations.js';
 import { claimsOfPayments, stepsWithClaims } from './ledger-commands.js';
 import { later, live, runs } from './ledger-lives.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { burnOrders, sources } from '#ledger/account-events.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { Claim } from '#ledger/payment-claims.js';
+import { burnOrders, sources } from '#ledger/account/events.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { Claim } from '#ledger/payment/claims.js';
 import { balanceOf, type Books } from './model/books.js';
 
 const second = 1000;

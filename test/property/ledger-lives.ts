@@ -1,7 +1,7 @@
 import type fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import { resolve, type Step } from './ledger-commands.js';
 import { booksAt, runModel } from './model/account.js';
 import { emptyBooks, type Books, type ModelAnswer } from './model/books.js';

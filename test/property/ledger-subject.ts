@@ -1,7 +1,7 @@
-import { accountDecider } from '#ledger/account.js';
+import { accountDecider } from '#ledger/account/account.js';
 import { isRefused, type Moment } from '#kernel/decider.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import type { ModelEvent } from './model/books.js';
 
 export const stream = 'account-acme';

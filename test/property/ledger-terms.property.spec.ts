@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { conservationOf } from '#ledger/account.js';
+import { conservationOf } from '#ledger/account/account.js';
 import { placesIn, placesOf } from './ledger-places.js';
 import { live, runs } from './ledger-lives.js';
 import { stepsOfTerms } from './term-commands.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { conservationOf } from '#ledger/account.js';
-import { balanceChange } from '#ledger/account-events.js';
+import { conservationOf } from '#ledger/account/account.js';
+import { balanceChange } from '#ledger/account/events.js';
 import { steps } from './ledger-commands.js';
 import { audit, dawn, live, runs } from './ledger-lives.js';
 import { Subject } from './ledger-subject.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import { consume } from '../support/account-commands.js';
 import { LedgerAccount } from '../support/ledger-account.js';
 import { runs } from './ledger-lives.js';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { conservationOf } from '#ledger/account.js';
+import { conservationOf } from '#ledger/account/account.js';
 import type { Plan } from '#ledger/catalog.js';
-import { paymentRecordOf } from '#ledger/payment-record.js';
+import { paymentRecordOf } from '#ledger/payment/record.js';
 import { parseForm } from '../../apps/stripe-sandbox/core/api/params.js';
 import { Sandbox } from '../../apps/stripe-sandbox/core/sandbox.js';
 import { World } from '../../apps/stripe-sandbox/core/world.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
-import { accountAt } from '#ledger/account-at.js';
-import { DETAILED_SUMS, encodeUsage, KEPT_SUMS, usageAt } from '#ledger/account-usage.js';
+import { accountAt } from '#ledger/account/at.js';
+import { DETAILED_SUMS, encodeUsage, KEPT_SUMS, usageAt } from '#ledger/account/usage.js';
 import { UsageOracle } from '../../projections/balances/usage-oracle.js';
 import { consume, grant } from '../support/account-commands.js';
 import { LedgerAccount } from '../support/ledger-account.js';

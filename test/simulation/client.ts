@@ -1,7 +1,7 @@
 import type { CommandRequest } from '#event-store/writing/command.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import type { Step, What } from './plan.js';
 import type { SeededRandom } from './random.js';
 import { accounts, type Outcome, type World } from './world.js';

@@ -1,6 +1,6 @@
 import { START, type EventPlace, type EventStore, type Position } from '#event-store/port/event-store.js';
 import { KeyIndex } from '#event-store/port/key-index.js';
-import type { Balance } from '#ledger/account-events.js';
+import type { Balance } from '#ledger/account/events.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { Probes } from './probes.js';
 import type { SeededRandom } from './random.js';

@@ -6,9 +6,9 @@ import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
 import { isRefused, type Decider } from '#kernel/decider.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import { forkAccount, type AccountState } from '#ledger/account-state.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import { forkAccount, type AccountState } from '#ledger/account/state.js';
 import { ledgerCodec } from '#ledger/events.js';
 import type { Sabotage } from './sabotage.js';
 

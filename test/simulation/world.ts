@@ -3,10 +3,10 @@ import type { CommandOutcome, CommandRequest } from '#event-store/writing/comman
 import type { Snapshot } from '#event-store/port/snapshots.js';
 import type { CommandHandler } from '#event-store/writing/command-handler.js';
 import { accountStream, catalogStream, stripeEventStream } from '#kernel/stream-name.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
-import { accountDecider } from '#ledger/account.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
+import { accountDecider } from '#ledger/account/account.js';
 import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';

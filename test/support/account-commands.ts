@@ -1,4 +1,4 @@
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { readonly type: Type }>;
 

@@ -6,10 +6,10 @@ import type { EventStore } from '#event-store/port/event-store.js';
 import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { WriteLimits } from '#event-store/writing/limits.js';
-import type { AccountCommand, AccountRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
-import { accountDecider, conservationOf } from '#ledger/account.js';
+import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
+import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { ManualClock } from './manual-clock.js';
 

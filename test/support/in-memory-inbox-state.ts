@@ -1,6 +1,6 @@
 import { START, type Position } from '#event-store/port/event-store.js';
-import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 import { InboxFenced, InboxState, type InboxChange } from '../../apps/worker/inbox/state.js';
 
 /** The inbox's memory without a database. */

@@ -1,12 +1,12 @@
 import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { conservationOf } from '#ledger/account.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { Grant } from '#ledger/account-state.js';
+import { conservationOf } from '#ledger/account/account.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { Grant } from '#ledger/account/state.js';
 import type { Catalog } from '#ledger/catalog.js';
-import { stripeCustomerStream } from '#ledger/stripe-customer.js';
-import { ownershipOf } from '#ledger/stripe-customer-owner.js';
-import { paymentRecordOf } from '#ledger/payment-record.js';
+import { stripeCustomerStream } from '#ledger/stripe/customer.js';
+import { ownershipOf } from '#ledger/stripe/customer-owner.js';
+import { paymentRecordOf } from '#ledger/payment/record.js';
 import { recordStripeCustomer } from '../../apps/worker/inbox/owners.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
 import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';

@@ -1,9 +1,9 @@
 import { isRefused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { accountDecider, conservationOf } from '#ledger/account.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
+import { accountDecider, conservationOf } from '#ledger/account/account.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
 
 const stream = 'account-acme';
 

@@ -1,12 +1,12 @@
 import { isRefused, type Decider, type Refused } from '#kernel/decider.js';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
 import type { EncodedEvent, EventStore, Position } from '#event-store/port/event-store.js';
-import { accountDecider } from '#ledger/account.js';
-import type { AccountState } from '#ledger/account-state.js';
+import { accountDecider } from '#ledger/account/account.js';
+import type { AccountState } from '#ledger/account/state.js';
 import { catalogDecider } from '#ledger/catalog.js';
 import { customerDecider } from '#ledger/customer.js';
 import { dataToStore, schemaVersionOf, type LedgerEvent } from '#ledger/events.js';
-import { stripeEventDecider } from '#ledger/stripe-event.js';
+import { stripeEventDecider } from '#ledger/stripe/event.js';
 
 /** Any command of any category, unchecked. */
 export type AnyCommand = { readonly type: string; readonly [field: string]: unknown };

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { AgreedPlan, AgreedSeats, ChangedPeriod } from '#ledger/account-events.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { AgreedPlan, AgreedSeats, ChangedPeriod } from '#ledger/account/events.js';
 import { LedgerAccount } from './ledger-account.js';
 import { permutations } from './permutations.js';
 

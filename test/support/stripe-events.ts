@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Json } from '#kernel/json.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { redact } from '#stripe/webhook/redact.js';
 import { instantOf } from '#kernel/instant.js';
 

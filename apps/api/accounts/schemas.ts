@@ -1,4 +1,4 @@
-import { burnOrders, sources } from '#ledger/account-events.js';
+import { burnOrders, sources } from '#ledger/account/events.js';
 import { historyTypes } from '#projections/history/history.js';
 import { bulkSchemas } from './bulk/schemas.js';
 import {

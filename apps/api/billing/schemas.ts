@@ -1,4 +1,4 @@
-import { subscriptionStatuses } from '#ledger/subscription-standing.js';
+import { subscriptionStatuses } from '#ledger/subscription/standing.js';
 import { amounts, bySource, usage } from '../accounts/schemas.js';
 import {
   asOf,

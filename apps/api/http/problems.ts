@@ -1,7 +1,7 @@
-import type { AccountRefusal, SoldRefusal } from '#ledger/account-commands.js';
+import type { AccountRefusal, SoldRefusal } from '#ledger/account/commands.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
-import type { StripeEventRefusal } from '#ledger/stripe-event.js';
+import type { StripeEventRefusal } from '#ledger/stripe/event.js';
 import type { SaleRefusal } from '#stripe/operations/checkout.js';
 
 /** `detail` says what the caller can do; it is fixed text, so nothing of a request or an exception gets into an answer. */

@@ -7,7 +7,7 @@ import type {
   StripeEventEvent,
   StripeEventRefusal,
   StripeEventState,
-} from '#ledger/stripe-event.js';
+} from '#ledger/stripe/event.js';
 import { StripeEventWriter } from '../writes/ledger-writers.js';
 
 export type StripeEventOutcome = CommandOutcome<StripeEventEvent, StripeEventState, StripeEventRefusal>;

@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiBody, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Clock } from '#kernel/clock.js';
 import { readWebhook } from '#stripe/webhook/verify.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { ApiContext } from '../api-context.js';
 import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';

@@ -1,9 +1,9 @@
 import { assert } from '#kernel/assert.js';
 import { isRefused, type Decider } from '#kernel/decider.js';
-import type { AccountCommand, AccountRefusal, SoldRefusal } from '#ledger/account-commands.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
-import { accountDecider } from '#ledger/account.js';
+import type { AccountCommand, AccountRefusal, SoldRefusal } from '#ledger/account/commands.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
+import { accountDecider } from '#ledger/account/account.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 
 type RequestRefusal = PricingRefusal | { readonly rejected: 'currency_unsupported' };

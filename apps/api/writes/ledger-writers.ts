@@ -1,22 +1,22 @@
 import { CommandHandler } from '#event-store/writing/command-handler.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
 import type { CatalogCommand, CatalogEvent, CatalogState } from '#ledger/catalog.js';
 import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
-import type { StripeCustomerCommand, StripeCustomerEvent, StripeCustomerState } from '#ledger/stripe-customer.js';
+import type { StripeCustomerCommand, StripeCustomerEvent, StripeCustomerState } from '#ledger/stripe/customer.js';
 import type {
   StripeEventCommand,
   StripeEventEvent,
   StripeEventRefusal,
   StripeEventState,
-} from '#ledger/stripe-event.js';
+} from '#ledger/stripe/event.js';
 import type {
   StripeIntentCommand,
   StripeIntentEvent,
   StripeIntentRefusal,
   StripeIntentState,
-} from '#ledger/stripe-intent.js';
-import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription.js';
+} from '#ledger/stripe/intent.js';
+import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription/subscription.js';
 import type { ApiAccountCommand, ApiAccountRefusal } from './api-account-decider.js';
 
 /** The write paths of this process, one a stream category; each class is the injection token of its own. */

@@ -1,5 +1,5 @@
 import { catalogStream } from '#kernel/stream-name.js';
-import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import { stripeIntentStream } from '#ledger/stripe/intent.js';
 import type { IntentLog } from '#stripe/operations/run.js';
 import { onSale, pushCatalog, type Pushed } from '#stripe/operations/catalog.js';
 import { applyCatalog, describeChanges } from '../commands/catalog.js';

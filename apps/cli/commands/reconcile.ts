@@ -7,7 +7,7 @@ import {
   stripeEventStream,
   subscriptionStream,
 } from '#kernel/stream-name.js';
-import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe/event.js';
 import { paymentIds } from '#projections/payments/queries.js';
 import { itemsOf } from '#read-store/page.js';
 import type { ReadDatabase } from '#read-store/read-database.js';

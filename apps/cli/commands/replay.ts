@@ -1,9 +1,9 @@
 import { instantOf, parseInstant, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, isCustomerId, isUnit } from '#kernel/stream-name.js';
 import { metadataOf, type EventStore, type RecordedEvent } from '#event-store/port/event-store.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import { accountAt } from '#ledger/account-at.js';
-import { accountDecider, conservationOf } from '#ledger/account.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import { accountAt } from '#ledger/account/at.js';
+import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { WrongUse, type Call, type Command, type ExitCode } from '../terminal/command.js';
 import { table } from '../terminal/output.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import type { StripeEventCommand } from '#ledger/stripe-event.js';
+import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import { inSlices } from '#stripe/operations/in-slices.js';
 import { itemsOf } from '#read-store/page.js';
 import type { ReadDatabase } from '#read-store/read-database.js';

@@ -1,5 +1,5 @@
 import { stripeEventStream } from '#kernel/stream-name.js';
-import type { StripeEventCommand } from '#ledger/stripe-event.js';
+import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { linesOfCreditNote, linesOfInvoice } from '#stripe/operations/invoice.js';
 import { eachBounded } from '../bounded.js';

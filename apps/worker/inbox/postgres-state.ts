@@ -1,6 +1,6 @@
 import type { Position } from '#event-store/port/event-store.js';
-import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 import type { ReadDatabase } from '#read-store/read-database.js';
 import { storable } from '#read-store/tables.js';
 import { InboxFenced, InboxState, type InboxChange } from './state.js';

@@ -1,5 +1,5 @@
-import type { AccountRefusal } from '#ledger/account-commands.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { AccountRefusal } from '#ledger/account/commands.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 
 /** What a person has to do about money whose credits the account does not take; what only callers are refused is a fault here. */
 const sentences: { readonly [code in AccountRefusal['rejected']]?: string } = {

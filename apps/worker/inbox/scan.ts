@@ -2,8 +2,8 @@ import type { RecordedEvent } from '#event-store/port/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 import { categoryOf } from '#kernel/stream-name.js';
 import { decodeEvent, isUndecodable, type LedgerEvent } from '#ledger/events.js';
-import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
-import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
+import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe/event.js';
 
 /** The log holds an event that this version cannot read; going on would skip it. */
 export class InboxHalted extends Error {

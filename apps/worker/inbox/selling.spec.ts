@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import { paymentRecordOf, type PaymentRecord } from '#ledger/payment-record.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import { paymentRecordOf, type PaymentRecord } from '#ledger/payment/record.js';
 import { deliver, InboxWorld, type Step } from '../../../test/support/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
 import {

@@ -1,8 +1,8 @@
 import type { CommandRequest } from '#event-store/writing/command.js';
 import { paymentStream } from '#kernel/stream-name.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account-events.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account/events.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 import type { FactCommand } from '#stripe/translations/translation.js';
 import { refusedBy } from './refusals.js';
 import { failureOf, type LedgerHandlers } from '../ledger-handlers.js';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import type { StripeEventCommand } from '#ledger/stripe-event.js';
+import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import { byTest, deliver, InboxWorld, type Step } from '../../../test/support/inbox-world.js';
 import { catalog } from '../../../test/support/catalog.js';
 import { permutations } from '../../../test/support/permutations.js';

@@ -1,6 +1,6 @@
 import type { Position } from '#event-store/port/event-store.js';
-import type { OwnerSince } from '#ledger/stripe-customer-owner.js';
-import type { ParkReason } from '#ledger/stripe-event.js';
+import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
+import type { ParkReason } from '#ledger/stripe/event.js';
 
 /** What a batch of the log changes in what the inbox remembers. */
 export type InboxChange = {

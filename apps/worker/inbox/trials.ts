@@ -1,6 +1,6 @@
 import { subscriptionStream } from '#kernel/stream-name.js';
-import { trialEndBy } from '#ledger/account-trials.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import { trialEndBy } from '#ledger/account/terms/trials.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import type { FactCommand } from '#stripe/translations/translation.js';
 import type { LedgerHandlers } from '../ledger-handlers.js';
 

@@ -5,7 +5,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';
-import { accountAt } from '#ledger/account-at.js';
+import { accountAt } from '#ledger/account/at.js';
 import { catalog } from '../../../test/support/catalog.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { Agenda } from './agenda.js';

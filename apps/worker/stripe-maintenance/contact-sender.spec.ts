@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
-import { contactIntentId, stripeIntentStream } from '#ledger/stripe-intent.js';
+import { contactIntentId, stripeIntentStream } from '#ledger/stripe/intent.js';
 import type { StripeContact } from '#read-store/customer-contacts.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { byTest, InboxWorld } from '../../../test/support/inbox-world.js';

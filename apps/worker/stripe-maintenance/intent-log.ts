@@ -1,4 +1,4 @@
-import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import { stripeIntentStream } from '#ledger/stripe/intent.js';
 import type { IntentLog } from '#stripe/operations/run.js';
 import { refusalOf, type LedgerHandlers } from '../ledger-handlers.js';
 

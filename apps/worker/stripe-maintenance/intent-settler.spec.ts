@@ -1,7 +1,7 @@
 import { stripeCustomersOf } from '#ledger/customer.js';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Json } from '#kernel/json.js';
-import { stripeIntentStream, type StripeOperation } from '#ledger/stripe-intent.js';
+import { stripeIntentStream, type StripeOperation } from '#ledger/stripe/intent.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { byTest, InboxWorld } from '../../../test/support/inbox-world.js';
 import { IntentSettler } from './intent-settler.js';

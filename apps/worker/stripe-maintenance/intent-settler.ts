@@ -1,8 +1,8 @@
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { customerStream } from '#kernel/stream-name.js';
-import { stripeCustomerStream } from '#ledger/stripe-customer.js';
-import type { StripeIntent } from '#ledger/stripe-intent.js';
+import { stripeCustomerStream } from '#ledger/stripe/customer.js';
+import type { StripeIntent } from '#ledger/stripe/intent.js';
 import type { PendingIntent } from '#projections/stripe-intents/queries.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import { lookOf, type Known } from '#stripe/operations/lookup.js';

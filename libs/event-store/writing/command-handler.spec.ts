@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../in-memory.js';
 import { START, type AppendRequest, type AppendResult, type EventPlace } from '../port/event-store.js';
 import { KeyIndex } from '../port/key-index.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { accountDecider } from '#ledger/account.js';
+import { accountDecider } from '#ledger/account/account.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../in-memory.js';
 import { OutcomeUnknown, START, StoreUnavailable, type AppendRequest, type AppendResult } from '../port/event-store.js';
 import { consume, grant } from '../../../test/support/account-commands.js';

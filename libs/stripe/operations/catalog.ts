@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import type { Money } from '#kernel/amount.js';
 import type { Catalog, CatalogState, CreditProduct, Plan, PlanPrice } from '#ledger/catalog.js';
-import type { StripeIntent, StripeOperation } from '#ledger/stripe-intent.js';
+import type { StripeIntent, StripeOperation } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { unchargeable } from './money.js';
 import { mapAnswer, type Look, type Making } from './operation.js';

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { redact } from '../webhook/redact.js';
 
 /** As JSON is: the client's own number type becomes the text that webhooks have. */

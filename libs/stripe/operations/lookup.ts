@@ -1,5 +1,5 @@
 import type { Json } from '#kernel/json.js';
-import type { StripeIntent } from '#ledger/stripe-intent.js';
+import type { StripeIntent } from '#ledger/stripe/intent.js';
 import { archivedLook, priceLook, productLook } from './catalog.js';
 import { subscriptionLook, type SubscriptionWish } from './subscription.js';
 import { customerLook, noLook, paymentIntentLook, sessionLook, type Look } from './operation.js';

@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import type { StripeIntent, StripeIntentCommand, StripeIntentState } from '#ledger/stripe-intent.js';
+import type { StripeIntent, StripeIntentCommand, StripeIntentState } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import type { Look, Making } from './operation.js';
 

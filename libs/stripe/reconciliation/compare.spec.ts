@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { invoiceDecider } from '#ledger/invoice.js';
-import type { Attempt, PaymentState } from '#ledger/payment-state.js';
-import { paymentDecider } from '#ledger/payment.js';
-import { stripeEventDecider } from '#ledger/stripe-event.js';
-import { subscriptionDecider } from '#ledger/subscription.js';
+import type { Attempt, PaymentState } from '#ledger/payment/state.js';
+import { paymentDecider } from '#ledger/payment/payment.js';
+import { stripeEventDecider } from '#ledger/stripe/event.js';
+import { subscriptionDecider } from '#ledger/subscription/subscription.js';
 import { catalogState } from '../../../test/support/catalog.js';
 import { stripeEvent } from '../../../test/support/stripe-events.js';
 import type { Json } from '#kernel/json.js';

@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import type { PaymentState } from '#ledger/payment-state.js';
+import type { PaymentState } from '#ledger/payment/state.js';
 import type { StripeAnswer, StripeClient } from '../operations/client.js';
 import { inSlices } from '../operations/in-slices.js';
 import type { Difference } from './compare.js';

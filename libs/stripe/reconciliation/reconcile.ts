@@ -1,6 +1,6 @@
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import type { StripeAnswer, StripeClient } from '../operations/client.js';
 import { inSlices } from '../operations/in-slices.js';
 import { mapAnswer } from '../operations/operation.js';

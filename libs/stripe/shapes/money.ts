@@ -7,8 +7,8 @@ import type {
   DisputeFact,
   NoteContent,
   RefundFact,
-} from '#ledger/payment-claims.js';
-import type { Attempt, Method } from '#ledger/payment-state.js';
+} from '#ledger/payment/claims.js';
+import type { Attempt, Method } from '#ledger/payment/state.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './fields.js';
 import { metadataAt, type Metadata } from './billing.js';
 import { oneOf, oddField, unreadable, type Normalised } from './unreadable.js';

@@ -1,5 +1,5 @@
 import { later, type Instant } from '#kernel/instant.js';
-import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription-standing.js';
+import { subscriptionStatuses, type SubscriptionStatus } from '#ledger/subscription/standing.js';
 import { at, idAt, integerAt, listAt, objectAt, objectIn, textAt, timeAt, type Fields } from './fields.js';
 import { metadataAt, type Metadata } from './billing.js';
 import { oddField, oneOf, unreadable, type Normalised } from './unreadable.js';

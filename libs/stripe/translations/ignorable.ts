@@ -1,5 +1,5 @@
 import type { Ignorable } from '#ledger/ignore-rule.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { at, idAt, listAt, objectAt, objectIn, textAt, type Fields } from '../shapes/fields.js';
 import { metadataAt, subjectOf } from '../shapes/billing.js';
 

@@ -1,6 +1,6 @@
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import { stripeCustomerStream } from '#ledger/stripe-customer.js';
-import type { StatementSource } from '#ledger/stripe-customer-owner.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
+import { stripeCustomerStream } from '#ledger/stripe/customer.js';
+import type { StatementSource } from '#ledger/stripe/customer-owner.js';
 import { idAt, objectAt, objectIn, textAt, type Fields } from '../shapes/fields.js';
 import { metadataAt, subjectOf } from '../shapes/billing.js';
 import {

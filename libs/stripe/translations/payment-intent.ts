@@ -1,5 +1,5 @@
 import { paymentStream } from '#kernel/stream-name.js';
-import type { Attempt } from '#ledger/payment-state.js';
+import type { Attempt } from '#ledger/payment/state.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { normaliseInvoicePayment, normalisePaymentIntent, type PaymentIntent } from '../shapes/money.js';
 import { subjectOf } from '../shapes/billing.js';

@@ -1,5 +1,5 @@
 import { paymentStream } from '#kernel/stream-name.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { normaliseCharge, normaliseCreditNote, normaliseDispute, normaliseRefund } from '../shapes/money.js';
 import { subjectOf } from '../shapes/billing.js';
 import {

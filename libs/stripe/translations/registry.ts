@@ -1,4 +1,4 @@
-import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { at, idAt, objectAt, objectIn, textAt } from '../shapes/fields.js';
 import { subjectOf } from '../shapes/billing.js';
 import { NOTHING, park, type Lookups, type Translate, type Translation } from './translation.js';

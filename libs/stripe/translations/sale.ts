@@ -1,7 +1,7 @@
 import type { Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
-import type { Sale } from '#ledger/account-events.js';
+import type { Sale } from '#ledger/account/events.js';
 import { park, soldCredits, type FactCommand, type Lookups, type Translation } from './translation.js';
 import type { Metadata } from '../shapes/billing.js';
 import { mismatchOf, type Charged } from './pack-price.js';

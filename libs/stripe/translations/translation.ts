@@ -1,13 +1,13 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { isCustomerId, paymentStream, type StreamName } from '#kernel/stream-name.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import type { CatalogState, CreditProduct } from '#ledger/catalog.js';
 import type { InvoiceCommand } from '#ledger/invoice.js';
-import type { PaymentCommand } from '#ledger/payment.js';
-import type { StripeCustomerCommand } from '#ledger/stripe-customer.js';
-import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe-event.js';
-import type { SubscriptionCommand } from '#ledger/subscription.js';
+import type { PaymentCommand } from '#ledger/payment/payment.js';
+import type { StripeCustomerCommand } from '#ledger/stripe/customer.js';
+import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe/event.js';
+import type { SubscriptionCommand } from '#ledger/subscription/subscription.js';
 import type { Metadata } from '../shapes/billing.js';
 import { found } from '../shapes/unreadable.js';
 

@@ -3,7 +3,7 @@ import Stripe from 'stripe';
 import type { Json } from '#kernel/json.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
 import { stripeEventIdPattern } from '#kernel/stream-name.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { at, idAt, objectIn, textAt, timeAt, type Fields } from '../shapes/fields.js';
 import { redact } from './redact.js';
 

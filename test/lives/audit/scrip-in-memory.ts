@@ -8,7 +8,7 @@ import {
   stripeEventStream,
   subscriptionStream,
 } from '#kernel/stream-name.js';
-import type { ReceivedStripeEvent } from '#ledger/stripe-event.js';
+import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import type { KnownToLedger } from '#stripe/reconciliation/stages.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { readWebhook } from '#stripe/webhook/verify.js';

@@ -1,6 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { RevocationCause, Settings, Source } from '#ledger/account-events.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { RevocationCause, Settings, Source } from '#ledger/account/events.js';
 import { balanceOf, refuse, Refusal, sum, type Books, type ModelAnswer } from './books.js';
 import { Revocations } from './revocations.js';
 

@@ -1,4 +1,4 @@
-import type { Slice } from '#ledger/account-events.js';
+import type { Slice } from '#ledger/account/events.js';
 import {
   balanceOf,
   shareOf,

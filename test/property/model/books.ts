@@ -1,7 +1,7 @@
-import type { Claim } from '#ledger/payment-claims.js';
+import type { Claim } from '#ledger/payment/claims.js';
 import type { DueTerm } from '../../lives/books/books.js';
 import type { Deal } from '../../lives/books/unpaid-books.js';
-import type { AgreedSeats, PlanChange, RevocationCause, Settings, Source } from '#ledger/account-events.js';
+import type { AgreedSeats, PlanChange, RevocationCause, Settings, Source } from '#ledger/account/events.js';
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
 export type ModelAnswer =

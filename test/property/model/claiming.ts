@@ -1,4 +1,4 @@
-import type { RevocationCause } from '#ledger/account-events.js';
+import type { RevocationCause } from '#ledger/account/events.js';
 import { Terms } from './terms.js';
 import { standing, sum, type ModelGrant } from './books.js';
 import { sharesOfClaims, type ClaimedLot, type Share } from './claims.js';

@@ -1,4 +1,4 @@
-import type { Claim } from '#ledger/payment-claims.js';
+import type { Claim } from '#ledger/payment/claims.js';
 import { shareOf, sum } from './books.js';
 
 /** A grant of a payment: what nobody has used of it, and what was used or is reserved for work. */

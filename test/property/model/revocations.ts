@@ -1,4 +1,4 @@
-import type { RevocationCause } from '#ledger/account-events.js';
+import type { RevocationCause } from '#ledger/account/events.js';
 import { refuse, standing, sum, type Use } from './books.js';
 import { Spending } from './spending.js';
 

@@ -1,5 +1,5 @@
-import type { AccountCommand } from '#ledger/account-commands.js';
-import type { AgreedSeats, ChangedPart, ChangedPeriod, PlanChange } from '#ledger/account-events.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
+import type { AgreedSeats, ChangedPart, ChangedPeriod, PlanChange } from '#ledger/account/events.js';
 import {
   asOneMonth,
   monthsLater,

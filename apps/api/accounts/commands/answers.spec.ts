@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { positionOf } from '#event-store/port/event-store.js';
 import type { Recorded } from '#event-store/writing/command.js';
-import type { AccountEvent } from '#ledger/account-events.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import {
   adjustmentAnswer,
   captureAnswer,

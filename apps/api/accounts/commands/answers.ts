@@ -2,7 +2,7 @@ import { assert } from '#kernel/assert.js';
 import { accountOf, type StreamName } from '#kernel/stream-name.js';
 import type { Position } from '#event-store/port/event-store.js';
 import type { Recorded } from '#event-store/writing/command.js';
-import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#ledger/account-events.js';
+import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#ledger/account/events.js';
 
 /**
  * Answers of commands, made from the recorded events alone. The log keeps those for ever, so a repeated key gets the first

@@ -1,4 +1,4 @@
-import { burnOrders, sources, type BurnOrderName, type DebtPolicy, type Source } from '#ledger/account-events.js';
+import { burnOrders, sources, type BurnOrderName, type DebtPolicy, type Source } from '#ledger/account/events.js';
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
 import { Forms } from '../../http/validation/forms.js';
 import {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import { parseInstant, type Instant } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import type { AccountCommand } from '#ledger/account-commands.js';
+import type { AccountCommand } from '#ledger/account/commands.js';
 import type { Pricing } from '../../catalogue/price-list.js';
 import type { ApiAccountCommand } from '../../writes/api-account-decider.js';
 import type {

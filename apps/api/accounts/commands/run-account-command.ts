@@ -1,8 +1,8 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandOutcome } from '#event-store/writing/command.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import type { AccountEvent } from '#ledger/account-events.js';
-import type { AccountState } from '#ledger/account-state.js';
+import type { AccountEvent } from '#ledger/account/events.js';
+import type { AccountState } from '#ledger/account/state.js';
 import type { ApiAccountRefusal } from '../../writes/api-account-decider.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
 import type { AccountIntent } from './intents.js';

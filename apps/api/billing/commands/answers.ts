@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { stripeIntentStream } from '#ledger/stripe-intent.js';
+import { stripeIntentStream } from '#ledger/stripe/intent.js';
 import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';

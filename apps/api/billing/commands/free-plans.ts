@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { catalogStream, subscriptionStream } from '#kernel/stream-name.js';
-import { hasEnded } from '#ledger/subscription-standing.js';
-import { freeSubscriptionId } from '#ledger/subscription.js';
+import { hasEnded } from '#ledger/subscription/standing.js';
+import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import { RunCustomerCommand } from '../../customers/run-customer-command.js';
 import { Problem } from '../../http/problems.js';
 import { CatalogReader, SubscriptionWriter } from '../../writes/ledger-writers.js';

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import type { BillingOperation } from '#ledger/account-events.js';
-import type { StripeIntent } from '#ledger/stripe-intent.js';
+import type { BillingOperation } from '#ledger/account/events.js';
+import type { StripeIntent } from '#ledger/stripe/intent.js';
 import type { ErrandIdentity } from '../stripe/outbox.js';
 
 /** Who asks for what customer. */

@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Money } from '#kernel/amount.js';
 import { msOf, type Instant } from '#kernel/instant.js';
 import { DEFAULT_UNIT } from '#kernel/stream-name.js';
-import { NO_USAGE, usageAt, type PeriodUsage } from '#ledger/account-usage.js';
+import { NO_USAGE, usageAt, type PeriodUsage } from '#ledger/account/usage.js';
 import { AccountLog } from '#projections/balances/account-log.js';
 import { balanceOf } from '#projections/balances/queries.js';
 import { plansOf, type ListedPlan } from '#projections/catalogue/queries.js';

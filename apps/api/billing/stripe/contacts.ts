@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
-import { contactIntentId } from '#ledger/stripe-intent.js';
+import { contactIntentId } from '#ledger/stripe/intent.js';
 import { stripeContactOf } from '#read-store/customer-contacts.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeClient } from '#stripe/operations/client.js';

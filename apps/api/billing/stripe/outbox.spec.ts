@@ -3,7 +3,7 @@ import { loadConfig } from '#config/env.js';
 import { createLogger } from '#config/logger.js';
 import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledger/stripe-intent.js';
+import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledger/stripe/intent.js';
 import { stripeClientOf } from '#stripe/operations/client.js';
 import { customerMaking } from '#stripe/operations/operation.js';
 import { ManualClock } from '../../../../test/support/manual-clock.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { CommandOutcome } from '#event-store/writing/command.js';
 import { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
-import { stripeIntentStream, type StripeIntentCommand, type StripeIntentState } from '#ledger/stripe-intent.js';
+import { stripeIntentStream, type StripeIntentCommand, type StripeIntentState } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { runErrand, type Errand } from '#stripe/operations/run.js';
 import { ApiContext } from '../../api-context.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type Stripe from 'stripe';
 import { subscriptionStream } from '#kernel/stream-name.js';
-import { hasEnded } from '#ledger/subscription-standing.js';
+import { hasEnded } from '#ledger/subscription/standing.js';
 import { everSubscribed } from '#projections/subscriptions/queries.js';
 import { ReadDatabase } from '#read-store/read-database.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';

@@ -1,7 +1,7 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT, invoiceStream, paymentStream, subscriptionStream } from '#kernel/stream-name.js';
-import { allotmentKey, periodName } from '#ledger/allowance-keys.js';
+import { allotmentKey, periodName } from '#ledger/subscription/allowance-keys.js';
 import { planBoughtAt, type Plan, type PlanPrice } from '#ledger/catalog.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
 import { isSupportedCurrency } from '#kernel/currency.js';

@@ -1,9 +1,9 @@
 import { isAmount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
-import type { ChangedPeriod } from '#ledger/account-events.js';
+import type { ChangedPeriod } from '#ledger/account/events.js';
 import { planBoughtAt, type CatalogState, type Plan } from '#ledger/catalog.js';
-import type { BoughtLine } from '#ledger/payment-claims.js';
+import type { BoughtLine } from '#ledger/payment/claims.js';
 import type { Invoice, InvoiceLine } from '../../shapes/billing.js';
 import { commands, park, type FactCommand, type Lookups, type Translation } from '../translation.js';
 import { directionOf } from './direction.js';

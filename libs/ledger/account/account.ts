@@ -1,0 +1,180 @@
+import { assertNever } from '#kernel/assert.js';
+import type { Decider, Moment } from '#kernel/decider.js';
+import { keepFreeMonths } from './terms/free-months.js';
+import { adjustCredits, grantCredits } from './granting.js';
+import { repayOwed } from './debt.js';
+import { reinstateCredits, revokeCredits } from './claims/clawback.js';
+import { settlePayment } from './claims/claims.js';
+import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './holds.js';
+import { Recording, openAccount } from './recording.js';
+import { changeSettings, changeStatus } from './settings.js';
+import { consumeCredits, reverseConsumption, revisionToReverse } from './spending.js';
+import type { AccountCommand, AccountRefusal } from './commands.js';
+import type { AccountEvent } from './events.js';
+import { decodeAccount, encodeAccount, SNAPSHOT_VERSION } from './snapshot.js';
+import { evolveAccount } from './evolve.js';
+import { forkAccount, initialAccount, mergeAccount, type AccountState } from './state.js';
+import { letTimePass } from './time.js';
+import { changePeriod, endSubscription, grantPeriod } from './terms/terms.js';
+import { agreeTrial, moveTrial } from './terms/trials.js';
+
+/** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
+const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];
+/**
+ * What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for. Of billing goes on
+ * what sells it nothing.
+ */
+const allowedWhenClosed: readonly AccountCommand['type'][] = [
+  'RecordDue',
+  'RevokeCredits',
+  'ReinstateCredits',
+  'SettlePayment',
+  'MoveTrial',
+  'EndSubscription',
+  'RequestBilling',
+  'CloseAccount',
+];
+
+function decide(
+  state: AccountState,
+  command: AccountCommand,
+  moment: Moment<AccountEvent>,
+): readonly AccountEvent[] | AccountRefusal {
+  const { status } = state.settings;
+  if (status === 'closed' && !allowedWhenClosed.includes(command.type)) return { rejected: 'account_closed' };
+  if (status === 'frozen' && refusedWhenFrozen.includes(command.type)) return { rejected: 'account_frozen' };
+  const recording = new Recording(state, moment, evolveAccount);
+  letTimePass(recording);
+  const refusal = apply(recording, command);
+  if (refusal !== null) return refusal;
+  repayOwed(recording, moment.at);
+  return recording.events;
+}
+
+function apply(recording: Recording, command: AccountCommand): AccountRefusal | null {
+  switch (command.type) {
+    case 'GrantCredits':
+      return grantCredits(recording, command);
+    case 'ConsumeCredits':
+      return consumeCredits(recording, command);
+    case 'ReverseConsumption':
+      return reverseConsumption(recording, command);
+    case 'HoldCredits':
+      return holdCredits(recording, command);
+    case 'ExtendHold':
+      return extendHold(recording, command);
+    case 'CaptureHold':
+      return captureHold(recording, command);
+    case 'ReleaseHold':
+      return releaseHold(recording, command);
+    case 'AdjustCredits':
+      return adjustCredits(recording, command);
+    case 'RevokeCredits':
+      return revokeCredits(recording, command);
+    case 'ReinstateCredits':
+      return reinstateCredits(recording, command);
+    case 'GrantPeriod':
+      return grantPeriod(recording, command);
+    case 'ChangePeriod':
+      return changePeriod(recording, command);
+    case 'AgreeTrial':
+      return agreeTrial(recording, command);
+    case 'MoveTrial':
+      return moveTrial(recording, command);
+    case 'EndSubscription':
+      return endSubscription(recording, command);
+    case 'KeepFreeMonths':
+      return keepFreeMonths(recording, command);
+    case 'SettlePayment':
+      return settlePayment(recording, command);
+    case 'RequestBilling':
+      openAccount(recording);
+      recording.record({ type: 'BillingRequested', operation: command.operation });
+      return null;
+    case 'RecordDue':
+      return null;
+    case 'ChangeSettings':
+      return changeSettings(recording, command);
+    case 'FreezeAccount':
+    case 'UnfreezeAccount':
+    case 'CloseAccount':
+      return changeStatus(recording, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function needs(state: AccountState, command: AccountCommand): number | null {
+  switch (command.type) {
+    case 'ReverseConsumption':
+      return revisionToReverse(command);
+    case 'ExtendHold':
+    case 'CaptureHold':
+    case 'ReleaseHold':
+      return state.holds.get(command.holdId) === undefined ? revisionOfHold(command) : null;
+    default:
+      return null;
+  }
+}
+
+/** The rules of a customer's credits in one unit: see README beside this file for what they mean. */
+export const accountDecider: Decider<AccountCommand, AccountEvent, AccountState, AccountRefusal> = {
+  category: 'account',
+  initial: initialAccount,
+  decide,
+  evolve: evolveAccount,
+  fork: forkAccount,
+  merge: mergeAccount,
+  needs,
+  snapshot: { version: SNAPSHOT_VERSION, encode: encodeAccount, decode: decodeAccount },
+};
+
+/** The sums of an account's grants, and whether they add up. */
+export type Conservation = {
+  readonly granted: number;
+  readonly scheduled: number;
+  readonly available: number;
+  readonly held: number;
+  readonly consumed: number;
+  readonly expired: number;
+  readonly revoked: number;
+  readonly repaid: number;
+  /** What does not add up, in words; empty when all does. */
+  readonly violations: readonly string[];
+};
+
+/**
+ * Conservation: granted = scheduled + available + held + consumed + expired + revoked + used to repay debt, per grant and in
+ * total, and the recorded balance is what the grants and debts sum up to.
+ */
+export function conservationOf(state: AccountState): Conservation {
+  const violations: string[] = [];
+  const sum = { granted: 0, scheduled: 0, available: 0, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 };
+  for (const grant of state.grants.values()) {
+    const { amount, held, consumed, expired, revoked, repaid } = grant;
+    if (amount !== grant.free + held + consumed + expired + revoked + repaid)
+      violations.push(`grant ${grant.id} does not add up`);
+    sum.granted += amount;
+    sum[grant.scheduled ? 'scheduled' : 'available'] += grant.free;
+    sum.held += held;
+    sum.consumed += consumed;
+    sum.expired += expired;
+    sum.revoked += revoked;
+    sum.repaid += repaid;
+  }
+  const held = [...state.holds.values()].reduce((total, hold) => total + hold.remaining, 0);
+  const debt = [...state.debts.values()].reduce((total, { outstanding }) => total + outstanding, 0);
+  const { balance } = state;
+  if (balance.available !== sum.available)
+    violations.push(
+      `available is recorded as ${String(balance.available)}, the grants sum up to ${String(sum.available)}`,
+    );
+  if (balance.held !== sum.held)
+    violations.push(`held is recorded as ${String(balance.held)}, the grants sum up to ${String(sum.held)}`);
+  if (held !== sum.held)
+    violations.push(`the open holds sum up to ${String(held)}, the grants' held parts to ${String(sum.held)}`);
+  if (balance.debt !== debt)
+    violations.push(`debt is recorded as ${String(balance.debt)}, the debts sum up to ${String(debt)}`);
+  if (state.granted !== sum.granted) violations.push('the sum of grants is not what was granted');
+  return { ...sum, violations };
+}

@@ -1,0 +1,66 @@
+import { assert, assertNever } from '#kernel/assert.js';
+import { evolveClaims } from './claims/claims.js';
+import { evolveDebts } from './debt.js';
+import type { AccountEvent } from './events.js';
+import { evolveGrants } from './granting.js';
+import { evolveHolds } from './holds.js';
+import { evolveRevocations } from './claims/revocations.js';
+import { evolveSettings } from './settings.js';
+import { evolveSpending } from './spending.js';
+import { evolveTerms } from './terms/terms.js';
+import type { AccountState } from './state.js';
+import { usageAfter } from './usage.js';
+
+/** Takes over `state` and returns it as the event leaves it. Asserts what the rules exclude. */
+export function evolveAccount(state: AccountState, event: AccountEvent, revision: number): AccountState {
+  const { available, held, debt } = event.balance;
+  assert(
+    available >= 0 && held >= 0 && debt >= 0,
+    `${event.type} at revision ${String(revision)} leaves a balance below nothing`,
+  );
+  state.balance = event.balance;
+  state.lastAt = event.at;
+  state.usage = usageAfter(state.usage, event, revision, (id) => state.grants.get(id)?.term ?? null);
+  switch (event.type) {
+    case 'AccountOpened':
+      state.opened = true;
+      return state;
+    case 'BillingRequested':
+      return state;
+    case 'CreditsGranted':
+    case 'CreditsActivated':
+    case 'CreditsExpired':
+      return evolveGrants(state, event, revision);
+    case 'CreditsRevoked':
+    case 'CreditsReinstated':
+      return evolveRevocations(state, event);
+    case 'CreditsConsumed':
+    case 'ConsumptionReversed':
+      return evolveSpending(state, event);
+    case 'CreditsHeld':
+    case 'HoldExtended':
+    case 'HoldCaptured':
+    case 'HoldReleased':
+      return evolveHolds(state, event);
+    case 'DebtIncurred':
+    case 'DebtRepaid':
+    case 'DebtForgiven':
+      return evolveDebts(state, event, revision);
+    case 'PaymentClaimed':
+      return evolveClaims(state, event);
+    case 'PeriodChanged':
+    case 'TrialChanged':
+    case 'TermsEnded':
+      return evolveTerms(state, event);
+    case 'BurnOrderChanged':
+    case 'OverdraftLimitChanged':
+    case 'DebtPolicyChanged':
+    case 'LowBalanceThresholdChanged':
+    case 'AccountFrozen':
+    case 'AccountUnfrozen':
+    case 'AccountClosed':
+      return evolveSettings(state, event);
+    default:
+      return assertNever(event);
+  }
+}

@@ -1,0 +1,182 @@
+import { assertNever } from '#kernel/assert.js';
+import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { Json } from '#kernel/json.js';
+import type { AccountCommand, AccountRefusal, SoldRefusal } from './commands.js';
+import type { AccountEventOf, Sale, Source } from './events.js';
+import { slicesToSpend } from './burn-order.js';
+import { settleClaims } from './claims/settling.js';
+import { type Recording, openAccount } from './recording.js';
+import { changeGrant, grantOf, move, putGrant } from './lots.js';
+import { noteRollover } from './terms/rollover.js';
+import type { AccountState } from './state.js';
+import { noteTerm } from './terms/terms.js';
+import { letTimePass } from './time.js';
+import type { BoughtLine } from '../payment/claims.js';
+
+type Grant = Extract<AccountCommand, { type: 'GrantCredits' }>;
+type Adjust = Extract<AccountCommand, { type: 'AdjustCredits' }>;
+type NewGrant = {
+  amount: Amount;
+  source: Source;
+  priority: number;
+  effectiveAt: Instant;
+  expiresAt: Instant | null;
+  costBasis: Money | null;
+  paymentReference: string | null;
+  description: string | null;
+  metadata: Json;
+  sale?: Sale;
+  lines?: readonly BoughtLine[];
+};
+
+/** Lots of credits enter the account. The first one opens it; a grant that is effective repays debt first. */
+export function grantCredits(recording: Recording, command: Grant): AccountRefusal | null {
+  const { at } = recording.moment;
+  const effectiveAt = command.effectiveAt ?? at;
+  const { sale, apart = [] } = command;
+  const sold = sale === undefined ? null : refusalOfSale(recording.state, sale, apart);
+  if (sold !== null) return sold;
+  if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
+  if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
+  return recordGrant(recording, { ...command, effectiveAt }, null);
+}
+
+function recordGrant(recording: Recording, grant: NewGrant, adjusts: 'adjusts' | null): AccountRefusal | null {
+  if (recording.state.granted > MAX_AMOUNT - grant.amount) return { rejected: 'balance_limit_exceeded' };
+  openAccount(recording);
+  const grantId = recording.newId('gr');
+  recording.record({
+    type: 'CreditsGranted',
+    grantId,
+    amount: grant.amount,
+    source: grant.source,
+    priority: grant.priority,
+    effectiveAt: grant.effectiveAt,
+    expiresAt: grant.expiresAt,
+    costBasis: grant.costBasis,
+    paymentReference: grant.paymentReference,
+    adjustmentId: adjusts === null ? null : recording.newId('adj'),
+    ...(grant.sale === undefined ? {} : { sale: grant.sale }),
+    ...(grant.lines === undefined ? {} : { lines: grant.lines }),
+    description: grant.description,
+    metadata: grant.metadata,
+  });
+  settleClaims(recording, [{ grantId }]);
+  letTimePass(recording);
+  return null;
+}
+
+/** An operator's correction: a grant that never expires, or credits taken away in burn order, never below zero. */
+export function adjustCredits(recording: Recording, command: Adjust): AccountRefusal | null {
+  if (command.amount > 0) {
+    const { amount, reason } = command;
+    const { at } = recording.moment;
+    return recordGrant(
+      recording,
+      {
+        amount,
+        source: 'adjustment',
+        priority: 50,
+        effectiveAt: at,
+        expiresAt: null,
+        costBasis: null,
+        paymentReference: null,
+        description: reason,
+        metadata: {},
+      },
+      'adjusts',
+    );
+  }
+  const amount = -command.amount;
+  const { available } = recording.balance;
+  if (amount > available) return { rejected: 'insufficient_credits', available, required: amount };
+  recording.record({
+    type: 'CreditsRevoked',
+    revocationId: recording.newId('rvk'),
+    amount,
+    allocations: slicesToSpend(recording.state, amount),
+    scheduled: 0,
+    expired: 0,
+    writtenOff: 0,
+    grantId: null,
+    cause: { kind: 'adjustment', id: recording.newId('adj') },
+    reason: command.reason,
+  });
+  return null;
+}
+
+type GrantEvent =
+  AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsActivated'> | AccountEventOf<'CreditsExpired'>;
+
+/** A grant as an event of its life leaves it. */
+export function evolveGrants(state: AccountState, event: GrantEvent, revision: number): AccountState {
+  switch (event.type) {
+    case 'CreditsGranted':
+      state.granted += event.amount;
+      putGrant(state, null, {
+        id: event.grantId,
+        revision,
+        source: event.source,
+        priority: event.priority,
+        amount: event.amount,
+        effectiveAt: event.effectiveAt,
+        expiresAt: event.expiresAt,
+        paymentReference: event.paymentReference,
+        term: event.term ?? null,
+        sale: event.sale ?? null,
+        lines: event.lines ?? null,
+        costBasis: event.costBasis,
+        costLeft: event.costBasis?.amount ?? 0,
+        costExpired: 0,
+        scheduled: event.effectiveAt > event.at,
+        free: event.amount,
+        held: 0,
+        consumed: 0,
+        expired: 0,
+        revoked: 0,
+        revocations: [],
+        repaid: 0,
+        clawedBack: 0,
+      });
+      noteTerm(state, event);
+      noteRollover(state, event);
+      return state;
+    case 'CreditsActivated':
+      changeGrant(state, grantOf(state, event.grantId), { scheduled: false });
+      return state;
+    case 'CreditsExpired':
+      move(state, event, 'free', 'expired');
+      return state;
+    default:
+      return assertNever(event);
+  }
+}
+
+/**
+ * Why a sale grants nothing: it has granted before; or it may have, because the account has a sale of as much money whose invoice
+ * or intent is not known and may be this one's. Null where it is a sale of its own. `apart`: ids of sales that are known to be others.
+ */
+function refusalOfSale(state: AccountState, sale: Sale, apart: readonly string[]): SoldRefusal | null {
+  let doubt: SoldRefusal | null = null;
+  for (const { sale: known, paymentReference } of state.grants.values()) {
+    if (known === null || paymentReference === null) continue;
+    if (isSame(known, sale)) return { rejected: 'sold_already', paymentReference };
+    const other = known.intent ?? known.invoice ?? '';
+    if (mayBeSame(known, sale) && !apart.includes(other)) doubt ??= { rejected: 'sale_in_doubt', other };
+  }
+  return doubt;
+}
+
+const isSame = (a: Sale, b: Sale): boolean =>
+  (a.session !== null && a.session === b.session) ||
+  (a.intent !== null && a.intent === b.intent) ||
+  (a.invoice !== null && a.invoice === b.invoice);
+
+/** Of an invoice that does not say what paid it and an intent that does not say what it paid: one payment has one amount. */
+function mayBeSame(a: Sale, b: Sale): boolean {
+  const unknown = (a.intent === null && b.invoice === null) || (b.intent === null && a.invoice === null);
+  const named = (a.invoice ?? b.invoice) !== null && (a.intent ?? b.intent) !== null;
+  const sameMoney = a.paid !== null && a.paid.amount === b.paid?.amount && a.paid.currency === b.paid.currency;
+  return unknown && named && sameMoney;
+}

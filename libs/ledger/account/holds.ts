@@ -1,0 +1,189 @@
+import type { Amount } from '#kernel/amount.js';
+import { revisionInId } from '#kernel/ids.js';
+import { later, plusMs, type Instant } from '#kernel/instant.js';
+import { assertNever } from '#kernel/assert.js';
+import { burnOrderOf, slicesToHold } from './burn-order.js';
+import type { AccountCommand, AccountRefusal } from './commands.js';
+import { costOf } from './cost.js';
+import type { AccountEventOf, HeldSlice, HoldOwner, Slice } from './events.js';
+import { compareDue, grantOf, holdReleased, move, timeoutOf } from './lots.js';
+import type { Recording } from './recording.js';
+import type { AccountState, Hold } from './state.js';
+import { letTimePass } from './time.js';
+import { insertSorted, removeSorted } from '../sorted.js';
+
+type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
+type HoldCommand = Command<'ExtendHold' | 'CaptureHold' | 'ReleaseHold'>;
+
+/** Reserves credits in burn order for work under way. Never uses an overdraft. */
+export function holdCredits(recording: Recording, command: Command<'HoldCredits'>): AccountRefusal | null {
+  const { available } = recording.balance;
+  if (command.amount > available) return { rejected: 'insufficient_credits', available, required: command.amount };
+  recording.record({
+    type: 'CreditsHeld',
+    holdId: recording.newId('hold'),
+    amount: command.amount,
+    allocations: slicesToHold(recording.state, command.amount),
+    expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
+    owner: 'caller',
+    burnOrder: burnOrderOf(recording.state.settings.burnOrder),
+    description: command.description,
+    metadata: command.metadata,
+  });
+  return null;
+}
+
+/** The revision at which a hold that is not open was placed, if the id is one of ours. */
+export const revisionOfHold = (command: HoldCommand): number | null => revisionInId('hold', command.holdId);
+
+/** A hold that a caller may settle, with the time-out that each of those has. */
+type CallersHold = Hold & { readonly expiresAt: Instant };
+
+const isCallers = (hold: Hold): hold is CallersHold => hold.owner === 'caller' && hold.expiresAt !== null;
+
+function openHold(recording: Recording, command: HoldCommand): CallersHold | AccountRefusal {
+  const hold = recording.state.holds.get(command.holdId);
+  // What a refund or dispute reserves is not the callers' to settle.
+  if (hold !== undefined && isCallers(hold)) return hold;
+  const { past } = recording.moment;
+  const timedOutJustNow = recording.before.holds.get(command.holdId)?.owner === 'caller';
+  const wasPlaced =
+    timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId && past.owner === 'caller');
+  return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
+}
+
+/** The hold times out `expiresInSeconds` from now, or when it would have anyway if that is later. */
+export function extendHold(recording: Recording, command: Command<'ExtendHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  recording.record({
+    type: 'HoldExtended',
+    holdId: hold.id,
+    heldAmount: hold.amount,
+    remaining: hold.remaining,
+    heldAllocations: hold.allocations,
+    expiresAt: later(hold.expiresAt, plusMs(recording.moment.at, command.expiresInSeconds * 1000)),
+  });
+  return null;
+}
+
+/**
+ * Turns held credits into a consumption, slice by slice in the order they were chosen, also after their grant expired: a
+ * hold pins its slices. A final capture releases the rest.
+ */
+export function captureHold(recording: Recording, command: Command<'CaptureHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  const amount = command.amount ?? hold.remaining;
+  if (amount > hold.remaining) return { rejected: 'amount_exceeds_hold' };
+  const { captured, rest } = split(recording, hold, amount);
+  const remaining = hold.remaining - amount;
+  const final = command.final || remaining === 0;
+  recording.record({
+    type: 'HoldCaptured',
+    holdId: hold.id,
+    consumptionId: recording.newId('con'),
+    amount,
+    allocations: captured,
+    final,
+    heldAmount: hold.amount,
+    remaining,
+    heldAllocations: rest,
+    expiresAt: hold.expiresAt,
+  });
+  if (final && remaining > 0) release(recording, { ...hold, remaining, allocations: rest }, 'captured');
+  return null;
+}
+
+function split(recording: Recording, hold: Hold, amount: Amount): { captured: Slice[]; rest: HeldSlice[] } {
+  const captured: Slice[] = [];
+  const rest: HeldSlice[] = [];
+  let missing = amount;
+  for (const slice of hold.allocations) {
+    const taken = Math.min(missing, slice.amount);
+    missing -= taken;
+    if (taken > 0)
+      captured.push({ ...slice, amount: taken, cost: costOf(grantOf(recording.state, slice.grantId), taken) });
+    if (taken < slice.amount) rest.push({ ...slice, amount: slice.amount - taken });
+  }
+  return { captured, rest };
+}
+
+/** Gives all that is still held back to its grants; what comes back to an expired grant expires at once. */
+export function releaseHold(recording: Recording, command: Command<'ReleaseHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  release(recording, hold, 'released');
+  return null;
+}
+
+function release(recording: Recording, hold: Hold, reason: 'released' | 'captured'): void {
+  recording.record(holdReleased(hold, reason));
+  letTimePass(recording, hold.allocations);
+}
+
+const free = (slice: HeldSlice): Slice => ({ ...slice, cost: null });
+
+function putHold(state: AccountState, hold: Hold): void {
+  const before = state.holds.get(hold.id);
+  const due = before === undefined ? null : timeoutOf(before);
+  if (due !== null) state.timeline = removeSorted(state.timeline, due, compareDue);
+  if (hold.remaining === 0) {
+    state.holds.delete(hold.id);
+    return;
+  }
+  state.holds.set(hold.id, hold);
+  const next = timeoutOf(hold);
+  if (next !== null) state.timeline = insertSorted(state.timeline, next, compareDue);
+}
+
+/** The owner of an open hold, which no event after its first names again. */
+const ownerOf = (state: AccountState, holdId: string): HoldOwner => state.holds.get(holdId)?.owner ?? 'caller';
+
+type HoldEvent =
+  | AccountEventOf<'CreditsHeld'>
+  | AccountEventOf<'HoldExtended'>
+  | AccountEventOf<'HoldCaptured'>
+  | AccountEventOf<'HoldReleased'>;
+
+/** What an event of a hold leaves. */
+export function evolveHolds(state: AccountState, event: HoldEvent): AccountState {
+  switch (event.type) {
+    case 'CreditsHeld':
+      for (const slice of event.allocations) move(state, free(slice), 'free', 'held');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.amount,
+        remaining: event.amount,
+        allocations: event.allocations,
+        expiresAt: event.expiresAt,
+        owner: event.owner,
+      });
+      return state;
+    case 'HoldExtended':
+    case 'HoldCaptured':
+      if (event.type === 'HoldCaptured') for (const slice of event.allocations) move(state, slice, 'held', 'consumed');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.heldAmount,
+        remaining: event.remaining,
+        allocations: event.heldAllocations,
+        expiresAt: event.expiresAt,
+        owner: ownerOf(state, event.holdId),
+      });
+      return state;
+    case 'HoldReleased':
+      for (const slice of event.allocations) move(state, free(slice), 'held', 'free');
+      putHold(state, {
+        id: event.holdId,
+        amount: event.heldAmount,
+        remaining: 0,
+        allocations: [],
+        expiresAt: event.expiresAt,
+        owner: ownerOf(state, event.holdId),
+      });
+      return state;
+    default:
+      return assertNever(event);
+  }
+}

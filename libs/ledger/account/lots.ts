@@ -1,0 +1,146 @@
+import { assert } from '#kernel/assert.js';
+import type { Amount, Money } from '#kernel/amount.js';
+import type { Instant } from '#kernel/instant.js';
+import type { AccountFact } from './events.js';
+import { compareForBurn } from './burn-order.js';
+import { moneyOf } from './cost.js';
+import type { AccountState, Debt, Due, Grant, Hold } from './state.js';
+import { insertSorted, removeSorted } from '../sorted.js';
+
+/** By time; at one instant by `order`, then by id, so that no two are equal. */
+export const compareDue = (a: Due, b: Due): number => {
+  if (a.at !== b.at) return a.at < b.at ? -1 : 1;
+  if (a.order !== b.order) return a.order - b.order;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+};
+/** By age. */
+export const compareDebts = (a: Debt, b: Debt): number => a.revision - b.revision;
+
+/** What time will do with a grant next; null when nothing. */
+export const dueOf = (grant: Grant): Due | null => {
+  if (grant.free === 0) return null;
+  if (grant.scheduled) return { at: grant.effectiveAt, order: 0, kind: 'activate', id: grant.id };
+  return grant.expiresAt === null ? null : { at: grant.expiresAt, order: 2, kind: 'expire', id: grant.id };
+};
+/** When time closes a hold; null when it never does. */
+export const timeoutOf = (hold: Hold): Due | null =>
+  hold.expiresAt === null ? null : { at: hold.expiresAt, order: 1, kind: 'timeout', id: hold.id };
+
+/** Whether a grant has expired by `at`. */
+export const isOver = ({ expiresAt }: Grant, at: Instant): boolean => expiresAt !== null && expiresAt <= at;
+
+/** The end of a hold, giving back all that it still holds. */
+export const holdReleased = (hold: Hold, reason: 'released' | 'captured' | 'expired'): AccountFact => ({
+  type: 'HoldReleased',
+  holdId: hold.id,
+  amount: hold.remaining,
+  allocations: hold.allocations,
+  reason,
+  heldAmount: hold.amount,
+  expiresAt: hold.expiresAt,
+});
+
+/** The grant that must exist: an event named it. */
+export function grantOf(state: AccountState, id: string): Grant {
+  const grant = state.grants.get(id);
+  assert(grant !== undefined, `an event names grant ${id}, which the account does not have`);
+  return grant;
+}
+
+/** Whether a grant is among those that burn-down chooses from; one whose expiry is due is taken out before. */
+export const isSpendable = (grant: Grant): boolean => !grant.scheduled && grant.free > 0;
+
+/** Puts a grant in its places; `before` is the record that it replaces. */
+export function putGrant(state: AccountState, before: Grant | null, after: Grant): void {
+  assert(
+    after.free >= 0 &&
+      after.held >= 0 &&
+      after.consumed >= 0 &&
+      after.revoked >= 0 &&
+      after.repaid >= 0 &&
+      after.expired >= 0 &&
+      after.costLeft >= 0 &&
+      after.costExpired >= 0,
+    `grant ${after.id} would hold less than nothing`,
+  );
+  state.grants.set(after.id, after);
+  const compare = compareForBurn(state.settings.burnOrder);
+  if (before !== null && isSpendable(before)) {
+    // The order looks at nothing that changes while a grant lives, so the new record takes the old one's place.
+    state.spendable = isSpendable(after)
+      ? replaced(state.spendable, before, after, compare)
+      : removeSorted(state.spendable, before, compare);
+  } else if (isSpendable(after)) {
+    state.spendable = insertSorted(state.spendable, after, compare);
+  }
+  const [due, next] = [before === null ? null : dueOf(before), dueOf(after)];
+  if (due?.kind === next?.kind) return;
+  if (due !== null) state.timeline = removeSorted(state.timeline, due, compareDue);
+  if (next !== null) state.timeline = insertSorted(state.timeline, next, compareDue);
+}
+
+function replaced(
+  list: readonly Grant[],
+  before: Grant,
+  after: Grant,
+  compare: (a: Grant, b: Grant) => number,
+): readonly Grant[] {
+  if (list[0]?.id === before.id) return list.length === 1 ? [after] : list.with(0, after);
+  return insertSorted(removeSorted(list, before, compare), after, compare);
+}
+
+/** What of a grant changes while it lives. */
+type Counters = Partial<
+  Pick<
+    Grant,
+    | 'free'
+    | 'held'
+    | 'consumed'
+    | 'expired'
+    | 'revoked'
+    | 'repaid'
+    | 'clawedBack'
+    | 'costLeft'
+    | 'revocations'
+    | 'scheduled'
+  >
+>;
+
+/** Replaces a grant's record by one with other counters. */
+export const changeGrant = (state: AccountState, grant: Grant, change: Counters): void => {
+  putGrant(state, grant, { ...grant, ...change });
+};
+
+type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
+/**
+ * Moves credits of a grant from one counter to another. Their cost leaves what is left of the grant's when they are used up, and
+ * comes back with them; that of expired ones is kept beside it.
+ */
+export function move(
+  state: AccountState,
+  slice: { grantId: string; amount: Amount; cost: Money | null },
+  from: Counter,
+  to: Counter,
+): void {
+  const grant = grantOf(state, slice.grantId);
+  const cost = moneyOf(slice);
+  // Not by `changeGrant`: every consumption comes here, and the changes would be one more object, of computed names.
+  const after: { -readonly [Member in keyof Grant]: Grant[Member] } = { ...grant };
+  after[from] -= slice.amount;
+  after[to] += slice.amount;
+  if (to === 'free') after.costLeft += cost;
+  else if (from === 'free' || from === 'held') after.costLeft -= cost;
+  if (to === 'expired') after.costExpired += cost;
+  else if (from === 'expired') after.costExpired -= cost;
+  putGrant(state, grant, after);
+}
+
+/** Whether two revocations have the same cause. */
+export const sameCause = (a: { kind: string; id: string }, b: { kind: string; id: string }): boolean =>
+  a.kind === b.kind && a.id === b.id;
+
+/** Notes what of a grant was asked back after it was spent or reserved; negative where that was undone. */
+export function noteClawback(state: AccountState, grantId: string, amount: number): void {
+  const grant = grantOf(state, grantId);
+  changeGrant(state, grant, { clawedBack: grant.clawedBack + amount });
+}
