@@ -5,7 +5,7 @@ import { planOf } from './plan.js';
 import { play } from './run-seed.js';
 
 const run = promisify(execFile);
-const SEEDS = 2_000;
+const SEEDS = 1_000;
 
 /** In a process of its own, as `npm run simulate` does: jest's modules make every promise dearer. */
 async function simulate(from: number, seeds: number): Promise<string> {
