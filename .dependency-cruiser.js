@@ -64,6 +64,16 @@ const areas = [
     ],
   },
   {
+    name: 'composition',
+    path: '^libs/composition/',
+    may: [
+      '^libs/(kernel|ledger|config|composition)/',
+      '^libs/event-store/(event-store\\.module\\.ts$|port/|writing/)',
+      '^libs/read-store/(migrate|read-database)\\.ts$',
+      '^projections/(registry|command-keys/index)\\.ts$',
+    ],
+  },
+  {
     name: 'audit',
     path: '^libs/audit/',
     may: [
@@ -142,6 +152,13 @@ export default {
       comment: 'An adapter is chosen in a composition root: *.module.ts',
       from: { pathNot: ['\\.module\\.ts$', '^libs/event-store/(postgres|eventstoredb|in-memory)', spec, '^test/'] },
       to: { path: '^libs/event-store/(postgres|eventstoredb|in-memory)' },
+    },
+    {
+      name: 'stores-open-only-in-composition',
+      severity: 'error',
+      comment: 'Every process gets its stores and write paths from libs/composition',
+      from: { pathNot: ['^libs/composition/', spec, '^test/'] },
+      to: { path: '^libs/event-store/event-store\\.module\\.ts$' },
     },
     {
       name: 'product-imports-no-test',

@@ -1,21 +1,14 @@
 import type { Provider } from '@nestjs/common';
+import { ledgerHandlersWith, type LedgerHandlersWith } from '#composition/ledger-handlers.js';
+import { openStores } from '#composition/open-stores.js';
 import type { Config } from '#config/env.js';
 import type { Logger } from '#config/logger.js';
 import { EventStore } from '#event-store/port/event-store.js';
-import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { Clock } from '#kernel/clock.js';
-import { catalogDecider } from '#ledger/catalog.js';
-import { customerDecider } from '#ledger/customer.js';
-import { ledgerCodec } from '#ledger/events.js';
-import { stripeCustomerDecider } from '#ledger/stripe/customer.js';
-import { stripeEventDecider } from '#ledger/stripe/event.js';
-import { stripeIntentDecider } from '#ledger/stripe/intent.js';
-import { subscriptionDecider } from '#ledger/subscription/subscription.js';
 import { AccountLog } from '#projections/balances/account-log.js';
 import { BalanceReader } from '#projections/balances/queries.js';
-import { CommandKeyIndex } from '#projections/command-keys/index.js';
 import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
-import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { ReadDatabase } from '#read-store/read-database.js';
 import { PastAccounts } from './accounts/reads/past-accounts.js';
 import { ApiContext } from './api-context.js';
 import { apiKeyLookup } from './callers/api-key-lookup.js';
@@ -26,7 +19,7 @@ import { HealthChecks } from './operations/health.js';
 import { Metrics } from './operations/metrics.js';
 import { probeStripe } from './operations/stripe-probe.js';
 import { BoundedReads } from './reads/bounded-reads.js';
-import { apiAccountDecider } from './writes/api-account-decider.js';
+import { apiAccountDecider, type ApiAccountCommand, type ApiAccountRefusal } from './writes/api-account-decider.js';
 import {
   AccountWriter,
   CatalogReader,
@@ -46,15 +39,7 @@ export type Parts = {
   readonly finder: EventFinder;
   /** For reads of what is now, and for those of the past, which must never hold those up. */
   readonly accounts: { readonly now: AccountLog; readonly past: PastAccounts };
-  readonly writers: {
-    readonly account: AccountWriter;
-    readonly customer: CustomerWriter;
-    readonly stripeCustomer: StripeCustomerWriter;
-    readonly stripeEvent: StripeEventWriter;
-    readonly stripeIntent: StripeIntentWriter;
-    readonly subscription: SubscriptionWriter;
-    readonly catalog: CatalogReader;
-  };
+  readonly writers: LedgerHandlersWith<ApiAccountCommand, ApiAccountRefusal>;
   readonly load: LoadLimit;
   readonly checks: HealthChecks;
   readonly metrics: Metrics;
@@ -72,27 +57,8 @@ export async function openParts(
   logger: Logger,
   clock: Clock,
 ): Promise<Parts> {
-  const { databaseUrl } = config;
-  const store = await openEventStore(
-    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
-    clock,
-  );
-  const snapshots = await openSnapshotStore(databaseUrl, clock);
-  const database = openReadDatabase(databaseUrl, { clock, ...patience });
-  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
-  const shared = { store, snapshots, keys, clock };
-  // Only accounts are written again and again; streams that are written once or twice need not stay in memory.
-  const usedAtTimes = { ...shared, limits: { cachedStreams: 2_000 } };
-  const usedOnce = { ...shared, limits: { cachedStreams: 500 } };
-  const writers = {
-    account: new AccountWriter(apiAccountDecider, { ...shared, codec: ledgerCodec }),
-    customer: new CustomerWriter(customerDecider, { ...usedAtTimes, codec: ledgerCodec }),
-    stripeCustomer: new StripeCustomerWriter(stripeCustomerDecider, { ...usedOnce, codec: ledgerCodec }),
-    stripeEvent: new StripeEventWriter(stripeEventDecider, { ...usedOnce, codec: ledgerCodec }),
-    stripeIntent: new StripeIntentWriter(stripeIntentDecider, { ...usedOnce, codec: ledgerCodec }),
-    subscription: new SubscriptionWriter(subscriptionDecider, { ...usedOnce, codec: ledgerCodec }),
-    catalog: new CatalogReader(catalogDecider, { ...shared, codec: ledgerCodec }),
-  };
+  const { store, snapshots, database, keys } = await openStores(config, { clock, patience });
+  const writers = ledgerHandlersWith(apiAccountDecider, { store, snapshots, keys, clock });
   const accountsFor = (kind: keyof typeof accountReads): PastAccounts =>
     new PastAccounts(store, snapshots, clock, new BoundedReads(accountReads[kind].atATime, accountReads[kind].most));
   const load = new LoadLimit(config.maxInFlight);

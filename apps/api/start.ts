@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
+import { drainHandlers } from '#composition/ledger-handlers.js';
 import type { Config } from '#config/env.js';
 import type { Logger } from '#config/logger.js';
 import { Clock } from '#kernel/clock.js';
@@ -53,7 +54,7 @@ export async function startApi(
       parts.load.close();
       await clock.sleep(refusingMs);
       await closeWithin(app, clock);
-      await Promise.all(Object.values(parts.writers).map((writer) => writer.drain()));
+      await drainHandlers(parts.writers);
       await operations?.close();
       await parts.store.close();
       await parts.database.close();

@@ -1,19 +1,9 @@
+import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { Clock } from '#kernel/clock.js';
 import { loadConfig, type Config } from '#config/env.js';
 import { SystemClock } from '#config/system-clock.js';
-import { CommandHandler } from '#event-store/writing/command-handler.js';
 import type { EventStore } from '#event-store/port/event-store.js';
-import { catalogDecider } from '#ledger/catalog.js';
-import { ledgerCodec } from '#ledger/events.js';
-import { invoiceDecider } from '#ledger/invoice.js';
-import { paymentDecider } from '#ledger/payment/payment.js';
-import { stripeEventDecider } from '#ledger/stripe/event.js';
-import { stripeIntentDecider } from '#ledger/stripe/intent.js';
-import { subscriptionDecider } from '#ledger/subscription/subscription.js';
 import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
-import { migrateReadStore } from '#read-store/migrate.js';
-import { CommandKeyIndex } from '#projections/command-keys/index.js';
-import { projectionsFor } from '#projections/registry.js';
 import { DataDir } from './installation/data-dir.js';
 import { EmbeddedPostgres } from './installation/embedded-postgres.js';
 
@@ -28,6 +18,7 @@ export class CliEnvironment {
   #databaseUrl: Promise<string> | undefined;
   #store: Promise<EventStore> | undefined;
   #readDatabase: Promise<ReadDatabase> | undefined;
+  #ledger: Promise<LedgerHandlers> | undefined;
 
   private constructor(
     readonly config: Config,
@@ -61,31 +52,9 @@ export class CliEnvironment {
     return (this.#readDatabase ??= this.#openReadDatabase());
   }
 
-  /** The write path of the catalogue. */
-  async catalogHandler() {
-    return new CommandHandler(catalogDecider, { ...(await this.#writing()), codec: ledgerCodec });
-  }
-
-  /** The write path of Stripe's events. */
-  async stripeEventHandler() {
-    return new CommandHandler(stripeEventDecider, { ...(await this.#writing()), codec: ledgerCodec });
-  }
-
-  /** The write path of what Stripe is asked for. */
-  async stripeIntentHandler() {
-    return new CommandHandler(stripeIntentDecider, { ...(await this.#writing()), codec: ledgerCodec });
-  }
-
-  /** The write path of Stripe's events, and what the ledger knows of what they tell. */
-  async stripeLedger() {
-    const parts = { ...(await this.#writing()), codec: ledgerCodec };
-    return {
-      stripeEvent: new CommandHandler(stripeEventDecider, parts),
-      payment: new CommandHandler(paymentDecider, parts),
-      invoice: new CommandHandler(invoiceDecider, parts),
-      subscription: new CommandHandler(subscriptionDecider, parts),
-      catalog: new CommandHandler(catalogDecider, parts),
-    };
+  /** The write paths of the ledger. Throws StoreUnavailable, ReadDatabaseError. */
+  ledger(): Promise<LedgerHandlers> {
+    return (this.#ledger ??= this.#openLedger());
   }
 
   /** Closes what was opened, the newest first. */
@@ -93,10 +62,11 @@ export class CliEnvironment {
     for (const close of this.#closing.reverse()) await close();
   }
 
-  async #writing() {
+  async #openLedger(): Promise<LedgerHandlers> {
+    const { keyIndexOf } = await import('#composition/open-stores.js');
     const store = await this.store();
-    const keys = store.knowsEveryId ? null : new CommandKeyIndex(await this.readDatabase());
-    return { store, snapshots: null, keys, clock: this.clock };
+    const keys = await keyIndexOf(store, () => this.readDatabase());
+    return ledgerHandlers({ store, snapshots: null, keys, clock: this.clock });
   }
 
   async #findDatabase(): Promise<string> {
@@ -116,22 +86,17 @@ export class CliEnvironment {
   }
 
   async #openStore(): Promise<EventStore> {
-    const { eventStore } = this.config;
-    const options =
-      eventStore.kind === 'postgres'
-        ? { ...eventStore, databaseUrl: await this.databaseUrl(), cacheBytes: 0 }
-        : eventStore;
     // Loaded when it is needed: the clients of the stores are most of this program.
-    const { openEventStore } = await import('#event-store/event-store.module.js');
-    const store = await openEventStore(options, this.clock);
+    const { openLog } = await import('#composition/open-stores.js');
+    const store = await openLog(this.config.eventStore, () => this.databaseUrl(), { clock: this.clock, cacheBytes: 0 });
     this.#closing.push(() => store.close());
     return store;
   }
 
   async #openReadDatabase(): Promise<ReadDatabase> {
+    const { migrateReadModels } = await import('#composition/open-stores.js');
     const url = await this.databaseUrl();
-    const store = await this.store();
-    await migrateReadStore(url, this.clock, projectionsFor(store));
+    await migrateReadModels(url, await this.store(), this.clock);
     const database = openReadDatabase(url, { clock: this.clock });
     this.#closing.push(() => database.close());
     return database;

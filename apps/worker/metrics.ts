@@ -1,6 +1,6 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { InboxConsumer } from './inbox/inbox.consumer.js';
-import type { LedgerHandlers } from './ledger-handlers.js';
 
 const written = [
   ['events', 'scrip_worker_events_total', 'Events written by the worker, by stream category.'],

@@ -1,16 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { drainHandlers, ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
+import { openStores } from '#composition/open-stores.js';
 import type { Config } from '#config/env.js';
 import type { Logger as PinoLogger } from '#config/logger.js';
 import { EventStore } from '#event-store/port/event-store.js';
-import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { Clock } from '#kernel/clock.js';
-import { CommandKeyIndex } from '#projections/command-keys/index.js';
-import { projectionsFor } from '#projections/registry.js';
 import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents/queries.js';
 import { stripeContactOf } from '#read-store/customer-contacts.js';
-import { migrateReadStore } from '#read-store/migrate.js';
-import { openReadDatabase, ReadDatabase } from '#read-store/read-database.js';
+import { ReadDatabase } from '#read-store/read-database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
 import { ProjectedAgenda } from './scheduler/agenda.js';
 import { ContactSender } from './stripe-maintenance/contact-sender.js';
@@ -19,7 +17,6 @@ import { InboxConsumer } from './inbox/inbox.consumer.js';
 import { InboxState } from './inbox/state.js';
 import { Inbox } from './inbox/inbox.js';
 import { IntentSettler } from './stripe-maintenance/intent-settler.js';
-import { drainHandlers, ledgerHandlers, type LedgerHandlers } from './ledger-handlers.js';
 import { LineFetcher } from './inbox/line-fetcher.js';
 import { Logger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';
@@ -102,17 +99,9 @@ function errandsOf(
 }
 
 async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<Parts> {
-  const { databaseUrl } = config;
-  const store = await openEventStore(
-    config.eventStore.kind === 'postgres' ? { kind: 'postgres', databaseUrl } : config.eventStore,
-    clock,
-  );
-  await migrateReadStore(databaseUrl, clock, projectionsFor(store));
-  const snapshots = await openSnapshotStore(databaseUrl, clock);
-  const database = openReadDatabase(databaseUrl, { clock });
-  const keys = store.knowsEveryId ? null : new CommandKeyIndex(database);
-  const handlers = ledgerHandlers({ store, snapshots, keys, clock });
-  return { config, logger, clock, store, database, handlers };
+  const { database, ...writing } = await openStores(config, { clock, migrates: true });
+  const handlers = ledgerHandlers({ ...writing, clock });
+  return { config, logger, clock, store: writing.store, database, handlers };
 }
 
 export type RunningWorker = { stop(): Promise<void> };

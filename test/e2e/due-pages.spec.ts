@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ledgerHandlers } from '#composition/ledger-handlers.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
-import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { dueAccounts, type DueAccount } from '../../projections/balances/due-accounts.js';
 import { dueAllowances, type DueAllowance } from '../../projections/allowances/due-allowances.js';
 import { pendingIntents, type PendingIntent } from '../../projections/stripe-intents/queries.js';

@@ -1,3 +1,4 @@
+import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
 import { InMemorySnapshotStore } from '#event-store/in-memory.js';
 import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
 import type { Snapshot } from '#event-store/port/snapshots.js';
@@ -13,7 +14,6 @@ import type { DueAccount } from '#projections/balances/due-accounts.js';
 import { Agenda } from '../../apps/worker/scheduler/agenda.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
 import { InboxFenced, type InboxChange } from '../../apps/worker/inbox/state.js';
-import { ledgerHandlers, type LedgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { Scheduler } from '../../apps/worker/scheduler/scheduler.js';
 import { catalog } from '../support/catalog.js';
 import { InMemoryInboxState } from '../support/in-memory-inbox-state.js';

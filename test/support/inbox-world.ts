@@ -1,4 +1,5 @@
 import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
+import { ledgerHandlers } from '#composition/ledger-handlers.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { conservationOf } from '#ledger/account/account.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
@@ -9,7 +10,6 @@ import { ownershipOf } from '#ledger/stripe/customer-owner.js';
 import { paymentRecordOf } from '#ledger/payment/record.js';
 import { recordStripeCustomer } from '../../apps/worker/inbox/owners.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
-import { ledgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
 import { InMemoryInboxState } from './in-memory-inbox-state.js';
 import { ManualClock } from './manual-clock.js';

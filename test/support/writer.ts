@@ -1,10 +1,10 @@
+import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import type { EventStore } from '#event-store/port/event-store.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
-import { ledgerHandlers, type LedgerHandlers } from '../../apps/worker/ledger-handlers.js';
 import { catalog } from './catalog.js';
 import { received, type StripeEventBody } from './stripe-events.js';
 

@@ -19,7 +19,7 @@ import type {
 import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription/subscription.js';
 import type { ApiAccountCommand, ApiAccountRefusal } from './api-account-decider.js';
 
-/** The write paths of this process, one a stream category; each class is the injection token of its own. */
+/** Injection tokens of the process's write paths, one a stream category: see libs/composition. */
 export class AccountWriter extends CommandHandler<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> {}
 export class CustomerWriter extends CommandHandler<CustomerCommand, CustomerEvent, CustomerState, CustomerRefusal> {}
 export class StripeEventWriter extends CommandHandler<

@@ -11,7 +11,7 @@ import { stripeClient, whyNot } from '../stripe-client.js';
 
 async function push({ environment, output }: Call): Promise<ExitCode> {
   const client = await stripeClient(environment);
-  const { state } = await (await environment.catalogHandler()).load(catalogStream);
+  const { state } = await (await environment.ledger()).catalog.load(catalogStream);
   const way = { client, log: await intentLog(environment), clock: environment.clock };
   const recorded = onSale(state);
   const elsewhere = environment.config.stripe.secretKey === null ? priceElsewhere(recorded) : null;
@@ -32,7 +32,7 @@ async function push({ environment, output }: Call): Promise<ExitCode> {
 
 /** Where the intents of the push are kept: in the log, as those of the API are. */
 export async function intentLog(environment: CliEnvironment): Promise<IntentLog> {
-  const intents = await environment.stripeIntentHandler();
+  const { stripeIntent: intents } = await environment.ledger();
   return {
     load: async (intentId) => (await intents.load(stripeIntentStream(intentId))).state,
     record: async (intentId, command) => {

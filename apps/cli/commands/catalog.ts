@@ -29,7 +29,7 @@ export async function readCatalog(environment: CliEnvironment, file: string | nu
  * Throws when the store cannot take it.
  */
 export async function applyCatalog(environment: CliEnvironment, wanted: Catalog): Promise<readonly Change[]> {
-  const handler = await environment.catalogHandler();
+  const { catalog: handler } = await environment.ledger();
   const { state } = await handler.load(catalogStream);
   const catalog = withKnownPrices(wanted, state);
   const changes = changesTo(state, catalog);
@@ -86,7 +86,7 @@ export const describeChanges = (changes: readonly Change[]): string =>
 
 async function diff({ environment, output }: Call, file: string | null): Promise<ExitCode> {
   const catalog = await readCatalog(environment, file);
-  const { state } = await (await environment.catalogHandler()).load(catalogStream);
+  const { state } = await (await environment.ledger()).catalog.load(catalogStream);
   const changes = changesTo(state, withKnownPrices(catalog, state));
   await output.answer({ changes }, () => describeChanges(changes));
   return changes.length === 0 ? 0 : 1;

@@ -83,7 +83,7 @@ function sinceOf(call: Call, now: number): string | null {
 
 /** What the log says, and the way to tell it more. */
 async function ledgerOf(environment: CliEnvironment, database: ReadDatabase, runId: string): Promise<Ledger> {
-  const handlers = await environment.stripeLedger();
+  const handlers = await environment.ledger();
   const catalog = (await handlers.catalog.load(catalogStream)).state;
   const execute = (id: string, command: StripeEventCommand, key: string | null) =>
     handlers.stripeEvent.execute({

@@ -51,7 +51,7 @@ async function forEach(
   command: StripeEventCommand,
   done: string,
 ): Promise<ExitCode> {
-  const handler = await environment.stripeEventHandler();
+  const { stripeEvent: handler } = await environment.ledger();
   const results = await inSlices(ids, async (id) => {
     const outcome = await handler.execute({
       stream: stripeEventStream(id),

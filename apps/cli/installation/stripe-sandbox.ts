@@ -83,7 +83,7 @@ export async function pricedAtSandbox(
   wanted: Catalog | null,
   tell: (text: string) => void,
 ): Promise<Priced> {
-  const { state } = await (await environment.catalogHandler()).load(catalogStream);
+  const { state } = await (await environment.ledger()).catalog.load(catalogStream);
   const recorded = onSale(state);
   const sold = priceElsewhere(recorded);
   if (sold !== null) return { catalog: null, elsewhere: sold };

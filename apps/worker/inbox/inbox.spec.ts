@@ -15,7 +15,7 @@ import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from
 import { permutations } from '../../../test/support/permutations.js';
 import { stripeEvent } from '../../../test/support/stripe-events.js';
 import { InboxFenced } from './state.js';
-import { TryAgainLater } from '../ledger-handlers.js';
+import { TryAgainLater } from '../outcomes.js';
 import { grant } from '../../../test/support/account-commands.js';
 
 const applyCatalog: Step = (world) => world.applyCatalog();

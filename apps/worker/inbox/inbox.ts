@@ -1,3 +1,4 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
 import type { Position, RecordedEvent } from '#event-store/port/event-store.js';
 import { AssertionFailed } from '#kernel/assert.js';
@@ -16,7 +17,7 @@ import { stripeCustomerOf, translate, withObject } from '#stripe/translations/re
 import type { FactCommand, Lookups } from '#stripe/translations/translation.js';
 import { eachBounded } from '../bounded.js';
 import type { InboxState } from './state.js';
-import { CommandTooLarge, refusalOf, type LedgerHandlers } from '../ledger-handlers.js';
+import { CommandTooLarge, refusalOf } from '../outcomes.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, tellsSomething, type Due, type Links, type Seen } from './scan.js';
 import { refusedBy } from './refusals.js';

@@ -1,10 +1,11 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { linesOfCreditNote, linesOfInvoice } from '#stripe/operations/invoice.js';
 import { eachBounded } from '../bounded.js';
 import type { InboxState } from './state.js';
-import { refusalOf, type LedgerHandlers } from '../ledger-handlers.js';
+import { refusalOf } from '../outcomes.js';
 
 const PAGE = 100;
 const CONCURRENCY = 4;

@@ -1,9 +1,10 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { CommandRequest } from '#event-store/writing/command.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { newsOf, type StripeCustomerCommand } from '#ledger/stripe/customer.js';
 import { namesIn, ownershipOf } from '#ledger/stripe/customer-owner.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
-import { refusalOf, type LedgerHandlers } from '../ledger-handlers.js';
+import { refusalOf } from '../outcomes.js';
 
 /** Whether a Stripe event names somebody else than the owner; null: it does not. */
 export type Verdict = { readonly stripeEventId: string; readonly reason: ParkReason | null };

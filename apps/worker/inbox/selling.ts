@@ -1,3 +1,4 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { CommandRequest } from '#event-store/writing/command.js';
 import { paymentStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
@@ -5,7 +6,7 @@ import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account/events.
 import type { ParkReason } from '#ledger/stripe/event.js';
 import type { FactCommand } from '#stripe/translations/translation.js';
 import { refusedBy } from './refusals.js';
-import { failureOf, type LedgerHandlers } from '../ledger-handlers.js';
+import { failureOf } from '../outcomes.js';
 
 type SaleCommand = Extract<AccountCommand, { type: 'GrantCredits' }> & { readonly sale: Sale };
 type SaleFact = FactCommand & { readonly to: 'account'; readonly command: SaleCommand };

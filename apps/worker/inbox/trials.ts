@@ -1,8 +1,8 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import { trialEndBy } from '#ledger/account/terms/trials.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import type { FactCommand } from '#stripe/translations/translation.js';
-import type { LedgerHandlers } from '../ledger-handlers.js';
 
 type TrialCommand = Extract<AccountCommand, { type: 'AgreeTrial' | 'MoveTrial' }>;
 export type TrialFact = FactCommand & { readonly to: 'account'; readonly command: TrialCommand };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { ledgerHandlers } from '#composition/ledger-handlers.js';
 import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/port/event-store.js';
 import type { Instant } from '#kernel/instant.js';
@@ -9,7 +10,7 @@ import { accountAt } from '#ledger/account/at.js';
 import { catalog } from '../../../test/support/catalog.js';
 import { ManualClock } from '../../../test/support/manual-clock.js';
 import { Agenda } from './agenda.js';
-import { ledgerHandlers, TryAgainLater } from '../ledger-handlers.js';
+import { TryAgainLater } from '../outcomes.js';
 import { Scheduler } from './scheduler.js';
 import { grant } from '../../../test/support/account-commands.js';
 

@@ -1,3 +1,4 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { CommandRequest } from '#event-store/writing/command.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
@@ -10,7 +11,7 @@ import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { Agenda } from './agenda.js';
 import { eachBounded } from '../bounded.js';
-import { refusalOf, TryAgainLater, type LedgerHandlers } from '../ledger-handlers.js';
+import { refusalOf, TryAgainLater } from '../outcomes.js';
 
 const PAGE = 500;
 const CONCURRENCY = 32;

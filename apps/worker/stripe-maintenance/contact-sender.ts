@@ -1,3 +1,4 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { Clock } from '#kernel/clock.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
@@ -7,7 +8,6 @@ import type { StripeClient } from '#stripe/operations/client.js';
 import { contactMaking } from '#stripe/operations/operation.js';
 import { runErrand, type IntentLog } from '#stripe/operations/run.js';
 import { intentLogOf } from './intent-log.js';
-import type { LedgerHandlers } from '../ledger-handlers.js';
 
 const PAGE = 100;
 

@@ -1,6 +1,7 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import { stripeIntentStream } from '#ledger/stripe/intent.js';
 import type { IntentLog } from '#stripe/operations/run.js';
-import { refusalOf, type LedgerHandlers } from '../ledger-handlers.js';
+import { refusalOf } from '../outcomes.js';
 
 /** Where the worker loads and records intents of calls to Stripe. Both throw TryAgainLater when the log cannot be asked or told. */
 export const intentLogOf = ({ stripeIntent }: LedgerHandlers): IntentLog => ({

@@ -1,3 +1,4 @@
+import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { customerStream } from '#kernel/stream-name.js';
@@ -10,7 +11,6 @@ import { settleErrand } from '#stripe/operations/run.js';
 import { eachBounded } from '../bounded.js';
 import { intentLogOf, requestOnIntent } from './intent-log.js';
 import { recordStripeCustomer } from '../inbox/owners.js';
-import type { LedgerHandlers } from '../ledger-handlers.js';
 
 /** Longer than any call to Stripe, with all its repeats, is under way. */
 const LEFT_ALONE_MS = 5 * 60_000;

@@ -1,3 +1,4 @@
+import { ledgerHandlers } from '#composition/ledger-handlers.js';
 import { instantOf } from '#kernel/instant.js';
 import {
   accountStream,
@@ -16,7 +17,6 @@ import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
 import { ProjectedAgenda } from '../../../apps/worker/scheduler/agenda.js';
 import { Inbox } from '../../../apps/worker/inbox/inbox.js';
 import { LineFetcher } from '../../../apps/worker/inbox/line-fetcher.js';
-import { ledgerHandlers } from '../../../apps/worker/ledger-handlers.js';
 import { Scheduler } from '../../../apps/worker/scheduler/scheduler.js';
 import { byTest } from '../../support/inbox-world.js';
 import { InMemoryInboxState } from '../../support/in-memory-inbox-state.js';

@@ -1,0 +1,60 @@
+import type { Config } from '#config/env.js';
+import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
+import type { EventStore } from '#event-store/port/event-store.js';
+import type { KeyIndex } from '#event-store/port/key-index.js';
+import type { SnapshotStore } from '#event-store/port/snapshots.js';
+import type { Clock } from '#kernel/clock.js';
+import { CommandKeyIndex } from '#projections/command-keys/index.js';
+import { projectionsFor } from '#projections/registry.js';
+import { migrateReadStore } from '#read-store/migrate.js';
+import { openReadDatabase, type ReadDatabase, type ReadDatabaseOptions } from '#read-store/read-database.js';
+
+/** What a process reads and writes. */
+export type Stores = {
+  readonly store: EventStore;
+  readonly snapshots: SnapshotStore;
+  readonly database: ReadDatabase;
+  /** Null where the store knows every event id. */
+  readonly keys: KeyIndex | null;
+};
+
+type Options = {
+  readonly clock: Clock;
+  /** Brings the tables of the read database to their newest version first; one process of an installation has to. */
+  readonly migrates?: boolean;
+  /** How long reads of the database may take. */
+  readonly patience?: Pick<ReadDatabaseOptions, 'connectTimeoutMs' | 'queryTimeoutMs'>;
+};
+
+/** Opens what a process of the server stands on. Fails when the database cannot be reached. */
+export async function openStores(
+  { eventStore, databaseUrl }: Pick<Config, 'eventStore'> & { readonly databaseUrl: string },
+  { clock, migrates = false, patience = {} }: Options,
+): Promise<Stores> {
+  const store = await openLog(eventStore, () => databaseUrl, { clock });
+  if (migrates) await migrateReadModels(databaseUrl, store, clock);
+  const snapshots = await openSnapshotStore(databaseUrl, clock);
+  const database = openReadDatabase(databaseUrl, { clock, ...patience });
+  return { store, snapshots, database, keys: await keyIndexOf(store, () => database) };
+}
+
+/** The log that the environment names, its schema up to date; `databaseUrl` is asked for only where the log is in PostgreSQL. */
+export async function openLog(
+  eventStore: Config['eventStore'],
+  databaseUrl: () => string | Promise<string>,
+  { clock, cacheBytes }: { readonly clock: Clock; readonly cacheBytes?: number },
+): Promise<EventStore> {
+  if (eventStore.kind !== 'postgres') return openEventStore(eventStore, clock);
+  const cache = cacheBytes === undefined ? {} : { cacheBytes };
+  return openEventStore({ kind: 'postgres', databaseUrl: await databaseUrl(), ...cache }, clock);
+}
+
+/** Brings the tables of the read models to their newest version. */
+export const migrateReadModels = (databaseUrl: string, store: EventStore, clock: Clock): Promise<void> =>
+  migrateReadStore(databaseUrl, clock, projectionsFor(store));
+
+/** Where the keys of commands are found that the store does not find by itself; null where it finds all. */
+export const keyIndexOf = async (
+  store: EventStore,
+  database: () => ReadDatabase | Promise<ReadDatabase>,
+): Promise<KeyIndex | null> => (store.knowsEveryId ? null : new CommandKeyIndex(await database()));
