@@ -64,7 +64,7 @@ export async function startApi(
 
 async function createApp(parts: Parts): Promise<NestFastifyApplication> {
   const { config, logger } = parts.context;
-  const adapter = createAdapter(randomBytes(6).toString('hex'));
+  const adapter = createAdapter(randomBytes(6).toString('hex'), () => parts.load.draining);
   const server = adapter.getInstance();
   const routes = new RouteTable();
   routes.watch(server);
@@ -80,18 +80,17 @@ async function createApp(parts: Parts): Promise<NestFastifyApplication> {
 }
 
 async function createOperations(parts: Parts): Promise<NestFastifyApplication> {
-  const adapter = createAdapter(randomBytes(6).toString('hex'));
+  const adapter = createAdapter(randomBytes(6).toString('hex'), () => parts.load.draining);
   const routes = new RouteTable();
   routes.watch(adapter.getInstance());
   admitRequests(adapter.getInstance(), { authenticator: parts.authenticator, load: parts.load, rates: null });
   return appOf(ApiModule.forOperations(parts, routes), adapter);
 }
 
-async function appOf(module: DynamicModule, adapter: FastifyAdapter): Promise<NestFastifyApplication> {
+function appOf(module: DynamicModule, adapter: FastifyAdapter): Promise<NestFastifyApplication> {
   const options = { logger: false, bodyParser: false, abortOnError: false } as const;
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, options);
-  parseBodies(app);
-  return app;
+  parseBodies(adapter.getInstance());
+  return NestFactory.create<NestFastifyApplication>(module, adapter, options);
 }
 
 const corsOf = (origins: readonly string[]): object => ({

@@ -19,8 +19,22 @@ export type Authenticates = {
 /** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
 export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
 
-/** `leave` gives back the places that a request has among those for work; null while it has none. */
+/** What the server must know of a route. */
+export type RouteDemands = {
+  /** Null: no login, and no place among those for work; whoever runs the process must get an answer when it has none left. */
+  readonly demand: Demand | null;
+  /** The handler gets the body as bytes, whatever its type. */
+  readonly rawBody: boolean;
+  /** Bytes; the server's own limit when absent. */
+  readonly maxBody?: number;
+};
+
+/**
+ * `demands`: those of the route that was found; null where none was looked for. `leave` gives back the places that the request has among
+ * those for work; null while it has none.
+ */
 export type ApiRequest = FastifyRequest & {
+  demands: Partial<RouteDemands> | null;
   caller: Caller | null;
   leave: (() => void) | null;
 };

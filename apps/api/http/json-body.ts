@@ -1,9 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ApiRequest } from './caller.js';
 import { Problem } from './problems.js';
-import { demandsOf } from './route.js';
 
 /** Bytes of a body, where a route does not say otherwise. */
 export const bodyLimit = 1_048_576;
@@ -11,16 +10,16 @@ export const bodyLimit = 1_048_576;
 type Done = (error: Error | null, body?: unknown) => void;
 
 /** Has bodies read as JSON in UTF-8, or as bytes where the route wants to see them as they came. Nothing of a bad body is quoted. */
-export function parseBodies(app: NestFastifyApplication): void {
-  app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
-  app.useBodyParser('application/json', { bodyLimit }, parser(jsonOf));
-  app.useBodyParser('*', { bodyLimit }, parser(refuseType));
+export function parseBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, parser(jsonOf));
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, parser(refuseType));
 }
 
 const parser =
   (parse: (body: Buffer) => unknown) =>
   (request: FastifyRequest, body: Buffer, done: Done): void => {
-    if (demandsOf(request).rawBody === true) done(null, body);
+    if ((request as ApiRequest).demands?.rawBody === true) done(null, body);
     else if (body.length === 0) done(null, undefined);
     else if (isEncoded(request.headers)) done(new Problem('unsupported_media_type'));
     else done(null, parse(body));

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Answer, JsonText } from './answer.js';
+import type { ApiRequest } from './caller.js';
 
 const hostPattern = /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/;
 
@@ -15,7 +16,9 @@ export function bodyFor({ headers }: Pick<IncomingMessage, 'headers'>, { body, i
 
 /** Has controllers' answers sent with their status and headers. */
 export function sendAnswers(server: FastifyInstance): void {
-  server.addHook('preSerialization', (_, reply, payload, done) => {
+  server.addHook('preSerialization', (request, reply, payload, done) => {
+    // What is written whole is no work any more, however long its client takes to read it; a stream is.
+    (request as ApiRequest).leave?.();
     if (payload instanceof Answer) done(null, unwrapped(payload, reply));
     else {
       if (payload instanceof JsonText) void reply.serializer(() => payload.text);

@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
-import type { RouteDemands } from './route.js';
+import type { RouteDemands } from './caller.js';
 
 /** The routes of a server: which methods a path takes. Checks that every route under /v1 says who may use it. */
 export class RouteTable {

@@ -1,23 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import type { Scope } from '#read-store/api-key-scopes.js';
 import { forPeople } from '../openapi/route-facts.js';
-import type { Demand } from './caller.js';
-
-/** What the server must know of a route. */
-export type RouteDemands = {
-  /** Null: no login, and no place among those for work; whoever runs the process must get an answer when it has none left. */
-  readonly demand: Demand | null;
-  /** The handler gets the body as bytes, whatever its type. */
-  readonly rawBody: boolean;
-  /** Bytes; the server's own limit when absent. */
-  readonly maxBody?: number;
-};
-
-/** What the route that a request was found demands; nothing where there is none, or it is no controller's. */
-export const demandsOf = (request: FastifyRequest): Partial<RouteDemands> => request.routeOptions.config as object;
+import type { RouteDemands } from './caller.js';
 
 /**
  * Says who may use a route. Every route under /v1 needs it or `Public`, else the server does not start.

@@ -158,7 +158,7 @@ describe('the HTTP server', () => {
       providers: [Greeting],
     })
     class Things {}
-    const adapter = createAdapter('boot');
+    const adapter = createAdapter('boot', () => load.draining);
     const server = adapter.getInstance();
     routes.watch(server);
     const reader = { actor: 'key:reader', scopes: new Set(['credits:read'] as const), ownCustomerId: null };
@@ -167,6 +167,7 @@ describe('the HTTP server', () => {
       load,
       rates: null,
     });
+    parseBodies(server);
     timeRequests(server, times);
     app = await NestFactory.create<NestFastifyApplication>(Things, adapter, {
       logger: false,
@@ -174,7 +175,6 @@ describe('the HTTP server', () => {
       abortOnError: false,
     });
     app.enableCors({ origin: [origin], exposedHeaders: ['retry-after'] });
-    parseBodies(app);
     await app.listen(0, '127.0.0.1');
   });
 

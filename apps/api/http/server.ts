@@ -3,15 +3,18 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { problemAnswer } from './answer.js';
 import { bodyLimit } from './json-body.js';
 import { addCommonHeaders, sendAnswers, unwrapped } from './replies.js';
-import { answerUnreadable, noteRequests } from './unreadable.js';
+import { answerUnreadable, noteAnswer } from './unreadable.js';
 
 /** A request that is not there whole by then is given up; so is a new connection that asks nothing, which may be a pool's. */
 const receiveWithinMs = 30_000;
 /** A connection on which nothing moves for so long is closed: its client takes no answer, or waits longer than any of ours needs. */
 const connectionTimeout = 60_000;
 
-/** Fastify with the bounds of this API. Clients are expected to come through a proxy: of one that attacks, only this much is bounded. */
-export function createAdapter(bootId: string): FastifyAdapter {
+/**
+ * Fastify with the bounds of this API. Clients are expected to come through a proxy: of one that attacks, only this much is bounded.
+ * `isDraining`: from when on answers tell clients to connect elsewhere.
+ */
+export function createAdapter(bootId: string, isDraining: () => boolean): FastifyAdapter {
   let requests = 0;
   const adapter = new FastifyAdapter({
     bodyLimit,
@@ -42,10 +45,9 @@ export function createAdapter(bootId: string): FastifyAdapter {
     },
   });
   const server = adapter.getInstance();
-  noteRequests(server.server);
   // Node would refuse it without a word; so it is refused where all requests are.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
-  dressAnswers(server);
+  dressAnswers(server, isDraining);
   sendAnswers(server);
   return adapter;
 }
@@ -58,13 +60,15 @@ function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: Fasti
 }
 
 /** Gives every answer the common headers: before its route runs, for what is written past Fastify, and to what no route answers. */
-function dressAnswers(server: FastifyInstance): void {
+function dressAnswers(server: FastifyInstance, isDraining: () => boolean): void {
   server.addHook('onRequest', (_, reply, done) => {
+    noteAnswer(reply.raw);
     addCommonHeaders(reply);
     done();
   });
   server.addHook('onSend', (_, reply, payload, done) => {
     addCommonHeaders(reply);
+    if (isDraining()) void reply.header('connection', 'close');
     done(null, payload);
   });
 }

@@ -2,10 +2,12 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/support/eventually.js';
-import { answerUnreadable, noteRequests } from './unreadable.js';
+import { answerUnreadable, noteAnswer } from './unreadable.js';
 
 const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const nonsense = 'this is not HTTP\r\n\r\n';
+/** A request of which the end can never be read. */
+const cutShort = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nno length\r\n';
 
 describe('bytes that are not HTTP', () => {
   let server: Server;
@@ -13,9 +15,11 @@ describe('bytes that are not HTTP', () => {
   const held: (() => void)[] = [];
 
   beforeEach(async () => {
-    server = createServer((_, response) => void held.push(() => response.end('ok')));
+    server = createServer((_, response) => {
+      noteAnswer(response);
+      held.push(() => response.end('ok'));
+    });
     server.on('clientError', answerUnreadable);
-    noteRequests(server);
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   });
 
@@ -58,7 +62,7 @@ describe('bytes that are not HTTP', () => {
     socket.write(nonsense);
     expect(await text).toMatch(/^HTTP\/1\.1 200 [^]*ok[^]*HTTP\/1\.1 400 /);
     const cut = open();
-    cut.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nno length\r\n');
+    cut.write(cutShort);
     expect(await heard(cut)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
@@ -68,5 +72,9 @@ describe('bytes that are not HTTP', () => {
     socket.write(request + nonsense);
     await whenHeld(1);
     expect(await text).toBe('');
+    const pipelined = open();
+    const nothing = heard(pipelined);
+    pipelined.write(request + cutShort);
+    expect(await nothing).toBe('');
   });
 });

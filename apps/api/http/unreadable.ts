@@ -1,27 +1,29 @@
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemAnswer, type Answer } from './answer.js';
 
-/** Requests of each connection that are not answered yet. */
-const underWay = new WeakMap<Socket, Set<IncomingMessage>>();
+/** The answers that each connection got, or gets, last. They are given in order: where one is given, so are those before it. */
+const newest = new WeakMap<Socket, readonly [ServerResponse, ServerResponse | null]>();
 
-/** Notes which requests a connection waits for, for `answerUnreadable`. */
-export function noteRequests(server: Server): void {
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const requests = underWay.get(socket) ?? new Set();
-    underWay.set(socket, requests.add(request));
-    response.on('close', () => requests.delete(request));
-  });
+/** Notes an answer that a connection waits for, for `answerUnreadable`. */
+export function noteAnswer(response: ServerResponse): void {
+  const { socket } = response.req;
+  newest.set(socket, [response, newest.get(socket)?.[0] ?? null]);
+}
+
+/** Whether a request that came whole waits for its answer. */
+function isAwaited(socket: Socket): boolean {
+  const [last = null, before = null] = newest.get(socket) ?? [];
+  if (before !== null && !before.writableFinished) return true;
+  return last !== null && last.req.complete && !last.writableFinished;
 }
 
 /**
  * Answers bytes that are not HTTP, or no whole request in time: there is no request yet, so the problem is written to the socket. Where
- * a request that came whole waits for its answer, this would be taken for that one: the connection ends without a word.
+ * a request waits for its answer, this would be taken for that one: the connection ends without a word.
  */
 export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
-  const waits = [...(underWay.get(socket) ?? [])].some(({ complete }) => complete);
-  if (error.code === 'ECONNRESET' || !socket.writable || waits) {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAwaited(socket)) {
     socket.destroy();
     return;
   }

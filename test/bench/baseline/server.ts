@@ -28,19 +28,19 @@ const routes = new RouteTable();
 })
 class BaselineModule {}
 
-const adapter = createAdapter('baseline');
+const adapter = createAdapter('baseline', () => false);
 routes.watch(adapter.getInstance());
 const authenticator = new Authenticator(
   { adminApiKey: ADMIN_API_KEY, jwt: { secret: null, jwksUrl: null, issuer: null, audience: null } },
   new SystemClock(),
   () => Promise.resolve(null),
 );
+parseBodies(adapter.getInstance());
 admitRequests(adapter.getInstance(), { authenticator, load: new LoadLimit(20_000), rates: null });
 const app = await NestFactory.create<NestFastifyApplication>(BaselineModule, adapter, {
   logger: false,
   bodyParser: false,
 });
-parseBodies(app);
 await app.listen(0, '127.0.0.1');
 const { port } = app.getHttpServer().address() as AddressInfo;
 logger.info({ url: `http://127.0.0.1:${String(port)}` }, 'listening');

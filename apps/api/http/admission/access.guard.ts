@@ -2,15 +2,14 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { isCustomerId } from '#kernel/stream-name.js';
 import { hasScope, type ApiRequest } from '../caller.js';
 import { Problem } from '../problems.js';
-import { demandsOf } from '../route.js';
 
 /** Lets a caller do what their scopes and the customer in the path allow. Who they are is known by then. Throws Problem. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<ApiRequest>();
-    const { demand } = demandsOf(request);
-    if (demand == null) return true;
+    const request = context.getArgByIndex<ApiRequest>(0);
+    const demand = request.demands?.demand ?? null;
+    if (demand === null) return true;
     const { customerId } = request.params as { readonly customerId?: string };
     if (demand.scope !== 'none') {
       const { caller } = request;

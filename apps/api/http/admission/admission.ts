@@ -1,9 +1,8 @@
 import type { FastifyError, FastifyInstance, HookHandlerDoneFunction } from 'fastify';
-import type { ApiRequest, Authenticates, Caller } from '../caller.js';
+import type { ApiRequest, Authenticates, Caller, RouteDemands } from '../caller.js';
 import { LoadLimit } from './load-limit.js';
 import { Problem } from '../problems.js';
 import type { RateLimit } from './rate-limit.js';
-import { demandsOf, type RouteDemands } from '../route.js';
 
 export type Gatekeepers = {
   readonly authenticator: Authenticates;
@@ -25,9 +24,12 @@ export function admitRequests(server: FastifyInstance, gatekeepers: Gatekeepers)
   const large = new LoadLimit(LARGE_AT_A_TIME);
   server.decorateRequest('caller', null);
   server.decorateRequest('leave', null);
+  server.decorateRequest('demands', null);
   server.addHook('onRequest', (given, reply, done) => {
     const request = given as ApiRequest;
-    const demands = demandsOf(request);
+    // The getter makes a new object each time: it is asked once.
+    const demands = request.routeOptions.config as Partial<RouteDemands>;
+    request.demands = demands;
     const refusal = unanswerable(request);
     if (refusal !== null) refuse(done, refusal);
     else if (demands.demand == null) done();
@@ -39,12 +41,6 @@ export function admitRequests(server: FastifyInstance, gatekeepers: Gatekeepers)
       if (demands.demand.scope === 'none') done();
       else identify(request, gatekeepers, done);
     }
-  });
-  server.addHook('onSend', (request, reply, payload, done) => {
-    if (load.draining) void reply.header('connection', 'close');
-    // What is written whole is no work any more, however long its client takes to read it; a stream is.
-    if (typeof payload === 'string') (request as ApiRequest).leave?.();
-    done(null, payload);
   });
 }
 

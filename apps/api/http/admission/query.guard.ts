@@ -7,7 +7,7 @@ export class QueryGuard implements CanActivate {
   constructor(private readonly known: readonly string[]) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const { query } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { query } = context.getArgByIndex<FastifyRequest>(0);
     for (const name in query as object) {
       if (this.known.includes(name)) continue;
       const field = /^[\w.-]{1,64}$/.test(name) ? name : '(unprintable)';
