@@ -79,6 +79,20 @@ describe('operations', () => {
     }
   });
 
+  it('refuses what it does not describe: parameters of queries that no route knows', async () => {
+    const open = ['/livez', '/readyz', '/healthz', '/metrics', '/v1/webhooks/stripe'];
+    let tried = 0;
+    for (const [method, path] of await operations()) {
+      if (open.includes(path)) continue;
+      const url = path.replace(/\{\w+\}/g, 'unknown');
+      const body = method === 'GET' || method === 'DELETE' ? {} : { body: '{}', key: 'unknown' };
+      const answer = await api.call(method, `${url}?nonsense=1`, body);
+      expect([method, path, answer.status, answer.body.errors?.[0]?.field]).toEqual([method, path, 400, 'nonsense']);
+      tried += 1;
+    }
+    expect(tried).toBeGreaterThanOrEqual(40);
+  });
+
   it('describes the answers of queries as they are', async () => {
     await api.call('PUT', '/v1/customers/described', { body: {} });
     const described = '/v1/customers/described';

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestj
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { stripeEventIdPattern } from '#kernel/stream-name.js';
+import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import { parkedCursor } from '#projections/parked-events/queries.js';
 import type { ApiRequest } from '../http/caller.js';
 import { answerOf } from '../http/answer.js';
@@ -10,7 +11,7 @@ import { Needs } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';
 import { readRequest } from '../reads/read-request.js';
-import { RetryStripeEvent, SetAsideStripeEvent, type StripeEventOutcome } from '../webhooks/stripe-event-commands.js';
+import { RunStripeEventCommand, type StripeEventOutcome } from '../webhooks/run-stripe-event-command.js';
 import { ListParkedEvents } from './queries.js';
 import { ParkedEventsQuery, SetAsideBody, SetAsideManyBody } from './parked-events.dto.js';
 
@@ -101,7 +102,7 @@ export class ParkedEventsController {
   })
   async retry(@Req() request: ApiRequest, @Param('stripeEventId') id: string): Promise<object> {
     checkId(id);
-    const outcome = await this.commands.execute(new RetryStripeEvent(id, actorOf(request), request.id));
+    const outcome = await this.#run(request, id, { type: 'RequestRetry' });
     const accepted = { id, retryRequested: outcome.kind === 'recorded' };
     if (outcome.kind === 'recorded' || outcome.kind === 'unchanged') return accepted;
     return failure(outcome, request.id);
@@ -126,7 +127,12 @@ export class ParkedEventsController {
   }
 
   #setAside(request: ApiRequest, id: string, reason: string): Promise<StripeEventOutcome> {
-    return this.commands.execute(new SetAsideStripeEvent(id, reason, actorOf(request), request.id));
+    return this.#run(request, id, { type: 'SetAsideStripeEvent', actor: actorOf(request), reason });
+  }
+
+  #run(request: ApiRequest, stripeEventId: string, command: StripeEventCommand): Promise<StripeEventOutcome> {
+    const actor = actorOf(request);
+    return this.commands.execute(new RunStripeEventCommand({ stripeEventId, command, actor, requestId: request.id }));
   }
 }
 

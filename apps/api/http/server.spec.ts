@@ -141,6 +141,14 @@ class ThingsController {
   }
 }
 
+@Controller('v1/things')
+class UnguardedController {
+  @Get()
+  get(): object {
+    return {};
+  }
+}
+
 describe('the HTTP server', () => {
   let app: NestFastifyApplication;
   let load: LoadLimit;
@@ -281,6 +289,18 @@ describe('the HTTP server', () => {
     const failed = await ask('GET', '/things/t1/limits?limit=5');
     expect(failed).toMatchObject({ status: 500, body: { code: 'internal_error' } });
     expect(failed.text).not.toContain('not told');
+  });
+
+  it('does not start with a route that does not say who may use it', async () => {
+    @Module({ controllers: [UnguardedController] })
+    class Unguarded {}
+    const adapter = createAdapter('boot', () => false);
+    new RouteTable().watch(adapter.getInstance());
+    const starting = NestFactory.create<NestFastifyApplication>(Unguarded, adapter, {
+      logger: false,
+      abortOnError: false,
+    });
+    await expect(starting.then((unguarded) => unguarded.init())).rejects.toThrow('does not say who may use it');
   });
 
   it('asks who it is before it reads a body, and then what they may do', async () => {

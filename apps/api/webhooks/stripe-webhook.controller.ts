@@ -9,7 +9,7 @@ import type { ApiRequest } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
 import { Public } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
-import { KeepStripeEvent } from './stripe-event-commands.js';
+import { RunStripeEventCommand } from './run-stripe-event-command.js';
 
 const maxWebhookBytes = 5 * 1_048_576;
 
@@ -73,7 +73,11 @@ export class StripeWebhookController {
 
   /** True when the event was there already. */
   async #keep(event: ReceivedStripeEvent, request: ApiRequest): Promise<boolean> {
-    const outcome = await this.commands.execute(new KeepStripeEvent(event, request.id));
+    const { stripeEventId } = event;
+    const command = { type: 'ReceiveStripeEvent', ...event } as const;
+    const outcome = await this.commands.execute(
+      new RunStripeEventCommand({ stripeEventId, command, actor: 'stripe', requestId: request.id }),
+    );
     switch (outcome.kind) {
       case 'recorded':
         return outcome.replayed;

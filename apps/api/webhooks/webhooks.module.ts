@@ -1,14 +1,10 @@
 import { Module } from '@nestjs/common';
-import {
-  KeepStripeEventHandler,
-  RetryStripeEventHandler,
-  SetAsideStripeEventHandler,
-} from './stripe-event-commands.js';
+import { RunStripeEventCommandHandler } from './run-stripe-event-command.js';
 import { StripeWebhookController } from './stripe-webhook.controller.js';
 
 /** Where Stripe's events arrive, and what is decided about them. */
 @Module({
   controllers: [StripeWebhookController],
-  providers: [KeepStripeEventHandler, RetryStripeEventHandler, SetAsideStripeEventHandler],
+  providers: [RunStripeEventCommandHandler],
 })
 export class WebhooksModule {}
