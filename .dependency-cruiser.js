@@ -161,6 +161,13 @@ export default {
       to: { path: '^libs/event-store/event-store\\.module\\.ts$' },
     },
     {
+      name: 'no-internals-of-packages',
+      severity: 'error',
+      comment: 'What a package does not promise may change with any release of it',
+      from: { path: '^(apps|libs|projections)/' },
+      to: { path: 'node_modules/(@nestjs/[^/]+|fastify|@fastify/[^/]+)/(internal|lib|.+/internal)(/|\\.)' },
+    },
+    {
       name: 'product-imports-no-test',
       severity: 'error',
       from: { path: '^(apps|libs|projections)/', pathNot: spec },

@@ -71,6 +71,8 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ['apps/worker/bad-app.ts', "import '../cli/installation/embedded-postgres.js';", 'worker-imports-no-other-app'],
   ['apps/cli/bad-store.ts', "import '#event-store/event-store.module.js';", 'stores-open-only-in-composition'],
   ['apps/cli/bad-adapter.ts', "import '#event-store/in-memory.js';", 'adapters-only-in-modules'],
+  ['apps/api/bad-internal.ts', "import '@nestjs/common/internal';", 'no-internals-of-packages'],
+  ['apps/api/bad-lib.ts', "import 'fastify/lib/symbols.js';", 'no-internals-of-packages'],
   ['apps/api/bad-test.ts', "import '../../test/support/postgres.js';", 'product-imports-no-test'],
   ['apps/api/bad-tool.ts', "import 'fast-check';", 'product-imports-no-development-tool'],
   ['libs/kernel/bad-orphan.ts', 'export const unused = 1;', 'no-orphans'],
