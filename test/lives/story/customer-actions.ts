@@ -1,5 +1,6 @@
 import type { Actor } from './actor.js';
 import { cards, DAY, moreCards, paysWith, running } from './parts.js';
+import type { StripeAccount } from './stripe-account.js';
 
 export function changeDiscount({ stripe, random, market }: Actor): string | null {
   const subscription = running(stripe);
@@ -37,9 +38,13 @@ export function settleOpenInvoice(actor: Actor): string | null {
   return `pays ${invoice.id}: ${String(paysWith(actor, 'visa') && stripe.post(`${path}/pay`).ok)}`;
 }
 
-/** Stripe's customer is deleted, with its subscription; the shop makes another one for the same customer. */
+/**
+ * Stripe's customer is deleted, with its subscription; the shop makes another one for the same customer. One that was not linked is
+ * linked first: nothing can be said of a deleted one any more, so it would be nobody's.
+ */
 export function deleteAndReturn(actor: Actor): string {
   const { stripe, random, customerId } = actor;
+  link(actor);
   const old = stripe.customer.id;
   const { ok } = stripe.post(`customers/${old}`, {}, 'DELETE');
   const next = stripe.post('customers', { 'metadata[customer_id]': customerId });
@@ -56,9 +61,9 @@ export function begin(actor: Actor): string {
   return linkedNow ? 'begins' : 'begins, not linked';
 }
 
+export const isLinked = ({ customer }: StripeAccount): boolean => customer.metadata['customer_id'] !== undefined;
+
 /** Links whom nothing has linked so far, as the shop's own start-up would. */
 export function link({ stripe, customerId }: Actor): void {
-  if (stripe.customer.metadata['customer_id'] === undefined) {
-    stripe.post(`customers/${stripe.customer.id}`, { 'metadata[customer_id]': customerId });
-  }
+  if (!isLinked(stripe)) stripe.post(`customers/${stripe.customer.id}`, { 'metadata[customer_id]': customerId });
 }

@@ -1,7 +1,7 @@
 import type { Subscription } from '../../../apps/stripe-sandbox/core/model.js';
 import { SeededRandom } from '../../simulation/random.js';
 import { actions } from './actions.js';
-import { begin, link } from './customer-actions.js';
+import { begin, isLinked, link } from './customer-actions.js';
 import type { Actor } from './actor.js';
 import { currencies, type Market } from './market.js';
 import { StripeAccount } from './stripe-account.js';
@@ -77,6 +77,7 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
   const postal = random.chance(0.5) ? calm : random.pick(rough);
   const pace = random.pick(options.paces ?? [6, 14, 14, 30]);
   const story: string[] = [];
+  let linkedAt: number | null = null;
   const post = new Post(postal, random.fork(1));
   const tell = (text: string): void => {
     story.push(`${new Date(stripe.now * 1000).toISOString()} ${text}`);
@@ -90,9 +91,9 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
     const actor: Actor = { stripe, market, random: own, customerId, currency };
     if (own.chance(0.1)) stripe.tellTwice(2);
     tell(`${String(step)} ${step === 0 ? begin(actor) : act(actor)}`);
+    if (isLinked(stripe)) linkedAt ??= stripe.now;
   }
   // Whatever names no customer of Scrip's waits for a link, which may be the last thing that comes.
-  const linkedLate = stripe.customer.metadata['customer_id'] === undefined;
   link({ stripe, market, random, customerId, currency });
   advance(stripe, post, options.end);
   return {
@@ -105,7 +106,7 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
     lost: post.lost,
     standings: post.standings,
     consumptions: consumptionsOf(random.fork(2), born, options.end),
-    lateness: linkedLate ? options.end - born : post.lateness,
+    lateness: (linkedAt ?? options.end) - born + post.lateness,
     story,
   };
 }
