@@ -53,11 +53,12 @@ function endsOnTime({ startsAt, endsAt }: DueGrant, { createdAt, effectiveAt, ex
   return begins && secondsOf(expiresAt) === endsAt && endsAt > secondsOf(createdAt);
 }
 
-/** What was recorded after its own end lasts at least a moment and at most as long as it would have. */
-function endsLate({ endsAt, why }: DueGrant, { createdAt, expiresAt }: GrantSeen): boolean {
+/** What was recorded after its own end is for its own time, lasts at least a moment and at most as long as it would have. */
+function endsLate({ startsAt, endsAt, why }: DueGrant, { createdAt, effectiveAt, expiresAt }: GrantSeen): boolean {
   if (endsAt === null || expiresAt === null) return false;
+  const begins = startsAt === null || startsAt === secondsOf(effectiveAt);
   const [created, end] = [secondsOf(createdAt), secondsOf(expiresAt)];
-  return endsAt <= created && end > created && end <= created + (why === 'pack' ? 90 : 31) * DAY;
+  return begins && endsAt <= created && end > created && end <= created + (why === 'pack' ? 90 : 31) * DAY;
 }
 
 /** The free plan's credits: once a calendar month, to whom a subscription has ended; those of a month to come may be withdrawn. */
