@@ -33,6 +33,12 @@ const cancelled = (subscriptionId: string, at: Instant, until: Instant, credits 
   ended(at, subscriptionId),
 ];
 
+/** The same change of a yearly plan. */
+const ofYears = (command: AccountCommand): AccountCommand =>
+  command.type === 'ChangePeriod'
+    ? { ...command, periods: command.periods.map((each) => ({ ...each, interval: 'year' })) }
+    : command;
+
 const availableAfter = (commands: readonly AccountCommand[], at: Instant, used = 0): number => {
   const account = new LedgerAccount(start);
   account.run(paid('sub_1', start));
@@ -97,5 +103,24 @@ describe('what is kept of a subscription that has ended', () => {
       expect(gone()).toBe(met);
     }
     expect(account.state.terms.get('sub_1')).toBeUndefined();
+  });
+
+  // 748 of the month under way are kept, and of each to come what is left of 800 after the 500 that are taken back. Another one's first
+  // month overlaps two of these, its second the next.
+  test.each([
+    { reported: true, met: [1048, 300] },
+    { reported: false, met: [1548, 800] },
+  ])('stays met when what met it first ended long ago, its payment reported: $reported', ({ reported, met }) => {
+    const account = new LedgerAccount(start);
+    const [at, until] = [days(start, 2), days(start, 365)];
+    if (reported) account.run({ ...paid('sub_1', start, { until }), interval: 'year' });
+    for (const command of cancelled('sub_1', at, until, 800)) account.run(ofYears(command), at);
+    for (const day of [15, 46]) account.run(paid('sub_2', days(start, day), { credits: 2000 }), days(start, day));
+    account.run(ended(days(start, 77), 'sub_2'), days(start, 77));
+    for (const day of [78, 420, 450, 470]) {
+      account.run(paid('sub_3', days(start, day)), days(start, day));
+      const given = [...account.state.grants.values()].filter(({ term }) => term?.subscriptionId === 'sub_2');
+      expect(given.map(({ revoked }) => revoked)).toEqual(met);
+    }
   });
 });

@@ -47,20 +47,21 @@ export function settleTerms(recording: Recording, subscriptionId: string): void 
   }
 }
 
+type Known = readonly [id: string, terms: SubscriptionTerms];
+
+/** The subscriptions that are settled with this one, itself among them. */
+export const linkedTo = (state: AccountState, subscriptionId: string): readonly Known[] =>
+  settledTogether(state).find((group) => group.some(([id]) => id === subscriptionId)) ?? [];
+
 /**
- * The subscriptions that are settled with this one. What was kept of one that ended counts against what others give later, so where
- * one with changes has ended, all that are paid for are; else each by itself.
+ * All subscriptions, in one group those that are settled together. What was kept of one that ended counts against what others give
+ * later, so where one with changes has ended, all that are paid for are; else each by itself.
  */
-export function linkedTo(
-  state: AccountState,
-  subscriptionId: string,
-): readonly (readonly [string, SubscriptionTerms])[] {
-  const own = state.terms.get(subscriptionId);
-  if (own === undefined) return [];
-  const alone = [[subscriptionId, own]] as const;
-  if (state.terms.size === 1 || !isPaidFor(state, own)) return alone;
-  const all = [...state.terms.entries()].filter(([, terms]) => isPaidFor(state, terms));
-  return all.some(([, { changes, endedAt }]) => endedAt !== null && changes.length > 0) ? all : alone;
+export function settledTogether(state: AccountState): readonly (readonly Known[])[] {
+  const all = [...state.terms.entries()];
+  const paid = all.filter(([, terms]) => isPaidFor(state, terms));
+  if (!paid.some(([, { changes, endedAt }]) => endedAt !== null && changes.length > 0)) return all.map((one) => [one]);
+  return [paid, ...all.filter(([, terms]) => !isPaidFor(state, terms)).map((one) => [one])];
 }
 
 /** Whether subscriptions count against each other: the months of a free plan were not paid for. */

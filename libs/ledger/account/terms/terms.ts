@@ -7,7 +7,7 @@ import { grantOf } from '../lots.js';
 import { type Recording, openAccount } from '../recording.js';
 import { forgetRollovers } from './rollover.js';
 import type { AccountState, SubscriptionTerms } from '../state.js';
-import { effectiveFrom, grantChanges } from './settling.js';
+import { effectiveFrom, grantChanges, settledTogether } from './settling.js';
 import { letTimePass } from '../time.js';
 import {
   asOneMonth,
@@ -159,48 +159,45 @@ export function noteTerm(state: AccountState, { grantId, term, at }: AccountEven
 }
 
 /**
- * Forgets what ended so long ago that it is of no use any more: of a subscription only what ended before all that stays known began,
- * as what changes took of one month depends on those beside it.
+ * Forgets what ended so long ago that it is of no use any more: of subscriptions that are settled together only what ended before all
+ * that stays known of them began, as what changes took of one month depends on those beside it.
  */
 function forgetOld(state: AccountState, at: Instant): void {
   const limit = plusMs(at, -REMEMBERED_MS);
-  for (const [subscriptionId, terms] of [...state.terms.entries()]) {
-    const spans = spansOf(state, terms);
-    const from = startOfKnown(spans, limit);
-    if (spans.every(({ end }) => end > from) && (terms.endedAt === null || terms.endedAt >= limit)) continue;
-    if (countsAgainstOthers(state, terms, spans, limit)) continue;
-    const known = new Set(spans.filter(({ end }) => end > from).map(({ name }) => name));
-    const changes = terms.changes.filter(({ changeId }) => known.has(changeId));
-    const isKnown = (id: string): boolean => known.has(nameOf(state, id));
-    const grants = terms.grants.filter(isKnown);
-    forgetRollovers(
-      state,
-      terms.grants.filter((id) => !isKnown(id)),
-    );
-    const endedAt = terms.endedAt !== null && terms.endedAt < limit && grants.length === 0 ? null : terms.endedAt;
-    const trial = known.has(TRIAL) ? terms.trial : null;
-    const isEmpty = changes.length === 0 && grants.length === 0 && trial === null && endedAt === null;
-    if (isEmpty) state.terms.delete(subscriptionId);
-    else state.terms.set(subscriptionId, { grants, changes, trial, endedAt });
+  for (const group of settledTogether(state)) {
+    const spans = group.map(([, terms]) => spansOf(state, terms));
+    const from = startOfKnown(spans.flat(), limit);
+    for (const [index, [subscriptionId, terms]] of group.entries())
+      forgetUntil(state, { subscriptionId, terms, spans: spans[index] ?? [], from, limit });
   }
 }
 
-/** Whether what may be kept of a subscription that has ended counts against something that others gave and that can still change. */
-const countsAgainstOthers = (
-  state: AccountState,
-  { changes, endedAt }: SubscriptionTerms,
-  spans: readonly Span[],
-  limit: Instant,
-): boolean =>
-  endedAt !== null &&
-  changes.length > 0 &&
-  [...state.terms.values()].some(({ grants }) =>
-    grants.some((id) => {
-      const { term } = grantOf(state, id);
-      if (term === null || term.periodStart < endedAt || term.periodEnd <= limit) return false;
-      return spans.some(({ end }) => end > term.start);
-    }),
+type Forgotten = {
+  readonly subscriptionId: string;
+  readonly terms: SubscriptionTerms;
+  readonly spans: readonly Span[];
+  /** What ended by then is forgotten. */
+  readonly from: Instant;
+  readonly limit: Instant;
+};
+
+function forgetUntil(state: AccountState, { subscriptionId, terms, spans, from, limit }: Forgotten): void {
+  const known = new Set(spans.filter(({ end }) => end > from).map(({ name }) => name));
+  const changes = terms.changes.filter(({ changeId }) => known.has(changeId));
+  const isKnown = (id: string): boolean => known.has(nameOf(state, id));
+  const grants = terms.grants.filter(isKnown);
+  const isOver = grants.length === 0 && changes.length === 0 && terms.endedAt !== null && terms.endedAt < limit;
+  if (!isOver && spans.every(({ end }) => end > from)) return;
+  forgetRollovers(
+    state,
+    terms.grants.filter((id) => !isKnown(id)),
   );
+  const endedAt = isOver ? null : terms.endedAt;
+  const trial = known.has(TRIAL) ? terms.trial : null;
+  const isEmpty = changes.length === 0 && grants.length === 0 && trial === null && endedAt === null;
+  if (isEmpty) state.terms.delete(subscriptionId);
+  else state.terms.set(subscriptionId, { grants, changes, trial, endedAt });
+}
 
 /** A change with all its grants, the trial, or a grant of its own, from its start until it ends. */
 type Span = { readonly name: string; readonly start: Instant; readonly end: Instant };
