@@ -54,14 +54,24 @@ const areas = [
     may: ['^libs/(kernel|ledger|stripe)/', packages('stripe'), builtins('crypto')],
   },
   {
-    name: 'read-store',
-    path: '^libs/read-store/',
+    name: 'database',
+    path: '^libs/database/',
+    may: ['^libs/(kernel|database)/', packages('pg', 'kysely')],
+  },
+  {
+    name: 'projecting',
+    path: '^libs/projecting/',
     may: [
-      '^libs/(kernel|read-store)/',
+      '^libs/(kernel|database|projecting)/',
       '^libs/event-store/port/(event-store|key-index)\\.ts$',
-      packages('pg', 'kysely'),
+      packages('kysely'),
       builtins('crypto'),
     ],
+  },
+  {
+    name: 'records',
+    path: '^libs/records/',
+    may: ['^libs/(kernel|database|records)/', '^libs/event-store/port/event-store\\.ts$', builtins('crypto')],
   },
   {
     name: 'composition',
@@ -69,7 +79,8 @@ const areas = [
     may: [
       '^libs/(kernel|ledger|config|composition)/',
       '^libs/event-store/(event-store\\.module\\.ts$|port/|writing/)',
-      '^libs/read-store/(migrate|read-database)\\.ts$',
+      '^libs/database/database\\.ts$',
+      '^libs/(projecting|records)/migrate\\.ts$',
       '^projections/(registry|command-keys/index)\\.ts$',
     ],
   },
@@ -79,7 +90,8 @@ const areas = [
     may: [
       '^libs/(kernel|ledger|audit)/',
       '^libs/event-store/port/(event-store|encode-event|event-line)\\.ts$',
-      '^libs/read-store/(compare|projection|projection-status|read-database)\\.ts$',
+      '^libs/database/database\\.ts$',
+      '^libs/projecting/(projection|status|comparison/compare)\\.ts$',
       builtins('crypto'),
     ],
   },
@@ -93,7 +105,7 @@ const areas = [
     path: '^projections/',
     may: [
       '^projections/',
-      '^libs/(kernel|ledger|read-store)/',
+      '^libs/(kernel|ledger|database|projecting)/',
       '^libs/event-store/port/(event-store|key-index)\\.ts$',
       packages('kysely'),
     ],

@@ -1,7 +1,7 @@
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import type { LedgerProjection, Projected } from './ledger-projection.js';
 
 /** What a projection keeps that shows each thing as its newest event left it. */

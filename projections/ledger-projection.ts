@@ -2,7 +2,7 @@ import { assert } from '#kernel/assert.js';
 import { accountOf } from '#kernel/stream-name.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { RecordedEvent } from '#event-store/port/event-store.js';
-import type { ProjectedEvent, Projection } from '#read-store/projection.js';
+import type { ProjectedEvent, Projection } from '#projecting/projection.js';
 
 export type LedgerProjection = Projection<LedgerEvent>;
 export type Projected = ProjectedEvent<LedgerEvent>;

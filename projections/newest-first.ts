@@ -1,5 +1,5 @@
 import { sql, type SelectQueryBuilder } from 'kysely';
-import type { Cursor, CursorShape } from '#read-store/page.js';
+import type { Cursor, CursorShape } from '#database/page.js';
 
 /** What tells where a page of such a list ends. */
 export const newestFirstCursor: CursorShape = ['text', 'text'];

@@ -3,7 +3,7 @@ import type { Clock } from '#kernel/clock.js';
 import { loadConfig, type Config } from '#config/env.js';
 import { SystemClock } from '#config/system-clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
 import { DataDir } from './installation/data-dir.js';
 import { EmbeddedPostgres } from './installation/embedded-postgres.js';
 
@@ -94,9 +94,9 @@ export class CliEnvironment {
   }
 
   async #openReadDatabase(): Promise<ReadDatabase> {
-    const { migrateReadModels } = await import('#composition/open-stores.js');
+    const { migrateDatabase } = await import('#composition/open-stores.js');
     const url = await this.databaseUrl();
-    await migrateReadModels(url, await this.store(), this.clock);
+    await migrateDatabase(url, await this.store(), this.clock);
     const database = openReadDatabase(url, { clock: this.clock });
     this.#closing.push(() => database.close());
     return database;

@@ -1,6 +1,6 @@
 import { ConfigError } from '#config/env.js';
 import { StoreUnavailable } from '#event-store/port/event-store.js';
-import { ReadDatabaseError } from '#read-store/read-database.js';
+import { ReadDatabaseError } from '#database/database.js';
 import { auditCommands } from './commands/audit.js';
 import { CatalogFileError } from './catalog/file.js';
 import { catalogPushCommands } from './catalog/push.js';

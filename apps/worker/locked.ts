@@ -1,6 +1,6 @@
 import type { Clock } from '#kernel/clock.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
-import { whileAlive } from '#read-store/while-alive.js';
+import type { ReadDatabase } from '#database/database.js';
+import { whileAlive } from '#database/while-alive.js';
 
 const LOCK_POLL_MS = 1000;
 
@@ -21,7 +21,7 @@ export async function whileLocked(
       while (!alive.aborted) {
         const [row] = await session.query<{ locked: boolean }>({
           text: 'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
-          values: [`scrip_read/${name}`],
+          values: [`scrip_app/${name}`],
         });
         if (row?.locked === true) return work(alive);
         await clock.sleep(LOCK_POLL_MS, alive);

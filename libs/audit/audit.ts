@@ -1,10 +1,10 @@
 import type { Clock } from '#kernel/clock.js';
 import { pagesOf, START, type EventStore } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { ModelComparison, type Comparison } from '#read-store/compare.js';
-import { EventSharing, type Projection } from '#read-store/projection.js';
-import { projectionStatus } from '#read-store/projection-status.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
+import { ModelComparison, type Comparison } from '#projecting/comparison/compare.js';
+import { EventSharing, type Projection } from '#projecting/projection.js';
+import { projectionStatus } from '#projecting/status.js';
+import type { ReadDatabase } from '#database/database.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 
 /** What an audit found: in the log, and in each read model that was compared with it. */

@@ -6,8 +6,9 @@ import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
 import { CommandKeyIndex } from '#projections/command-keys/index.js';
 import { projectionsFor } from '#projections/registry.js';
-import { migrateReadStore } from '#read-store/migrate.js';
-import { openReadDatabase, type ReadDatabase, type ReadDatabaseOptions } from '#read-store/read-database.js';
+import { migrateReadModels } from '#projecting/migrate.js';
+import { migrateRecords } from '#records/migrate.js';
+import { openReadDatabase, type ReadDatabase, type ReadDatabaseOptions } from '#database/database.js';
 
 /** What a process reads and writes. */
 export type Stores = {
@@ -20,7 +21,7 @@ export type Stores = {
 
 type Options = {
   readonly clock: Clock;
-  /** Brings the tables of the read database to their newest version first; one process of an installation has to. */
+  /** Brings the tables besides the log to their newest version first; one process of an installation has to. */
   readonly migrates?: boolean;
   /** How long reads of the database may take. */
   readonly patience?: Pick<ReadDatabaseOptions, 'connectTimeoutMs' | 'queryTimeoutMs'>;
@@ -32,7 +33,7 @@ export async function openStores(
   { clock, migrates = false, patience = {} }: Options,
 ): Promise<Stores> {
   const store = await openLog(eventStore, () => databaseUrl, { clock });
-  if (migrates) await migrateReadModels(databaseUrl, store, clock);
+  if (migrates) await migrateDatabase(databaseUrl, store, clock);
   const snapshots = await openSnapshotStore(databaseUrl, clock);
   const database = openReadDatabase(databaseUrl, { clock, ...patience });
   return { store, snapshots, database, keys: await keyIndexOf(store, () => database) };
@@ -49,9 +50,11 @@ export async function openLog(
   return openEventStore({ kind: 'postgres', databaseUrl: await databaseUrl(), ...cache }, clock);
 }
 
-/** Brings the tables of the read models to their newest version. */
-export const migrateReadModels = (databaseUrl: string, store: EventStore, clock: Clock): Promise<void> =>
-  migrateReadStore(databaseUrl, clock, projectionsFor(store));
+/** Brings the tables of the records and the read models to their newest version. */
+export async function migrateDatabase(databaseUrl: string, store: EventStore, clock: Clock): Promise<void> {
+  await migrateRecords(databaseUrl);
+  await migrateReadModels(databaseUrl, clock, projectionsFor(store));
+}
 
 /** Where the keys of commands are found that the store does not find by itself; null where it finds all. */
 export const keyIndexOf = async (

@@ -4,9 +4,9 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription/subscription.js';
 import { endOf, hasEnded, lapsesFrom } from '#ledger/subscription/standing.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import {
   dispatch,
   lotsIgnored,

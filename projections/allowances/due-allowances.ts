@@ -1,6 +1,6 @@
 import { monthAfter, monthOf, plusMs, type Instant } from '#kernel/instant.js';
-import type { Reader } from '#read-store/read-database.js';
-import { SCHEMA } from '#read-store/schema.js';
+import type { Reader } from '#database/database.js';
+import { SCHEMA } from '#projecting/schema.js';
 
 /** A customer of a free plan whose months are not what they should be. */
 export type DueAllowance = {

@@ -1,6 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { accountBalances } from './tables.js';
 
 /** An account in which time has done something that is not recorded yet. */

@@ -7,9 +7,11 @@ import { accountStream } from '#kernel/stream-name.js';
 import { timePassed, type TimePassed } from '#ledger/account/at.js';
 import type { AccountEventOf, AccountEventType, HeldSlice, Source } from '#ledger/account/events.js';
 import type { Grant } from '#ledger/account/state.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import { arrayText, type StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
+import { arrayText } from '#database/values.js';
 import type { AccountLog } from './account-log.js';
 import type { accountBalances, grants, holds } from './tables.js';
 

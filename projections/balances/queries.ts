@@ -6,10 +6,10 @@ import { timePassed } from '#ledger/account/at.js';
 import type { Settings, Source } from '#ledger/account/events.js';
 import { defaultSettings } from '#ledger/account/state.js';
 import { decodeUsage, NO_USAGE, usageAt, type PeriodUsage, type Usage } from '#ledger/account/usage.js';
-import { toPosition } from '#read-store/generations.js';
-import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
-import { SCHEMA } from '#read-store/schema.js';
-import { arrayText } from '#read-store/tables.js';
+import { toPosition } from '#projecting/generations.js';
+import { ReadDatabaseError, type Reader } from '#database/database.js';
+import { SCHEMA } from '#projecting/schema.js';
+import { arrayText } from '#database/values.js';
 import type { AccountLog, LoggedAccount } from './account-log.js';
 import { sumsOf, type BalanceSums, type Lot } from './sums.js';
 

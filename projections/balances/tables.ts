@@ -1,4 +1,4 @@
-import type { RowOf, Table } from '#read-store/tables.js';
+import type { RowOf, Table } from '#projecting/tables.js';
 
 /**
  * One row per account. `next_due_at`: when time alone will next change something that is to be recorded. `usage`: what was

@@ -1,9 +1,10 @@
 import { assert } from '#kernel/assert.js';
 import { catalogDecider, emptyCatalog, type CatalogEvent } from '#ledger/catalog.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
 
 /** Everything that is or was on sale, as it was last published. */

@@ -1,7 +1,8 @@
 import type { CreditEvent, CreditProduct, Plan } from '#ledger/catalog.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { catalogue, CatalogueKind } from './catalogue.js';
 
 export const catalogueCursor: CursorShape = ['text'];

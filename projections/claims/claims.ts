@@ -1,8 +1,9 @@
 import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import {
   dispatch,
   lotsIgnored,

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
 import { positionOf } from '#event-store/port/event-store.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { EventSharing } from '#read-store/projection.js';
+import { EventSharing } from '#projecting/projection.js';
 import { commandKeysProjection } from './command-keys.js';
 
 it('has every event, also of commands that had no key', () => {

@@ -1,7 +1,7 @@
 import { eventTypes, type LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import type { LedgerProjection, Projected } from '../ledger-projection.js';
 
 /** Where every event stands, by id: commands ask for their first event, and operators for any. */

@@ -1,9 +1,9 @@
 import { KeyIndex } from '#event-store/port/key-index.js';
 import { START, StoreUnavailable, type EventPlace, type Position } from '#event-store/port/event-store.js';
-import { toPosition } from '#read-store/generations.js';
-import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
-import { SCHEMA } from '#read-store/schema.js';
-import { arrayText } from '#read-store/tables.js';
+import { toPosition } from '#projecting/generations.js';
+import { ReadDatabaseError, type Reader } from '#database/database.js';
+import { SCHEMA } from '#projecting/schema.js';
+import { arrayText } from '#database/values.js';
 
 type Found = {
   readonly position: string;

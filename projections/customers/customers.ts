@@ -2,9 +2,9 @@ import type { Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import type { CustomerEvent } from '#ledger/customer.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import {
   dispatch,
   lotsIgnored,

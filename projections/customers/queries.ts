@@ -1,8 +1,9 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { customers } from './customers.js';
 
 export type Customer = {
@@ -17,10 +18,10 @@ export type Customer = {
 export const customersCursor: CursorShape = ['bigint'];
 
 type Contact = { customer_id: string; name: string | null; email: string | null; metadata: string };
-const build = queryBuilder<{ customers: StoredRow<typeof customers>; customer_contacts: Contact }>();
+const build = queryBuilder<{ customers: StoredRow<typeof customers>; 'scrip_app.customer_contacts': Contact }>();
 const withContacts = build
   .selectFrom('customers as c')
-  .leftJoin('customer_contacts as k', 'k.customer_id', 'c.customer_id')
+  .leftJoin('scrip_app.customer_contacts as k', 'k.customer_id', 'c.customer_id')
   .select([
     'c.customer_id',
     'c.registered_at',

@@ -1,9 +1,10 @@
 import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account/events.js';
 import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { document, TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
 
 export const historyTypes = [

@@ -1,10 +1,11 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Resource } from '#ledger/account/events.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import { toPosition } from '#read-store/generations.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import { toPosition } from '#projecting/generations.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { HistoryType, history } from './history.js';
 
 export type HistoryEntry = {

@@ -1,5 +1,6 @@
 import { snapshotIn, type InvoiceEvent } from '#ledger/invoice.js';
-import { document, type RowOf, type Table } from '#read-store/tables.js';
+import type { RowOf, Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';
 

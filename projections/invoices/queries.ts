@@ -1,8 +1,9 @@
 import type { Money } from '#kernel/amount.js';
 import type { InvoiceSnapshot } from '#ledger/invoice.js';
-import { pageOf, type Cursor, type Page } from '#read-store/page.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import { newestFirst, newestFirstCursor, newestFirstKey } from '../newest-first.js';
 import type { invoices } from './invoices.js';
 

@@ -1,8 +1,9 @@
 import type { Instant } from '#kernel/instant.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { parked } from './parked-events.js';
 
 export type ParkedEvent = {

@@ -1,7 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { StripeOperation } from '#ledger/stripe/intent.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { pending } from './stripe-intents.js';
 
 export type PendingIntent = { readonly intentId: string; readonly intendedAt: Instant };

@@ -1,8 +1,8 @@
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeIntentEvent } from '#ledger/stripe/intent.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#read-store/projection.js';
-import type { Reader } from '#read-store/read-database.js';
-import { TableWriter, type RowOf, type Table } from '#read-store/tables.js';
+import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { Reader } from '#database/database.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
 
 /** What Stripe was, or is being, asked for and has not been heard to answer. */

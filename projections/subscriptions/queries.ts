@@ -1,7 +1,8 @@
 import { plusMs, type Instant } from '#kernel/instant.js';
 import { hasEnded, type SubscriptionStanding, type SubscriptionStatus } from '#ledger/subscription/standing.js';
-import { queryBuilder, type Reader } from '#read-store/read-database.js';
-import type { StoredRow } from '#read-store/tables.js';
+import type { Reader } from '#database/database.js';
+import { queryBuilder } from '#projecting/query-builder.js';
+import type { StoredRow } from '#projecting/tables.js';
 import type { subscriptions } from './subscriptions.js';
 
 export type Subscription = {

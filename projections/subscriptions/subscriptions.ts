@@ -1,6 +1,7 @@
 import { lapsesFrom } from '#ledger/subscription/standing.js';
 import type { SubscriptionEvent } from '#ledger/subscription/subscription.js';
-import { document, type RowOf, type Table } from '#read-store/tables.js';
+import type { RowOf, Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';
 

@@ -2,7 +2,7 @@ import { SystemClock } from '#config/system-clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
 import { openEventStore, type EventStoreOptions } from '#event-store/event-store.module.js';
 import { projectionsFor } from '../../projections/registry.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
 import type { NodeProcess } from '../support/node-process.js';
 import type { Bench, Figure, Measured } from './bench.js';
 import { hot, scripRound, spread, type Contest } from './consume.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { asCustomer } from '#read-store/as-customer.js';
+import { asCustomer } from '#database/as-customer.js';
 import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { dueAllowances } from '../../projections/allowances/due-allowances.js';
 import { invoicesOf } from '../../projections/invoices/queries.js';

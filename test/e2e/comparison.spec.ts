@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import type { Position, RecordedEvent } from '#event-store/port/event-store.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { compareProjections } from '#read-store/compare.js';
-import { digestOf, newSalt, RowDigest } from '#read-store/row-digest.js';
-import { document, tableDefinition, TableWriter, type Table } from '#read-store/tables.js';
+import { compareProjections } from '#projecting/comparison/compare.js';
+import { digestOf, newSalt, RowDigest } from '#projecting/comparison/row-digest.js';
+import { tableDefinition, TableWriter, type Table } from '#projecting/tables.js';
+import { document } from '#database/values.js';
 import { projections } from '../../projections/registry.js';
 import { ProjectionWorld } from '../support/projection-world.js';
 

@@ -89,7 +89,7 @@ describe('callers', () => {
       { id: made.body.id, name: 'reader', scopes: ['credits:read'], revokedAt: null },
     ]);
     expect(listed.text).not.toContain(secret);
-    const [row] = await query(scrip.database.url, 'select * from scrip_read.api_keys');
+    const [row] = await query(scrip.database.url, 'select * from scrip_app.api_keys');
     expect(JSON.stringify(row)).not.toContain(secret);
     expect((await api.call('DELETE', `/v1/admin/api-keys/${made.body.id}`)).status).toBe(200);
     expect((await api.get('/v1/customers/acme/balance', reader)).status).toBe(401);

@@ -3,7 +3,7 @@ import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { positionOf, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
 import { InboxFenced } from '../../apps/worker/inbox/state.js';
 import { InboxConsumer } from '../../apps/worker/inbox/inbox.consumer.js';
 import { PostgresInboxState } from '../../apps/worker/inbox/postgres-state.js';
@@ -65,7 +65,7 @@ it('lets a worker that was overtaken write nothing', async () => {
   const overtaken = late.commit({ ...change, links: new Map([['cus_2', [{ since: '', customerId: 'globex' }]]]) });
   await expect(overtaken).rejects.toThrow(InboxFenced);
   expect(await late.checkpoint()).toBe(to);
-  expect(await query(url, 'select stripe_customer_id from scrip_read.inbox_links')).toEqual([
+  expect(await query(url, 'select stripe_customer_id from scrip_app.inbox_links')).toEqual([
     { stripe_customer_id: 'cus_1' },
   ]);
 });

@@ -1,16 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { instantOf, msOf } from '#kernel/instant.js';
-import {
-  createApiKey,
-  findApiKey,
-  hashOfSecret,
-  listApiKeys,
-  revokeApiKey,
-  touchApiKey,
-} from '#read-store/api-keys.js';
-import { asCustomer } from '#read-store/as-customer.js';
-import { contactOf, eraseContact, putContact } from '#read-store/customer-contacts.js';
+import { createApiKey, findApiKey, hashOfSecret, listApiKeys, revokeApiKey, touchApiKey } from '#records/api-keys.js';
+import { asCustomer } from '#database/as-customer.js';
+import { contactOf, eraseContact, putContact } from '#records/contacts.js';
 import { type CatalogueKind } from '../../projections/catalogue/catalogue.js';
 import { onSaleOf, plansOf } from '../../projections/catalogue/queries.js';
 import { customerById, searchCustomers } from '../../projections/customers/queries.js';
@@ -179,7 +172,7 @@ describe('API keys', () => {
     expect(await revokeApiKey(world.db, 'key_none', at(7))).toBeNull();
     expect(await findApiKey(world.db, hashOfSecret(secret))).toBeNull();
     expect((await listApiKeys(world.db, 200, null)).data.map(({ id }) => id)).toContain(key.id);
-    const stored = await world.db.query({ text: 'select * from scrip_read.api_keys' });
+    const stored = await world.db.query({ text: 'select * from scrip_app.api_keys' });
     expect(JSON.stringify(stored)).not.toContain(secret);
   });
 });

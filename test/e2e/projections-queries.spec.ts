@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { eventId } from '#event-store/port/encode-event.js';
 import { StoreUnavailable } from '#event-store/port/event-store.js';
-import { asCustomer } from '#read-store/as-customer.js';
-import { putContact } from '#read-store/customer-contacts.js';
-import { openReadDatabase } from '#read-store/read-database.js';
+import { asCustomer } from '#database/as-customer.js';
+import { putContact } from '#records/contacts.js';
+import { openReadDatabase } from '#database/database.js';
 import { balanceAt, balanceOf, BalanceReader } from '../../projections/balances/queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balances/lists.js';
 import { claimsOf } from '../../projections/claims/queries.js';
@@ -285,9 +285,9 @@ describe('a customer reads', () => {
 
   it('nothing of the keys, and changes nothing', async () => {
     for (const text of [
-      'select * from scrip_read.api_keys',
+      'select * from scrip_app.api_keys',
       `update scrip_read.account_balances_g1 set available = 1`,
-      `delete from scrip_read.customer_contacts`,
+      `delete from scrip_app.customer_contacts`,
     ]) {
       await expect(asCustomer(world.db, 'acme', (reader) => reader.query({ text }))).rejects.toMatchObject({
         name: 'ReadDatabaseError',

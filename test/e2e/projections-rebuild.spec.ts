@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { Convoy } from '#read-store/convoy.js';
-import { runBuilding, runLive, type ProjectionReport } from '#read-store/generation-runner.js';
-import { requestRebuild, startBuilding } from '#read-store/generations.js';
-import { EventSharing } from '#read-store/projection.js';
-import { ReadDatabase, type Session } from '#read-store/read-database.js';
+import { Convoy } from '#projecting/convoy.js';
+import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
+import { requestRebuild, startBuilding } from '#projecting/generations.js';
+import { EventSharing } from '#projecting/projection.js';
+import { ReadDatabase, type Session } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ProjectionWorld } from '../support/projection-world.js';

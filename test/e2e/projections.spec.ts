@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { accountAt } from '#ledger/account/at.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { compareProjections } from '#read-store/compare.js';
-import { requestRebuild, resumeProjection } from '#read-store/generations.js';
-import { migrateReadStore } from '#read-store/migrate.js';
-import { projectionStatus } from '#read-store/projection-status.js';
-import { waitForPosition } from '#read-store/wait-for-position.js';
+import { compareProjections } from '#projecting/comparison/compare.js';
+import { requestRebuild, resumeProjection } from '#projecting/generations.js';
+import { migrateReadModels } from '#projecting/migrate.js';
+import { migrateRecords } from '#records/migrate.js';
+import { projectionStatus } from '#projecting/status.js';
+import { waitForPosition } from '#projecting/wait-for-position.js';
 import { balances } from '../../projections/balances/balances.js';
 import { balanceOf, BalanceReader } from '../../projections/balances/queries.js';
 import { catalogueProjection } from '../../projections/catalogue/catalogue.js';
@@ -413,6 +414,8 @@ it.each([
 });
 
 it('migrations can run many times at once', async () => {
-  await Promise.all([1, 2, 3, 4].map(() => migrateReadStore(world.url, world.clock, projections)));
+  await Promise.all(
+    [1, 2, 3, 4].flatMap(() => [migrateRecords(world.url), migrateReadModels(world.url, world.clock, projections)]),
+  );
   expect(await world.generations('balances')).toHaveLength(1);
 });

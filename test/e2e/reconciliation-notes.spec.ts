@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
-import { beginRun, differenceCounts, keepPlace, noteRepair, unsettledDifferences } from '#read-store/reconciliation.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { beginRun, differenceCounts, keepPlace, noteRepair, unsettledDifferences } from '#records/reconciliation.js';
 import { freshDatabase } from '../support/postgres.js';
 import { migrateScrip } from '../support/scrip-database.js';
 

@@ -236,19 +236,19 @@ describe('a checkout session', () => {
     expect((await post('calm/checkout-sessions', pack)).status).toBe(201);
     await query(
       scrip.database.url,
-      `update scrip_read.billing_requests set newest = newest - 50000,
+      `update scrip_app.billing_requests set newest = newest - 50000,
         taken = array(select at - 50000 from unnest(taken) as at) where subject = 'checkout eager'`,
     );
     const later = await post('eager/checkout-sessions', pack);
     expect(Number(later.headers.get('retry-after'))).toBeLessThan(11);
     await query(
       scrip.database.url,
-      `update scrip_read.billing_requests set newest = 0, taken = array[0] where subject = 'checkout eager'`,
+      `update scrip_app.billing_requests set newest = 0, taken = array[0] where subject = 'checkout eager'`,
     );
     expect((await post('eager/checkout-sessions', pack)).status).toBe(201);
-    await query(scrip.database.url, `update scrip_read.billing_requests set newest = 0, taken = array[0]`);
+    await query(scrip.database.url, `update scrip_app.billing_requests set newest = 0, taken = array[0]`);
     expect((await post('eager/checkout-sessions', pack)).status).toBe(201);
-    const kept = await query(scrip.database.url, 'select subject from scrip_read.billing_requests');
+    const kept = await query(scrip.database.url, 'select subject from scrip_app.billing_requests');
     expect(kept).toEqual([{ subject: 'checkout eager' }]);
   });
 });

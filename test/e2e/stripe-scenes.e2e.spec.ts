@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { compareProjections } from '#read-store/compare.js';
-import { openReadDatabase } from '#read-store/read-database.js';
+import { compareProjections } from '#projecting/comparison/compare.js';
+import { openReadDatabase } from '#database/database.js';
 import { projectionsFor } from '../../projections/registry.js';
 import type { Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';

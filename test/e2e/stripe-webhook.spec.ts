@@ -120,7 +120,7 @@ describe('parked events of other software', () => {
     for (let start = 0; start < foreign; start += 50)
       await Promise.all(bodies.slice(start, start + 50).map((body) => send(body)));
     await eventually(
-      () => query(scrip.database.url, `select 1 from scrip_read.inbox_parked where code = 'unknown_customer'`),
+      () => query(scrip.database.url, `select 1 from scrip_app.inbox_parked where code = 'unknown_customer'`),
       ({ length }) => length >= foreign,
     );
     await eventually(

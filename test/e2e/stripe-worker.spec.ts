@@ -86,7 +86,7 @@ describe('a worker', () => {
   test('parks what it does not know and goes on by itself once it is known', async () => {
     await writer.receive(stripeEvent('invoice.paid.endive', {}, { customer: 'cus_late', lines: linesOfThisMonth() }));
     await eventually(
-      () => query(database.url, `select code, subject from scrip_read.inbox_parked`),
+      () => query(database.url, `select code, subject from scrip_app.inbox_parked`),
       (parked) => JSON.stringify(parked) === JSON.stringify([{ code: 'unknown_customer', subject: 'cus_late' }]),
     );
     await writer.receive(
@@ -101,7 +101,7 @@ describe('a worker', () => {
       (available) => available === 500,
     );
     await eventually(
-      () => query(database.url, `select 1 from scrip_read.inbox_parked`),
+      () => query(database.url, `select 1 from scrip_app.inbox_parked`),
       (parked) => parked.length === 0,
     );
   });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerCodec } from '#ledger/events.js';
-import { CheckpointedWriter } from '#read-store/checkpointed-writer.js';
-import { EventSharing } from '#read-store/projection.js';
-import { ReadDatabaseError, type Reader } from '#read-store/read-database.js';
+import { CheckpointedWriter } from '#projecting/checkpointed-writer.js';
+import { EventSharing } from '#projecting/projection.js';
+import { ReadDatabaseError, type Reader } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
 import { ProjectionWorld } from '../support/projection-world.js';

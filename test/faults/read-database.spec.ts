@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { openReadDatabase, ReadDatabaseError, type ReadDatabase, type Reader } from '#read-store/read-database.js';
+import { openReadDatabase, ReadDatabaseError, type ReadDatabase, type Reader } from '#database/database.js';
 import { freshDatabase, query } from '../support/postgres.js';
 
 describe('the read database', () => {

@@ -1,4 +1,4 @@
-import { itemsOf, type Cursor, type Page } from '#read-store/page.js';
+import { itemsOf, type Cursor, type Page } from '#database/page.js';
 
 /** All entries of a list, by its cursors. */
 export const allOf = <Item>(list: (cursor: Cursor | null) => Promise<Page<Item>>): Promise<Item[]> =>

@@ -4,14 +4,15 @@ import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../../li
 import { SystemClock } from '#config/system-clock.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { compareProjections, type Comparison } from '#read-store/compare.js';
-import { generationsOf, type Generation } from '#read-store/generations.js';
-import { migrateReadStore } from '#read-store/migrate.js';
-import type { Decode } from '#read-store/projection.js';
-import { runProjections } from '#read-store/projection-runner.js';
-import type { ProjectionReport } from '#read-store/generation-runner.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
-import { waitForPosition } from '#read-store/wait-for-position.js';
+import { compareProjections, type Comparison } from '#projecting/comparison/compare.js';
+import { generationsOf, type Generation } from '#projecting/generations.js';
+import { migrateReadModels } from '#projecting/migrate.js';
+import { migrateRecords } from '#records/migrate.js';
+import type { Decode } from '#projecting/projection.js';
+import { runProjections } from '#projecting/runner.js';
+import type { ProjectionReport } from '#projecting/generation-runner.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { waitForPosition } from '#projecting/wait-for-position.js';
 import type { LedgerProjection } from '../../projections/ledger-projection.js';
 import { projections as all } from '../../projections/registry.js';
 import { LedgerWriter } from './ledger-writer.js';
@@ -37,7 +38,8 @@ export class ProjectionWorld {
   static async open(): Promise<ProjectionWorld> {
     const { url, drop } = await freshDatabase();
     const clock = new SystemClock();
-    await migrateReadStore(url, clock, all);
+    await migrateRecords(url);
+    await migrateReadModels(url, clock, all);
     return new ProjectionWorld(url, openReadDatabase(url, { clock }), drop);
   }
 

@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { ProjectedEvent } from '#read-store/projection.js';
+import { ProjectedEvent } from '#projecting/projection.js';
 import type { LedgerProjection } from '../../projections/ledger-projection.js';
 import { commandKeysProjection } from '../../projections/command-keys/command-keys.js';
 import { historyProjection } from '../../projections/history/history.js';

@@ -1,7 +1,8 @@
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore, openSnapshotStore } from '#event-store/event-store.module.js';
 import { projectionsFor } from '#projections/registry.js';
-import { migrateReadStore } from '#read-store/migrate.js';
+import { migrateReadModels } from '#projecting/migrate.js';
+import { migrateRecords } from '#records/migrate.js';
 
 /** Gives an empty database Scrip's tables: the log, snapshots, read models. */
 export async function migrateScrip(url: string): Promise<void> {
@@ -10,5 +11,6 @@ export async function migrateScrip(url: string): Promise<void> {
   await store.close();
   const snapshots = await openSnapshotStore(url, clock);
   if ('close' in snapshots) await (snapshots as { close(): Promise<void> }).close();
-  await migrateReadStore(url, clock, projectionsFor({ knowsEveryId: true }));
+  await migrateRecords(url);
+  await migrateReadModels(url, clock, projectionsFor({ knowsEveryId: true }));
 }

@@ -1,4 +1,4 @@
-import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
+import { apiKeyScopes, type Scope } from '#records/scopes.js';
 import { SomeOf, Text } from '../http/validation/rules.js';
 
 export class ApiKeyBody {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
-import { requestRebuild, resumeProjection } from '#read-store/generations.js';
-import { projectionStatus, type ProjectionStatus } from '#read-store/projection-status.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { requestRebuild, resumeProjection } from '#projecting/generations.js';
+import { projectionStatus, type ProjectionStatus } from '#projecting/status.js';
+import { ReadDatabase } from '#database/database.js';
 
 /** The projections as operators see and steer them; the workers do what is asked here. */
 @Injectable()

@@ -1,9 +1,9 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { parkedEventsProjection } from '#projections/parked-events/parked-events.js';
 import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events/queries.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from '#read-store/page.js';
-import type { ProjectionStatus } from '#read-store/projection-status.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
+import type { ProjectionStatus } from '#projecting/status.js';
+import { ReadDatabase } from '#database/database.js';
 import {
   differenceCounts,
   differencesOf,
@@ -11,7 +11,7 @@ import {
   type DifferenceCounts,
   type FoundDifference,
   type ReconciliationRun,
-} from '#read-store/reconciliation.js';
+} from '#records/reconciliation.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 import { notOfThisList } from '../reads/pages.js';
 import { ProjectionControl } from './projection-control.js';

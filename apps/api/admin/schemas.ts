@@ -1,4 +1,4 @@
-import { apiKeyScopes } from '#read-store/api-key-scopes.js';
+import { apiKeyScopes } from '#records/scopes.js';
 import {
   anything,
   asOf,

@@ -1,7 +1,7 @@
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, msOf } from '#kernel/instant.js';
-import { findApiKey, touchApiKey } from '#read-store/api-keys.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
+import { findApiKey, touchApiKey } from '#records/api-keys.js';
+import type { ReadDatabase } from '#database/database.js';
 import type { FindApiKey } from './authenticator.js';
 
 const touchEveryMs = 60_000;

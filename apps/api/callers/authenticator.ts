@@ -4,8 +4,8 @@ import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Config } from '#config/env.js';
 import { Clock } from '#kernel/clock.js';
 import { isCustomerId } from '#kernel/stream-name.js';
-import { apiKeyScopes, type Scope } from '#read-store/api-key-scopes.js';
-import { hashOfSecret } from '#read-store/api-keys.js';
+import { apiKeyScopes, type Scope } from '#records/scopes.js';
+import { hashOfSecret } from '#records/api-keys.js';
 import type { Authenticates, Caller } from '../http/caller.js';
 import { remoteKeySet } from './key-set.js';
 

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { catalogueProjection, type CatalogueKind } from '#projections/catalogue/catalogue.js';
 import { onSaleOf, type ListedItem } from '#projections/catalogue/queries.js';
-import type { Cursor, Page } from '#read-store/page.js';
+import type { Cursor, Page } from '#database/page.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 
 /** What is on sale of one kind. */

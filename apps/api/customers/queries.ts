@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { customersProjection } from '#projections/customers/customers.js';
 import { customerById, searchCustomers, type Customer } from '#projections/customers/queries.js';
-import type { Cursor, Page } from '#read-store/page.js';
+import type { Cursor, Page } from '#database/page.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../reads/freshness.js';
 
 /** One customer; null when there is none, or none that the caller may see. */

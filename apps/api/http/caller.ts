@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Scope } from '#read-store/api-key-scopes.js';
+import type { Scope } from '#records/scopes.js';
 
 /** Who sends a request. */
 export type Caller = {

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { StoreOverloaded, StoreUnavailable } from '#event-store/port/event-store.js';
-import { ReadDatabaseError } from '#read-store/read-database.js';
+import { ReadDatabaseError } from '#database/database.js';
 import type { Logger } from '#config/logger.js';
 import { problemAnswer, type Answer } from './answer.js';
 import { Problem, type ProblemCode, type ProblemMembers } from './problems.js';

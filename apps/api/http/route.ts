@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
-import type { Scope } from '#read-store/api-key-scopes.js';
+import type { Scope } from '#records/scopes.js';
 import { forPeople } from '../openapi/route-facts.js';
 import type { RouteDemands } from './caller.js';
 

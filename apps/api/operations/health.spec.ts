@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { positionOf } from '#event-store/port/event-store.js';
-import type { ProjectionStatus } from '#read-store/projection-status.js';
+import type { ProjectionStatus } from '#projecting/status.js';
 import { SystemClock } from '#config/system-clock.js';
 import { HealthChecks } from './health.js';
 

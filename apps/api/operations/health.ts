@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EventStore } from '#event-store/port/event-store.js';
 import type { Clock } from '#kernel/clock.js';
-import type { ProjectionStatus } from '#read-store/projection-status.js';
+import type { ProjectionStatus } from '#projecting/status.js';
 
 type Check = 'ok' | 'error' | 'timeout';
 export type StripeHealth = 'configured' | 'missing' | 'error' | 'timeout';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { WriteStatistics } from '#event-store/writing/limits.js';
-import type { ProjectionStatus } from '#read-store/projection-status.js';
+import type { ProjectionStatus } from '#projecting/status.js';
 
 /** What the process tells Prometheus. Labels are route patterns and fixed words, so their number is bounded. */
 @Injectable()

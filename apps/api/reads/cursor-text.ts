@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { canonicalJson, type Json } from '#kernel/json.js';
-import type { Cursor, CursorShape } from '#read-store/page.js';
+import type { Cursor, CursorShape } from '#database/page.js';
 
 const BIGINT_MAX = 2n ** 63n - 1n;
 

@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { START, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import { asCustomer } from '#read-store/as-customer.js';
-import { generationsOf } from '#read-store/generations.js';
-import { ReadDatabase, type Reader } from '#read-store/read-database.js';
-import { waitForPosition } from '#read-store/wait-for-position.js';
+import { asCustomer } from '#database/as-customer.js';
+import { generationsOf } from '#projecting/generations.js';
+import { ReadDatabase, type Reader } from '#database/database.js';
+import { waitForPosition } from '#projecting/wait-for-position.js';
 import { Problem } from '../http/problems.js';
 
 /** How fresh an answer is: it includes everything up to `position`, and time's effects up to `time`. */

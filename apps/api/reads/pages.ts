@@ -1,4 +1,4 @@
-import type { Cursor, CursorShape, Page } from '#read-store/page.js';
+import type { Cursor, CursorShape, Page } from '#database/page.js';
 import { Problem } from '../http/problems.js';
 import { cursorIn, cursorText, type ListName } from './cursor-text.js';
 import type { Fresh } from './freshness.js';

@@ -2,7 +2,7 @@ import { audit, type Audited } from '#audit/audit.js';
 import { auditExport } from '#audit/export-audit.js';
 import type { LogReport } from '#audit/log-audit.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { compareProjections, type Comparison } from '#read-store/compare.js';
+import { compareProjections, type Comparison } from '#projecting/comparison/compare.js';
 import { projectionsFor } from '#projections/registry.js';
 import type { CliEnvironment } from '../cli.module.js';
 import type { Call, Command, ExitCode } from '../terminal/command.js';

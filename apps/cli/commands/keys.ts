@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { instantOf } from '#kernel/instant.js';
-import { apiKeyScopes } from '#read-store/api-key-scopes.js';
-import { createApiKey, listApiKeys, revokeApiKey } from '#read-store/api-keys.js';
-import { itemsOf } from '#read-store/page.js';
+import { apiKeyScopes } from '#records/scopes.js';
+import { createApiKey, listApiKeys, revokeApiKey } from '#records/api-keys.js';
+import { itemsOf } from '#database/page.js';
 import { WrongUse, type Call, type Command, type ExitCode } from '../terminal/command.js';
 import { table } from '../terminal/output.js';
 

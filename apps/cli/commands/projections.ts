@@ -1,6 +1,6 @@
 import { compareAll, describeDifferences } from './audit.js';
-import { requestRebuild } from '#read-store/generations.js';
-import { projectionStatus } from '#read-store/projection-status.js';
+import { requestRebuild } from '#projecting/generations.js';
+import { projectionStatus } from '#projecting/status.js';
 import { projections } from '#projections/registry.js';
 import { WrongUse, type Call, type Command, type ExitCode } from '../terminal/command.js';
 import { table } from '../terminal/output.js';

@@ -9,11 +9,11 @@ import {
 } from '#kernel/stream-name.js';
 import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe/event.js';
 import { paymentIds } from '#projections/payments/queries.js';
-import { itemsOf } from '#read-store/page.js';
-import type { ReadDatabase } from '#read-store/read-database.js';
-import * as runs from '#read-store/reconciliation.js';
-import type { ReconciliationRun } from '#read-store/reconciliation.js';
-import { customersOfStripe } from '#read-store/stripe-links.js';
+import { itemsOf } from '#database/page.js';
+import type { ReadDatabase } from '#database/database.js';
+import * as runs from '#records/reconciliation.js';
+import type { ReconciliationRun } from '#records/reconciliation.js';
+import { customersOfStripe } from '#records/stripe-links.js';
 import { reconcile, settleRest, type Ledger } from '#stripe/reconciliation/reconcile.js';
 import type { CliEnvironment } from '../cli.module.js';
 import { WrongUse, type Call, type Command, type ExitCode } from '../terminal/command.js';
@@ -32,7 +32,7 @@ async function run(call: Call): Promise<ExitCode> {
   const session = await database.session('reconcile');
   try {
     const [row] = await session.query<{ locked: boolean }>({
-      text: `select pg_try_advisory_lock(hashtextextended('scrip_read/reconcile', 0)) as locked`,
+      text: `select pg_try_advisory_lock(hashtextextended('scrip_app/reconcile', 0)) as locked`,
     });
     if (row?.locked !== true) {
       output.progress('another reconciliation is under way; see GET /v1/admin/reconciliation');

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { EventStore, START, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
-import { joined } from '#read-store/batches.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { joined } from '#projecting/batches.js';
+import { ReadDatabase } from '#database/database.js';
 import { Inbox } from './inbox.js';
 import { InboxState } from './state.js';
 import { keepRunning } from '../keep-running.js';

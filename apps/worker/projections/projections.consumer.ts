@@ -3,8 +3,8 @@ import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { decodeEvent } from '#ledger/events.js';
 import { projectionsFor } from '#projections/registry.js';
-import { runProjections } from '#read-store/projection-runner.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { runProjections } from '#projecting/runner.js';
+import { ReadDatabase } from '#database/database.js';
 import { Logger } from '../logger.js';
 
 /** Keeps every read model up to date with the log. */

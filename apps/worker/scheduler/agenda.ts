@@ -2,7 +2,7 @@ import { plusMs, type Instant } from '#kernel/instant.js';
 import { dueAllowances, type AllowancesAt, type DueAllowance } from '#projections/allowances/due-allowances.js';
 import { dueAccounts, type DueAccount } from '#projections/balances/due-accounts.js';
 import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions/queries.js';
-import type { Reader } from '#read-store/read-database.js';
+import type { Reader } from '#database/database.js';
 
 /** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */
 export abstract class Agenda {

@@ -3,7 +3,7 @@ import type { Clock } from '#kernel/clock.js';
 import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
 import { contactIntentId } from '#ledger/stripe/intent.js';
-import type { StripeContact } from '#read-store/customer-contacts.js';
+import type { StripeContact } from '#records/contacts.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import { contactMaking } from '#stripe/operations/operation.js';
 import { runErrand, type IntentLog } from '#stripe/operations/run.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '#kernel/clock.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { ReadDatabase } from '#database/database.js';
 import { keepRunning } from '../keep-running.js';
 import { whileLocked } from '../locked.js';
 import { Logger } from '../logger.js';

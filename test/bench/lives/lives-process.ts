@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
-import { openReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase } from '#database/database.js';
 import { translatedTypes } from '#stripe/translations/registry.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
 import { audit } from '../../lives/audit/audit.js';
@@ -170,7 +170,7 @@ async function audited(
     const customers = lives.map(({ customerId }) => customerId);
     const views = await ledgerViews(db, store, customers, new Date(clock.now()).toISOString());
     const parked = await db.query<{ code: string; n: string }>({
-      text: 'select code, count(*) as n from scrip_read.inbox_parked group by code',
+      text: 'select code, count(*) as n from scrip_app.inbox_parked group by code',
     });
     const faults = lives.flatMap((life, index) =>
       audit(life, market, booksOf(life, market), views[index]!, consumed.get(life.customerId) ?? 0).map(

@@ -3,7 +3,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { instantOf } from '#kernel/instant.js';
 import type { Plan } from '#ledger/catalog.js';
 import { dueAllowances } from '../../../projections/allowances/due-allowances.js';
-import { openReadDatabase, type ReadDatabase } from '#read-store/read-database.js';
+import { openReadDatabase, type ReadDatabase } from '#database/database.js';
 
 const patienceMs = 1_800_000;
 /** The inbox saves its place only for what tells it something, or after so many events. */
@@ -17,7 +17,7 @@ export async function settled(databaseUrl: string): Promise<void> {
   try {
     const until = clock.now() + patienceMs;
     const received = await headOf(db);
-    for (; (await placeOf(db, 'inbox_checkpoint', 'position')) < received; await sleep(50)) {
+    for (; (await placeOf(db, 'scrip_app.inbox_checkpoint', 'position')) < received; await sleep(50)) {
       if (clock.now() > until) throw new Error('the inbox has not come to the end of the log');
     }
     for (let quiet = 0; quiet < 2; await sleep(100)) {
@@ -25,8 +25,8 @@ export async function settled(databaseUrl: string): Promise<void> {
       const head = await headOf(db);
       const at = { now: instantOf(clock.now()), graceMs: GRACE_MS, credits: await freeCredits(db) };
       const due = await dueAllowances(db, at, null, 1);
-      const inbox = await placeOf(db, 'inbox_checkpoint', 'position');
-      const read = await placeOf(db, "projection_checkpoints where role = 'live'", 'min(position)');
+      const inbox = await placeOf(db, 'scrip_app.inbox_checkpoint', 'position');
+      const read = await placeOf(db, "scrip_read.projection_checkpoints where role = 'live'", 'min(position)');
       quiet = due.length === 0 && read >= head && inbox + UNSAVED > head ? quiet + 1 : 0;
     }
   } finally {
@@ -51,6 +51,6 @@ async function headOf(db: ReadDatabase): Promise<number> {
 }
 
 async function placeOf(db: ReadDatabase, from: string, column: string): Promise<number> {
-  const [row] = await db.query<{ place: string }>({ text: `select ${column} as place from scrip_read.${from}` });
+  const [row] = await db.query<{ place: string }>({ text: `select ${column} as place from ${from}` });
   return Number(row?.place);
 }

@@ -1,5 +1,5 @@
 import type { EventStore } from '#event-store/port/event-store.js';
-import type { Reader } from '#read-store/read-database.js';
+import type { Reader } from '#database/database.js';
 
 /** What Scrip says about one customer: its read models, and the events of the account. */
 export type LedgerView = {

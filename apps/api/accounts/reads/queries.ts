@@ -25,7 +25,7 @@ import { claimsProjection } from '#projections/claims/claims.js';
 import { claimsOf, type Claim, type ClaimFilter } from '#projections/claims/queries.js';
 import { historyProjection } from '#projections/history/history.js';
 import { historyOf, type HistoryEntry, type HistoryFilter, type HistoryStart } from '#projections/history/queries.js';
-import type { Cursor, Page } from '#read-store/page.js';
+import type { Cursor, Page } from '#database/page.js';
 import { customersProjection } from '#projections/customers/customers.js';
 import { Problem } from '../../http/problems.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../../reads/freshness.js';

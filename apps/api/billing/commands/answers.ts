@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { stripeIntentStream } from '#ledger/stripe/intent.js';
-import { billingAnswer, keepBillingAnswer } from '#read-store/billing-answers.js';
-import { ReadDatabase } from '#read-store/read-database.js';
+import { billingAnswer, keepBillingAnswer } from '#records/billing-answers.js';
+import { ReadDatabase } from '#database/database.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 import { AccountKeys } from './account-keys.js';
 import type { BillingRequest } from './request.js';

@@ -3,7 +3,7 @@ import { QueryBus, type Query as NestQuery } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import { invoicesCursor } from '#projections/invoices/queries.js';
 import { paymentsCursor } from '#projections/payments/queries.js';
-import type { CursorShape, Page } from '#read-store/page.js';
+import type { CursorShape, Page } from '#database/page.js';
 import type { ApiRequest } from '../../http/caller.js';
 import { Problem, type ProblemCode } from '../../http/problems.js';
 import { Needs } from '../../http/route.js';

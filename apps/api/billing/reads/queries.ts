@@ -12,8 +12,8 @@ import { paymentsProjection } from '#projections/payments/payments.js';
 import { paymentsOf, type Payment } from '#projections/payments/queries.js';
 import { subscriptionsProjection } from '#projections/subscriptions/subscriptions.js';
 import { subscriptionOf, type Subscription } from '#projections/subscriptions/queries.js';
-import type { Cursor, Page } from '#read-store/page.js';
-import type { Reader } from '#read-store/read-database.js';
+import type { Cursor, Page } from '#database/page.js';
+import type { Reader } from '#database/database.js';
 import { ApiContext } from '../../api-context.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../../reads/freshness.js';
 

@@ -1,4 +1,4 @@
-import { literal, READER_ROLE, type ReadDatabase, type Reader } from './read-database.js';
+import { literal, READER_ROLE, type ReadDatabase, type Reader } from './database.js';
 
 /**
  * Runs reads as one customer: row-level security shows only that customer's rows, also to a query that forgets to ask for

@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import { ReadDatabaseError, type Session } from './read-database.js';
+import { ReadDatabaseError, type Session } from './database.js';
 
 /** A session of which PostgreSQL hears nothing for so long is ended there, with all of its locks. */
 const SILENT_S = 15;

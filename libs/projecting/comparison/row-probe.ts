@@ -1,7 +1,7 @@
-import type { ExpectedRow, Projection } from './projection.js';
-import type { Session } from './read-database.js';
-import { tableOf } from './schema.js';
-import { asText, rowsAsText, type Table } from './tables.js';
+import type { ExpectedRow, Projection } from '../projection.js';
+import type { Session } from '../../database/database.js';
+import { tableOf } from '../schema.js';
+import { asText, rowsAsText, type Table } from '../tables.js';
 
 /** One value that is not what the log says. `found` is null also where the row is missing. */
 export type Difference = {

@@ -1,6 +1,6 @@
 import { START, type Position } from '#event-store/port/event-store.js';
 import type { Projection } from './projection.js';
-import { literal, READER_ROLE, type Reader, type Session } from './read-database.js';
+import { literal, READER_ROLE, type Reader, type Session } from '../database/database.js';
 import { SCHEMA, tableOf } from './schema.js';
 import { tableDefinition, type Table } from './tables.js';
 

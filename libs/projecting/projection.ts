@@ -1,7 +1,8 @@
 import { categoryOf } from '#kernel/stream-name.js';
 import { metadataOf, metadataText, type EventMetadata, type RecordedEvent } from '#event-store/port/event-store.js';
-import type { Reader } from './read-database.js';
-import type { Table, Value } from './tables.js';
+import type { Reader } from '../database/database.js';
+import type { Table } from './tables.js';
+import type { Value } from '../database/values.js';
 
 /** What turns stored events into today's shape, or says why it cannot. */
 export type Decode<Event> = (stored: RecordedEvent) => Event | { readonly undecodable: string };

@@ -1,9 +1,9 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from './page.js';
-import type { ReadDatabase, Reader } from './read-database.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '../database/page.js';
+import type { ReadDatabase, Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
-import { document } from './tables.js';
+import { document } from '../database/values.js';
 
 /** A comparison of Stripe with the ledger. */
 export type ReconciliationRun = {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '#kernel/instant.js';
-import { pageOf, type Cursor, type CursorShape, type Page } from './page.js';
-import type { Reader } from './read-database.js';
+import { pageOf, type Cursor, type CursorShape, type Page } from '../database/page.js';
+import type { Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 
 /** An API key as it may be shown: the secret is known only to whoever made it. */

@@ -1,14 +1,6 @@
-import {
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  DummyDriver,
-  Kysely,
-  type Compilable,
-} from 'kysely';
+import type { Compilable } from 'kysely';
 import pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
-import { SCHEMA } from './schema.js';
 
 /** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not let in. */
 export class ReadDatabaseError extends Error {
@@ -35,19 +27,6 @@ export interface Reader {
 /** The role that customers' queries run under; the policies of every table with `customer_id` are written for it. */
 export const READER_ROLE = 'scrip_reader';
 
-/** A Kysely that only builds: typed SQL over `Tables` of the read schema, run by any Reader. */
-export function queryBuilder<Tables>(): Kysely<Tables> {
-  const kysely = new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  });
-  return kysely.withSchema(SCHEMA);
-}
-
 type Queryable = { query(config: pg.QueryConfig): Promise<pg.QueryResult<pg.QueryResultRow>> };
 
 async function ask<Row>(on: Queryable, statement: Statement): Promise<readonly Row[]> {
@@ -65,8 +44,8 @@ const compiled = (query: Compilable): Statement => {
   return { text: sql, values: parameters };
 };
 
-/** The message of a server error may quote data; only its class and the names of things are kept. */
-function asReadDatabaseError(error: unknown): ReadDatabaseError {
+/** Any error of a statement as a ReadDatabaseError. The message of a server error may quote data; only its class and the names of things are kept. */
+export function asReadDatabaseError(error: unknown): ReadDatabaseError {
   if (error instanceof ReadDatabaseError) return error;
   if (error instanceof pg.DatabaseError && error.code !== undefined) {
     const about = [error.schema, error.table, error.column, error.constraint]

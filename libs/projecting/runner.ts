@@ -11,7 +11,7 @@ import {
 } from './generations.js';
 import { runBuilding, runLive, type ProjectionReport, type Running } from './generation-runner.js';
 import { EventSharing, type Decode, type Projection } from './projection.js';
-import type { ReadDatabase } from './read-database.js';
+import type { ReadDatabase } from '../database/database.js';
 
 export type ProjectionRunnerOptions<Event> = {
   readonly store: EventStore;

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Reader } from './read-database.js';
-import { columnText, storable, typeOf, type ColumnType, type Table, type Value } from './tables.js';
+import type { Reader } from '../../database/database.js';
+import { columnText, typeOf, type ColumnType, type Table } from '../tables.js';
+import { storable, type Value } from '../../database/values.js';
 
 /**
  * The number of rows of a table and the sum of their hashes, modulo 2^64. Tables with equal digests hold the same rows, in

@@ -1,4 +1,4 @@
-import type { Reader } from './read-database.js';
+import type { Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 
 type Kept = { readonly body: object; /** False where an earlier one was kept already. */ readonly first: boolean };

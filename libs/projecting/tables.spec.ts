@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { arrayText, asText, tableDefinition, type Table } from './tables.js';
+import { asText, tableDefinition, type Table } from './tables.js';
+import { arrayText } from '../database/values.js';
 
 const table = {
   name: 'things',

@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
-import { literal, ReadDatabaseError, type Session } from './read-database.js';
+import { literal, ReadDatabaseError, type Session } from '../database/database.js';
 import { SCHEMA, tableOf } from './schema.js';
 
 /** Somebody else moved the checkpoint: this runner is not the one that works any more. */

@@ -3,12 +3,12 @@ import type { EventStore, Position } from '#event-store/port/event-store.js';
 import { joined } from './batches.js';
 import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
-import { compareGeneration } from './compare.js';
+import { compareGeneration } from './comparison/compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
-import { literal, type ReadDatabase, type Session } from './read-database.js';
+import { literal, type ReadDatabase, type Session } from '../database/database.js';
 import { SCHEMA } from './schema.js';
-import { whileAlive } from './while-alive.js';
+import { whileAlive } from '../database/while-alive.js';
 
 /** What happened to a projection that somebody should know. */
 export type ProjectionReport = {

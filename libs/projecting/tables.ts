@@ -1,5 +1,5 @@
-import { canonicalJson, type Json } from '#kernel/json.js';
-import type { Reader } from './read-database.js';
+import type { Reader } from '../database/database.js';
+import { arrayElement, arrayText, storable, type Value } from '../database/values.js';
 
 /** The types that columns of read models have; `?` means it may be null. Instants and JSON documents are text. */
 export type ColumnType = 'text' | 'bigint' | 'int' | 'boolean' | 'uuid';
@@ -43,7 +43,6 @@ type StoredValueOf<C extends Column> = C extends `${infer T extends ColumnType}?
       : string;
 /** A row as a query gives it: bigint columns are text. */
 export type StoredRow<T extends Table> = { -readonly [C in keyof T['columns']]: StoredValueOf<T['columns'][C]> };
-export type Value = string | number | boolean | null;
 
 /** The type of a column, whether it may be null or not. */
 export const typeOf = (column: Column): ColumnType => column.replace('?', '') as ColumnType;
@@ -58,23 +57,6 @@ export function tableDefinition(table: Table): string {
   return `(${columns.join(', ')}, primary key (${table.key.join(', ')}))${room}`;
 }
 
-/** A JSON document as a text column keeps it: keys in order, and safe for every string that JSON can hold. */
-export const document = (value: unknown): string => canonicalJson(value as Json);
-
-/** Text as PostgreSQL can keep it: it has no place for the character U+0000. */
-export const storable = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', '') : text);
-
-const special = /["\\\0]/;
-
-function element(value: Value): string {
-  if (value === null) return 'NULL';
-  if (typeof value !== 'string') return String(value);
-  return special.test(value) ? `"${storable(value).replaceAll(/["\\]/g, '\\$&')}"` : `"${value}"`;
-}
-
-/** Values as the text of a PostgreSQL array. */
-export const arrayText = (values: readonly Value[]): string => `{${values.map(element).join(',')}}`;
-
 const cast = (table: Table, column: string): string => typeOf(table.columns[column] ?? 'text');
 
 /** Each column's values as one array parameter: `unnest($1::text[], $2::bigint[])`. */
@@ -83,7 +65,7 @@ const unnest = (table: Table, columns: readonly string[]): string =>
 
 type AnyRow = { readonly [column: string]: Value };
 const columnValues = (columns: readonly string[], rows: readonly AnyRow[]): string[] =>
-  columns.map((column) => `{${rows.map((row) => element(row[column] ?? null)).join(',')}}`);
+  columns.map((column) => `{${rows.map((row) => arrayElement(row[column] ?? null)).join(',')}}`);
 
 /** Writes to one table of one generation, a batch of rows in one prepared statement. */
 export class TableWriter<T extends Table> {

@@ -1,8 +1,8 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { Reader } from './read-database.js';
+import type { Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
-import { document, storable } from './tables.js';
+import { document, storable } from '../database/values.js';
 
 /** Who a customer is: the only personal data there is. Outside the log and outside all projections. */
 export type Contact = { readonly name: string | null; readonly email: string | null; readonly metadata: Json };

@@ -1,5 +1,5 @@
 import type { Position } from '#event-store/port/event-store.js';
-import type { ExpectedRow, OracleFold, ProjectedEvent, Projection } from './projection.js';
+import type { ExpectedRow, OracleFold, ProjectedEvent, Projection } from '../projection.js';
 import { RowDigest, type Salt } from './row-digest.js';
 
 /** One generation of a projection as the comparison found it. */

@@ -1,11 +1,11 @@
 import { pagesOf, START, type EventStore, type Position } from '#event-store/port/event-store.js';
-import { generationsOf, type Generation } from './generations.js';
+import { generationsOf, type Generation } from '../generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
-import { EventSharing, type Decode, type ProjectedEvent, type Projection } from './projection.js';
-import type { ReadDatabase, Session } from './read-database.js';
+import { EventSharing, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
+import type { ReadDatabase, Session } from '../../database/database.js';
 import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
-import { tableOf } from './schema.js';
+import { tableOf } from '../schema.js';
 
 export type Comparison = {
   readonly projection: string;

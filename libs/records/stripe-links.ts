@@ -1,4 +1,4 @@
-import type { Reader } from './read-database.js';
+import type { Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 
 /** The present owners of those of the Stripe customers that have one. */

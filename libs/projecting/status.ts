@@ -1,7 +1,7 @@
 import { metadataText, type EventStore, type Position } from '#event-store/port/event-store.js';
 import { msOf } from '#kernel/instant.js';
 import { generationsOf, type Generation } from './generations.js';
-import type { Reader } from './read-database.js';
+import type { Reader } from '../database/database.js';
 
 export type ProjectionStatus = {
   readonly name: string;

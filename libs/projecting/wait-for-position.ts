@@ -1,6 +1,6 @@
 import type { Position } from '#event-store/port/event-store.js';
 import { toPosition } from './generations.js';
-import type { ReadDatabase } from './read-database.js';
+import type { ReadDatabase } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 
 const POLL_MS = 12;
