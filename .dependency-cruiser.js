@@ -36,7 +36,7 @@ const areas = [
   {
     name: 'event-store-postgres',
     path: '^libs/event-store/postgres/',
-    may: ['^libs/kernel/', '^libs/event-store/(port|reading|postgres)/', packages('pg'), builtins('crypto')],
+    may: ['^libs/(kernel|database)/', '^libs/event-store/(port|reading|postgres)/', packages('pg'), builtins('crypto')],
   },
   {
     name: 'event-store-eventstoredb',

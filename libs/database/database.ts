@@ -55,13 +55,14 @@ export function asReadDatabaseError(error: unknown): ReadDatabaseError {
       cause: error,
     });
   }
-  return new ReadDatabaseError(null, 'the read database did not answer', { cause: error });
+  return new ReadDatabaseError(null, 'the database did not answer', { cause: error });
 }
 
 /** Whatever a server says to one that it does not let in, it is away: there was no statement that could be wrong. */
-function notConnected(error: unknown): ReadDatabaseError {
-  const code = error instanceof pg.DatabaseError ? `: PostgreSQL error ${error.code ?? 'unknown'}` : '';
-  return new ReadDatabaseError(null, `no connection to the read database${code}`, { cause: error });
+export function notConnected(error: unknown): ReadDatabaseError {
+  // Only the code: a message may hold the address, and that of several addresses tried is empty.
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  return new ReadDatabaseError(null, `the database cannot be reached${code}`, { cause: error });
 }
 
 /** The connection is lost or hangs: whatever came next would only wait behind the statement that has no answer. */

@@ -1,7 +1,7 @@
 import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import pg from 'pg';
-import { asReadDatabaseError, READER_ROLE, ReadDatabaseError } from './database.js';
+import { asReadDatabaseError, notConnected, READER_ROLE, ReadDatabaseError } from './database.js';
 
 /** A schema and the statements of its versions by name, which tells their order. A version that was released never changes. */
 export type SchemaVersions = { readonly schema: string; readonly versions: Readonly<Record<string, string>> };
@@ -56,6 +56,10 @@ export async function migrateSchema(url: string, { schema, versions }: SchemaVer
   const db = new Kysely<unknown>({ dialect: new MigrationDialect({ pool }) });
   const migrations = Object.fromEntries(Object.entries(versions).map(([name, text]) => [name, migrationOf(text)]));
   try {
+    const reached = await pool.connect().catch((error: unknown) => {
+      throw notConnected(error);
+    });
+    reached.release();
     await db.transaction().execute(async (transaction) => {
       await sql`select pg_advisory_xact_lock(hashtextextended(${`${schema}/migrate`}, 0))`.execute(transaction);
       const { error } = await new Migrator({

@@ -113,8 +113,7 @@ describe('the PostgreSQL store on a healthy server', () => {
     const database = await freshDatabase();
     const stores = Array.from({ length: 6 }, () => new PostgresEventStore(database.url, new SystemClock()));
     await Promise.all(stores.map((store) => store.migrate()));
-    const versions = 'select min(version) = 1 and max(version) = count(*) as whole from scrip_log.schema_versions';
-    expect(await query(database.url, versions)).toEqual([{ whole: true }]);
+    expect(await query(database.url, 'select name from scrip_log.migrations')).toEqual([{ name: '001-initial' }]);
     await Promise.all(stores.map((store) => store.close()));
     await database.drop();
   });

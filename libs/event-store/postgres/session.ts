@@ -24,8 +24,7 @@ export type SessionLimits = { readonly connections: number; readonly deadlineMs:
 
 /** A small pool of connections in which every query ends within its deadline. */
 export class PostgresSessions {
-  /** For statements that need one connection for several steps. */
-  readonly pool: pg.Pool;
+  readonly #pool: pg.Pool;
 
   /** @param named what the server calls the connections, and what they ask of it besides `sessionOptions`. */
   constructor(
@@ -34,7 +33,7 @@ export class PostgresSessions {
     private readonly limits: SessionLimits,
     named: { readonly name: string; readonly options?: string },
   ) {
-    this.pool = new pg.Pool({
+    this.#pool = new pg.Pool({
       connectionString: url,
       application_name: named.name,
       max: limits.connections,
@@ -44,14 +43,14 @@ export class PostgresSessions {
       options: `${sessionOptions(limits.deadlineMs)} ${named.options ?? ''}`,
     });
     const replaced = (): undefined => undefined; // the pool makes a new connection, and a query in work is rejected by itself
-    this.pool.on('error', replaced);
-    this.pool.on('connect', (client) => client.on('error', replaced));
+    this.#pool.on('error', replaced);
+    this.#pool.on('connect', (client) => client.on('error', replaced));
   }
 
   /** The rows of one prepared statement. Errors: StoreUnavailable; another kind where the statement itself is at fault. */
   async query<Row>(statement: { name: string; text: string; values: unknown[]; rowMode?: 'array' }): Promise<Row[]> {
     try {
-      const client = await this.pool.connect();
+      const client = await this.#pool.connect();
       try {
         const { rows } = await within(this.clock, this.limits.deadlineMs, client.query(statement));
         client.release();
@@ -69,7 +68,7 @@ export class PostgresSessions {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await this.#pool.end();
   }
 }
 

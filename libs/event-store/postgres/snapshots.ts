@@ -25,7 +25,10 @@ type Row = { revision: number; position: string; hash: string; recorded_at: stri
 export class PostgresSnapshotStore extends SnapshotStore {
   readonly #sessions: PostgresSessions;
 
-  constructor(url: string, clock: Clock) {
+  constructor(
+    private readonly url: string,
+    clock: Clock,
+  ) {
     super();
     this.#sessions = new PostgresSessions(url, clock, limits, {
       name: 'scrip-snapshots',
@@ -35,7 +38,7 @@ export class PostgresSnapshotStore extends SnapshotStore {
 
   /** Makes or updates the schema. */
   async migrate(): Promise<void> {
-    await migrateEventStore(this.#sessions.pool);
+    await migrateEventStore(this.url);
   }
 
   override async load(stream: StreamName, version: number, bound: SnapshotBound = {}): Promise<Snapshot | null> {

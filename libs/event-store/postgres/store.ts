@@ -67,7 +67,7 @@ export class PostgresEventStore extends EventStore {
   readonly #closed = new AbortController();
 
   constructor(
-    url: string,
+    private readonly url: string,
     private readonly clock: Clock,
     limits: Partial<PostgresLimits> = {},
   ) {
@@ -91,7 +91,7 @@ export class PostgresEventStore extends EventStore {
 
   /** Makes or updates the schema. Errors: StoreUnavailable, and those of the statements themselves. */
   async migrate(): Promise<void> {
-    await migrateEventStore(this.#sessions.pool);
+    await migrateEventStore(this.url);
   }
 
   override async append(request: AppendRequest): Promise<AppendResult> {
