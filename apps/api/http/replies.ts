@@ -15,10 +15,12 @@ export function bodyFor({ headers }: Pick<IncomingMessage, 'headers'>, { body, i
 }
 
 /** Has controllers' answers sent with their status and headers. */
-export function sendAnswers(server: FastifyInstance): void {
+export function sendAnswers(server: FastifyInstance, isDraining: () => boolean): void {
   server.addHook('preSerialization', (request, reply, payload, done) => {
     // What is written whole is no work any more, however long its client takes to read it; a stream is.
     (request as ApiRequest).leave?.();
+    // Also of a request that came before.
+    if (isDraining()) void reply.header('connection', 'close');
     if (payload instanceof Answer) done(null, unwrapped(payload, reply));
     else {
       if (payload instanceof JsonText) void reply.serializer(() => payload.text);
@@ -45,7 +47,7 @@ const commonHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
-/** Adds what every answer says of itself, unless that is done. A route may say it otherwise. */
+/** Adds what every answer says of itself. A route may say it otherwise. */
 export function addCommonHeaders(reply: FastifyReply): void {
-  if (!reply.hasHeader('x-request-id')) void reply.headers(commonHeaders).header('x-request-id', reply.request.id);
+  void reply.headers(commonHeaders).header('x-request-id', reply.request.id);
 }

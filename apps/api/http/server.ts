@@ -1,5 +1,5 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { problemAnswer } from './answer.js';
 import { bodyLimit } from './json-body.js';
 import { addCommonHeaders, sendAnswers, unwrapped } from './replies.js';
@@ -47,8 +47,14 @@ export function createAdapter(bootId: string, isDraining: () => boolean): Fastif
   const server = adapter.getInstance();
   // Node would refuse it without a word; so it is refused where all requests are.
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
-  dressAnswers(server, isDraining);
-  sendAnswers(server);
+  // Before all other hooks, so that what these answer has the common headers too, and what is written past Fastify.
+  adapter.setOnRequestHook((_, reply, done) => {
+    noteAnswer(reply.raw);
+    addCommonHeaders(reply);
+    if (isDraining()) void reply.header('connection', 'close');
+    done();
+  });
+  sendAnswers(server, isDraining);
   return adapter;
 }
 
@@ -57,18 +63,4 @@ function answerUnroutable(_: FastifyError, request: FastifyRequest, reply: Fasti
   addCommonHeaders(reply);
   const errors = [{ field: '', message: 'the address cannot be read' }];
   void reply.send(unwrapped(problemAnswer('invalid_request', request.id, { errors }), reply));
-}
-
-/** Gives every answer the common headers: before its route runs, for what is written past Fastify, and to what no route answers. */
-function dressAnswers(server: FastifyInstance, isDraining: () => boolean): void {
-  server.addHook('onRequest', (_, reply, done) => {
-    noteAnswer(reply.raw);
-    addCommonHeaders(reply);
-    done();
-  });
-  server.addHook('onSend', (_, reply, payload, done) => {
-    addCommonHeaders(reply);
-    if (isDraining()) void reply.header('connection', 'close');
-    done(null, payload);
-  });
 }

@@ -3,17 +3,18 @@ import type { Socket } from 'node:net';
 import { problemAnswer, type Answer } from './answer.js';
 
 /** The answers that each connection got, or gets, last. They are given in order: where one is given, so are those before it. */
-const newest = new WeakMap<Socket, readonly [ServerResponse, ServerResponse | null]>();
+const newest = Symbol('newest answers');
+type Noted = Socket & { [newest]?: readonly [last: ServerResponse, before: ServerResponse | null] };
 
 /** Notes an answer that a connection waits for, for `answerUnreadable`. */
 export function noteAnswer(response: ServerResponse): void {
-  const { socket } = response.req;
-  newest.set(socket, [response, newest.get(socket)?.[0] ?? null]);
+  const socket: Noted = response.req.socket;
+  socket[newest] = [response, socket[newest]?.[0] ?? null];
 }
 
 /** Whether a request that came whole waits for its answer. */
-function isAwaited(socket: Socket): boolean {
-  const [last = null, before = null] = newest.get(socket) ?? [];
+function isAwaited(socket: Noted): boolean {
+  const [last = null, before = null] = socket[newest] ?? [];
   if (before !== null && !before.writableFinished) return true;
   return last !== null && last.req.complete && !last.writableFinished;
 }

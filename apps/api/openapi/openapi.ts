@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { bodySchemas } from './dto-schemas.js';
-import { answerOf, completeOperation, type Operation } from './operations.js';
+import { answerNameOf, completeOperation, type Operation } from './operations.js';
 import { answerHeaders, problemSchemas, type ProblemResponse } from './problem-schemas.js';
 import type { AnswerSchemas, Schema } from './schema.js';
 
@@ -51,7 +51,7 @@ export function openApiDocument(app: INestApplication, answers: AnswerSchemas): 
   };
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, found] of Object.entries(operations as { readonly [method: string]: Operation })) {
-      completeOperation(found, { method, path, answer: answerOf(method, path, answers.byRoute) }, note);
+      completeOperation(found, { method, path, answer: answerNameOf(method, path, answers.byRoute) }, note);
       completeBody(found, schemas);
     }
   }

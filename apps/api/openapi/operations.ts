@@ -96,5 +96,5 @@ function describeSuccess({ responses }: Operation, { path, answer }: Place, { ke
 }
 
 /** The name of what a route answers with. */
-export const answerOf = (method: string, path: string, byRoute: AnswerSchemas['byRoute']): string | undefined =>
+export const answerNameOf = (method: string, path: string, byRoute: AnswerSchemas['byRoute']): string | undefined =>
   byRoute[`${method.toUpperCase()} ${path}`];

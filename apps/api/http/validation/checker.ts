@@ -2,7 +2,7 @@ import { getMetadataStorage, type ValidationArguments, type ValidatorConstraintI
 import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
 import type { Dto } from './dto.js';
-import { formErrors, formsOf } from './forms.js';
+import { formErrors, formsOf, type Form } from './forms.js';
 import { Problem, type FieldError } from '../problems.js';
 
 const nestedKey = 'scrip:nested';
@@ -102,22 +102,27 @@ function rulesOf(dto: Dto, metadata: { constraintCls: object; propertyName: stri
     .map((constraint) => ({ validator: constraint.instance, arguments: shared }));
 }
 
-const checkers = new Map<Dto, Checker>();
+type Checks = { readonly checker: Checker; readonly forms: readonly Form[] };
+const checks = new Map<Dto, Checks>();
+
+/** What a class asks for, read once from its decorators. */
+function checksOf(dto: Dto): Checks {
+  const known = checks.get(dto);
+  if (known !== undefined) return known;
+  const found = { checker: new Checker(dto), forms: formsOf(dto) };
+  checks.set(dto, found);
+  return found;
+}
 
 /** The checker of a class, made once. */
-export function checkerOf(dto: Dto): Checker {
-  const known = checkers.get(dto);
-  if (known !== undefined) return known;
-  const checker = new Checker(dto);
-  checkers.set(dto, checker);
-  return checker;
-}
+export const checkerOf = (dto: Dto): Checker => checksOf(dto).checker;
 
 /** The body or query as the route gets it: checked against the rules of its class, where there is none as an empty one. */
 export function checked(value: unknown, dto: Dto): unknown {
   const given = value === undefined ? {} : value;
-  const found = checkerOf(dto).errors(given);
-  const errors = found.length > 0 ? found : formErrors(formsOf(dto), given as object);
+  const { checker, forms } = checksOf(dto);
+  const found = checker.errors(given);
+  const errors = found.length > 0 ? found : formErrors(forms, given as object);
   if (errors.length > 0) throw new Problem('invalid_request', { errors });
   return given;
 }
