@@ -9,7 +9,7 @@ import { ReadDatabase } from '#database/database.js';
 import { differencesCursor } from '#records/reconciliation.js';
 import { Authenticator } from '../callers/authenticator.js';
 import type { ApiRequest } from '../http/caller.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Needs } from '../http/route.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
 import { LogReads } from '../reads/log-reads.js';

@@ -6,7 +6,7 @@ import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import { parkedCursor } from '#projections/parked-events/queries.js';
 import type { ApiRequest } from '../http/caller.js';
 import { answerOf } from '../http/answer.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Needs } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 
 /**
  * The keys that tokens of people are signed with, from an address. What a token is to blame for stays an error of jose.

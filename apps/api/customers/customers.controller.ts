@@ -3,7 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import { customersCursor } from '#projections/customers/queries.js';
 import type { ApiRequest } from '../http/caller.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Needs } from '../http/route.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../reads/pages.js';

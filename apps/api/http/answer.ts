@@ -1,6 +1,7 @@
 import type { CommandOutcome, Recorded } from '#event-store/writing/command.js';
 import type { Refused } from '#kernel/decider.js';
-import { problemBody, problemKinds, retryAfter, type ProblemCode } from './problems.js';
+import { problemBody, retryAfter } from './problem.js';
+import { problemKinds, type ProblemCode } from './problems.js';
 
 /**
  * What a request is answered with whose status or headers vary: a controller returns it in place of a body. It may also be one result

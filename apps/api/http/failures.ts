@@ -3,7 +3,8 @@ import { StoreOverloaded, StoreUnavailable } from '#event-store/port/event-store
 import { ReadDatabaseError } from '#database/database.js';
 import type { Logger } from '#config/logger.js';
 import { problemAnswer, type Answer } from './answer.js';
-import { Problem, type ProblemCode, type ProblemMembers } from './problems.js';
+import { Problem, type ProblemMembers } from './problem.js';
+import type { ProblemCode } from './problems.js';
 
 /** Where something failed. `bodyLimit`: the bytes that a body may have there. */
 export type Failed = { readonly requestId: string; readonly route: string | null; readonly bodyLimit: number };

@@ -1,5 +1,5 @@
 import type { ApiRequest } from './caller.js';
-import { Problem } from './problems.js';
+import { Problem } from './problem.js';
 
 const keyPattern = /^[\x20-\x7e]{1,255}$/;
 

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ApiRequest } from './caller.js';
-import { Problem } from './problems.js';
+import { Problem } from './problem.js';
 
 /** Bytes of a body, where a route does not say otherwise. */
 export const bodyLimit = 1_048_576;

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { errorsHtml, errorsMarkdown } from '../openapi/error-pages.js';
-import { problemBody, problemKinds, retryAfter, type ProblemCode } from './problems.js';
+import { problemBody, retryAfter } from './problem.js';
+import { problemKinds, type ProblemCode } from './problems.js';
 
 const codes = Object.keys(problemKinds) as ProblemCode[];
 

@@ -29,7 +29,7 @@ import { Answer, JsonText } from './answer.js';
 import { HttpModule } from './http.module.js';
 import { parseBodies } from './json-body.js';
 import { LoadLimit } from './admission/load-limit.js';
-import { Problem } from './problems.js';
+import { Problem } from './problem.js';
 import { timeRequests } from './request-log.js';
 import { RouteTable } from './route-table.js';
 import { Needs, Public } from './route.js';

@@ -1,7 +1,7 @@
 import { EventStore, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { Clock } from '#kernel/clock.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 
 const waitMs = 2_000;
 const pollMs = 50;

@@ -8,7 +8,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf, parseInstant } from '#kernel/instant.js';
 import { JsonText } from '../http/answer.js';
 import type { ApiRequest } from '../http/caller.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Needs } from '../http/route.js';
 import { QueryRoute } from '../openapi/api-docs.js';
 import { FreshnessQuery } from '../reads/queries.dto.js';

@@ -1,4 +1,5 @@
-import { problemKinds, retryAfter, type ProblemCode } from '../http/problems.js';
+import { retryAfter } from '../http/problem.js';
+import { problemKinds, type ProblemCode } from '../http/problems.js';
 
 const codes = Object.keys(problemKinds) as ProblemCode[];
 

@@ -1,4 +1,5 @@
-import { problemBody, problemKinds, retryAfter, type ProblemCode, type ProblemMembers } from '../http/problems.js';
+import { problemBody, retryAfter, type ProblemMembers } from '../http/problem.js';
+import { problemKinds, type ProblemCode } from '../http/problems.js';
 import { credits, list, object, orNull, ref, text, word, type Schema } from './schema.js';
 
 const codes = Object.keys(problemKinds) as readonly ProblemCode[];

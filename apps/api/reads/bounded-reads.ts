@@ -1,4 +1,4 @@
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Turns } from '../http/admission/turns.js';
 
 /** Reads that take long: a few at a time, some more wait, and what is beyond is refused at once. */

@@ -6,7 +6,7 @@ import { asCustomer } from '#database/as-customer.js';
 import { generationsOf } from '#projecting/generations.js';
 import { ReadDatabase, type Reader } from '#database/database.js';
 import { waitForPosition } from '#projecting/wait-for-position.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 
 /** How fresh an answer is: it includes everything up to `position`, and time's effects up to `time`. */
 export type AsOf = { readonly position: Position; readonly time: Instant };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { EventStore, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import type { AsOf, ReadRequest } from './freshness.js';
 import { soon } from './soon.js';
 

@@ -1,5 +1,5 @@
 import type { Cursor, CursorShape, Page } from '#database/page.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { cursorIn, cursorText, type ListName } from './cursor-text.js';
 import type { Fresh } from './freshness.js';
 

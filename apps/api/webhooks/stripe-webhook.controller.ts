@@ -6,7 +6,7 @@ import { readWebhook } from '#stripe/webhook/verify.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import { ApiContext } from '../api-context.js';
 import type { ApiRequest } from '../http/caller.js';
-import { Problem } from '../http/problems.js';
+import { Problem } from '../http/problem.js';
 import { Public } from '../http/route.js';
 import { OtherRoute } from '../openapi/api-docs.js';
 import { RunStripeEventCommand } from './run-stripe-event-command.js';

@@ -7,7 +7,7 @@ import { hasScope, type ApiRequest } from '../../http/caller.js';
 import { failureAnswer } from '../../http/failures.js';
 import { LoadLimit } from '../../http/admission/load-limit.js';
 import { problemAnswer, type Answer } from '../../http/answer.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { bodyFor } from '../../http/replies.js';
 import { Needs } from '../../http/route.js';
 import { Turns } from '../../http/admission/turns.js';

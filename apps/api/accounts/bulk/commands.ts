@@ -1,7 +1,7 @@
 import type { Pricing } from '../../catalogue/price-list.js';
 import type { Dto } from '../../http/validation/dto.js';
 import { formErrors, formsOf } from '../../http/validation/forms.js';
-import type { FieldError } from '../../http/problems.js';
+import type { FieldError } from '../../http/problem.js';
 import { Checker } from '../../http/validation/checker.js';
 import {
   adjustmentAnswer,

@@ -1,7 +1,7 @@
 import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
 import type { ApiRequest } from '../../http/caller.js';
 import { keyIn } from '../../http/idempotency-key.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import type { AccountIntent } from './intents.js';
 import type { AccountOrder } from './run-account-command.js';
 

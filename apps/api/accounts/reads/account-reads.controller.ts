@@ -8,7 +8,7 @@ import { claimsCursor } from '#projections/claims/queries.js';
 import { historyTypes, type HistoryType } from '#projections/history/history.js';
 import { historyCursor, type HistoryFilter } from '#projections/history/queries.js';
 import type { ApiRequest } from '../../http/caller.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { Needs } from '../../http/route.js';
 import { QueryRoute } from '../../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../../reads/pages.js';

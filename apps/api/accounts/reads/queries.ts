@@ -27,7 +27,7 @@ import { historyProjection } from '#projections/history/history.js';
 import { historyOf, type HistoryEntry, type HistoryFilter, type HistoryStart } from '#projections/history/queries.js';
 import type { Cursor, Page } from '#database/page.js';
 import { customersProjection } from '#projections/customers/customers.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { FreshReads, type Fresh, type ReadRequest } from '../../reads/freshness.js';
 import { LogReads } from '../../reads/log-reads.js';
 import { BalanceHistory, type PastMoment } from './balance-history.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { takeBillingRequest } from '#records/billing-requests.js';
 import { ReadDatabase } from '#database/database.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
 import { StripeOutbox, type ErrandIdentity } from '../stripe/outbox.js';
 

@@ -4,7 +4,7 @@ import { catalogStream, subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription/standing.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import { RunCustomerCommand } from '../../customers/run-customer-command.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { CatalogReader, SubscriptionWriter } from '../../writes/ledger-writers.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ApiContext } from '../../api-context.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 
 export type ReturnUrls = { readonly successUrl: string | undefined; readonly cancelUrl: string | undefined };
 

@@ -3,7 +3,7 @@ import { instantOf } from '#kernel/instant.js';
 import { paymentIntentMaking, sessionMaking } from '#stripe/operations/operation.js';
 import { sessionParams, type Wish } from '#stripe/operations/checkout.js';
 import { unchargeable } from '#stripe/operations/money.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';
 import { errandFor, requestOf, type Asking, type BillingRequest } from './request.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { catalogStream } from '#kernel/stream-name.js';
 import { saleOf, type Sale, type Wish } from '#stripe/operations/checkout.js';
 import type { StripeClient } from '#stripe/operations/client.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { CatalogReader } from '../../writes/ledger-writers.js';
 import type { OnBehalfOf } from '../stripe/outbox.js';
 import { StripeSubscriptions } from '../stripe/subscriptions.js';

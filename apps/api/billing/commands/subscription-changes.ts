@@ -4,7 +4,7 @@ import { catalogStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import { priceOfPlan } from '#stripe/operations/checkout.js';
 import { subscriptionMaking, viewOf, type SubscriptionWish } from '#stripe/operations/subscription.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { CatalogReader } from '../../writes/ledger-writers.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';

@@ -1,7 +1,7 @@
 import type { Config } from '#config/env.js';
 import type { Clock } from '#kernel/clock.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 
 /** Leaves the log its time: the whole request is answered within 10 s. */
 const REQUEST_MS = 8_000;

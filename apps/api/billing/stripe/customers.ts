@@ -11,7 +11,7 @@ import type { StripeClient } from '#stripe/operations/client.js';
 import { customerMaking } from '#stripe/operations/operation.js';
 import { ApiContext } from '../../api-context.js';
 import { RunCustomerCommand } from '../../customers/run-customer-command.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { CustomerWriter, StripeCustomerWriter } from '../../writes/ledger-writers.js';
 import { StripeContacts } from './contacts.js';
 import { recordedOrProblem, StripeOutbox, type OnBehalfOf } from './outbox.js';

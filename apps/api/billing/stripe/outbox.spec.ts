@@ -8,7 +8,7 @@ import { stripeClientOf } from '#stripe/operations/client.js';
 import { customerMaking } from '#stripe/operations/operation.js';
 import { ManualClock } from '../../../../test/support/manual-clock.js';
 import { ApiContext } from '../../api-context.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 import { StripeOutbox, type CallersErrand } from './outbox.js';
 

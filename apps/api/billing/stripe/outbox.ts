@@ -6,7 +6,7 @@ import { stripeIntentStream, type StripeIntentCommand, type StripeIntentState } 
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { runErrand, type Errand } from '#stripe/operations/run.js';
 import { ApiContext } from '../../api-context.js';
-import { Problem } from '../../http/problems.js';
+import { Problem } from '../../http/problem.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 
 /** Something to be asked of Stripe, and on whose behalf. */

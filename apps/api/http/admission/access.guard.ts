@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isCustomerId } from '#kernel/stream-name.js';
 import { hasScope, type ApiRequest } from '../caller.js';
-import { Problem } from '../problems.js';
+import { Problem } from '../problem.js';
 
 /** Lets a caller do what their scopes and the customer in the path allow. Who they are is known by then. Throws Problem. */
 @Injectable()

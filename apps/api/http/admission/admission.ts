@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, HookHandlerDoneFunction } from 'fastify';
 import type { ApiRequest, Authenticates, Caller, RouteDemands } from '../caller.js';
 import { LoadLimit } from './load-limit.js';
-import { Problem } from '../problems.js';
+import { Problem } from '../problem.js';
 import type { RateLimit } from './rate-limit.js';
 
 export type Gatekeepers = {

@@ -1,6 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Problem } from '../problems.js';
+import { Problem } from '../problem.js';
 
 /** Refuses parameters that a route does not know whose query has no class of its own. Throws the problem `invalid_request`. */
 export class QueryGuard implements CanActivate {

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
 import type { Dto } from './dto.js';
 import { formErrors, formsOf, type Form } from './forms.js';
-import { Problem, type FieldError } from '../problems.js';
+import { Problem, type FieldError } from '../problem.js';
 
 const nestedKey = 'scrip:nested';
 const maxErrors = 20;

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { FieldError } from '../problems.js';
+import type { FieldError } from '../problem.js';
 import type { Dto } from './dto.js';
 
 /** One way to fill in a body that has several. */
