@@ -59,10 +59,15 @@ const areas = [
     may: ['^libs/(kernel|database)/', packages('pg', 'kysely')],
   },
   {
+    name: 'consuming',
+    path: '^libs/consuming/',
+    may: ['^libs/(kernel|consuming)/', '^libs/event-store/port/event-store\\.ts$'],
+  },
+  {
     name: 'projecting',
     path: '^libs/projecting/',
     may: [
-      '^libs/(kernel|database|projecting)/',
+      '^libs/(kernel|database|consuming|projecting)/',
       '^libs/event-store/port/(event-store|key-index)\\.ts$',
       packages('kysely'),
       builtins('crypto'),

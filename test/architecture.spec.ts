@@ -51,6 +51,8 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
     'event-store-eventstoredb-imports-only-its-own',
   ],
   ['libs/stripe/bad-store.ts', "import '#event-store/port/encode-event.js';", 'stripe-imports-only-its-own'],
+  ['libs/consuming/bad-nest.ts', "import '@nestjs/common';", 'consuming-imports-only-its-own'],
+  ['libs/consuming/bad-writing.ts', "import '#event-store/writing/limits.js';", 'consuming-imports-only-its-own'],
   ['libs/composition/bad-pg.ts', "import 'pg';", 'composition-imports-only-its-own'],
   ['libs/composition/bad-adapter.ts', "import '#event-store/in-memory.js';", 'adapters-only-in-modules'],
   ['libs/composition/bad-app.ts', "import '../../apps/worker/outcomes.js';", 'composition-imports-only-its-own'],

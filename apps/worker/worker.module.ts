@@ -4,6 +4,7 @@ import { drainHandlers, ledgerHandlers, type LedgerHandlers } from '#composition
 import { openStores } from '#composition/open-stores.js';
 import type { Config } from '#config/env.js';
 import type { Logger as PinoLogger } from '#config/logger.js';
+import { endsWithin } from '#consuming/drain.js';
 import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents/queries.js';
@@ -131,10 +132,11 @@ export async function startWorker(config: WorkerConfig, logger: PinoLogger, cloc
   return {
     stop: async () => {
       stopping.abort();
-      const drained = new AbortController();
-      const ended = Promise.all(consumers).then(() => drainHandlers(parts.handlers));
-      await Promise.race([ended, clock.sleep(drainMs, drained.signal)]);
-      drained.abort();
+      await endsWithin(
+        clock,
+        drainMs,
+        Promise.all(consumers).then(() => drainHandlers(parts.handlers)),
+      );
       operations?.close();
       await app.close();
       await parts.store.close();

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { positionOf, START, type RecordedEvent } from '#event-store/port/event-store.js';
 import { ManualClock } from '../../test/support/manual-clock.js';
 import { Life, SkewedClock, VirtualTime } from '../../test/simulation/virtual-time.js';
-import { joined } from './batches.js';
+import { joined } from '#consuming/batches.js';
 import { Convoy } from './convoy.js';
 
 const event = (position: number): RecordedEvent => ({ position: positionOf(position) }) as RecordedEvent;

@@ -1,6 +1,7 @@
-import { sleepJittered, type Clock } from '#kernel/clock.js';
+import { untilDone } from '#consuming/run-forever.js';
+import type { Clock } from '#kernel/clock.js';
 import type { EventStore, Position } from '#event-store/port/event-store.js';
-import { joined } from './batches.js';
+import { joined } from '#consuming/batches.js';
 import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './comparison/compare.js';
@@ -76,29 +77,20 @@ export const runBuilding = <Event>(
   signal: AbortSignal,
 ): Promise<void> => keepTrying(running, { projection, generation, role: 'building', work: build }, signal);
 
-async function keepTrying<Event>(
+const keepTrying = <Event>(
   running: Running<Event>,
   assignment: Assignment<Event>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<void> => {
   const { projection, generation } = assignment;
-  let failures = 0;
-  const progressed = (): void => {
-    failures = 0;
+  const report = (error: unknown): void => {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+    running.report({ projection: projection.name, generation, kind: 'failing', position: null, reason });
   };
-  while (!signal.aborted) {
-    try {
-      return await attempt(running, assignment, progressed, signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      failures = error instanceof Fenced ? 0 : failures + 1;
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-      running.report({ projection: projection.name, generation, kind: 'failing', position: null, reason });
-      const pause = Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10));
-      await sleepJittered(running.clock, pause, signal);
-    }
-  }
-}
+  return untilDone({ clock: running.clock, report, longestPauseMs: BACKOFF_MAX_MS }, signal, (progressed) =>
+    attempt(running, assignment, progressed, signal),
+  );
+};
 
 async function attempt<Event>(
   running: Running<Event>,

@@ -1,3 +1,4 @@
+import { runEvery, runForever } from '#consuming/run-forever.js';
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
 import { Convoy } from './convoy.js';
@@ -41,15 +42,17 @@ export async function runProjections<Event>(
     convoy: new Convoy(options.clock),
   };
   const supervisor = new Supervisor(running, options.projections, signal);
-  while (!signal.aborted) {
-    try {
+  const report = (error: unknown): void => {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+    options.report({ projection: '', generation: null, kind: 'failing', position: null, reason });
+  };
+  const { clock } = options;
+  await runForever({ clock, report, longestPauseMs: LOOK_AROUND_MS }, signal, () =>
+    runEvery({ clock, everyMs: LOOK_AROUND_MS }, signal, async () => {
       await supervisor.lookAround();
-    } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
-      options.report({ projection: '', generation: null, kind: 'failing', position: null, reason });
-    }
-    await options.clock.sleep(LOOK_AROUND_MS, signal);
-  }
+      return true;
+    }),
+  );
   await supervisor.finished();
 }
 

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore, START, type Position } from '#event-store/port/event-store.js';
-import { Clock } from '#kernel/clock.js';
-import { joined } from '#projecting/batches.js';
+import { followLog } from '#consuming/follow-log.js';
+import { runForever } from '#consuming/run-forever.js';
 import { ReadDatabase } from '#database/database.js';
+import { EventStore, START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
+import { Clock } from '#kernel/clock.js';
 import { Inbox } from './inbox.js';
 import { InboxState } from './state.js';
-import { keepRunning } from '../keep-running.js';
 import { whileLocked } from '../locked.js';
-import { Logger } from '../logger.js';
+import { Logger, reportTo } from '../logger.js';
 
 const BATCH_MAX = 1000;
 
@@ -28,7 +28,7 @@ export class InboxConsumer {
 
   /** Works until `signal` aborts; the batch under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    return keepRunning('inbox', { clock: this.clock, logger: this.logger }, signal, async () => {
+    return runForever({ clock: this.clock, report: reportTo(this.logger, 'inbox') }, signal, async () => {
       try {
         await whileLocked('inbox', this, signal, (locked) => this.#consume(locked));
       } finally {
@@ -37,19 +37,15 @@ export class InboxConsumer {
     });
   }
 
-  async #consume(signal: AbortSignal): Promise<void> {
-    let checkpoint = await this.state.checkpoint();
-    // The subscription must end with this attempt, also when no further event ever comes.
-    const ending = new AbortController();
-    const events = this.store.subscribe(checkpoint, AbortSignal.any([signal, ending.signal]));
-    try {
-      for await (const batch of joined(events, BATCH_MAX)) {
-        checkpoint = await this.inbox.process(checkpoint, batch);
-        this.position = batch.at(-1)?.position ?? checkpoint;
-        if (signal.aborted) return;
-      }
-    } finally {
-      ending.abort();
-    }
+  #consume(signal: AbortSignal): Promise<void> {
+    const consumer = {
+      checkpoint: () => this.state.checkpoint(),
+      process: async (checkpoint: Position, batch: readonly RecordedEvent[]) => {
+        const saved = await this.inbox.process(checkpoint, batch);
+        this.position = batch.at(-1)?.position ?? saved;
+        return saved;
+      },
+    };
+    return followLog(this.store, consumer, BATCH_MAX, signal);
   }
 }

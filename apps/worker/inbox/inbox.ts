@@ -15,7 +15,7 @@ import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledge
 import { ignorableOf } from '#stripe/translations/ignorable.js';
 import { stripeCustomerOf, translate, withObject } from '#stripe/translations/registry.js';
 import type { FactCommand, Lookups } from '#stripe/translations/translation.js';
-import { eachBounded } from '../bounded.js';
+import { eachBounded } from '#consuming/bounded.js';
 import type { InboxState } from './state.js';
 import { CommandTooLarge, refusalOf } from '../outcomes.js';
 import { recordStripeCustomer } from './owners.js';

@@ -3,7 +3,7 @@ import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { linesOfCreditNote, linesOfInvoice } from '#stripe/operations/invoice.js';
-import { eachBounded } from '../bounded.js';
+import { eachBounded } from '#consuming/bounded.js';
 import type { InboxState } from './state.js';
 import { refusalOf } from '../outcomes.js';
 

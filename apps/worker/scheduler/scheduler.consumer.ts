@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { runEvery, runForever } from '#consuming/run-forever.js';
 import { Clock } from '#kernel/clock.js';
-import { keepRunning } from '../keep-running.js';
-import { Logger } from '../logger.js';
+import { Logger, reportTo } from '../logger.js';
 import { Scheduler } from './scheduler.js';
 
 const TICK_MS = 1000;
@@ -17,9 +17,12 @@ export class SchedulerConsumer {
 
   /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    return keepRunning('scheduler', { clock: this.clock, logger: this.logger }, signal, async () => {
-      await this.scheduler.runOnce(signal);
-      await this.clock.sleep(TICK_MS, signal);
-    });
+    const { clock } = this;
+    return runForever({ clock, report: reportTo(this.logger, 'scheduler') }, signal, () =>
+      runEvery({ clock, everyMs: TICK_MS }, signal, async () => {
+        await this.scheduler.runOnce(signal);
+        return true;
+      }),
+    );
   }
 }

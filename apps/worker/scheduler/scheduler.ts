@@ -10,7 +10,7 @@ import type { DueAccount } from '#projections/balances/due-accounts.js';
 import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { Agenda } from './agenda.js';
-import { eachBounded } from '../bounded.js';
+import { eachBounded } from '#consuming/bounded.js';
 import { refusalOf, TryAgainLater } from '../outcomes.js';
 
 const PAGE = 500;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { runEvery, runForever } from '#consuming/run-forever.js';
 import { Clock } from '#kernel/clock.js';
 import { ReadDatabase } from '#database/database.js';
-import { keepRunning } from '../keep-running.js';
 import { whileLocked } from '../locked.js';
-import { Logger } from '../logger.js';
+import { Logger, reportTo } from '../logger.js';
 
 const TICK_MS = 1000;
 const LONGEST_MS = 60_000;
@@ -28,14 +28,11 @@ export class ErrandsConsumer {
 
   /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    return keepRunning('errands', { clock: this.clock, logger: this.logger }, signal, () =>
-      whileLocked('errands', this, signal, async (locked) => {
-        for (let wait = TICK_MS; !locked.aborted;) {
-          const answers = await this.#runAll(locked);
-          wait = answers ? TICK_MS : Math.min(LONGEST_MS, wait * 2);
-          await this.clock.sleep(wait, locked);
-        }
-      }),
+    const { clock } = this;
+    return runForever({ clock, report: reportTo(this.logger, 'errands') }, signal, () =>
+      whileLocked('errands', this, signal, (locked) =>
+        runEvery({ clock, everyMs: TICK_MS, longestMs: LONGEST_MS }, locked, () => this.#runAll(locked)),
+      ),
     );
   }
 

@@ -8,7 +8,7 @@ import type { PendingIntent } from '#projections/stripe-intents/queries.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import { lookOf, type Known } from '#stripe/operations/lookup.js';
 import { settleErrand } from '#stripe/operations/run.js';
-import { eachBounded } from '../bounded.js';
+import { eachBounded } from '#consuming/bounded.js';
 import { intentLogOf, requestOnIntent } from './intent-log.js';
 import { recordStripeCustomer } from '../inbox/owners.js';
 
