@@ -1,4 +1,14 @@
-import type { Compilable } from 'kysely';
+import {
+  CompiledQuery,
+  Kysely,
+  PostgresDialect,
+  type AccessMode,
+  type Compilable,
+  type ControlledTransaction,
+  type IsolationLevel,
+  type PostgresPool,
+  type PostgresPoolClient,
+} from 'kysely';
 import pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
 
@@ -14,35 +24,21 @@ export class ReadDatabaseError extends Error {
   }
 }
 
-/** One statement. With a name it is prepared once per connection; equal names must mean equal texts. */
+/**
+ * One statement. With a name it is prepared once per connection, unless connections are lent by a pooler; equal names must mean
+ * equal texts. A text of several statements has no values, and gives no rows.
+ */
 export type Statement = { readonly name?: string; readonly text: string; readonly values?: readonly unknown[] };
 
 /** What can be asked for rows: the whole database, or one transaction of it. bigint columns arrive as text. */
 export interface Reader {
   query<Row>(statement: Statement): Promise<readonly Row[]>;
-  /** Runs what a `queryBuilder` built. */
+  /** Runs what Kysely built. */
   rows<Row>(query: Compilable<Row>): Promise<readonly Row[]>;
 }
 
 /** The role that customers' queries run under; the policies of every table with `customer_id` are written for it. */
 export const READER_ROLE = 'scrip_reader';
-
-type Queryable = { query(config: pg.QueryConfig): Promise<pg.QueryResult<pg.QueryResultRow>> };
-
-async function ask<Row>(on: Queryable, statement: Statement): Promise<readonly Row[]> {
-  try {
-    const { name, text, values } = statement;
-    const result = await on.query({ ...(name === undefined ? {} : { name }), text, values: [...(values ?? [])] });
-    return result.rows as Row[];
-  } catch (error) {
-    throw asReadDatabaseError(error);
-  }
-}
-
-const compiled = (query: Compilable): Statement => {
-  const { sql, parameters } = query.compile();
-  return { text: sql, values: parameters };
-};
 
 /** Any error of a statement as a ReadDatabaseError. The message of a server error may quote data; only its class and the names of things are kept. */
 export function asReadDatabaseError(error: unknown): ReadDatabaseError {
@@ -68,77 +64,14 @@ export function notConnected(error: unknown): ReadDatabaseError {
 /** The connection is lost or hangs: whatever came next would only wait behind the statement that has no answer. */
 const isUnanswered = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === null;
 
-const goodbyeMs = 1_000;
-
-/** Ends a connection. Waits for the server's answer only so long: one that hangs, or broke inside TLS, never gives it. */
-async function sayGoodbye(client: pg.Client, clock: Clock): Promise<void> {
-  const ended = new AbortController();
-  await Promise.race([client.end().catch(() => undefined), clock.sleep(goodbyeMs, ended.signal)]);
-  ended.abort();
-}
-
-/**
- * A connection of its own, for work that holds locks across statements. When it is lost, so are its locks. A statement
- * without an answer in time ends it: all others then fail at once.
- */
-export class Session implements Reader {
-  readonly #client: pg.Client;
-  readonly #clock: Clock;
-  #ended = false;
-
-  constructor(client: pg.Client, clock: Clock) {
-    this.#client = client;
-    this.#clock = clock;
-  }
-
-  query<Row>(statement: Statement): Promise<readonly Row[]> {
-    return this.#answered(ask<Row>(this.#client, statement));
-  }
-
-  rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
-    return this.query<Row>(compiled(query));
-  }
-
-  /** Several statements in one round trip, without parameters; the rows of all of them. */
-  async script<Row>(text: string): Promise<readonly Row[]> {
-    const results = (await this.#answered(this.#client.query(text))) as unknown as
-      pg.QueryResult | readonly pg.QueryResult[];
-    const all = Array.isArray(results) ? (results as readonly pg.QueryResult[]) : [results as pg.QueryResult];
-    return all.flatMap(({ rows }) => rows as Row[]);
-  }
-
-  /** One transaction around `work`; rolled back when it throws. `begin` may add settings after `begin;`. */
-  async transaction<Result>(work: (session: Session) => Promise<Result>, begin = 'begin'): Promise<Result> {
-    await this.script(begin);
-    try {
-      const result = await work(this);
-      await this.script('commit');
-      return result;
-    } catch (error) {
-      await this.script('rollback').catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    await sayGoodbye(this.#client, this.#clock);
-  }
-
-  async #answered<Result>(work: Promise<Result>): Promise<Result> {
-    try {
-      return await work;
-    } catch (error) {
-      if (isUnanswered(asReadDatabaseError(error))) void this.close();
-      throw asReadDatabaseError(error);
-    }
-  }
-}
-
 export type ReadDatabaseOptions = {
   readonly clock: Clock;
-  /** Connections for queries; sessions come on top. Default 8. */
+  /**
+   * Where PostgreSQL itself is reached. Another address than the database's says that the latter is a transaction pooler: no
+   * statement is prepared there, and no setting is given to a session. Long transactions go to this one. Default: the same.
+   */
+  readonly directUrl?: string;
+  /** Connections for queries; long transactions come on top. Default 8. */
   readonly poolSize?: number;
   /** After how many milliseconds a query is given up. Default 15,000. */
   readonly queryTimeoutMs?: number;
@@ -146,112 +79,190 @@ export type ReadDatabaseOptions = {
   readonly connectTimeoutMs?: number;
 };
 
-/** The read models' database, open. Every failure is a ReadDatabaseError. */
+export type TransactionOptions = {
+  readonly accessMode?: AccessMode;
+  readonly isolationLevel?: IsolationLevel;
+  /** Settings of PostgreSQL that hold for this transaction alone. */
+  readonly settings?: Readonly<Record<string, string>>;
+};
+
+/** A transaction that outlives one function. Whoever began it ends it; when its connection is lost, every query fails. */
+export type LongTransaction = Reader & { readonly end: () => Promise<void> };
+
+type Executor = Pick<Kysely<unknown>, 'executeQuery'>;
+
+const GOODBYE_MS = 1_000;
+
+/** PostgreSQL besides the log, open. Every failure of a query is a ReadDatabaseError. */
 export class ReadDatabase implements Reader {
   readonly clock: Clock;
-  readonly #pool: pg.Pool;
-  readonly #connection: pg.ClientConfig;
+  readonly #kysely: Kysely<unknown>;
+  /** Of connections for long transactions. */
+  readonly #direct: pg.PoolConfig;
+  /** The names of statements that are prepared, by their text. Null behind a pooler. */
+  readonly #names: Map<string, string> | null;
+  /** What a session would be told once. */
+  readonly #limits: Readonly<Record<string, string>>;
 
   constructor(url: string, options: ReadDatabaseOptions) {
     this.clock = options.clock;
-    this.#connection = {
-      connectionString: url,
-      connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
-      keepAlive: true,
-    };
-    const timeout = options.queryTimeoutMs ?? 15_000;
-    this.#pool = new pg.Pool({
-      ...this.#connection,
-      max: options.poolSize ?? 8,
-      statement_timeout: timeout,
-      query_timeout: timeout + 500,
-      // A process that stands still within a transaction must not hold up the others for ever.
-      idle_in_transaction_session_timeout: timeout,
-      application_name: 'scrip read',
-    });
-    // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a
-    // transaction nobody but the connection's own listener hears that it is lost.
-    const replaced = (): undefined => undefined;
-    this.#pool.on('error', replaced);
-    this.#pool.on('connect', (client) => client.on('error', replaced));
+    const { directUrl = url, poolSize = 8, queryTimeoutMs: timeout = 15_000, connectTimeoutMs = 5_000 } = options;
+    const connection = { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true, application_name: 'scrip' };
+    const isPooled = directUrl !== url;
+    this.#names = isPooled ? null : new Map();
+    // A process that stands still within a transaction must not hold up the others for ever.
+    const limits = { statement_timeout: timeout, idle_in_transaction_session_timeout: timeout };
+    this.#limits = isPooled ? Object.fromEntries(Object.entries(limits).map(([name, ms]) => [name, String(ms)])) : {};
+    this.#kysely = kyselyOn(
+      {
+        ...connection,
+        ...(isPooled ? {} : limits),
+        connectionString: url,
+        max: poolSize,
+        query_timeout: timeout + 500,
+      },
+      this.#names,
+    );
+    this.#direct = { ...connection, connectionString: directUrl, max: 1 };
   }
 
-  async query<Row>(statement: Statement): Promise<readonly Row[]> {
-    const client = await this.#connected();
-    let broken = false;
-    try {
-      return await ask<Row>(client, statement);
-    } catch (error) {
-      broken = isUnanswered(error);
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+  query<Row>(statement: Statement): Promise<readonly Row[]> {
+    return this.#reader(this.#kysely).query(statement);
   }
 
   rows<Row>(query: Compilable<Row>): Promise<readonly Row[]> {
-    return this.query<Row>(compiled(query));
+    return this.#reader(this.#kysely).rows(query);
   }
 
-  /** A connection of its own; the caller closes it. No time limit unless `queryTimeoutMs` is given. */
-  async session(name: string, queryTimeoutMs?: number): Promise<Session> {
-    const client = new pg.Client({
-      ...this.#connection,
-      application_name: `scrip ${name}`,
-      ...(queryTimeoutMs === undefined
-        ? {}
-        : { statement_timeout: queryTimeoutMs, query_timeout: queryTimeoutMs + 1000 }),
+  /** One transaction around `work`; rolled back when it throws. `work` must use the reader that it is given. */
+  transaction<Result>(work: (reader: Reader) => Promise<Result>, options: TransactionOptions = {}): Promise<Result> {
+    let begin = this.#kysely.transaction();
+    if (options.accessMode !== undefined) begin = begin.setAccessMode(options.accessMode);
+    if (options.isolationLevel !== undefined) begin = begin.setIsolationLevel(options.isolationLevel);
+    return begin.execute(async (transaction) => {
+      await set(transaction, { ...this.#limits, ...options.settings });
+      return work(this.#reader(transaction));
     });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-    } catch (error) {
-      await sayGoodbye(client, this.clock);
-      throw notConnected(error);
-    }
-    return new Session(client, this.clock);
   }
 
-  /** One transaction around `work` on a pooled connection; rolled back when it throws. `begin` may add settings after `begin;`. */
-  async transaction<Result>(work: (reader: Reader) => Promise<Result>, begin = 'begin'): Promise<Result> {
-    const client = await this.#connected();
-    let broken = false;
+  /**
+   * Begins a transaction on a connection to PostgreSQL of its own, which the caller ends. Its queries have no limit of time unless
+   * `queryTimeoutMs` gives them one; whatever comes after a query that was given up fails.
+   * @param name what the server calls the connection.
+   */
+  async begin(
+    name: string,
+    options: TransactionOptions & { readonly queryTimeoutMs?: number } = {},
+  ): Promise<LongTransaction> {
+    const { accessMode, isolationLevel, settings = {}, queryTimeoutMs } = options;
+    const kysely = kyselyOn(
+      {
+        ...this.#direct,
+        application_name: `scrip ${name}`,
+        ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
+      },
+      null,
+    );
     try {
-      await ask(client, { text: begin });
-      const reader: Reader = {
-        query: (statement) => ask(client, statement),
-        rows: (query) => ask(client, compiled(query)),
-      };
-      const result = await work(reader);
-      await ask(client, { text: 'commit' });
-      return result;
+      let begin = kysely.startTransaction();
+      if (accessMode !== undefined) begin = begin.setAccessMode(accessMode);
+      if (isolationLevel !== undefined) begin = begin.setIsolationLevel(isolationLevel);
+      const transaction = await begin.execute();
+      await set(transaction, settings);
+      return { ...this.#reader(transaction), end: () => this.#goodbye(kysely, transaction) };
     } catch (error) {
-      broken = isUnanswered(error);
-      if (!broken) {
-        await ask(client, { text: 'rollback' }).catch(() => {
-          broken = true;
-        });
-      }
+      await this.#goodbye(kysely, null);
       throw error;
-    } finally {
-      client.release(broken);
     }
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await this.#kysely.destroy();
   }
 
-  #connected(): Promise<pg.PoolClient> {
-    return this.#pool.connect().catch((error: unknown) => {
+  /** Ends a connection. Waits for the server's answer only so long: one that hangs, or broke inside TLS, never gives it. */
+  async #goodbye(kysely: Kysely<unknown>, transaction: ControlledTransaction<unknown> | null): Promise<void> {
+    const ended = new AbortController();
+    const ending = async (): Promise<void> => {
+      if (transaction?.isRolledBack === false) await transaction.rollback().execute();
+      await kysely.destroy();
+    };
+    await Promise.race([ending().catch(() => undefined), this.clock.sleep(GOODBYE_MS, ended.signal)]);
+    ended.abort();
+  }
+
+  #reader(on: Executor): Reader {
+    const run = async <Row>(query: CompiledQuery<Row>): Promise<readonly Row[]> => (await on.executeQuery(query)).rows;
+    return {
+      query: <Row>({ name, text, values = [] }: Statement) => {
+        if (name !== undefined) this.#names?.set(text, name);
+        return run(CompiledQuery.raw(text, [...values]) as CompiledQuery<Row>);
+      },
+      rows: <Row>(query: Compilable<Row>) => run(query.compile()),
+    };
+  }
+}
+
+async function set(on: Executor, settings: Readonly<Record<string, string>>): Promise<void> {
+  const names = Object.keys(settings);
+  if (names.length === 0) return;
+  const calls = names.map((_, index) => `set_config($${String(2 * index + 1)}, $${String(2 * index + 2)}, true)`);
+  await on.executeQuery(CompiledQuery.raw(`select ${calls.join(', ')}`, Object.entries(settings).flat()));
+}
+
+function kyselyOn(config: pg.PoolConfig, names: ReadonlyMap<string, string> | null): Kysely<unknown> {
+  const pool = new pg.Pool(config);
+  // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a
+  // transaction nobody but the connection's own listener hears that it is lost.
+  const replaced = (): undefined => undefined;
+  pool.on('error', replaced);
+  pool.on('connect', (client) => client.on('error', replaced));
+  return new Kysely({ dialect: new PostgresDialect({ pool: new DialectPool(pool, names) }) });
+}
+
+/**
+ * The pool as Kysely's dialect uses it: statements with a known name are prepared, every failure is a ReadDatabaseError, and a
+ * connection that did not answer is not lent again, nor asked anything else.
+ */
+class DialectPool implements PostgresPool {
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly names: ReadonlyMap<string, string> | null,
+  ) {}
+
+  get options(): object {
+    return this.pool.options;
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    const client = await this.pool.connect().catch((error: unknown) => {
       throw notConnected(error);
     });
+    let lost: ReadDatabaseError | null = null;
+    const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
+      if (lost !== null) throw lost;
+      const name = this.names?.get(text);
+      try {
+        return await client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] });
+      } catch (error) {
+        const failure = asReadDatabaseError(error);
+        if (isUnanswered(failure)) lost = failure;
+        throw failure;
+      }
+    };
+    return {
+      query: query as unknown as PostgresPoolClient['query'],
+      release: () => {
+        client.release(lost !== null);
+      },
+    };
+  }
+
+  end(): Promise<void> {
+    return this.pool.end();
   }
 }
 
 /** Opens the read database at a `postgres://` URL; connections are made when they are needed. */
 export const openReadDatabase = (url: string, options: ReadDatabaseOptions): ReadDatabase =>
   new ReadDatabase(url, options);
-
-/** A literal for statements that cannot have parameters. */
-export const literal = (text: string): string => pg.escapeLiteral(text);

@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
-import { literal, ReadDatabaseError, type Session } from '../database/database.js';
+import { ReadDatabaseError, type ReadDatabase, type Reader } from '../database/database.js';
 import { SCHEMA, tableOf } from './schema.js';
 
 /** Somebody else moved the checkpoint: this runner is not the one that works any more. */
@@ -30,6 +30,13 @@ function isPoison(error: unknown): boolean {
 /** The database gave the statement up: fewer events at once may be done in time. */
 const isTooMuch = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === '57014';
 
+const expected = "name = $1 and generation = $2 and position = $3 and state = 'running' and role <> 'retired'";
+const holdText = `select 1 from ${SCHEMA}.projection_checkpoints where ${expected} for update`;
+const moveText = `update ${SCHEMA}.projection_checkpoints set position = $3 where name = $1 and generation = $2`;
+/** Both in one step, where there is nothing to write. */
+const passText = `with fast as (select set_config('synchronous_commit', 'off', true))
+  update ${SCHEMA}.projection_checkpoints set position = $4 from fast where ${expected} returning 1`;
+
 /**
  * Applies batches to one generation, exactly once: rows and checkpoint move in one transaction, which first locks the
  * checkpoint and compares it with where this writer believes to be. These commits do not wait for the disk: a crash loses
@@ -37,13 +44,13 @@ const isTooMuch = (error: unknown): boolean => error instanceof ReadDatabaseErro
  */
 export class CheckpointedWriter<Event> {
   position: Position;
-  readonly #session: Session;
+  readonly #db: ReadDatabase;
   readonly #projection: Projection<Event>;
   readonly #generation: number;
   #writer: ProjectionWriter<Event>;
 
-  constructor(session: Session, projection: Projection<Event>, generation: number, position: Position) {
-    this.#session = session;
+  constructor(db: ReadDatabase, projection: Projection<Event>, generation: number, position: Position) {
+    this.#db = db;
     this.#projection = projection;
     this.#generation = generation;
     this.position = position;
@@ -77,16 +84,16 @@ export class CheckpointedWriter<Event> {
     return concerned;
   }
 
-  /** Writes rows and checkpoint in the transaction that the caller has begun on the session, and holds the lock in. */
-  async applyWithin(batch: readonly ProjectedEvent<Event>[]): Promise<void> {
+  /** Writes rows and checkpoint in a transaction of the caller, who holds the lock in it. */
+  async applyWithin(transaction: Reader, batch: readonly ProjectedEvent<Event>[]): Promise<void> {
     const last = this.#assertInOrder(batch);
-    await this.#writer.apply(this.#session, relevant(this.#projection, batch));
-    await this.#session.script(`update ${SCHEMA}.projection_checkpoints set position = ${last} where ${this.#row}`);
+    await this.#writer.apply(transaction, relevant(this.#projection, batch));
+    await transaction.query({ name: 'move checkpoint', text: moveText, values: [...this.#row, last] });
     this.position = last;
   }
 
-  get #row(): string {
-    return `name = ${literal(this.#projection.name)} and generation = ${String(this.#generation)}`;
+  get #row(): readonly [name: string, generation: number] {
+    return [this.#projection.name, this.#generation];
   }
 
   #freshWriter(): ProjectionWriter<Event> {
@@ -106,32 +113,27 @@ export class CheckpointedWriter<Event> {
   async #commit(batch: readonly ProjectedEvent<Event>[]): Promise<boolean> {
     const last = this.#assertInOrder(batch);
     const events = relevant(this.#projection, batch);
-    const expected = `${this.#row} and position = ${this.position} and state = 'running' and role <> 'retired'`;
-    const move = `update ${SCHEMA}.projection_checkpoints set position = ${last} where`;
     if (events.length === 0) {
-      const moved = await this.#session.script(
-        `begin; set local synchronous_commit = off; ${move} ${expected} returning 1; commit`,
-      );
+      const values = [...this.#row, this.position, last];
+      const moved = await this.#db.query({ name: 'pass checkpoint', text: passText, values });
       if (moved.length === 0) throw new Fenced();
     } else {
-      await this.#inTransaction(expected, events, `${move} ${this.#row}`);
+      await this.#inTransaction(events, last);
     }
     this.position = last;
     return events.length > 0;
   }
 
-  async #inTransaction(expected: string, events: readonly ProjectedEvent<Event>[], move: string): Promise<void> {
-    const session = this.#session;
-    try {
-      const held = await session.script(
-        `begin; set local synchronous_commit = off; select 1 from ${SCHEMA}.projection_checkpoints where ${expected} for update`,
-      );
-      if (held.length === 0) throw new Fenced();
-      await this.#writer.apply(session, events);
-      await session.script(`${move}; commit`);
-    } catch (error) {
-      await session.script('rollback').catch(() => undefined);
-      throw error;
-    }
+  #inTransaction(events: readonly ProjectedEvent<Event>[], last: Position): Promise<void> {
+    return this.#db.transaction(
+      async (transaction) => {
+        const values = [...this.#row, this.position];
+        const held = await transaction.query({ name: 'hold checkpoint', text: holdText, values });
+        if (held.length === 0) throw new Fenced();
+        await this.#writer.apply(transaction, events);
+        await transaction.query({ name: 'move checkpoint', text: moveText, values: [...this.#row, last] });
+      },
+      { settings: { synchronous_commit: 'off' } },
+    );
   }
 }

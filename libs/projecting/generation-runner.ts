@@ -7,9 +7,9 @@ import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './comparison/compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
-import { literal, type ReadDatabase, type Session } from '../database/database.js';
+import type { ReadDatabase, Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
-import { whileAlive } from '../database/while-alive.js';
+import { whileLocked } from '../database/lock.js';
 
 /** What happened to a projection that somebody should know. */
 export type ProjectionReport = {
@@ -39,12 +39,9 @@ const IDLE_REST_MS = 80;
 const LARGE_BATCH = 500;
 const HALTED_POLL_MS = 1000;
 const BACKOFF_MAX_MS = 5000;
-/** A connection may hang without an end; progress must be back well before half a minute. */
-const SESSION_TIMEOUT_MS = 15_000;
 
 type Task<Event> = {
   readonly projection: Projection<Event>;
-  readonly session: Session;
   /** As it is when the work begins. */
   readonly generation: Generation;
   readonly writer: CheckpointedWriter<Event>;
@@ -98,77 +95,59 @@ async function attempt<Event>(
   progressed: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock } = running;
+  const { db, clock } = running;
   const own: Numbered = { name: projection.name, generation: number };
-  const session = await running.db.session(`projection ${projection.name}`, SESSION_TIMEOUT_MS);
-  try {
-    await whileAlive(session, clock, signal, async (alive) => {
-      if (!(await lock(session, own, clock, alive))) return;
-      await setRunning(session, own);
-      while (!alive.aborted) {
-        const generation = await generationOf(session, own);
-        if (generation?.role !== role) return;
-        const writer = new CheckpointedWriter(session, projection, number, generation.position);
-        try {
-          await work(running, { projection, session, generation, writer }, alive);
-          if (role === 'building') return;
-        } catch (error) {
-          if (!(error instanceof Halted)) throw error;
-          running.report({
-            projection: projection.name,
-            generation: number,
-            kind: 'halted',
-            position: error.position,
-            reason: error.reason,
-          });
-          await setHalted(session, own, error);
-          await untilRunning(session, own, clock, alive);
-        } finally {
-          if (writer.position > generation.position) progressed();
-        }
+  const lock = `projection ${own.name} ${String(number)}`;
+  await whileLocked(lock, { db, clock, pollMs: LOCK_POLL_MS }, signal, async (alive) => {
+    await setRunning(db, own);
+    while (!alive.aborted) {
+      const generation = await generationOf(db, own);
+      if (generation?.role !== role) return;
+      const writer = new CheckpointedWriter(db, projection, number, generation.position);
+      try {
+        await work(running, { projection, generation, writer }, alive);
+        if (role === 'building') return;
+      } catch (error) {
+        if (!(error instanceof Halted)) throw error;
+        running.report({
+          projection: projection.name,
+          generation: number,
+          kind: 'halted',
+          position: error.position,
+          reason: error.reason,
+        });
+        await setHalted(db, own, error);
+        await untilRunning(db, own, clock, alive);
+      } finally {
+        if (writer.position > generation.position) progressed();
       }
-    });
-  } finally {
-    await session.close();
-  }
+    }
+  });
 }
 
-async function lock(
-  session: Session,
-  { name, generation }: Numbered,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const key = `hashtextextended(${literal(`${SCHEMA}/run/${name}/${String(generation)}`)}, 0)`;
-  while (!signal.aborted) {
-    const [row] = await session.script<{ locked: boolean }>(`select pg_try_advisory_lock(${key}) as locked`);
-    if (row?.locked === true) return true;
-    await clock.sleep(LOCK_POLL_MS, signal);
-  }
-  return false;
+const generationOf = async (db: Reader, { name, generation }: Numbered): Promise<Generation | undefined> =>
+  (await generationsOf(db)).find((each) => each.name === name && each.generation === generation);
+
+async function setRunning(db: Reader, { name, generation }: Numbered): Promise<void> {
+  await db.query({
+    text: `update ${SCHEMA}.projection_checkpoints set state = 'running', halted_position = null, halted_reason = null
+      where name = $1 and generation = $2 and state = 'halted'`,
+    values: [name, generation],
+  });
 }
 
-const rowOf = ({ name, generation }: Numbered): string =>
-  `name = ${literal(name)} and generation = ${String(generation)}`;
-
-const generationOf = async (session: Session, { name, generation }: Numbered): Promise<Generation | undefined> =>
-  (await generationsOf(session)).find((each) => each.name === name && each.generation === generation);
-
-async function setRunning(session: Session, own: Numbered): Promise<void> {
-  await session.script(`update ${SCHEMA}.projection_checkpoints set state = 'running', halted_position = null, halted_reason = null
-    where ${rowOf(own)} and state = 'halted'`);
+async function setHalted(db: Reader, { name, generation }: Numbered, { position, reason }: Halted): Promise<void> {
+  await db.query({
+    text: `update ${SCHEMA}.projection_checkpoints set state = 'halted', halted_position = $3, halted_reason = $4
+      where name = $1 and generation = $2`,
+    values: [name, generation, position, reason.slice(0, 1000)],
+  });
 }
 
-async function setHalted(session: Session, own: Numbered, halted: Halted): Promise<void> {
-  await session.script(`update ${SCHEMA}.projection_checkpoints
-    set state = 'halted', halted_position = ${halted.position}, halted_reason = ${literal(halted.reason.slice(0, 1000))}
-    where ${rowOf(own)}`);
-}
-
-async function untilRunning(session: Session, own: Numbered, clock: Clock, signal: AbortSignal): Promise<void> {
+async function untilRunning(db: Reader, own: Numbered, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(HALTED_POLL_MS, signal);
-    if ((await generationOf(session, own))?.state !== 'halted') return;
+    if ((await generationOf(db, own))?.state !== 'halted') return;
   }
 }
 
@@ -224,8 +203,8 @@ async function build<Event>(running: Running<Event>, task: Task<Event>, signal: 
   }
 }
 
-const liveOf = async (session: Session, name: string): Promise<Generation> => {
-  const live = (await generationsOf(session)).find((each) => each.name === name && each.role === 'live');
+const liveOf = async (db: Reader, name: string): Promise<Generation> => {
+  const live = (await generationsOf(db)).find((each) => each.name === name && each.role === 'live');
   if (live === undefined) throw new Fenced();
   return live;
 };
@@ -233,10 +212,10 @@ const liveOf = async (session: Session, name: string): Promise<Generation> => {
 /** Applies the log until the building generation has been where the live one is. */
 async function catchUp<Event>(
   running: Running<Event>,
-  { projection, session, writer }: Task<Event>,
+  { projection, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  const goal = (await liveOf(session, projection.name)).position;
+  const goal = (await liveOf(running.db, projection.name)).position;
   while (writer.position < goal && !signal.aborted) {
     const batch = await running.store.readAll(writer.position, BATCH_MAX);
     if (batch.length === 0) throw new Fenced('the log ends before the live projection');
@@ -250,20 +229,21 @@ async function catchUp<Event>(
  */
 async function takeOver<Event>(
   running: Running<Event>,
-  { projection, session, writer, generation: building }: Task<Event>,
+  { projection, writer, generation: building }: Task<Event>,
 ): Promise<boolean> {
-  return session.transaction(async () => {
-    await session.script(
-      `select 1 from ${SCHEMA}.projection_checkpoints where name = ${literal(projection.name)} order by generation for update`,
-    );
-    const live = await liveOf(session, projection.name);
+  return running.db.transaction(async (transaction) => {
+    await transaction.query({
+      text: `select 1 from ${SCHEMA}.projection_checkpoints where name = $1 order by generation for update`,
+      values: [projection.name],
+    });
+    const live = await liveOf(transaction, projection.name);
     if (writer.position < live.position) {
       const batch = await running.store.readAll(writer.position, BATCH_MAX);
       const rest = batch.filter(({ position }) => position <= live.position);
       if (rest.at(-1)?.position !== live.position) return false;
-      await writer.applyWithin(running.sharing.page(rest));
+      await writer.applyWithin(transaction, running.sharing.page(rest));
     }
-    await switchTo(session, projection, live, building);
+    await switchTo(transaction, projection, live, building);
     return true;
   });
 }

@@ -1,6 +1,6 @@
 import { START, type Position } from '#event-store/port/event-store.js';
 import type { Projection } from './projection.js';
-import { literal, READER_ROLE, type Reader, type Session } from '../database/database.js';
+import { READER_ROLE, type ReadDatabase, type Reader } from '../database/database.js';
 import { SCHEMA, tableOf } from './schema.js';
 import { tableDefinition, type Table } from './tables.js';
 
@@ -60,8 +60,13 @@ export async function generationsOf(reader: Reader): Promise<readonly Generation
   return rows.map(toGeneration);
 }
 
-const lockOf = (name: string): string =>
-  `select pg_advisory_xact_lock(hashtextextended(${literal(`${SCHEMA}/generations/${name}`)}, 0))`;
+/** Lets one process at a time make and remove the generations of a projection, until the transaction ends. */
+async function lock(transaction: Reader, name: string): Promise<void> {
+  await transaction.query({
+    text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))',
+    values: [`${SCHEMA}/generations/${name}`],
+  });
+}
 
 function createTable(table: Table, generation: number): string {
   const full = tableOf(table.name, generation);
@@ -87,12 +92,12 @@ function createViews(tables: readonly Table[], generation: number): string {
 }
 
 async function insertGeneration<Event>(
-  session: Session,
+  transaction: Reader,
   projection: Projection<Event>,
   generation: number,
   role: 'live' | 'building',
 ): Promise<void> {
-  await session.query({
+  await transaction.query({
     text: `insert into ${SCHEMA}.projection_checkpoints (name, generation, version, role, state, position, tables)
       values ($1, $2, $3, $4, 'running', $5, $6)`,
     values: [projection.name, generation, projection.version, role, START, projection.tables.map(({ name }) => name)],
@@ -101,18 +106,18 @@ async function insertGeneration<Event>(
 
 /** Makes the empty first generation of each projection that has none. Safe at once from several processes. */
 export async function ensureProjections<Event>(
-  session: Session,
+  db: ReadDatabase,
   projections: readonly Projection<Event>[],
 ): Promise<void> {
-  const known = new Set((await generationsOf(session)).map(({ name }) => name));
+  const known = new Set((await generationsOf(db)).map(({ name }) => name));
   for (const projection of projections) {
     if (known.has(projection.name)) continue;
-    await session.transaction(async () => {
-      await session.script(lockOf(projection.name));
-      if ((await generationsOf(session)).some(({ name }) => name === projection.name)) return;
-      await session.script(projection.tables.map((table) => createTable(table, 1)).join(' '));
-      await session.script(createViews(projection.tables, 1));
-      await insertGeneration(session, projection, 1, 'live');
+    await db.transaction(async (transaction) => {
+      await lock(transaction, projection.name);
+      if ((await generationsOf(transaction)).some(({ name }) => name === projection.name)) return;
+      await transaction.query({ text: projection.tables.map((table) => createTable(table, 1)).join(' ') });
+      await transaction.query({ text: createViews(projection.tables, 1) });
+      await insertGeneration(transaction, projection, 1, 'live');
     });
   }
 }
@@ -121,16 +126,16 @@ export async function ensureProjections<Event>(
  * Starts a new generation beside the live one, if one is wanted and none is being built; takes an unfinished one of older
  * code away first.
  */
-export async function startBuilding<Event>(session: Session, projection: Projection<Event>): Promise<void> {
-  await session.transaction(async () => {
-    await session.script(lockOf(projection.name));
-    const all = (await generationsOf(session)).filter(({ name }) => name === projection.name);
+export async function startBuilding<Event>(db: ReadDatabase, projection: Projection<Event>): Promise<void> {
+  await db.transaction(async (transaction) => {
+    await lock(transaction, projection.name);
+    const all = (await generationsOf(transaction)).filter(({ name }) => name === projection.name);
     if (!wantsBuilding(all, projection.version)) return;
     const unfinished = all.find(({ role }) => role === 'building');
-    if (unfinished !== undefined) await dropGeneration(session, unfinished);
+    if (unfinished !== undefined) await dropGeneration(transaction, unfinished);
     const next = Math.max(...all.map(({ generation }) => generation)) + 1;
-    await session.script(projection.tables.map((table) => createTable(table, next)).join(' '));
-    await insertGeneration(session, projection, next, 'building');
+    await transaction.query({ text: projection.tables.map((table) => createTable(table, next)).join(' ') });
+    await insertGeneration(transaction, projection, next, 'building');
   });
 }
 
@@ -145,33 +150,42 @@ export function wantsBuilding(generations: readonly Generation[], version: numbe
 
 /** Inside a transaction that holds both checkpoint rows: `building` is what readers see from its commit on. */
 export async function switchTo<Event>(
-  session: Session,
+  transaction: Reader,
   projection: Projection<Event>,
   live: Generation,
   building: Generation,
 ): Promise<void> {
   const gone = live.tables.filter((name) => !building.tables.includes(name));
   const dropped = gone.map((name) => `drop view if exists ${SCHEMA}.${name};`).join(' ');
-  await session.script(`
-    update ${SCHEMA}.projection_checkpoints set role = 'retired', rebuild_requested = false
-      where name = ${literal(projection.name)} and generation = ${String(live.generation)};
-    update ${SCHEMA}.projection_checkpoints set role = 'live'
-      where name = ${literal(projection.name)} and generation = ${String(building.generation)};
-    set local lock_timeout = '2s'; ${dropped} ${createViews(projection.tables, building.generation)}`);
+  // The first becomes retired before the second becomes live: there is one live generation at any time.
+  await transaction.query({
+    text: `update ${SCHEMA}.projection_checkpoints set role = 'retired', rebuild_requested = false
+      where name = $1 and generation = $2`,
+    values: [projection.name, live.generation],
+  });
+  await transaction.query({
+    text: `update ${SCHEMA}.projection_checkpoints set role = 'live' where name = $1 and generation = $2`,
+    values: [projection.name, building.generation],
+  });
+  await transaction.query({
+    text: `set local lock_timeout = '2s'; ${dropped} ${createViews(projection.tables, building.generation)}`,
+  });
 }
 
-async function dropGeneration(session: Session, { name, generation, tables }: Generation): Promise<void> {
+async function dropGeneration(transaction: Reader, { name, generation, tables }: Generation): Promise<void> {
   const drops = tables.map((table) => `drop table if exists ${tableOf(table, generation)};`).join(' ');
-  await session.script(`
-    set local lock_timeout = '2s'; ${drops}
-    delete from ${SCHEMA}.projection_checkpoints where name = ${literal(name)} and generation = ${String(generation)}`);
+  await transaction.query({ text: `set local lock_timeout = '2s'; ${drops}` });
+  await transaction.query({
+    text: `delete from ${SCHEMA}.projection_checkpoints where name = $1 and generation = $2`,
+    values: [name, generation],
+  });
 }
 
 /** Removes a generation that readers have left. Readers still at it are waited for, briefly; then it is left for later. */
-export async function dropRetired(session: Session, generation: Generation): Promise<void> {
-  await session.transaction(async () => {
-    await session.script(lockOf(generation.name));
-    await dropGeneration(session, generation);
+export async function dropRetired(db: ReadDatabase, generation: Generation): Promise<void> {
+  await db.transaction(async (transaction) => {
+    await lock(transaction, generation.name);
+    await dropGeneration(transaction, generation);
   });
 }
 

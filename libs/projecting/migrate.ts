@@ -39,12 +39,7 @@ export async function migrateReadModels<Event>(
   await migrateSchema(url, { schema: SCHEMA, versions: { '001-initial': initial } });
   const db = openReadDatabase(url, { clock, poolSize: 1 });
   try {
-    const session = await db.session('migrate');
-    try {
-      await ensureProjections(session, projections);
-    } finally {
-      await session.close();
-    }
+    await ensureProjections(db, projections);
   } finally {
     await db.close();
   }

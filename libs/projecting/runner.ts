@@ -90,14 +90,10 @@ class Supervisor<Event> {
     const wanted = this.#projections.filter(({ name, version }) => wantsBuilding(ofProjection(name), version));
     const retired = generations.filter(({ role }) => role === 'retired');
     if (missing.length + wanted.length + retired.length === 0) return;
-    const session = await this.#running.db.session('projections', 15_000);
-    try {
-      await ensureProjections(session, missing);
-      for (const projection of wanted) await startBuilding(session, projection);
-      for (const generation of retired) await dropRetired(session, generation);
-    } finally {
-      await session.close();
-    }
+    const { db } = this.#running;
+    await ensureProjections(db, missing);
+    for (const projection of wanted) await startBuilding(db, projection);
+    for (const generation of retired) await dropRetired(db, generation);
   }
 
   #start(projection: Projection<Event>, { generation, role }: Generation): void {

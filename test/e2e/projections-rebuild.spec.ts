@@ -5,7 +5,7 @@ import { Convoy } from '#projecting/convoy.js';
 import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
 import { requestRebuild, startBuilding } from '#projecting/generations.js';
 import { EventSharing } from '#projecting/projection.js';
-import { ReadDatabase, type Session } from '#database/database.js';
+import { ReadDatabase, type Reader, type TransactionOptions } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ProjectionWorld } from '../support/projection-world.js';
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** Lets something happen before each transaction of its sessions begins. */
+/** Lets something happen before each takeover: the transaction of a runner that waits for the disk. */
 class LateDatabase extends ReadDatabase {
   constructor(
     url: string,
@@ -26,14 +26,12 @@ class LateDatabase extends ReadDatabase {
     super(url, { clock: world.clock });
   }
 
-  override async session(name: string, queryTimeoutMs?: number): Promise<Session> {
-    const session = await super.session(name, queryTimeoutMs);
-    const begin = session.transaction.bind(session);
-    session.transaction = async (work, how) => {
-      await this.before();
-      return begin(work, how);
-    };
-    return session;
+  override async transaction<Result>(
+    work: (reader: Reader) => Promise<Result>,
+    options: TransactionOptions = {},
+  ): Promise<Result> {
+    if (options.settings === undefined) await this.before();
+    return super.transaction(work, options);
   }
 }
 
@@ -43,9 +41,7 @@ describe('a rebuild', () => {
     await world.writer.run('account-acme', grant(1), at(0));
     await world.reached(await world.store.head());
     const newer = { ...historyProjection, version: historyProjection.version + 1 };
-    const sessions = await Promise.all(['a', 'b', 'c'].map((name) => world.db.session(name)));
-    await Promise.all(sessions.map((session) => startBuilding(session, newer)));
-    await Promise.all(sessions.map((session) => session.close()));
+    await Promise.all([1, 2, 3].map(() => startBuilding(world.db, newer)));
     expect((await world.generations('history')).map(({ generation, role }) => [generation, role])).toEqual([
       [1, 'live'],
       [2, 'building'],
@@ -64,10 +60,8 @@ describe('a rebuild', () => {
     const convoy = () => new Convoy(world.clock);
     const live = runLive({ ...parts, db: world.db, convoy: convoy() }, historyProjection, 1, stopping.signal);
     await world.writer.run('account-acme', grant(1_000_000), at(0));
-    const session = await world.db.session('begin');
     await requestRebuild(world.db, 'history');
-    await startBuilding(session, historyProjection);
-    await session.close();
+    await startBuilding(world.db, historyProjection);
     // More than is applied while the live tables are held still comes in just before that.
     let takeovers = 0;
     const late = new LateDatabase(world.url, async () => {

@@ -209,7 +209,7 @@ describe('workers', () => {
         world.writer.decide(`account-acme`, consume(1, { resource: { type: 'lead', id: String(step) } }), at(round));
       await world.writer.flush();
       await world.db.query({
-        text: `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'scrip projection%'`,
+        text: `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'scrip lock projection%'`,
       });
       await world.clock.sleep(60);
     }

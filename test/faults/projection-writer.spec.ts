@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerCodec } from '#ledger/events.js';
 import { CheckpointedWriter } from '#projecting/checkpointed-writer.js';
 import { EventSharing } from '#projecting/projection.js';
-import { ReadDatabaseError, type Reader } from '#database/database.js';
+import { openReadDatabase, ReadDatabaseError, type Reader } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
 import { ProjectionWorld } from '../support/projection-world.js';
@@ -34,18 +34,18 @@ describe('a projection', () => {
       await reader.query({ text: 'select pg_sleep($1)', values: [batch.length * 0.1] });
     });
     const [generation] = await world.generations('history');
-    const session = await world.db.session('test', 350);
-    const writer = new CheckpointedWriter(session, slow, generation!.generation, generation!.position);
+    const hasty = openReadDatabase(world.url, { clock: world.clock, queryTimeoutMs: 350 });
+    const writer = new CheckpointedWriter(hasty, slow, generation!.generation, generation!.position);
     const recorded = await world.store.readAll(generation!.position, 100);
     await writer.apply(new EventSharing(ledgerCodec.decode).page(recorded));
     expect([writer.position, Math.max(...sizes.slice(-2)) < 4]).toEqual([recorded.at(-1)!.position, true]);
 
-    await session.close();
+    await hasty.close();
     const tooSlow = applying(async (reader) => {
       await reader.query({ text: 'select pg_sleep(9)' });
     });
     await grant();
-    const busy = await world.db.session('test', 100);
+    const busy = openReadDatabase(world.url, { clock: world.clock, queryTimeoutMs: 100 });
     const second = new CheckpointedWriter(busy, tooSlow, generation!.generation, writer.position);
     const last = new EventSharing(ledgerCodec.decode).page(await world.store.readAll(writer.position, 100));
     await expect(second.apply(last)).rejects.toThrow(ReadDatabaseError);

@@ -24,13 +24,13 @@ describe('the read database', () => {
   const terminate = (pid: number) => query(url, 'select pg_terminate_backend($1, 5000)', [pid]);
 
   it('loses a connection between two statements of a transaction: the transaction fails, the process goes on', async () => {
-    const lost = db.transaction(async (reader) => {
+    const work = async (reader: Reader) => {
       await terminate(await pidOf(reader));
       // Nobody asks anything of the connection when the news of its end arrive.
       await clock.sleep(100);
       return reader.query({ text: 'select 1' });
-    }, 'begin read only');
-    await expect(lost).rejects.toThrow(ReadDatabaseError);
+    };
+    await expect(db.transaction(work, { accessMode: 'read only' })).rejects.toThrow(ReadDatabaseError);
     expect(await pidOf(db)).toBeGreaterThan(0);
   });
 
@@ -46,7 +46,7 @@ describe('the read database', () => {
     const away = { name: 'ReadDatabaseError', sqlState: null, message: expect.stringContaining('3D000') };
     await expect(nowhere.query({ text: 'select 1' })).rejects.toMatchObject(away);
     await expect(nowhere.transaction(() => Promise.resolve())).rejects.toMatchObject(away);
-    await expect(nowhere.session('test')).rejects.toMatchObject(away);
+    await expect(nowhere.begin('test')).rejects.toMatchObject(away);
     await nowhere.close();
   });
 

@@ -11,6 +11,8 @@ import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe/eve
 import { paymentIds } from '#projections/payments/queries.js';
 import { itemsOf } from '#database/page.js';
 import type { ReadDatabase } from '#database/database.js';
+import { whileLocked } from '#database/lock.js';
+import type { StripeClient } from '#stripe/operations/client.js';
 import * as runs from '#records/reconciliation.js';
 import type { ReconciliationRun } from '#records/reconciliation.js';
 import { customersOfStripe } from '#records/stripe-links.js';
@@ -29,47 +31,52 @@ async function run(call: Call): Promise<ExitCode> {
   const since = sinceOf(call, environment.clock.now());
   const client = await stripeClient(environment);
   const database = await environment.readDatabase();
-  const session = await database.session('reconcile');
+  const lock = { db: database, clock: environment.clock, pollMs: null };
+  let isDone = false;
   try {
-    const [row] = await session.query<{ locked: boolean }>({
-      text: `select pg_try_advisory_lock(hashtextextended('scrip_app/reconcile', 0)) as locked`,
+    const isFirst = await whileLocked('reconcile', lock, new AbortController().signal, async () => {
+      isDone = await reconcileAll(call, { client, database, since });
     });
-    if (row?.locked !== true) {
-      output.progress('another reconciliation is under way; see GET /v1/admin/reconciliation');
-      return 1;
-    }
-    const now = instantOf(environment.clock.now());
-    const wanted = { startedBy: 'cli', repair: call.flag('repair'), since };
-    const times = { now, resumableSince: plusMs(now, -DAY_MS) };
-    const begun = await runs.beginRun(database, wanted, times);
-    const ledger = await ledgerOf(environment, database, begun.run.id);
-    const bar = new ProgressBar(output, environment.clock);
-    const answer = await reconcile({
-      client,
-      ledger,
-      clock: environment.clock,
-      repair: wanted.repair,
-      since,
-      livemode: environment.config.stripe.livemode,
-      customerKey: environment.config.stripe.customerKey,
-      from: begun.place,
-      keep: (place, found, listed) => runs.keepPlace(database, begun.run.id, place, found, listed),
-      report: ({ stage, checked }, { name, count }) => {
-        bar.show(stage, count, `${name}: ${checked.toLocaleString('en')} compared`);
-      },
-    });
-    if (answer.kind !== 'answered') {
-      output.progress(whyNot(answer));
-      return 1;
-    }
-    await settleTheRest(begun.run.id, database, ledger, environment);
-    await runs.finishRun(database, begun.run.id, instantOf(environment.clock.now()));
+    if (!isFirst) output.progress('another reconciliation is under way; see GET /v1/admin/reconciliation');
   } finally {
     output.endStatus();
-    await session.close();
   }
-  const finished = await runs.newestRun(database);
+  const finished = isDone ? await runs.newestRun(database) : null;
   return finished === null ? 1 : tell(finished, database, output);
+}
+
+type Parts = { readonly client: StripeClient; readonly database: ReadDatabase; readonly since: string | null };
+
+/** False when Stripe did not answer. */
+async function reconcileAll(call: Call, { client, database, since }: Parts): Promise<boolean> {
+  const { environment, output } = call;
+  const now = instantOf(environment.clock.now());
+  const wanted = { startedBy: 'cli', repair: call.flag('repair'), since };
+  const times = { now, resumableSince: plusMs(now, -DAY_MS) };
+  const begun = await runs.beginRun(database, wanted, times);
+  const ledger = await ledgerOf(environment, database, begun.run.id);
+  const bar = new ProgressBar(output, environment.clock);
+  const answer = await reconcile({
+    client,
+    ledger,
+    clock: environment.clock,
+    repair: wanted.repair,
+    since,
+    livemode: environment.config.stripe.livemode,
+    customerKey: environment.config.stripe.customerKey,
+    from: begun.place,
+    keep: (place, found, listed) => runs.keepPlace(database, begun.run.id, place, found, listed),
+    report: ({ stage, checked }, { name, count }) => {
+      bar.show(stage, count, `${name}: ${checked.toLocaleString('en')} compared`);
+    },
+  });
+  if (answer.kind !== 'answered') {
+    output.progress(whyNot(answer));
+    return false;
+  }
+  await settleTheRest(begun.run.id, database, ledger, environment);
+  await runs.finishRun(database, begun.run.id, instantOf(environment.clock.now()));
+  return true;
 }
 
 function sinceOf(call: Call, now: number): string | null {

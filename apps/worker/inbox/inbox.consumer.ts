@@ -2,14 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { followLog } from '#consuming/follow-log.js';
 import { runForever } from '#consuming/run-forever.js';
 import { ReadDatabase } from '#database/database.js';
+import { whileLocked } from '#database/lock.js';
 import { EventStore, START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { Inbox } from './inbox.js';
 import { InboxState } from './state.js';
-import { whileLocked } from '../locked.js';
 import { Logger, reportTo } from '../logger.js';
 
 const BATCH_MAX = 1000;
+const LOCK_POLL_MS = 1000;
 
 /** Feeds the log to the inbox. One worker does; the others wait until its lock is free. */
 @Injectable()
@@ -30,7 +31,9 @@ export class InboxConsumer {
   run(signal: AbortSignal): Promise<void> {
     return runForever({ clock: this.clock, report: reportTo(this.logger, 'inbox') }, signal, async () => {
       try {
-        await whileLocked('inbox', this, signal, (locked) => this.#consume(locked));
+        await whileLocked('inbox', { db: this.database, clock: this.clock, pollMs: LOCK_POLL_MS }, signal, (locked) =>
+          this.#consume(locked),
+        );
       } finally {
         this.position = START;
       }

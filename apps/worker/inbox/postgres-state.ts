@@ -78,43 +78,46 @@ export class PostgresInboxState extends InboxState {
 
   override async commit({ from, to, links, parked }: InboxChange): Promise<void> {
     // A crash of the server may lose this transaction as a whole; then the batch is worked off again, which changes nothing.
-    await this.#db.transaction(async (transaction) => {
-      const moved = await transaction.query({
-        name: 'inbox-move',
-        text: 'update scrip_app.inbox_checkpoint set position = $2 where position = $1 returning position',
-        values: [from, to],
-      });
-      if (moved.length === 0) throw new InboxFenced('another worker has moved the checkpoint of the inbox');
-      if (links.size > 0) {
-        await transaction.query({
-          name: 'inbox-link',
-          text: `insert into scrip_app.inbox_links (stripe_customer_id, customer_id, owners)
+    await this.#db.transaction(
+      async (transaction) => {
+        const moved = await transaction.query({
+          name: 'inbox-move',
+          text: 'update scrip_app.inbox_checkpoint set position = $2 where position = $1 returning position',
+          values: [from, to],
+        });
+        if (moved.length === 0) throw new InboxFenced('another worker has moved the checkpoint of the inbox');
+        if (links.size > 0) {
+          await transaction.query({
+            name: 'inbox-link',
+            text: `insert into scrip_app.inbox_links (stripe_customer_id, customer_id, owners)
             select * from unnest($1::text[], $2::text[], $3::text[])
             on conflict (stripe_customer_id) do update set customer_id = excluded.customer_id, owners = excluded.owners`,
+            values: [
+              [...links.keys()],
+              [...links.values()].map((owners) => owners.at(-1)?.customerId),
+              [...links.values()].map((owners) => JSON.stringify(owners)),
+            ],
+          });
+        }
+        if (parked.size === 0) return;
+        await transaction.query({
+          name: 'inbox-forget',
+          text: 'delete from scrip_app.inbox_parked where stripe_event_id = any($1)',
+          values: [[...parked.keys()]],
+        });
+        const waiting = [...parked].flatMap(([id, reason]) => (reason === null ? [] : [{ id, reason }]));
+        await transaction.query({
+          name: 'inbox-park',
+          text: `insert into scrip_app.inbox_parked (stripe_event_id, code, subject)
+          select * from unnest($1::text[], $2::text[], $3::text[])`,
           values: [
-            [...links.keys()],
-            [...links.values()].map((owners) => owners.at(-1)?.customerId),
-            [...links.values()].map((owners) => JSON.stringify(owners)),
+            waiting.map(({ id }) => id),
+            waiting.map(({ reason }) => reason.code),
+            waiting.map(({ reason: { subject } }) => (subject === null ? null : storable(subject))),
           ],
         });
-      }
-      if (parked.size === 0) return;
-      await transaction.query({
-        name: 'inbox-forget',
-        text: 'delete from scrip_app.inbox_parked where stripe_event_id = any($1)',
-        values: [[...parked.keys()]],
-      });
-      const waiting = [...parked].flatMap(([id, reason]) => (reason === null ? [] : [{ id, reason }]));
-      await transaction.query({
-        name: 'inbox-park',
-        text: `insert into scrip_app.inbox_parked (stripe_event_id, code, subject)
-          select * from unnest($1::text[], $2::text[], $3::text[])`,
-        values: [
-          waiting.map(({ id }) => id),
-          waiting.map(({ reason }) => reason.code),
-          waiting.map(({ reason: { subject } }) => (subject === null ? null : storable(subject))),
-        ],
-      });
-    }, 'begin; set local synchronous_commit = off');
+      },
+      { settings: { synchronous_commit: 'off' } },
+    );
   }
 }

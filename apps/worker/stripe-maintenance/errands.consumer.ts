@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { runEvery, runForever } from '#consuming/run-forever.js';
 import { Clock } from '#kernel/clock.js';
 import { ReadDatabase } from '#database/database.js';
-import { whileLocked } from '../locked.js';
+import { whileLocked } from '#database/lock.js';
 import { Logger, reportTo } from '../logger.js';
 
 const TICK_MS = 1000;
+const LOCK_POLL_MS = 1000;
 const LONGEST_MS = 60_000;
 
 /** Something that has to be asked of Stripe now and then; false when Stripe did not answer. */
@@ -28,12 +29,12 @@ export class ErrandsConsumer {
 
   /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    const { clock } = this;
-    return runForever({ clock, report: reportTo(this.logger, 'errands') }, signal, () =>
-      whileLocked('errands', this, signal, (locked) =>
+    const { clock, database: db } = this;
+    return runForever({ clock, report: reportTo(this.logger, 'errands') }, signal, async () => {
+      await whileLocked('errands', { db, clock, pollMs: LOCK_POLL_MS }, signal, (locked) =>
         runEvery({ clock, everyMs: TICK_MS, longestMs: LONGEST_MS }, locked, () => this.#runAll(locked)),
-      ),
-    );
+      );
+    });
   }
 
   async #runAll(signal: AbortSignal): Promise<boolean> {

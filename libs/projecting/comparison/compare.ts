@@ -2,7 +2,7 @@ import { pagesOf, START, type EventStore, type Position } from '#event-store/por
 import { generationsOf, type Generation } from '../generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
 import { EventSharing, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
-import type { ReadDatabase, Session } from '../../database/database.js';
+import type { LongTransaction, ReadDatabase, Reader } from '../../database/database.js';
 import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
 import { tableOf } from '../schema.js';
@@ -52,16 +52,16 @@ export async function compareGeneration<Event>(
  * by digests, which the database makes meanwhile; row by row, to name what differs, only where those disagree.
  */
 export class ModelComparison<Event> {
-  readonly #session: Session;
+  readonly #snapshot: LongTransaction;
   readonly #options: Options;
   readonly #folds: readonly ModelFold<Event>[];
   readonly #found: Promise<ReadonlyMap<string, TableDigest>>;
 
-  private constructor(session: Session, compared: readonly Compared<Event>[], options: Options) {
-    this.#session = session;
+  private constructor(snapshot: LongTransaction, compared: readonly Compared<Event>[], options: Options) {
+    this.#snapshot = snapshot;
     this.#options = options;
     this.#folds = compared.map((each) => new ModelFold(each));
-    this.#found = digestsOf(session, compared);
+    this.#found = digestsOf(snapshot, compared);
     this.#found.catch(() => undefined); // awaited in `finish`, unless the caller gives up before
   }
 
@@ -86,22 +86,25 @@ export class ModelComparison<Event> {
     choose: (generations: readonly Generation[]) => readonly Chosen<Event>[],
     options: Options,
   ): Promise<ModelComparison<Event>> {
-    const session = await db.session('compare');
-    try {
+    const snapshot = await db.begin('compare', {
+      isolationLevel: 'repeatable read',
+      accessMode: 'read only',
       // Compiling the sum over a table costs as much as computing it.
-      await session.script('begin isolation level repeatable read read only; set local jit = off');
-      const salt = await newSalt(session);
-      const generations = await generationsOf(session);
+      settings: { jit: 'off' },
+    });
+    try {
+      const salt = await newSalt(snapshot);
+      const generations = await generationsOf(snapshot);
       const compared: Compared<Event>[] = [];
       for (const { projection, generation } of choose(generations)) {
         const { name } = projection;
         const known = generations.find((each) => each.name === name && each.generation === generation);
-        const passes = await passesOf(session, projection, generation, options.rowsPerPass ?? 100_000);
+        const passes = await passesOf(snapshot, projection, generation, options.rowsPerPass ?? 100_000);
         compared.push({ projection, generation, position: known?.position ?? START, passes, salt });
       }
-      return new ModelComparison(session, compared, options);
+      return new ModelComparison(snapshot, compared, options);
     } catch (error) {
-      await session.close();
+      await snapshot.end();
       throw error;
     }
   }
@@ -137,7 +140,7 @@ export class ModelComparison<Event> {
   }
 
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#snapshot.end();
   }
 
   async *#pages(
@@ -178,7 +181,7 @@ export class ModelComparison<Event> {
   ): Promise<readonly Difference[]> {
     const { compared } = fold;
     const { projection, generation, passes } = compared;
-    const probe = new RowProbe(this.#session, projection, generation, this.#options.differencesMax ?? 20);
+    const probe = new RowProbe(this.#snapshot, projection, generation, this.#options.differencesMax ?? 20);
     for (let pass = 0; pass < passes && !probe.full; pass += 1) {
       const again = projection.oracle.fold();
       for await (const page of this.#pages(source, [fold]))
@@ -200,7 +203,7 @@ const isSame = (a: TableDigest | undefined, b: TableDigest | undefined): boolean
 
 /** What a fold keeps in memory grows with the rows of its largest table, unless it gives them as it goes. */
 async function passesOf<Event>(
-  session: Session,
+  on: Reader,
   { tables, oracle }: Projection<Event>,
   generation: number,
   rowsPerPass: number,
@@ -208,21 +211,21 @@ async function passesOf<Event>(
   if (oracle.streaming === true) return 1;
   let largest = 1;
   for (const { name } of tables) {
-    const [row] = await session.query<{ count: string }>({ text: `select count(*) from ${tableOf(name, generation)}` });
+    const [row] = await on.query<{ count: string }>({ text: `select count(*) from ${tableOf(name, generation)}` });
     largest = Math.max(largest, Number(row?.count ?? 0));
   }
   return Math.ceil(largest / rowsPerPass);
 }
 
 async function digestsOf<Event>(
-  session: Session,
+  on: Reader,
   compared: readonly Compared<Event>[],
 ): Promise<ReadonlyMap<string, TableDigest>> {
   const digests = new Map<string, TableDigest>();
   for (const { projection, generation, salt } of compared) {
     for (const table of projection.tables) {
       const full = tableOf(table.name, generation);
-      digests.set(full, await digestOf(session, table, full, salt));
+      digests.set(full, await digestOf(on, table, full, salt));
     }
   }
   return digests;

@@ -1,5 +1,5 @@
 import type { ExpectedRow, Projection } from '../projection.js';
-import type { Session } from '../../database/database.js';
+import type { Reader } from '../../database/database.js';
 import { tableOf } from '../schema.js';
 import { asText, rowsAsText, type Table } from '../tables.js';
 
@@ -18,15 +18,15 @@ const PROBE = 1000;
 /** Looks up expected rows by their keys, many at a time, and notes what differs. */
 export class RowProbe<Event> {
   readonly differences: Difference[] = [];
-  readonly #session: Session;
+  readonly #on: Reader;
   readonly #projection: Projection<Event>;
   readonly #generation: number;
   readonly #max: number;
   readonly #waiting = new Map<string, ExpectedRow['row'][]>();
   readonly #expected = new Map<string, number>();
 
-  constructor(session: Session, projection: Projection<Event>, generation: number, max: number) {
-    this.#session = session;
+  constructor(on: Reader, projection: Projection<Event>, generation: number, max: number) {
+    this.#on = on;
     this.#projection = projection;
     this.#generation = generation;
     this.#max = max;
@@ -62,7 +62,7 @@ export class RowProbe<Event> {
     const expected = this.#waiting.get(name) ?? [];
     this.#waiting.set(name, []);
     if (table === undefined || expected.length === 0 || this.full) return;
-    const found = await rowsAsText(this.#session, table, tableOf(name, this.#generation), expected);
+    const found = await rowsAsText(this.#on, table, tableOf(name, this.#generation), expected);
     const keyOf = (row: ExpectedRow['row']): string =>
       table.key.map((column) => asText(table, column, row[column] ?? null)).join(' ');
     const byKey = new Map(found.map((row) => [keyOf(row), row]));
