@@ -57,7 +57,7 @@ export async function openParts(
   logger: Logger,
   clock: Clock,
 ): Promise<Parts> {
-  const { store, snapshots, database, keys } = await openStores(config, { clock, patience });
+  const { store, snapshots, database, keys } = await openStores(config, { clock, ...patience });
   const writers = ledgerHandlersWith(apiAccountDecider, { store, snapshots, keys, clock });
   const accountsFor = (kind: keyof typeof accountReads): PastAccounts =>
     new PastAccounts(store, snapshots, clock, new BoundedReads(accountReads[kind].atATime, accountReads[kind].most));

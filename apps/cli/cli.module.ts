@@ -85,19 +85,23 @@ export class CliEnvironment {
     return server.url;
   }
 
+  async #directUrl(): Promise<string> {
+    return this.config.databaseDirectUrl ?? (await this.databaseUrl());
+  }
+
   async #openStore(): Promise<EventStore> {
     // Loaded when it is needed: the clients of the stores are most of this program.
     const { openLog } = await import('#composition/open-stores.js');
-    const store = await openLog(this.config.eventStore, () => this.databaseUrl(), { clock: this.clock, cacheBytes: 0 });
+    const store = await openLog(this.config.eventStore, () => this.#directUrl(), { clock: this.clock, cacheBytes: 0 });
     this.#closing.push(() => store.close());
     return store;
   }
 
   async #openReadDatabase(): Promise<ReadDatabase> {
     const { migrateDatabase } = await import('#composition/open-stores.js');
-    const url = await this.databaseUrl();
-    await migrateDatabase(url, await this.store(), this.clock);
-    const database = openReadDatabase(url, { clock: this.clock });
+    const directUrl = await this.#directUrl();
+    await migrateDatabase(directUrl, await this.store(), this.clock);
+    const database = openReadDatabase(await this.databaseUrl(), { clock: this.clock, directUrl });
     this.#closing.push(() => database.close());
     return database;
   }

@@ -27,6 +27,9 @@ import { ProjectionsConsumer } from './projections/projections.consumer.js';
 import { SchedulerConsumer } from './scheduler/scheduler.consumer.js';
 import { Scheduler } from './scheduler/scheduler.js';
 
+/** Every read model may be writing at once. */
+const POOL_SIZE = 20;
+
 type WorkerConfig = Config & { readonly databaseUrl: string };
 
 /** What the process holds open. */
@@ -100,7 +103,7 @@ function errandsOf(
 }
 
 async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<Parts> {
-  const { database, ...writing } = await openStores(config, { clock, migrates: true });
+  const { database, ...writing } = await openStores(config, { clock, migrates: true, poolSize: POOL_SIZE });
   const handlers = ledgerHandlers({ ...writing, clock });
   return { config, logger, clock, store: writing.store, database, handlers };
 }

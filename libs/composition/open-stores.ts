@@ -23,37 +23,36 @@ type Options = {
   readonly clock: Clock;
   /** Brings the tables besides the log to their newest version first; one process of an installation has to. */
   readonly migrates?: boolean;
-  /** How long reads of the database may take. */
-  readonly patience?: Pick<ReadDatabaseOptions, 'connectTimeoutMs' | 'queryTimeoutMs'>;
-};
+} & Pick<ReadDatabaseOptions, 'poolSize' | 'connectTimeoutMs' | 'queryTimeoutMs'>;
 
 /** Opens what a process of the server stands on. Fails when the database cannot be reached. */
 export async function openStores(
-  { eventStore, databaseUrl }: Pick<Config, 'eventStore'> & { readonly databaseUrl: string },
-  { clock, migrates = false, patience = {} }: Options,
+  config: Pick<Config, 'eventStore' | 'databaseDirectUrl'> & { readonly databaseUrl: string },
+  { clock, migrates = false, ...reading }: Options,
 ): Promise<Stores> {
-  const store = await openLog(eventStore, () => databaseUrl, { clock });
-  if (migrates) await migrateDatabase(databaseUrl, store, clock);
-  const snapshots = await openSnapshotStore(databaseUrl, clock);
-  const database = openReadDatabase(databaseUrl, { clock, ...patience });
+  const directUrl = config.databaseDirectUrl ?? config.databaseUrl;
+  const store = await openLog(config.eventStore, () => directUrl, { clock });
+  if (migrates) await migrateDatabase(directUrl, store, clock);
+  const snapshots = await openSnapshotStore(directUrl, clock);
+  const database = openReadDatabase(config.databaseUrl, { clock, directUrl, ...reading });
   return { store, snapshots, database, keys: await keyIndexOf(store, () => database) };
 }
 
-/** The log that the environment names, its schema up to date; `databaseUrl` is asked for only where the log is in PostgreSQL. */
+/** The log that the environment names, its schema up to date; `directUrl` is asked for only where the log is in PostgreSQL. */
 export async function openLog(
   eventStore: Config['eventStore'],
-  databaseUrl: () => string | Promise<string>,
+  directUrl: () => string | Promise<string>,
   { clock, cacheBytes }: { readonly clock: Clock; readonly cacheBytes?: number },
 ): Promise<EventStore> {
   if (eventStore.kind !== 'postgres') return openEventStore(eventStore, clock);
   const cache = cacheBytes === undefined ? {} : { cacheBytes };
-  return openEventStore({ kind: 'postgres', databaseUrl: await databaseUrl(), ...cache }, clock);
+  return openEventStore({ kind: 'postgres', databaseUrl: await directUrl(), ...cache }, clock);
 }
 
 /** Brings the tables of the records and the read models to their newest version. */
-export async function migrateDatabase(databaseUrl: string, store: EventStore, clock: Clock): Promise<void> {
-  await migrateRecords(databaseUrl);
-  await migrateReadModels(databaseUrl, clock, projectionsFor(store));
+export async function migrateDatabase(directUrl: string, store: EventStore, clock: Clock): Promise<void> {
+  await migrateRecords(directUrl);
+  await migrateReadModels(directUrl, clock, projectionsFor(store));
 }
 
 /** Where the keys of commands are found that the store does not find by itself; null where it finds all. */

@@ -67,6 +67,14 @@ describe('loadConfig', () => {
     expect([refusal(secret), refusal(keySet)]).toEqual(['', '']);
   });
 
+  it('takes a direct address only beside the pooled one', () => {
+    const direct = { DATABASE_DIRECT_URL: 'postgres://scrip@db:5432/scrip' };
+    expect(refusal(direct)).toBe('DATABASE_DIRECT_URL needs DATABASE_URL');
+    expect(loadConfig({ ...direct, DATABASE_URL: 'postgres://scrip@pooler:6432/scrip' }).databaseDirectUrl).toBe(
+      direct.DATABASE_DIRECT_URL,
+    );
+  });
+
   it('needs the address of EventStoreDB when that is chosen', () => {
     expect(refusal({ EVENT_STORE: 'eventstoredb' })).toBe('EVENTSTORE_URL is needed when EVENT_STORE is eventstoredb');
     expect(refusal({ EVENT_STORE: 'eventstoredb', EVENTSTORE_URL: 'http://x' })).toMatch(

@@ -19,6 +19,8 @@ export type Config = {
   readonly dataDir: string;
   /** Null: the embedded PostgreSQL, where the process starts one. */
   readonly databaseUrl: string | null;
+  /** Where PostgreSQL itself is reached when `databaseUrl` leads to a transaction pooler; null: by `databaseUrl`. */
+  readonly databaseDirectUrl: string | null;
   readonly eventStore: { readonly kind: 'postgres' } | { readonly kind: 'eventstoredb'; readonly url: string };
   /** A key with every scope, valid from boot. */
   readonly adminApiKey: string | null;
@@ -153,6 +155,10 @@ class Environment {
       this.#wrong(`${one} and ${other}`, 'must not both be set', null);
   }
 
+  notAlone(one: string, other: string): void {
+    if (this.text(one) !== null && this.text(other) === null) this.#wrong(one, `needs ${other}`, null);
+  }
+
   #wrong<T>(name: string, rule: string, otherwise: T): T {
     this.problems.push(`${name} ${rule}`);
     return otherwise;
@@ -166,6 +172,7 @@ class Environment {
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const environment = new Environment(env);
   environment.notBoth('JWT_SECRET', 'JWT_JWKS_URL');
+  environment.notAlone('DATABASE_DIRECT_URL', 'DATABASE_URL');
   const config: Config = {
     host: environment.text('HOST') ?? '127.0.0.1',
     port: environment.integer('PORT', 0, 65_535) ?? 3000,
@@ -175,6 +182,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     logRequests: environment.flag('LOG_REQUESTS', false),
     dataDir: environment.text('SCRIP_DATA_DIR') ?? '.scrip',
     databaseUrl: environment.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    databaseDirectUrl: environment.url('DATABASE_DIRECT_URL', ['postgres:', 'postgresql:']),
     eventStore: eventStoreOf(environment),
     adminApiKey: environment.secret('ADMIN_API_KEY', 8),
     jwt: {

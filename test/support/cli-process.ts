@@ -1,5 +1,6 @@
 import { execFile, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { throughPooler } from './pooler.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const source = ['--no-warnings', '--conditions=source', '--import', './test/support/run-typescript.mjs'];
@@ -16,7 +17,7 @@ export function startCli(
   const child = execFile(
     process.execPath,
     [...source, 'apps/cli/main.ts', ...args],
-    { cwd: root, env: { PATH, HOME, TMPDIR, ...env }, timeout: 150_000, maxBuffer: 16 * 1024 * 1024 },
+    { cwd: root, env: { PATH, HOME, TMPDIR, ...throughPooler(env) }, timeout: 150_000, maxBuffer: 16 * 1024 * 1024 },
     (_error, stdout, stderr) => {
       ended({ code: child.exitCode, stdout, stderr });
     },

@@ -18,9 +18,15 @@ export default async function globalSetup(): Promise<void> {
     },
   });
   const { SERVER_URL, temporaryPostgres } = await import('./postgres.js');
+  const { poolerOfTheRun } = await import('./pooler.js');
   hooks.deregister();
-  const { server, remove } = await temporaryPostgres();
+  const { server, remove: removeServer } = await temporaryPostgres();
   process.env[SERVER_URL] = server.url;
+  const stopPooler = await poolerOfTheRun(server.url);
+  const remove = async (): Promise<void> => {
+    await stopPooler();
+    await removeServer();
+  };
   globalThis.removeTestPostgres = remove;
   for (const [signal, code] of [
     ['SIGINT', 130],

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { throughPooler } from './pooler.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readyWithinMs = 120_000;
@@ -34,7 +35,7 @@ export class NodeProcess {
     const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
     const child = spawn(process.execPath, ['--no-warnings', ...options.args], {
       cwd: root,
-      env: { PATH, HOME, TMPDIR, ...options.env },
+      env: { PATH, HOME, TMPDIR, ...throughPooler(options.env) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const lines: string[] = [];

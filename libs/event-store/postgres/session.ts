@@ -22,6 +22,11 @@ export const sessionOptions = (statementTimeoutMs: number): string =>
 
 export type SessionLimits = { readonly connections: number; readonly deadlineMs: number; readonly connectMs: number };
 
+/** What PgBouncer answers to settings that it does not pass on. */
+const protocolViolation = '08P01';
+const noSessions =
+  'the log needs sessions of PostgreSQL itself, which a transaction pooler does not give: set DATABASE_DIRECT_URL';
+
 /** A small pool of connections in which every query ends within its deadline. */
 export class PostgresSessions {
   readonly #pool: pg.Pool;
@@ -65,6 +70,16 @@ export class PostgresSessions {
       if (fault !== null) throw new Error(`the statement "${statement.name}" is at fault: SQLSTATE ${fault}`);
       throw new StoreUnavailable('the database did not answer a read', { cause });
     }
+  }
+
+  /** Errors: StoreUnavailable, where a pooler stands before the server and takes what is asked of a session away. */
+  async prove(): Promise<void> {
+    const text = `select current_setting('enable_seqscan') = 'off' as kept`;
+    const found = await this.#pool.query<{ kept: boolean }>(text).catch((cause: unknown) => {
+      const isRefused = cause instanceof pg.DatabaseError && cause.code === protocolViolation;
+      throw new StoreUnavailable(isRefused ? noSessions : 'the database did not answer', { cause });
+    });
+    if (found.rows[0]?.kept !== true) throw new StoreUnavailable(noSessions);
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,7 @@ export class PostgresSnapshotStore extends SnapshotStore {
   /** Makes or updates the schema. */
   async migrate(): Promise<void> {
     await migrateEventStore(this.url);
+    await this.#sessions.prove();
   }
 
   override async load(stream: StreamName, version: number, bound: SnapshotBound = {}): Promise<Snapshot | null> {

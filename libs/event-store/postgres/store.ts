@@ -92,6 +92,7 @@ export class PostgresEventStore extends EventStore {
   /** Makes or updates the schema. Errors: StoreUnavailable, and those of the statements themselves. */
   async migrate(): Promise<void> {
     await migrateEventStore(this.url);
+    await this.#sessions.prove();
   }
 
   override async append(request: AppendRequest): Promise<AppendResult> {
