@@ -8,7 +8,7 @@ import { Clock } from '#kernel/clock.js';
 import { AccountLog } from '#projections/balances/account-log.js';
 import { BalanceReader } from '#projections/balances/queries.js';
 import { projectionStatus, type ProjectionStatus } from '#projecting/status.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { PastAccounts } from './accounts/reads/past-accounts.js';
 import { ApiContext } from './api-context.js';
 import { apiKeyLookup } from './callers/api-key-lookup.js';
@@ -35,7 +35,7 @@ export type Parts = {
   readonly context: ApiContext;
   readonly clock: Clock;
   readonly store: EventStore;
-  readonly database: ReadDatabase;
+  readonly database: Database;
   readonly finder: EventFinder;
   /** For reads of what is now, and for those of the past, which must never hold those up. */
   readonly accounts: { readonly now: AccountLog; readonly past: PastAccounts };
@@ -83,7 +83,7 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: ApiContext, useValue: parts.context },
   { provide: Clock, useValue: parts.clock },
   { provide: EventStore, useValue: parts.store },
-  { provide: ReadDatabase, useValue: parts.database },
+  { provide: Database, useValue: parts.database },
   { provide: EventFinder, useValue: parts.finder },
   { provide: BalanceReader, useValue: new BalanceReader(parts.database, parts.accounts.now) },
   { provide: AccountLog, useValue: parts.accounts.now },

@@ -3,7 +3,7 @@ import type { Clock } from '#kernel/clock.js';
 import { loadConfig, type Config } from '#config/env.js';
 import { SystemClock } from '#config/system-clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 import { DataDir } from './installation/data-dir.js';
 import { EmbeddedPostgres } from './installation/embedded-postgres.js';
 
@@ -17,7 +17,7 @@ export class CliEnvironment {
   readonly #closing: (() => Promise<unknown>)[] = [];
   #databaseUrl: Promise<string> | undefined;
   #store: Promise<EventStore> | undefined;
-  #readDatabase: Promise<ReadDatabase> | undefined;
+  #database: Promise<Database> | undefined;
   #ledger: Promise<LedgerHandlers> | undefined;
 
   private constructor(
@@ -47,12 +47,12 @@ export class CliEnvironment {
     return (this.#store ??= this.#openStore());
   }
 
-  /** The read models, their tables up to date. Throws ReadDatabaseError. */
-  readDatabase(): Promise<ReadDatabase> {
-    return (this.#readDatabase ??= this.#openReadDatabase());
+  /** The read models, their tables up to date. Throws DatabaseError. */
+  database(): Promise<Database> {
+    return (this.#database ??= this.#openDatabase());
   }
 
-  /** The write paths of the ledger. Throws StoreUnavailable, ReadDatabaseError. */
+  /** The write paths of the ledger. Throws StoreUnavailable, DatabaseError. */
   ledger(): Promise<LedgerHandlers> {
     return (this.#ledger ??= this.#openLedger());
   }
@@ -65,7 +65,7 @@ export class CliEnvironment {
   async #openLedger(): Promise<LedgerHandlers> {
     const { keyIndexOf } = await import('#composition/open-stores.js');
     const store = await this.store();
-    const keys = await keyIndexOf(store, () => this.readDatabase());
+    const keys = await keyIndexOf(store, () => this.database());
     return ledgerHandlers({ store, snapshots: null, keys, clock: this.clock });
   }
 
@@ -97,11 +97,11 @@ export class CliEnvironment {
     return store;
   }
 
-  async #openReadDatabase(): Promise<ReadDatabase> {
+  async #openDatabase(): Promise<Database> {
     const { migrateDatabase } = await import('#composition/open-stores.js');
     const directUrl = await this.#directUrl();
     await migrateDatabase(directUrl, await this.store(), this.clock);
-    const database = openReadDatabase(await this.databaseUrl(), { clock: this.clock, directUrl });
+    const database = openDatabase(await this.databaseUrl(), { clock: this.clock, directUrl });
     this.#closing.push(() => database.close());
     return database;
   }

@@ -1,6 +1,6 @@
 import { ConfigError } from '#config/env.js';
 import { StoreUnavailable } from '#event-store/port/event-store.js';
-import { ReadDatabaseError } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { auditCommands } from './commands/audit.js';
 import { CatalogFileError } from './catalog/file.js';
 import { catalogPushCommands } from './catalog/push.js';
@@ -33,7 +33,7 @@ const commands: readonly Command[] = [
 ];
 
 /** What is a mistake of whoever called, not of this program: told in one line, without a stack. */
-const expected = [ConfigError, DataDirInUse, StoreUnavailable, ReadDatabaseError];
+const expected = [ConfigError, DataDirInUse, StoreUnavailable, DatabaseError];
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length));

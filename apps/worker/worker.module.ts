@@ -9,7 +9,7 @@ import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents/queries.js';
 import { stripeContactOf } from '#records/contacts.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
 import { ProjectedAgenda } from './scheduler/agenda.js';
 import { ContactSender } from './stripe-maintenance/contact-sender.js';
@@ -38,7 +38,7 @@ type Parts = {
   readonly logger: PinoLogger;
   readonly clock: Clock;
   readonly store: EventStore;
-  readonly database: ReadDatabase;
+  readonly database: Database;
   readonly handlers: LedgerHandlers;
 };
 
@@ -63,7 +63,7 @@ class WorkerModule {
         { provide: Logger, useValue: logger },
         { provide: Clock, useValue: clock },
         { provide: EventStore, useValue: store },
-        { provide: ReadDatabase, useValue: database },
+        { provide: Database, useValue: database },
         { provide: InboxState, useValue: state },
         { provide: Inbox, useValue: inbox },
         { provide: Scheduler, useValue: scheduler },

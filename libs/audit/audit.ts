@@ -4,7 +4,7 @@ import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ModelComparison, type Comparison } from '#projecting/comparison/compare.js';
 import { EventSharing, type Projection } from '#projecting/projection.js';
 import { projectionStatus } from '#projecting/status.js';
-import type { ReadDatabase } from '#database/database.js';
+import type { Database } from '#database/database.js';
 import { LogAudit, type LogReport } from './log-audit.js';
 
 /** What an audit found: in the log, and in each read model that was compared with it. */
@@ -18,14 +18,14 @@ export type AuditedLog = {
 
 /** Read models to compare, and the database that they are in. */
 export type AuditedModels = {
-  readonly database: ReadDatabase;
+  readonly database: Database;
   readonly projections: readonly Projection<LedgerEvent>[];
   readonly clock: Clock;
 };
 
 /**
  * Audits the log and compares the read models with it in one pass, so that each event is read and decoded once. Where a log that
- * contradicts itself cannot be folded, no read model is compared. Throws StoreUnavailable and ReadDatabaseError.
+ * contradicts itself cannot be folded, no read model is compared. Throws StoreUnavailable and DatabaseError.
  *
  * @param models null: the log alone.
  * @param progress told how many events were read since it was told last.

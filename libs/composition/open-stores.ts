@@ -8,13 +8,13 @@ import { CommandKeyIndex } from '#projections/command-keys/index.js';
 import { projectionsFor } from '#projections/registry.js';
 import { migrateReadModels } from '#projecting/migrate.js';
 import { migrateRecords } from '#records/migrate.js';
-import { openReadDatabase, type ReadDatabase, type ReadDatabaseOptions } from '#database/database.js';
+import { openDatabase, type Database, type DatabaseOptions } from '#database/database.js';
 
 /** What a process reads and writes. */
 export type Stores = {
   readonly store: EventStore;
   readonly snapshots: SnapshotStore;
-  readonly database: ReadDatabase;
+  readonly database: Database;
   /** Null where the store knows every event id. */
   readonly keys: KeyIndex | null;
 };
@@ -23,7 +23,7 @@ type Options = {
   readonly clock: Clock;
   /** Brings the tables besides the log to their newest version first; one process of an installation has to. */
   readonly migrates?: boolean;
-} & Pick<ReadDatabaseOptions, 'poolSize' | 'connectTimeoutMs' | 'queryTimeoutMs'>;
+} & Pick<DatabaseOptions, 'poolSize' | 'connectTimeoutMs' | 'queryTimeoutMs'>;
 
 /** Opens what a process of the server stands on. Fails when the database cannot be reached. */
 export async function openStores(
@@ -34,7 +34,7 @@ export async function openStores(
   const store = await openLog(config.eventStore, () => directUrl, { clock });
   if (migrates) await migrateDatabase(directUrl, store, clock);
   const snapshots = await openSnapshotStore(directUrl, clock);
-  const database = openReadDatabase(config.databaseUrl, { clock, directUrl, ...reading });
+  const database = openDatabase(config.databaseUrl, { clock, directUrl, ...reading });
   return { store, snapshots, database, keys: await keyIndexOf(store, () => database) };
 }
 
@@ -58,5 +58,5 @@ export async function migrateDatabase(directUrl: string, store: EventStore, cloc
 /** Where the keys of commands are found that the store does not find by itself; null where it finds all. */
 export const keyIndexOf = async (
   store: EventStore,
-  database: () => ReadDatabase | Promise<ReadDatabase>,
+  database: () => Database | Promise<Database>,
 ): Promise<KeyIndex | null> => (store.knowsEveryId ? null : new CommandKeyIndex(await database()));

@@ -1,11 +1,11 @@
-import { READER_ROLE, type ReadDatabase, type Reader } from './database.js';
+import { READER_ROLE, type Database, type Reader } from './database.js';
 
 /**
  * Runs reads as one customer: row-level security shows only that customer's rows, also to a query that forgets to ask for
  * them. Nothing can be written. `read` must use the reader that it is given.
  */
 export const asCustomer = <Result>(
-  db: ReadDatabase,
+  db: Database,
   customerId: string,
   read: (reader: Reader) => Promise<Result>,
 ): Promise<Result> =>

@@ -1,28 +1,14 @@
 import {
   CompiledQuery,
-  Kysely,
-  PostgresDialect,
   type AccessMode,
   type Compilable,
   type ControlledTransaction,
   type IsolationLevel,
-  type PostgresPool,
-  type PostgresPoolClient,
+  type Kysely,
 } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Clock } from '#kernel/clock.js';
-
-/** A call to the read database failed. `sqlState` is null when there was no answer: the connection was lost or not let in. */
-export class ReadDatabaseError extends Error {
-  override readonly name = 'ReadDatabaseError';
-  constructor(
-    readonly sqlState: string | null,
-    message: string,
-    options?: { cause: unknown },
-  ) {
-    super(message, options);
-  }
-}
+import { kyselyOn } from './kysely-on.js';
 
 /**
  * One statement. With a name it is prepared once per connection, unless connections are lent by a pooler; equal names must mean
@@ -40,31 +26,7 @@ export interface Reader {
 /** The role that customers' queries run under; the policies of every table with `customer_id` are written for it. */
 export const READER_ROLE = 'scrip_reader';
 
-/** Any error of a statement as a ReadDatabaseError. The message of a server error may quote data; only its class and the names of things are kept. */
-export function asReadDatabaseError(error: unknown): ReadDatabaseError {
-  if (error instanceof ReadDatabaseError) return error;
-  if (error instanceof pg.DatabaseError && error.code !== undefined) {
-    const about = [error.schema, error.table, error.column, error.constraint]
-      .filter((part) => part !== undefined)
-      .join('.');
-    return new ReadDatabaseError(error.code, `PostgreSQL error ${error.code}${about === '' ? '' : ` (${about})`}`, {
-      cause: error,
-    });
-  }
-  return new ReadDatabaseError(null, 'the database did not answer', { cause: error });
-}
-
-/** Whatever a server says to one that it does not let in, it is away: there was no statement that could be wrong. */
-export function notConnected(error: unknown): ReadDatabaseError {
-  // Only the code: a message may hold the address, and that of several addresses tried is empty.
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return new ReadDatabaseError(null, `the database cannot be reached${code}`, { cause: error });
-}
-
-/** The connection is lost or hangs: whatever came next would only wait behind the statement that has no answer. */
-const isUnanswered = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === null;
-
-export type ReadDatabaseOptions = {
+export type DatabaseOptions = {
   readonly clock: Clock;
   /**
    * Where PostgreSQL itself is reached. Another address than the database's says that the latter is a transaction pooler: no
@@ -93,8 +55,8 @@ type Executor = Pick<Kysely<unknown>, 'executeQuery'>;
 
 const GOODBYE_MS = 1_000;
 
-/** PostgreSQL besides the log, open. Every failure of a query is a ReadDatabaseError. */
-export class ReadDatabase implements Reader {
+/** PostgreSQL besides the log, open. Every failure of a query is a DatabaseError. */
+export class Database implements Reader {
   readonly clock: Clock;
   readonly #kysely: Kysely<unknown>;
   /** Of connections for long transactions. */
@@ -104,7 +66,7 @@ export class ReadDatabase implements Reader {
   /** What a session would be told once. */
   readonly #limits: Readonly<Record<string, string>>;
 
-  constructor(url: string, options: ReadDatabaseOptions) {
+  constructor(url: string, options: DatabaseOptions) {
     this.clock = options.clock;
     const { directUrl = url, poolSize = 8, queryTimeoutMs: timeout = 15_000, connectTimeoutMs = 5_000 } = options;
     const connection = { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true, application_name: 'scrip' };
@@ -210,59 +172,5 @@ async function set(on: Executor, settings: Readonly<Record<string, string>>): Pr
   await on.executeQuery(CompiledQuery.raw(`select ${calls.join(', ')}`, Object.entries(settings).flat()));
 }
 
-function kyselyOn(config: pg.PoolConfig, names: ReadonlyMap<string, string> | null): Kysely<unknown> {
-  const pool = new pg.Pool(config);
-  // The pool replaces a connection that breaks while idle; queries report their own failures. Between two statements of a
-  // transaction nobody but the connection's own listener hears that it is lost.
-  const replaced = (): undefined => undefined;
-  pool.on('error', replaced);
-  pool.on('connect', (client) => client.on('error', replaced));
-  return new Kysely({ dialect: new PostgresDialect({ pool: new DialectPool(pool, names) }) });
-}
-
-/**
- * The pool as Kysely's dialect uses it: statements with a known name are prepared, every failure is a ReadDatabaseError, and a
- * connection that did not answer is not lent again, nor asked anything else.
- */
-class DialectPool implements PostgresPool {
-  constructor(
-    private readonly pool: pg.Pool,
-    private readonly names: ReadonlyMap<string, string> | null,
-  ) {}
-
-  get options(): object {
-    return this.pool.options;
-  }
-
-  async connect(): Promise<PostgresPoolClient> {
-    const client = await this.pool.connect().catch((error: unknown) => {
-      throw notConnected(error);
-    });
-    let lost: ReadDatabaseError | null = null;
-    const query = async (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
-      if (lost !== null) throw lost;
-      const name = this.names?.get(text);
-      try {
-        return await client.query({ ...(name === undefined ? {} : { name }), text, values: [...values] });
-      } catch (error) {
-        const failure = asReadDatabaseError(error);
-        if (isUnanswered(failure)) lost = failure;
-        throw failure;
-      }
-    };
-    return {
-      query: query as unknown as PostgresPoolClient['query'],
-      release: () => {
-        client.release(lost !== null);
-      },
-    };
-  }
-
-  end(): Promise<void> {
-    return this.pool.end();
-  }
-}
-
-/** Opens the read database at a `postgres://` URL; connections are made when they are needed. */
-export const openReadDatabase = (url: string, options: ReadDatabaseOptions): ReadDatabase =>
-  new ReadDatabase(url, options);
+/** Opens the database at a `postgres://` URL; connections are made when they are needed. */
+export const openDatabase = (url: string, options: DatabaseOptions): Database => new Database(url, options);

@@ -1,5 +1,5 @@
 import type { Clock } from '#kernel/clock.js';
-import type { LongTransaction, ReadDatabase } from './database.js';
+import type { LongTransaction, Database } from './database.js';
 
 /** A transaction of which PostgreSQL hears nothing for so long is ended there, with its lock. */
 const SILENT_MS = 15_000;
@@ -7,7 +7,7 @@ const HEARTBEAT_MS = 4_000;
 const ANSWER_MS = 5_000;
 
 type Options = {
-  readonly db: ReadDatabase;
+  readonly db: Database;
   readonly clock: Clock;
   /** How often a lock that is taken is asked for again; null: not at all. */
   readonly pollMs: number | null;
@@ -19,7 +19,7 @@ type Options = {
  *
  * An open transaction holds the lock, so it works through a transaction pooler, and goes as soon as this process or its
  * connection does. Others also get it when this process is frozen or its machine is gone. Therefore the signal of `work` aborts
- * when the lock is lost, and until it ends, `work` must bear a second holder. Errors: ReadDatabaseError, and those of `work`.
+ * when the lock is lost, and until it ends, `work` must bear a second holder. Errors: DatabaseError, and those of `work`.
  */
 export async function whileLocked(
   name: string,

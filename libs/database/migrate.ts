@@ -1,7 +1,8 @@
 import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import pg from 'pg';
-import { asReadDatabaseError, notConnected, READER_ROLE, ReadDatabaseError } from './database.js';
+import { READER_ROLE } from './database.js';
+import { asDatabaseError, notConnected, DatabaseError } from './errors.js';
 
 /** A schema and the statements of its versions by name, which tells their order. A version that was released never changes. */
 export type SchemaVersions = { readonly schema: string; readonly versions: Readonly<Record<string, string>> };
@@ -43,7 +44,7 @@ class MigrationDialect extends PostgresDialect {
 
 /**
  * Brings a schema to its newest version, in one transaction. Safe to run again, by several processes at once, and behind a
- * transaction pooler. Throws ReadDatabaseError, with a plain message where the user may not create the role.
+ * transaction pooler. Throws DatabaseError, with a plain message where the user may not create the role.
  */
 export async function migrateSchema(url: string, { schema, versions }: SchemaVersions): Promise<void> {
   const pool = new pg.Pool({
@@ -72,7 +73,7 @@ export async function migrateSchema(url: string, { schema, versions }: SchemaVer
       if (error !== undefined) throw error;
     });
   } catch (error) {
-    throw explained(asReadDatabaseError(error));
+    throw explained(asDatabaseError(error));
   } finally {
     await db.destroy();
   }
@@ -84,9 +85,9 @@ const migrationOf = (text: string): Migration => ({
   },
 });
 
-function explained(error: ReadDatabaseError): ReadDatabaseError {
+function explained(error: DatabaseError): DatabaseError {
   if (error.sqlState !== '42501') return error;
-  return new ReadDatabaseError(
+  return new DatabaseError(
     error.sqlState,
     `the database user may not set up the role ${READER_ROLE}; run once as an administrator: ` +
       `create role ${READER_ROLE} nologin; grant ${READER_ROLE} to <the database user>`,

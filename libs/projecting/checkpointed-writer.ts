@@ -1,7 +1,8 @@
 import { assert } from '#kernel/assert.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { relevant, type ProjectedEvent, type Projection, type ProjectionWriter } from './projection.js';
-import { ReadDatabaseError, type ReadDatabase, type Reader } from '../database/database.js';
+import type { Database, Reader } from '../database/database.js';
+import { DatabaseError } from '../database/errors.js';
 import { SCHEMA, tableOf } from './schema.js';
 
 /** Somebody else moved the checkpoint: this runner is not the one that works any more. */
@@ -23,12 +24,12 @@ export class Halted extends Error {
 /** The same bytes would fail again: anything but the database being away or busy, or another runner at work. */
 function isPoison(error: unknown): boolean {
   if (error instanceof Fenced) return false;
-  if (error instanceof ReadDatabaseError) return error.sqlState !== null && /^2[23]/.test(error.sqlState);
+  if (error instanceof DatabaseError) return error.sqlState !== null && /^2[23]/.test(error.sqlState);
   return true;
 }
 
 /** The database gave the statement up: fewer events at once may be done in time. */
-const isTooMuch = (error: unknown): boolean => error instanceof ReadDatabaseError && error.sqlState === '57014';
+const isTooMuch = (error: unknown): boolean => error instanceof DatabaseError && error.sqlState === '57014';
 
 const expected = "name = $1 and generation = $2 and position = $3 and state = 'running' and role <> 'retired'";
 const holdText = `select 1 from ${SCHEMA}.projection_checkpoints where ${expected} for update`;
@@ -44,12 +45,12 @@ const passText = `with fast as (select set_config('synchronous_commit', 'off', t
  */
 export class CheckpointedWriter<Event> {
   position: Position;
-  readonly #db: ReadDatabase;
+  readonly #db: Database;
   readonly #projection: Projection<Event>;
   readonly #generation: number;
   #writer: ProjectionWriter<Event>;
 
-  constructor(db: ReadDatabase, projection: Projection<Event>, generation: number, position: Position) {
+  constructor(db: Database, projection: Projection<Event>, generation: number, position: Position) {
     this.#db = db;
     this.#projection = projection;
     this.#generation = generation;
@@ -60,7 +61,7 @@ export class CheckpointedWriter<Event> {
   /**
    * Applies the batch and moves the checkpoint behind it. A batch that fails for its content, or takes too long, is cut in
    * halves until it passes or the event at fault is found. True when there was more to do than to move the checkpoint. Throws
-   * Halted at the event at fault, Fenced, or ReadDatabaseError.
+   * Halted at the event at fault, Fenced, or DatabaseError.
    */
   async apply(batch: readonly ProjectedEvent<Event>[]): Promise<boolean> {
     let rest = batch;

@@ -7,7 +7,7 @@ import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './comparison/compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
 import type { EventSharing, Projection } from './projection.js';
-import type { ReadDatabase, Reader } from '../database/database.js';
+import type { Database, Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 import { whileLocked } from '../database/lock.js';
 
@@ -22,7 +22,7 @@ export type ProjectionReport = {
 
 export type Running<Event> = {
   readonly store: EventStore;
-  readonly db: ReadDatabase;
+  readonly db: Database;
   readonly clock: Clock;
   readonly sharing: EventSharing<Event>;
   readonly convoy: Convoy;

@@ -1,6 +1,6 @@
 import { START, type Position } from '#event-store/port/event-store.js';
 import type { Projection } from './projection.js';
-import { READER_ROLE, type ReadDatabase, type Reader } from '../database/database.js';
+import { READER_ROLE, type Database, type Reader } from '../database/database.js';
 import { SCHEMA, tableOf } from './schema.js';
 import { tableDefinition, type Table } from './tables.js';
 
@@ -105,10 +105,7 @@ async function insertGeneration<Event>(
 }
 
 /** Makes the empty first generation of each projection that has none. Safe at once from several processes. */
-export async function ensureProjections<Event>(
-  db: ReadDatabase,
-  projections: readonly Projection<Event>[],
-): Promise<void> {
+export async function ensureProjections<Event>(db: Database, projections: readonly Projection<Event>[]): Promise<void> {
   const known = new Set((await generationsOf(db)).map(({ name }) => name));
   for (const projection of projections) {
     if (known.has(projection.name)) continue;
@@ -126,7 +123,7 @@ export async function ensureProjections<Event>(
  * Starts a new generation beside the live one, if one is wanted and none is being built; takes an unfinished one of older
  * code away first.
  */
-export async function startBuilding<Event>(db: ReadDatabase, projection: Projection<Event>): Promise<void> {
+export async function startBuilding<Event>(db: Database, projection: Projection<Event>): Promise<void> {
   await db.transaction(async (transaction) => {
     await lock(transaction, projection.name);
     const all = (await generationsOf(transaction)).filter(({ name }) => name === projection.name);
@@ -182,7 +179,7 @@ async function dropGeneration(transaction: Reader, { name, generation, tables }:
 }
 
 /** Removes a generation that readers have left. Readers still at it are waited for, briefly; then it is left for later. */
-export async function dropRetired(db: ReadDatabase, generation: Generation): Promise<void> {
+export async function dropRetired(db: Database, generation: Generation): Promise<void> {
   await db.transaction(async (transaction) => {
     await lock(transaction, generation.name);
     await dropGeneration(transaction, generation);

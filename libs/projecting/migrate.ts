@@ -1,4 +1,4 @@
-import { openReadDatabase, READER_ROLE } from '#database/database.js';
+import { openDatabase, READER_ROLE } from '#database/database.js';
 import { ensureReaderRole, migrateSchema } from '#database/migrate.js';
 import type { Clock } from '#kernel/clock.js';
 import { ensureProjections } from './generations.js';
@@ -37,7 +37,7 @@ export async function migrateReadModels<Event>(
   projections: readonly Projection<Event>[],
 ): Promise<void> {
   await migrateSchema(url, { schema: SCHEMA, versions: { '001-initial': initial } });
-  const db = openReadDatabase(url, { clock, poolSize: 1 });
+  const db = openDatabase(url, { clock, poolSize: 1 });
   try {
     await ensureProjections(db, projections);
   } finally {

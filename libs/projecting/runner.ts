@@ -12,11 +12,11 @@ import {
 } from './generations.js';
 import { runBuilding, runLive, type ProjectionReport, type Running } from './generation-runner.js';
 import { EventSharing, type Decode, type Projection } from './projection.js';
-import type { ReadDatabase } from '../database/database.js';
+import type { Database } from '../database/database.js';
 
 export type ProjectionRunnerOptions<Event> = {
   readonly store: EventStore;
-  readonly db: ReadDatabase;
+  readonly db: Database;
   readonly clock: Clock;
   readonly projections: readonly Projection<Event>[];
   readonly decode: Decode<Event>;

@@ -20,7 +20,7 @@ export type ProjectionStatus = {
 
 /**
  * How far every projection is, the generations being built included.
- * @param now milliseconds since the epoch. Errors: ReadDatabaseError, StoreUnavailable.
+ * @param now milliseconds since the epoch. Errors: DatabaseError, StoreUnavailable.
  */
 export async function projectionStatus(
   reader: Reader,

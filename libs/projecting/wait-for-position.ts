@@ -1,6 +1,6 @@
 import type { Position } from '#event-store/port/event-store.js';
 import { toPosition } from './generations.js';
-import type { ReadDatabase } from '../database/database.js';
+import type { Database } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 
 const POLL_MS = 12;
@@ -14,11 +14,11 @@ type Waiter = {
 
 /** All waiters of one database in this process share one query. */
 class PositionWatch {
-  readonly #db: ReadDatabase;
+  readonly #db: Database;
   readonly #waiters = new Set<Waiter>();
   #watching = false;
 
-  constructor(db: ReadDatabase) {
+  constructor(db: Database) {
     this.#db = db;
   }
 
@@ -60,14 +60,14 @@ class PositionWatch {
   }
 }
 
-const watches = new WeakMap<ReadDatabase, PositionWatch>();
+const watches = new WeakMap<Database, PositionWatch>();
 
 /**
  * Waits until the live tables of a projection include the event at `position`: `reached`, or `behind` when they do not after
  * `waitMs` milliseconds. Never rejects.
  */
 export function waitForPosition(
-  db: ReadDatabase,
+  db: Database,
   projection: string,
   position: Position,
   waitMs: number,

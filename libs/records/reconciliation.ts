@@ -1,7 +1,7 @@
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '../database/page.js';
-import type { ReadDatabase, Reader } from '../database/database.js';
+import type { Database, Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 import { document } from '../database/values.js';
 
@@ -73,7 +73,7 @@ const runOf = (row: RunRow): ReconciliationRun => ({
  * kept. One process at a time: the caller holds a lock.
  */
 export async function beginRun(
-  db: ReadDatabase,
+  db: Database,
   wanted: { readonly startedBy: string; readonly repair: boolean; readonly since: Instant | null },
   at: { readonly now: Instant; readonly resumableSince: Instant },
 ): Promise<{ readonly run: ReconciliationRun; readonly place: Place }> {
@@ -102,7 +102,7 @@ const placeOf = ({ stage, after, checked }: RunRow): Place => ({ stage, after, c
 
 /** Keeps how far a run is, what it found on the way and which ids Stripe's lists held, all or nothing. */
 export async function keepPlace(
-  db: ReadDatabase,
+  db: Database,
   runId: string,
   { stage, after, checked }: Place,
   found: readonly FoundDifference[],

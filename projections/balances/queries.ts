@@ -7,7 +7,8 @@ import type { Settings, Source } from '#ledger/account/events.js';
 import { defaultSettings } from '#ledger/account/state.js';
 import { decodeUsage, NO_USAGE, usageAt, type PeriodUsage, type Usage } from '#ledger/account/usage.js';
 import { toPosition } from '#projecting/generations.js';
-import { ReadDatabaseError, type Reader } from '#database/database.js';
+import type { Reader } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { SCHEMA } from '#projecting/schema.js';
 import { arrayText } from '#database/values.js';
 import type { AccountLog, LoggedAccount } from './account-log.js';
@@ -217,10 +218,10 @@ export class BalanceReader {
     this.#log = log;
   }
 
-  /** As `balanceOf`. Errors: ReadDatabaseError, also when too many requests wait. */
+  /** As `balanceOf`. Errors: DatabaseError, also when too many requests wait. */
   balanceOf(customerId: string, unit: string, now: number): Promise<AccountBalance | null> {
     if (this.#waiting.length >= WAITING_MAX)
-      return Promise.reject(new ReadDatabaseError('53400', 'too many balance requests are waiting'));
+      return Promise.reject(new DatabaseError('53400', 'too many balance requests are waiting'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ customerId, unit, now: instantOf(now), resolve, reject });
       if (this.#waiting.length === 1) queueMicrotask(() => this.#flush());

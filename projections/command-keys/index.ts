@@ -1,7 +1,8 @@
 import { KeyIndex } from '#event-store/port/key-index.js';
 import { START, StoreUnavailable, type EventPlace, type Position } from '#event-store/port/event-store.js';
 import { toPosition } from '#projecting/generations.js';
-import { ReadDatabaseError, type Reader } from '#database/database.js';
+import type { Reader } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { SCHEMA } from '#projecting/schema.js';
 import { arrayText } from '#database/values.js';
 
@@ -44,7 +45,7 @@ export class CommandKeyIndex extends KeyIndex {
       });
     } catch (cause) {
       // Bad values and statements that do not fit are bugs; waiting does not mend them.
-      if (!(cause instanceof ReadDatabaseError) || /^(22|42)/.test(cause.sqlState ?? '')) throw cause;
+      if (!(cause instanceof DatabaseError) || /^(22|42)/.test(cause.sqlState ?? '')) throw cause;
       throw new StoreUnavailable('the index of command keys did not answer', { cause });
     }
   }

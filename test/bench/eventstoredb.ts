@@ -2,7 +2,7 @@ import { SystemClock } from '#config/system-clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
 import { openEventStore, type EventStoreOptions } from '#event-store/event-store.module.js';
 import { projectionsFor } from '../../projections/registry.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 import type { NodeProcess } from '../support/node-process.js';
 import type { Bench, Figure, Measured } from './bench.js';
 import { hot, scripRound, spread, type Contest } from './consume.js';
@@ -43,7 +43,7 @@ class Installation {
     readonly api: NodeProcess,
     private readonly worker: NodeProcess,
     private readonly store: EventStore,
-    private readonly db: ReadDatabase,
+    private readonly db: Database,
   ) {}
 
   static async start(bench: Bench, eventStoreUrl: string | null): Promise<Installation> {
@@ -56,7 +56,7 @@ class Installation {
     const api = await bench.api(databaseUrl, env);
     const clock = new SystemClock();
     const store = await openEventStore(options, clock);
-    return new Installation(api, worker, store, openReadDatabase(databaseUrl, { clock }));
+    return new Installation(api, worker, store, openDatabase(databaseUrl, { clock }));
   }
 
   /** Resolves when the read models are at the end of the log. */

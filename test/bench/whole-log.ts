@@ -5,7 +5,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { runProjections } from '#projecting/runner.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import pg from 'pg';
 import { projections, projectionsFor } from '../../projections/registry.js';
 import { migrateScrip } from '../support/scrip-database.js';
@@ -66,7 +66,7 @@ async function catchUpWithKeys(url: string): Promise<number> {
   await forgetReadModels(url);
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
-  const db = openReadDatabase(url, { clock });
+  const db = openDatabase(url, { clock });
   const head = await store.head();
   const stopping = new AbortController();
   const begin = performance.now();
@@ -144,7 +144,7 @@ export type CatchUp = {
 export async function catchUpOnce(bench: Bench, url: string): Promise<CatchUp> {
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
-  const db = openReadDatabase(url, { clock });
+  const db = openDatabase(url, { clock });
   const head = await store.head();
   const worker = await bench.worker(url);
   const begin = performance.now();

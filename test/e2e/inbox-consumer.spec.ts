@@ -3,7 +3,7 @@ import { InMemoryEventStore } from '../../libs/event-store/in-memory.js';
 import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { positionOf, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 import { InboxFenced } from '../../apps/worker/inbox/state.js';
 import { InboxConsumer } from '../../apps/worker/inbox/inbox.consumer.js';
 import { PostgresInboxState } from '../../apps/worker/inbox/postgres-state.js';
@@ -23,14 +23,14 @@ class WatchedStore extends InMemoryEventStore {
   }
 }
 
-let db: ReadDatabase;
+let db: Database;
 let drop: () => Promise<void>;
 let url: string;
 
 beforeAll(async () => {
   ({ url, drop } = await freshDatabase());
   await migrateScrip(url);
-  db = openReadDatabase(url, { clock: new SystemClock() });
+  db = openDatabase(url, { clock: new SystemClock() });
 });
 
 afterAll(async () => {

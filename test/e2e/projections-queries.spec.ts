@@ -4,7 +4,7 @@ import { eventId } from '#event-store/port/encode-event.js';
 import { StoreUnavailable } from '#event-store/port/event-store.js';
 import { asCustomer } from '#database/as-customer.js';
 import { putContact } from '#records/contacts.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { balanceAt, balanceOf, BalanceReader } from '../../projections/balances/queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../projections/balances/lists.js';
 import { claimsOf } from '../../projections/claims/queries.js';
@@ -249,7 +249,7 @@ describe('an account', () => {
   });
 
   it('says that the store is away when the index cannot be asked', async () => {
-    const closed = openReadDatabase('postgres://scrip@127.0.0.1:1/none', { clock: world.clock });
+    const closed = openDatabase('postgres://scrip@127.0.0.1:1/none', { clock: world.clock });
     await expect(new CommandKeyIndex(closed).locate([])).rejects.toThrow(StoreUnavailable);
     await closed.close();
   });
@@ -290,7 +290,7 @@ describe('a customer reads', () => {
       `delete from scrip_app.customer_contacts`,
     ]) {
       await expect(asCustomer(world.db, 'acme', (reader) => reader.query({ text }))).rejects.toMatchObject({
-        name: 'ReadDatabaseError',
+        name: 'DatabaseError',
       });
     }
   });

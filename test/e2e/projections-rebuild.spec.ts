@@ -5,7 +5,7 @@ import { Convoy } from '#projecting/convoy.js';
 import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
 import { requestRebuild, startBuilding } from '#projecting/generations.js';
 import { EventSharing } from '#projecting/projection.js';
-import { ReadDatabase, type Reader, type TransactionOptions } from '#database/database.js';
+import { Database, type Reader, type TransactionOptions } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ProjectionWorld } from '../support/projection-world.js';
@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 /** Lets something happen before each takeover: the transaction of a runner that waits for the disk. */
-class LateDatabase extends ReadDatabase {
+class LateDatabase extends Database {
   constructor(
     url: string,
     private readonly before: () => Promise<void>,

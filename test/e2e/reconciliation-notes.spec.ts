@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 import { beginRun, differenceCounts, keepPlace, noteRepair, unsettledDifferences } from '#records/reconciliation.js';
 import { freshDatabase } from '../support/postgres.js';
 import { migrateScrip } from '../support/scrip-database.js';
 
-let db: ReadDatabase;
+let db: Database;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
   const database = await freshDatabase();
   await migrateScrip(database.url);
-  db = openReadDatabase(database.url, { clock: new SystemClock() });
+  db = openDatabase(database.url, { clock: new SystemClock() });
   drop = database.drop;
 });
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { decodeEvent } from '#ledger/events.js';
 import { allowancesProjection } from '#projections/allowances/allowances.js';
 import { compareProjections } from '#projecting/comparison/compare.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { eventually } from '../support/eventually.js';
 import type { NodeProcess } from '../support/node-process.js';
 import { freshDatabase, query } from '../support/postgres.js';
@@ -50,7 +50,7 @@ const eventsOf = async (type: string): Promise<readonly string[]> =>
 
 /** The allowances must be what an independent fold of the log says. */
 async function differences(): Promise<readonly unknown[]> {
-  const db = openReadDatabase(database.url, { clock: new SystemClock() });
+  const db = openDatabase(database.url, { clock: new SystemClock() });
   try {
     const [comparison] = await compareProjections(writer.store, db, decodeEvent, [allowancesProjection]);
     return comparison?.differences ?? ['not compared'];

@@ -3,7 +3,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { conservationOf } from '#ledger/account/account.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#projecting/comparison/compare.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { projectionsFor } from '../../projections/registry.js';
 import { query } from '../support/postgres.js';
 import { ScripInTime } from '../support/scrip-in-time.js';
@@ -112,7 +112,7 @@ test('every account adds up, and the read models are what the log says', async (
   const position = await scrip.writer.store.head();
   const { status } = await scrip.client.get(`/v1/customers/fine/balance?minPosition=${position}&waitMs=10000`);
   expect(status).toBe(200);
-  const database = openReadDatabase(scrip.databaseUrl, { clock: new SystemClock() });
+  const database = openDatabase(scrip.databaseUrl, { clock: new SystemClock() });
   try {
     const { store } = scrip.writer;
     const found = await compareProjections(store, database, ledgerCodec.decode, projectionsFor(store));

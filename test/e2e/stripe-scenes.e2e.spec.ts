@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { compareProjections } from '#projecting/comparison/compare.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { projectionsFor } from '../../projections/registry.js';
 import type { Body } from '../support/api-client.js';
 import { eventually } from '../support/eventually.js';
@@ -132,7 +132,7 @@ describe('after all of it', () => {
   });
 
   test('the read models are what the log says', async () => {
-    const database = openReadDatabase(scrip.databaseUrl, { clock: new SystemClock() });
+    const database = openDatabase(scrip.databaseUrl, { clock: new SystemClock() });
     try {
       const { store } = scrip.writer;
       const found = await compareProjections(store, database, ledgerCodec.decode, projectionsFor(store));

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerCodec } from '#ledger/events.js';
 import { CheckpointedWriter } from '#projecting/checkpointed-writer.js';
 import { EventSharing } from '#projecting/projection.js';
-import { openReadDatabase, ReadDatabaseError, type Reader } from '#database/database.js';
+import { openDatabase, type Reader } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { historyProjection } from '../../projections/history/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
 import { ProjectionWorld } from '../support/projection-world.js';
@@ -34,7 +35,7 @@ describe('a projection', () => {
       await reader.query({ text: 'select pg_sleep($1)', values: [batch.length * 0.1] });
     });
     const [generation] = await world.generations('history');
-    const hasty = openReadDatabase(world.url, { clock: world.clock, queryTimeoutMs: 350 });
+    const hasty = openDatabase(world.url, { clock: world.clock, queryTimeoutMs: 350 });
     const writer = new CheckpointedWriter(hasty, slow, generation!.generation, generation!.position);
     const recorded = await world.store.readAll(generation!.position, 100);
     await writer.apply(new EventSharing(ledgerCodec.decode).page(recorded));
@@ -45,10 +46,10 @@ describe('a projection', () => {
       await reader.query({ text: 'select pg_sleep(9)' });
     });
     await grant();
-    const busy = openReadDatabase(world.url, { clock: world.clock, queryTimeoutMs: 100 });
+    const busy = openDatabase(world.url, { clock: world.clock, queryTimeoutMs: 100 });
     const second = new CheckpointedWriter(busy, tooSlow, generation!.generation, writer.position);
     const last = new EventSharing(ledgerCodec.decode).page(await world.store.readAll(writer.position, 100));
-    await expect(second.apply(last)).rejects.toThrow(ReadDatabaseError);
+    await expect(second.apply(last)).rejects.toThrow(DatabaseError);
     await busy.close();
   });
 
@@ -56,7 +57,7 @@ describe('a projection', () => {
     let applied = 0;
     const shaky = applying(() => {
       applied += 1;
-      return applied % 2 === 0 ? Promise.reject(new ReadDatabaseError(null, 'away')) : Promise.resolve();
+      return applied % 2 === 0 ? Promise.reject(new DatabaseError(null, 'away')) : Promise.resolve();
     });
     const { reports } = world.work([shaky]);
     const pauses: number[] = [];

@@ -11,7 +11,7 @@ import { migrateRecords } from '#records/migrate.js';
 import type { Decode } from '#projecting/projection.js';
 import { runProjections } from '#projecting/runner.js';
 import type { ProjectionReport } from '#projecting/generation-runner.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 import { waitForPosition } from '#projecting/wait-for-position.js';
 import type { LedgerProjection } from '../../projections/ledger-projection.js';
 import { projections as all } from '../../projections/registry.js';
@@ -31,7 +31,7 @@ export class ProjectionWorld {
 
   private constructor(
     readonly url: string,
-    readonly db: ReadDatabase,
+    readonly db: Database,
     private readonly drop: () => Promise<void>,
   ) {}
 
@@ -40,7 +40,7 @@ export class ProjectionWorld {
     const clock = new SystemClock();
     await migrateRecords(url);
     await migrateReadModels(url, clock, all);
-    return new ProjectionWorld(url, openReadDatabase(url, { clock }), drop);
+    return new ProjectionWorld(url, openDatabase(url, { clock }), drop);
   }
 
   /** A worker as another process would have it: a store and decoding of its own. */

@@ -7,7 +7,7 @@ import { decodeEvent } from '#ledger/events.js';
 import { projectionsFor } from '#projections/registry.js';
 import { compareProjections } from '#projecting/comparison/compare.js';
 import { projectionStatus } from '#projecting/status.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { EmbeddedPostgres } from '../../apps/cli/installation/embedded-postgres.js';
 import { LogAudit } from '#audit/log-audit.js';
 import { freePort } from './free-port.js';
@@ -188,9 +188,9 @@ export class World {
     }
   }
 
-  #withReadModels<T>(work: (store: EventStore, db: ReturnType<typeof openReadDatabase>) => Promise<T>): Promise<T> {
+  #withReadModels<T>(work: (store: EventStore, db: ReturnType<typeof openDatabase>) => Promise<T>): Promise<T> {
     return this.#withStore(async (store) => {
-      const db = openReadDatabase(this.postgres.url, { clock: new SystemClock() });
+      const db = openDatabase(this.postgres.url, { clock: new SystemClock() });
       try {
         return await work(store, db);
       } finally {

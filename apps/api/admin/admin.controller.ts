@@ -5,7 +5,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { apiKeysCursor, createApiKey, listApiKeys, revokeApiKey } from '#records/api-keys.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { differencesCursor } from '#records/reconciliation.js';
 import { Authenticator } from '../callers/authenticator.js';
 import type { ApiRequest } from '../http/caller.js';
@@ -28,7 +28,7 @@ const stored = ['store_unavailable'] as const;
 export class AdminController {
   constructor(
     private readonly queries: QueryBus,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly log: LogReads,
     private readonly projections: ProjectionControl,
     private readonly authenticator: Authenticator,

@@ -3,13 +3,13 @@ import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { requestRebuild, resumeProjection } from '#projecting/generations.js';
 import { projectionStatus, type ProjectionStatus } from '#projecting/status.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 
 /** The projections as operators see and steer them; the workers do what is asked here. */
 @Injectable()
 export class ProjectionControl {
   constructor(
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly store: EventStore,
     private readonly clock: Clock,
   ) {}

@@ -3,7 +3,7 @@ import { parkedEventsProjection } from '#projections/parked-events/parked-events
 import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events/queries.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
 import type { ProjectionStatus } from '#projecting/status.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import {
   differenceCounts,
   differencesOf,
@@ -88,7 +88,7 @@ export class GetReconciliation extends Query<{
 
 @QueryHandler(GetReconciliation)
 export class GetReconciliationHandler implements IQueryHandler<GetReconciliation> {
-  constructor(private readonly database: ReadDatabase) {}
+  constructor(private readonly database: Database) {}
 
   async execute({ limit, cursor }: GetReconciliation) {
     const run = await newestRun(this.database);

@@ -1,13 +1,13 @@
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, msOf } from '#kernel/instant.js';
 import { findApiKey, touchApiKey } from '#records/api-keys.js';
-import type { ReadDatabase } from '#database/database.js';
+import type { Database } from '#database/database.js';
 import type { FindApiKey } from './authenticator.js';
 
 const touchEveryMs = 60_000;
 
 /** Looks API keys up in the database and notes there, once a minute, that a key is in use. */
-export function apiKeyLookup(database: ReadDatabase, clock: Clock): FindApiKey {
+export function apiKeyLookup(database: Database, clock: Clock): FindApiKey {
   return async (sha256) => {
     const key = await findApiKey(database, sha256);
     const now = clock.now();

@@ -8,7 +8,7 @@ import { accountStream, customerStream, DEFAULT_UNIT } from '#kernel/stream-name
 import { contactFields, stripeCustomersOf, type ContactField } from '#ledger/customer.js';
 import { customerById } from '#projections/customers/queries.js';
 import { contactOf, putContact, type Contact } from '#records/contacts.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { StripeContacts } from '../billing/stripe/contacts.js';
 import { Answer, answerOf } from '../http/answer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
@@ -22,7 +22,7 @@ export class CustomerRecords {
     private readonly commands: CommandBus,
     private readonly customers: CustomerWriter,
     private readonly store: EventStore,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly stripeContacts: StripeContacts,
     private readonly clock: Clock,
   ) {}

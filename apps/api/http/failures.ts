@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { StoreOverloaded, StoreUnavailable } from '#event-store/port/event-store.js';
-import { ReadDatabaseError } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import type { Logger } from '#config/logger.js';
 import { problemAnswer, type Answer } from './answer.js';
 import { Problem, type ProblemMembers } from './problem.js';
@@ -28,7 +28,7 @@ function problemOf(error: unknown, bodyLimit: number): [ProblemCode, ProblemMemb
 
 /** Classes 08, 53, 57 and the loss of the connection: the database is away, nothing is wrong with the query. */
 const isDatabaseDown = (error: unknown): boolean =>
-  error instanceof ReadDatabaseError && (error.sqlState === null || /^(08|53|57)/.test(error.sqlState));
+  error instanceof DatabaseError && (error.sqlState === null || /^(08|53|57)/.test(error.sqlState));
 
 /** The problems that Nest and Fastify find themselves; what is no error of theirs is a failure of ours. */
 function codeOfServerError(error: unknown, bodyLimit: number): [ProblemCode, ProblemMembers?] {

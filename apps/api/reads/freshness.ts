@@ -4,7 +4,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { asCustomer } from '#database/as-customer.js';
 import { generationsOf } from '#projecting/generations.js';
-import { ReadDatabase, type Reader } from '#database/database.js';
+import { Database, type Reader } from '#database/database.js';
 import { waitForPosition } from '#projecting/wait-for-position.js';
 import { Problem } from '../http/problem.js';
 
@@ -31,7 +31,7 @@ export class FreshReads {
   #reading: Promise<void> | null = null;
 
   constructor(
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 

@@ -14,7 +14,7 @@ export async function compareAll(
   environment: CliEnvironment,
   names: readonly string[] | null,
 ): Promise<readonly Comparison[]> {
-  const [store, database] = [await environment.store(), await environment.readDatabase()];
+  const [store, database] = [await environment.store(), await environment.database()];
   const chosen = projectionsFor(store).filter(({ name }) => names === null || names.includes(name));
   return compareProjections<LedgerEvent>(store, database, ledgerCodec.decode, chosen);
 }
@@ -32,9 +32,7 @@ async function auditFile({ environment, output, withoutEnd }: Verifying, file: s
 async function auditLog({ environment, output, logOnly }: Verifying): Promise<Audited> {
   const { clock, config } = environment;
   const store = await environment.store();
-  const models = logOnly
-    ? null
-    : { database: await environment.readDatabase(), projections: projectionsFor(store), clock };
+  const models = logOnly ? null : { database: await environment.database(), projections: projectionsFor(store), clock };
   const progress = new Progress(output, clock, 'verified');
   const audited = await audit({ store, contiguous: config.eventStore.kind === 'postgres' }, models, (events) => {
     progress.add(events);

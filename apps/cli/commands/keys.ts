@@ -10,7 +10,7 @@ const PAGE = 200;
 
 async function create({ environment, output }: Call, name: string, scopes: readonly string[]): Promise<ExitCode> {
   const at = instantOf(environment.clock.now());
-  const { key, secret } = await createApiKey(await environment.readDatabase(), { name, scopes, at }, randomBytes);
+  const { key, secret } = await createApiKey(await environment.database(), { name, scopes, at }, randomBytes);
   await output.answer(
     { ...key, secret },
     () => `${secret}\n${key.id} "${name}": ${scopes.join(', ')}. The secret is shown only now.`,
@@ -19,7 +19,7 @@ async function create({ environment, output }: Call, name: string, scopes: reado
 }
 
 async function list({ environment, output }: Call): Promise<ExitCode> {
-  const database = await environment.readDatabase();
+  const database = await environment.database();
   const keys = await Array.fromAsync(itemsOf((cursor) => listApiKeys(database, PAGE, cursor)));
   await output.answer({ keys }, () =>
     table(
@@ -34,7 +34,7 @@ async function list({ environment, output }: Call): Promise<ExitCode> {
 }
 
 async function revoke({ environment, output }: Call, id: string): Promise<ExitCode> {
-  const key = await revokeApiKey(await environment.readDatabase(), id, instantOf(environment.clock.now()));
+  const key = await revokeApiKey(await environment.database(), id, instantOf(environment.clock.now()));
   await output.answer({ id, revokedAt: key?.revokedAt ?? null }, () =>
     key === null ? `there is no key ${id}` : `${id} "${key.name}" is revoked since ${key.revokedAt ?? ''}`,
   );

@@ -10,7 +10,7 @@ async function run({ environment }: Call, name: ProgramName): Promise<ExitCode> 
 }
 
 async function migrate({ environment, output }: Call): Promise<ExitCode> {
-  await environment.readDatabase();
+  await environment.database();
   await output.answer({ migrated: true }, () => 'the log and the read models have their newest tables');
   return 0;
 }

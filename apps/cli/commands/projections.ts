@@ -13,7 +13,7 @@ function known(name: string): string {
 }
 
 async function status({ environment, output }: Call): Promise<ExitCode> {
-  const [store, database] = [await environment.store(), await environment.readDatabase()];
+  const [store, database] = [await environment.store(), await environment.database()];
   const all = await projectionStatus(database, store, environment.clock.now());
   await output.answer({ projections: all }, () =>
     table(
@@ -33,7 +33,7 @@ async function status({ environment, output }: Call): Promise<ExitCode> {
 }
 
 async function rebuild({ environment, output }: Call, name: string): Promise<ExitCode> {
-  const requested = await requestRebuild(await environment.readDatabase(), name);
+  const requested = await requestRebuild(await environment.database(), name);
   await output.answer({ name, requested }, () =>
     requested ? `a worker will build ${name} anew beside the live one` : `${name} is not live yet`,
   );

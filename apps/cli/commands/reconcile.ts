@@ -10,7 +10,7 @@ import {
 import type { ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe/event.js';
 import { paymentIds } from '#projections/payments/queries.js';
 import { itemsOf } from '#database/page.js';
-import type { ReadDatabase } from '#database/database.js';
+import type { Database } from '#database/database.js';
 import { whileLocked } from '#database/lock.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import * as runs from '#records/reconciliation.js';
@@ -30,7 +30,7 @@ async function run(call: Call): Promise<ExitCode> {
   const { environment, output } = call;
   const since = sinceOf(call, environment.clock.now());
   const client = await stripeClient(environment);
-  const database = await environment.readDatabase();
+  const database = await environment.database();
   const lock = { db: database, clock: environment.clock, pollMs: null };
   let isDone = false;
   try {
@@ -45,7 +45,7 @@ async function run(call: Call): Promise<ExitCode> {
   return finished === null ? 1 : tell(finished, database, output);
 }
 
-type Parts = { readonly client: StripeClient; readonly database: ReadDatabase; readonly since: string | null };
+type Parts = { readonly client: StripeClient; readonly database: Database; readonly since: string | null };
 
 /** False when Stripe did not answer. */
 async function reconcileAll(call: Call, { client, database, since }: Parts): Promise<boolean> {
@@ -89,7 +89,7 @@ function sinceOf(call: Call, now: number): string | null {
 }
 
 /** What the log says, and the way to tell it more. */
-async function ledgerOf(environment: CliEnvironment, database: ReadDatabase, runId: string): Promise<Ledger> {
+async function ledgerOf(environment: CliEnvironment, database: Database, runId: string): Promise<Ledger> {
   const handlers = await environment.ledger();
   const catalog = (await handlers.catalog.load(catalogStream)).state;
   const execute = (id: string, command: StripeEventCommand, key: string | null) =>
@@ -124,7 +124,7 @@ async function ledgerOf(environment: CliEnvironment, database: ReadDatabase, run
   };
 }
 
-const settleTheRest = (runId: string, database: ReadDatabase, ledger: Ledger, { clock }: CliEnvironment) =>
+const settleTheRest = (runId: string, database: Database, ledger: Ledger, { clock }: CliEnvironment) =>
   settleRest(
     {
       list: (after) => runs.unsettledDifferences(database, runId, after),
@@ -135,7 +135,7 @@ const settleTheRest = (runId: string, database: ReadDatabase, ledger: Ledger, { 
   );
 
 /** Writes the run and what it found, page by page: there may be more than fits in memory. */
-async function tell(finished: ReconciliationRun, database: ReadDatabase, output: Output): Promise<ExitCode> {
+async function tell(finished: ReconciliationRun, database: Database, output: Output): Promise<ExitCode> {
   const summary = await runs.differenceCounts(database, finished.id);
   const { differences, unrepaired } = summary;
   const report = { ...finished, ...summary };

@@ -3,14 +3,14 @@ import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import { inSlices } from '#stripe/operations/in-slices.js';
 import { itemsOf } from '#database/page.js';
-import type { ReadDatabase } from '#database/database.js';
+import type { Database } from '#database/database.js';
 import { parkedEvents, type ParkedEvent, type ParkedFilter } from '#projections/parked-events/queries.js';
 import { WrongUse, type Call, type Command, type ExitCode, type Option } from '../terminal/command.js';
 import { table } from '../terminal/output.js';
 
 const pageSize = 200;
 
-const allParked = (database: ReadDatabase, wanted: ParkedFilter): Promise<readonly ParkedEvent[]> =>
+const allParked = (database: Database, wanted: ParkedFilter): Promise<readonly ParkedEvent[]> =>
   Array.fromAsync(itemsOf((cursor) => parkedEvents(database, wanted, pageSize, cursor)));
 
 const filters: readonly Option[] = [
@@ -27,7 +27,7 @@ function filterOf(call: Call, status: ParkedFilter['status']): ParkedFilter {
 async function parked(call: Call): Promise<ExitCode> {
   const { environment, output } = call;
   const status = call.flag('set-aside') ? 'set_aside' : 'parked';
-  const events = await allParked(await environment.readDatabase(), filterOf(call, status));
+  const events = await allParked(await environment.database(), filterOf(call, status));
   await output.answer({ parked: events }, () =>
     events.length === 0
       ? `no event is ${status === 'parked' ? 'parked' : 'set aside'}`
@@ -80,7 +80,7 @@ async function setAside(call: Call): Promise<ExitCode> {
   if ((event === null) !== isFiltered) throw new WrongUse('name an event, or filter by --code, --type or --subject');
   const reason = call.required('reason');
   const ids =
-    event === null ? (await allParked(await call.environment.readDatabase(), wanted)).map(({ id }) => id) : [event];
+    event === null ? (await allParked(await call.environment.database(), wanted)).map(({ id }) => id) : [event];
   return forEach(call, ids, { type: 'SetAsideStripeEvent', actor: 'cli', reason }, 'is set aside');
 }
 
@@ -109,7 +109,7 @@ export const stripeCommands: readonly Command[] = [
       if ((event === null) !== call.flag('all')) throw new WrongUse('name an event, or give --all');
       const ids =
         event === null
-          ? (await allParked(await call.environment.readDatabase(), { status: 'parked' })).map(({ id }) => id)
+          ? (await allParked(await call.environment.database(), { status: 'parked' })).map(({ id }) => id)
           : [event];
       return forEach(call, ids, { type: 'RequestRetry' }, 'will be tried again');
     },

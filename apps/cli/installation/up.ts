@@ -138,7 +138,7 @@ class Installation {
   async #prepare(databaseUrl: string, sandbox: SandboxPlan | null): Promise<Sale> {
     const preparing = this.environment.withDatabase(databaseUrl);
     try {
-      await preparing.readDatabase();
+      await preparing.database();
       const { catalogFile } = preparing.config;
       const given = this.environment.variables['CATALOG_FILE'] !== undefined || (await exists(catalogFile));
       const wanted = given ? await readCatalog(preparing, null) : null;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { followLog } from '#consuming/follow-log.js';
 import { runForever } from '#consuming/run-forever.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { whileLocked } from '#database/lock.js';
 import { EventStore, START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
@@ -20,7 +20,7 @@ export class InboxConsumer {
 
   constructor(
     private readonly store: EventStore,
-    readonly database: ReadDatabase,
+    readonly database: Database,
     private readonly inbox: Inbox,
     private readonly state: InboxState,
     readonly clock: Clock,

@@ -1,15 +1,15 @@
 import type { Position } from '#event-store/port/event-store.js';
 import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
-import type { ReadDatabase } from '#database/database.js';
+import type { Database } from '#database/database.js';
 import { storable } from '#database/values.js';
 import { InboxFenced, InboxState, type InboxChange } from './state.js';
 
 /** The inbox's memory in PostgreSQL: tables `inbox_*` of schema `scrip_app`. */
 export class PostgresInboxState extends InboxState {
-  readonly #db: ReadDatabase;
+  readonly #db: Database;
 
-  constructor(db: ReadDatabase) {
+  constructor(db: Database) {
     super();
     this.#db = db;
   }

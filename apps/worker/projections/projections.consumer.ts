@@ -4,7 +4,7 @@ import { Clock } from '#kernel/clock.js';
 import { decodeEvent } from '#ledger/events.js';
 import { projectionsFor } from '#projections/registry.js';
 import { runProjections } from '#projecting/runner.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { Logger } from '../logger.js';
 
 /** Keeps every read model up to date with the log. */
@@ -12,7 +12,7 @@ import { Logger } from '../logger.js';
 export class ProjectionsConsumer {
   constructor(
     private readonly store: EventStore,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}

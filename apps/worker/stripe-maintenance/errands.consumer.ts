@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { runEvery, runForever } from '#consuming/run-forever.js';
 import { Clock } from '#kernel/clock.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { whileLocked } from '#database/lock.js';
 import { Logger, reportTo } from '../logger.js';
 
@@ -21,7 +21,7 @@ export abstract class Errands {
 @Injectable()
 export class ErrandsConsumer {
   constructor(
-    readonly database: ReadDatabase,
+    readonly database: Database,
     readonly clock: Clock,
     private readonly errands: Errands,
     private readonly logger: Logger,

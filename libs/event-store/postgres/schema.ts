@@ -1,4 +1,4 @@
-import { ReadDatabaseError } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { migrateSchema } from '#database/migrate.js';
 import { StoreUnavailable } from '../port/event-store.js';
 
@@ -99,7 +99,7 @@ export async function migrateEventStore(url: string): Promise<void> {
   try {
     await migrateSchema(url, { schema: 'scrip_log', versions: { '001-initial': initial } });
   } catch (cause) {
-    if (!(cause instanceof ReadDatabaseError) || cause.sqlState !== null) throw cause;
+    if (!(cause instanceof DatabaseError) || cause.sqlState !== null) throw cause;
     throw new StoreUnavailable(cause.message, { cause });
   }
 }

@@ -2,7 +2,7 @@ import { pagesOf, START, type EventStore, type Position } from '#event-store/por
 import { generationsOf, type Generation } from '../generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
 import { EventSharing, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
-import type { LongTransaction, ReadDatabase, Reader } from '../../database/database.js';
+import type { LongTransaction, Database, Reader } from '../../database/database.js';
 import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
 import { tableOf } from '../schema.js';
@@ -25,7 +25,7 @@ type Chosen<Event> = { readonly projection: Projection<Event>; readonly generati
 /** Compares the live tables of each projection with an independent fold of the log. */
 export async function compareProjections<Event>(
   store: EventStore,
-  db: ReadDatabase,
+  db: Database,
   decode: Decode<Event>,
   projections: readonly Projection<Event>[],
   options: Options = {},
@@ -36,7 +36,7 @@ export async function compareProjections<Event>(
 
 /** Compares one generation of a projection, live or building, with an independent fold of the log. */
 export async function compareGeneration<Event>(
-  sources: Source<Event> & { readonly db: ReadDatabase },
+  sources: Source<Event> & { readonly db: Database },
   projection: Projection<Event>,
   generation: number,
   options: Options = {},
@@ -48,7 +48,7 @@ export async function compareGeneration<Event>(
 
 /**
  * Folds the log anew, by the oracles of the projections and not their handlers, each up to its checkpoint, and compares every
- * row with what stands in one snapshot of the read database. All projections share a pass over the log. Tables are compared
+ * row with what stands in one snapshot of the database. All projections share a pass over the log. Tables are compared
  * by digests, which the database makes meanwhile; row by row, to name what differs, only where those disagree.
  */
 export class ModelComparison<Event> {
@@ -67,7 +67,7 @@ export class ModelComparison<Event> {
 
   /** Opens a comparison of the live generations; those of another version do not have the shape that this code knows. */
   static ofLive<Event>(
-    db: ReadDatabase,
+    db: Database,
     projections: readonly Projection<Event>[],
     options: Options = {},
   ): Promise<ModelComparison<Event>> {
@@ -82,7 +82,7 @@ export class ModelComparison<Event> {
 
   /** Opens a comparison, and the snapshot that it sees. The caller must `close` it. */
   static async of<Event>(
-    db: ReadDatabase,
+    db: Database,
     choose: (generations: readonly Generation[]) => readonly Chosen<Event>[],
     options: Options,
   ): Promise<ModelComparison<Event>> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
-import { openReadDatabase } from '#database/database.js';
+import { openDatabase } from '#database/database.js';
 import { translatedTypes } from '#stripe/translations/registry.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
 import { audit } from '../../lives/audit/audit.js';
@@ -165,7 +165,7 @@ async function audited(
 ): Promise<readonly string[]> {
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl }, clock);
-  const db = openReadDatabase(databaseUrl, { clock });
+  const db = openDatabase(databaseUrl, { clock });
   try {
     const customers = lives.map(({ customerId }) => customerId);
     const views = await ledgerViews(db, store, customers, new Date(clock.now()).toISOString());

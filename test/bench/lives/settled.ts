@@ -3,7 +3,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { instantOf } from '#kernel/instant.js';
 import type { Plan } from '#ledger/catalog.js';
 import { dueAllowances } from '../../../projections/allowances/due-allowances.js';
-import { openReadDatabase, type ReadDatabase } from '#database/database.js';
+import { openDatabase, type Database } from '#database/database.js';
 
 const patienceMs = 1_800_000;
 /** The inbox saves its place only for what tells it something, or after so many events. */
@@ -13,7 +13,7 @@ const GRACE_MS = 3 * 86_400_000;
 /** Waits until everything that the log holds now has been worked off, granted by the month where due, and projected. */
 export async function settled(databaseUrl: string): Promise<void> {
   const clock = new SystemClock();
-  const db = openReadDatabase(databaseUrl, { clock });
+  const db = openDatabase(databaseUrl, { clock });
   try {
     const until = clock.now() + patienceMs;
     const received = await headOf(db);
@@ -35,7 +35,7 @@ export async function settled(databaseUrl: string): Promise<void> {
 }
 
 /** What a month of each free plan gives, by the newest that the log says of it. */
-async function freeCredits(db: ReadDatabase): Promise<ReadonlyMap<string, number>> {
+async function freeCredits(db: Database): Promise<ReadonlyMap<string, number>> {
   const rows = await db.query<{ data: string }>({
     text: `select data from scrip_log.events where type = 'PlanPublished' order by position`,
   });
@@ -43,14 +43,14 @@ async function freeCredits(db: ReadDatabase): Promise<ReadonlyMap<string, number
   return new Map(plans.map(({ id, creditsPerMonth }) => [id, creditsPerMonth]));
 }
 
-async function headOf(db: ReadDatabase): Promise<number> {
+async function headOf(db: Database): Promise<number> {
   const [row] = await db.query<{ head: string }>({
     text: 'select coalesce(max(position), 0) as head from scrip_log.events',
   });
   return Number(row?.head);
 }
 
-async function placeOf(db: ReadDatabase, from: string, column: string): Promise<number> {
+async function placeOf(db: Database, from: string, column: string): Promise<number> {
   const [row] = await db.query<{ place: string }>({ text: `select ${column} as place from ${from}` });
   return Number(row?.place);
 }

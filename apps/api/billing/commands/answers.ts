@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { stripeIntentStream } from '#ledger/stripe/intent.js';
 import { billingAnswer, keepBillingAnswer } from '#records/billing-answers.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 import { AccountKeys } from './account-keys.js';
 import type { BillingRequest } from './request.js';
@@ -18,7 +18,7 @@ export class BillingAnswers {
   constructor(
     private readonly outbox: StripeOutbox,
     private readonly intents: StripeIntentWriter,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly keys: AccountKeys,
   ) {}
 

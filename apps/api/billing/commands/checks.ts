@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { takeBillingRequest } from '#records/billing-requests.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { Problem } from '../../http/problem.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
 import { StripeOutbox, type ErrandIdentity } from '../stripe/outbox.js';
@@ -11,7 +11,7 @@ import { StripeOutbox, type ErrandIdentity } from '../stripe/outbox.js';
 export class BillingChecks {
   constructor(
     private readonly accounts: AccountWriter,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly outbox: StripeOutbox,
   ) {}
 

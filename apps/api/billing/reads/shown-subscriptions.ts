@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { subscriptionOf, type Subscription } from '#projections/subscriptions/queries.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import { ApiContext } from '../../api-context.js';
 
 /** What the read model shows as the subscription that counts for a customer now. */
@@ -10,7 +10,7 @@ import { ApiContext } from '../../api-context.js';
 export class ShownSubscriptions {
   constructor(
     private readonly context: ApiContext,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 

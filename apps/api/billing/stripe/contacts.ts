@@ -3,7 +3,7 @@ import { customerStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
 import { contactIntentId } from '#ledger/stripe/intent.js';
 import { stripeContactOf } from '#records/contacts.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import { contactMaking } from '#stripe/operations/operation.js';
 import { CustomerWriter } from '../../writes/ledger-writers.js';
@@ -22,7 +22,7 @@ export class StripeContacts {
     private readonly outbox: StripeOutbox,
     private readonly connection: StripeConnection,
     private readonly customers: CustomerWriter,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
   ) {}
 
   /** Intends that the contact as it is now is written at Stripe; the worker does it. May be repeated. Throws Problem. */

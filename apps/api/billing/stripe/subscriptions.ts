@@ -3,7 +3,7 @@ import type Stripe from 'stripe';
 import { subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription/standing.js';
 import { everSubscribed } from '#projections/subscriptions/queries.js';
-import { ReadDatabase } from '#database/database.js';
+import { Database } from '#database/database.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { inSlices } from '#stripe/operations/in-slices.js';
 import { namedCustomer } from '#stripe/translations/translation.js';
@@ -29,7 +29,7 @@ export class StripeSubscriptions {
     private readonly customers: StripeCustomers,
     private readonly subscriptions: SubscriptionWriter,
     private readonly shown: ShownSubscriptions,
-    private readonly database: ReadDatabase,
+    private readonly database: Database,
   ) {}
 
   /**

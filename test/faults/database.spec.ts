@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { openReadDatabase, ReadDatabaseError, type ReadDatabase, type Reader } from '#database/database.js';
+import { openDatabase, type Database, type Reader } from '#database/database.js';
+import { DatabaseError } from '#database/errors.js';
 import { freshDatabase, query } from '../support/postgres.js';
 
-describe('the read database', () => {
+describe('the database besides the log', () => {
   const clock = new SystemClock();
   let url: string;
   let drop: () => Promise<void>;
-  let db: ReadDatabase;
+  let db: Database;
 
   beforeAll(async () => {
     ({ url, drop } = await freshDatabase());
-    db = openReadDatabase(url, { clock, poolSize: 1 });
+    db = openDatabase(url, { clock, poolSize: 1 });
   });
 
   afterAll(async () => {
@@ -30,7 +31,7 @@ describe('the read database', () => {
       await clock.sleep(100);
       return reader.query({ text: 'select 1' });
     };
-    await expect(db.transaction(work, { accessMode: 'read only' })).rejects.toThrow(ReadDatabaseError);
+    await expect(db.transaction(work, { accessMode: 'read only' })).rejects.toThrow(DatabaseError);
     expect(await pidOf(db)).toBeGreaterThan(0);
   });
 
@@ -42,8 +43,8 @@ describe('the read database', () => {
   });
 
   it('is away when it lets nobody in, whatever the reason that it gives', async () => {
-    const nowhere = openReadDatabase(`${url}_that_is_not_there`, { clock });
-    const away = { name: 'ReadDatabaseError', sqlState: null, message: expect.stringContaining('3D000') };
+    const nowhere = openDatabase(`${url}_that_is_not_there`, { clock });
+    const away = { name: 'DatabaseError', sqlState: null, message: expect.stringContaining('3D000') };
     await expect(nowhere.query({ text: 'select 1' })).rejects.toMatchObject(away);
     await expect(nowhere.transaction(() => Promise.resolve())).rejects.toMatchObject(away);
     await expect(nowhere.begin('test')).rejects.toMatchObject(away);
