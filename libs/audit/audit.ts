@@ -2,7 +2,7 @@ import type { Clock } from '#kernel/clock.js';
 import { pagesOf, START, type EventStore } from '#event-store/port/event-store.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ModelComparison, type Comparison } from '#projecting/comparison/compare.js';
-import { EventSharing, type Projection } from '#projecting/projection.js';
+import { projected, type Projection } from '#projecting/projection.js';
 import { projectionStatus } from '#projecting/status.js';
 import type { Database } from '#database/database.js';
 import { LogAudit, type LogReport } from './log-audit.js';
@@ -51,10 +51,10 @@ async function auditInOnePass(
   progress: (events: number) => void,
 ): Promise<Audited> {
   const logAudit = new LogAudit({ contiguous });
-  const sharing = new EventSharing<LedgerEvent>(ledgerCodec.decode);
+  const { decode } = ledgerCodec;
   let models = comparison;
   for await (const recorded of pagesOf(store, START)) {
-    const page = sharing.page(recorded);
+    const page = projected(recorded, decode);
     logAudit.addDecoded(page);
     try {
       models?.add(page);
@@ -66,7 +66,7 @@ async function auditInOnePass(
   }
   const log = logAudit.report();
   if (models === null) return { log, projections: [] };
-  const projections = await models.finish({ store, sharing }).catch((error: unknown) => {
+  const projections = await models.finish({ store, decode }).catch((error: unknown) => {
     if (log.findingsTotal === 0) throw error;
     return [];
   });

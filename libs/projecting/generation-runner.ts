@@ -2,11 +2,11 @@ import { untilDone } from '#consuming/run-forever.js';
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore, Position } from '#event-store/port/event-store.js';
 import { joined } from '#consuming/batches.js';
-import type { Convoy } from './convoy.js';
 import { CheckpointedWriter, Fenced, Halted } from './checkpointed-writer.js';
 import { compareGeneration } from './comparison/compare.js';
 import { generationsOf, switchTo, type Generation } from './generations.js';
-import type { EventSharing, Projection } from './projection.js';
+import { projected, type Decode, type Projection } from './projection.js';
+import type { ReaderGroup } from './reader-group.js';
 import type { Database, Reader } from '../database/database.js';
 import { SCHEMA } from './schema.js';
 import { whileLocked } from '../database/lock.js';
@@ -24,8 +24,9 @@ export type Running<Event> = {
   readonly store: EventStore;
   readonly db: Database;
   readonly clock: Clock;
-  readonly sharing: EventSharing<Event>;
-  readonly convoy: Convoy;
+  readonly decode: Decode<Event>;
+  /** What live generations read the log through. A rebuild reads it alone. */
+  readonly group: ReaderGroup<Event>;
   readonly report: (report: ProjectionReport) => void;
 };
 
@@ -156,13 +157,12 @@ async function follow<Event>(
   { generation, writer }: Task<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  // The subscription must end with this attempt, also when no further event ever comes.
+  // Its place in the group must end with this attempt, also when no further event ever comes.
   const ending = new AbortController();
   try {
-    const pages = running.store.subscribe(generation.position, AbortSignal.any([signal, ending.signal]));
-    const together = running.convoy.join(generation.position, pages);
+    const pages = running.group.follow(generation.position, AbortSignal.any([signal, ending.signal]));
     let restedAt = -Infinity;
-    for await (const batch of joined(running.sharing.pages(together), BATCH_MAX)) {
+    for await (const batch of joined(pages, BATCH_MAX)) {
       const isBusy = running.clock.now() - restedAt < BUSY_WITHIN_MS;
       const concerned = await writer.apply(batch);
       // A log that grows all the time is followed in fewer, larger steps; what comes alone is applied at once.
@@ -219,7 +219,7 @@ async function catchUp<Event>(
   while (writer.position < goal && !signal.aborted) {
     const batch = await running.store.readAll(writer.position, BATCH_MAX);
     if (batch.length === 0) throw new Fenced('the log ends before the live projection');
-    await writer.apply(running.sharing.page(batch));
+    await writer.apply(projected(batch, running.decode));
   }
 }
 
@@ -241,7 +241,7 @@ async function takeOver<Event>(
       const batch = await running.store.readAll(writer.position, BATCH_MAX);
       const rest = batch.filter(({ position }) => position <= live.position);
       if (rest.at(-1)?.position !== live.position) return false;
-      await writer.applyWithin(transaction, running.sharing.page(rest));
+      await writer.applyWithin(transaction, projected(rest, running.decode));
     }
     await switchTo(transaction, projection, live, building);
     return true;

@@ -5,12 +5,16 @@ import type { Table } from './tables.js';
 import type { Value } from '../database/values.js';
 
 /** What turns stored events into today's shape, or says why it cannot. */
-export type Decode<Event> = (stored: RecordedEvent) => Event | { readonly undecodable: string };
+export type Decode<Event> = (stored: RecordedEvent) => Event | Undecodable;
 
 /** Work stops here until somebody acts: the event cannot be applied, and skipping it would lose money. */
 export class PoisonEvent extends Error {
   override readonly name = 'PoisonEvent';
 }
+
+type Undecodable = { readonly undecodable: string };
+const isUndecodable = <Event>(decoded: Event | Undecodable): decoded is Undecodable =>
+  typeof decoded === 'object' && decoded !== null && 'undecodable' in decoded;
 
 /** A stored event with its content, decoded at most once however many projections look at it. */
 export class ProjectedEvent<Event> {
@@ -18,7 +22,6 @@ export class ProjectedEvent<Event> {
   /** Of the stream. */
   readonly category: string;
   readonly #decode: Decode<Event>;
-  #decoded: ReturnType<Decode<Event>> | undefined;
   #event: Event | undefined;
   #metadata: EventMetadata | undefined;
 
@@ -30,19 +33,19 @@ export class ProjectedEvent<Event> {
 
   /** The event, or why it cannot be decoded. */
   get decoded(): ReturnType<Decode<Event>> {
-    this.#decoded ??= this.#decode(this.recorded);
-    return this.#decoded;
+    if (this.#event !== undefined) return this.#event;
+    const decoded = this.#decode(this.recorded);
+    // What failed is tried anew: a projection that is resumed may find the same page kept.
+    if (!isUndecodable(decoded)) this.#event = decoded;
+    return decoded;
   }
 
   /** Throws PoisonEvent when it cannot be decoded. */
   get event(): Event {
-    if (this.#event === undefined) {
-      const { decoded } = this;
-      if (typeof decoded === 'object' && decoded !== null && 'undecodable' in decoded)
-        throw new PoisonEvent(decoded.undecodable);
-      this.#event = decoded as Event;
-    }
-    return this.#event;
+    if (this.#event !== undefined) return this.#event;
+    const { decoded } = this;
+    if (isUndecodable(decoded)) throw new PoisonEvent(decoded.undecodable);
+    return decoded;
   }
 
   /** Who caused it, read without the rest of the metadata. */
@@ -56,28 +59,11 @@ export class ProjectedEvent<Event> {
   }
 }
 
-/** Shares decoded events between the projections of a process, as long as the store gives out the same pages. */
-export class EventSharing<Event> {
-  readonly #pages = new WeakMap<readonly RecordedEvent[], readonly ProjectedEvent<Event>[]>();
-  readonly #decode: Decode<Event>;
-
-  constructor(decode: Decode<Event>) {
-    this.#decode = decode;
-  }
-
-  page(recorded: readonly RecordedEvent[]): readonly ProjectedEvent<Event>[] {
-    let page = this.#pages.get(recorded);
-    if (page === undefined) {
-      page = recorded.map((event) => new ProjectedEvent(event, this.#decode));
-      this.#pages.set(recorded, page);
-    }
-    return page;
-  }
-
-  async *pages(source: AsyncIterable<readonly RecordedEvent[]>): AsyncGenerator<readonly ProjectedEvent<Event>[]> {
-    for await (const recorded of source) yield this.page(recorded);
-  }
-}
+/** A page of the log for projections: whoever gets it shares what is decoded. */
+export const projected = <Event>(
+  page: readonly RecordedEvent[],
+  decode: Decode<Event>,
+): readonly ProjectedEvent<Event>[] => page.map((recorded) => new ProjectedEvent(recorded, decode));
 
 /**
  * Writes one generation of a projection. `apply` folds the batch in memory and writes rows in few statements, inside the

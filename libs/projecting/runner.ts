@@ -1,7 +1,6 @@
 import { runEvery, runForever } from '#consuming/run-forever.js';
 import type { Clock } from '#kernel/clock.js';
 import type { EventStore } from '#event-store/port/event-store.js';
-import { Convoy } from './convoy.js';
 import {
   dropRetired,
   ensureProjections,
@@ -11,7 +10,8 @@ import {
   type Generation,
 } from './generations.js';
 import { runBuilding, runLive, type ProjectionReport, type Running } from './generation-runner.js';
-import { EventSharing, type Decode, type Projection } from './projection.js';
+import type { Decode, Projection } from './projection.js';
+import { ReaderGroup } from './reader-group.js';
 import type { Database } from '../database/database.js';
 
 export type ProjectionRunnerOptions<Event> = {
@@ -36,11 +36,7 @@ export async function runProjections<Event>(
   options: ProjectionRunnerOptions<Event>,
   signal: AbortSignal,
 ): Promise<void> {
-  const running: Running<Event> = {
-    ...options,
-    sharing: new EventSharing(options.decode),
-    convoy: new Convoy(options.clock),
-  };
+  const running: Running<Event> = { ...options, group: new ReaderGroup(options) };
   const supervisor = new Supervisor(running, options.projections, signal);
   const report = (error: unknown): void => {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';

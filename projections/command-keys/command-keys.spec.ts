@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
 import { positionOf } from '#event-store/port/event-store.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { EventSharing } from '#projecting/projection.js';
+import { projected } from '#projecting/projection.js';
 import { commandKeysProjection } from './command-keys.js';
 
 it('has every event, also of commands that had no key', () => {
@@ -21,8 +21,8 @@ it('has every event, also of commands that had no key', () => {
     },
   });
   const recorded = { ...encoded, stream: 'account-acme', revision: 0, position: positionOf(1) };
-  const [projected] = new EventSharing(ledgerCodec.decode).page([recorded]);
-  expect([...commandKeysProjection.oracle.fold().add(projected!)]).toEqual([
+  const [event] = projected([recorded], ledgerCodec.decode);
+  expect([...commandKeysProjection.oracle.fold().add(event!)]).toEqual([
     { table: 'command_keys', row: { event_id: encoded.id, stream: 'account-acme', revision: 0 } },
   ]);
 });

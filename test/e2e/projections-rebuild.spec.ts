@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { Convoy } from '#projecting/convoy.js';
 import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
 import { requestRebuild, startBuilding } from '#projecting/generations.js';
-import { EventSharing } from '#projecting/projection.js';
+import { ReaderGroup } from '#projecting/reader-group.js';
 import { Database, type Reader, type TransactionOptions } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
@@ -54,11 +53,11 @@ describe('a rebuild', () => {
     const parts = {
       store: world.store,
       clock: world.clock,
-      sharing: new EventSharing(ledgerCodec.decode),
+      decode: ledgerCodec.decode,
       report: (report: ProjectionReport) => reports.push(report),
     };
-    const convoy = () => new Convoy(world.clock);
-    const live = runLive({ ...parts, db: world.db, convoy: convoy() }, historyProjection, 1, stopping.signal);
+    const group = new ReaderGroup(parts);
+    const live = runLive({ ...parts, db: world.db, group }, historyProjection, 1, stopping.signal);
     await world.writer.run('account-acme', grant(1_000_000), at(0));
     await requestRebuild(world.db, 'history');
     await startBuilding(world.db, historyProjection);
@@ -70,7 +69,7 @@ describe('a rebuild', () => {
       for (let step = 0; step < 4_500; step += 1) world.writer.decide('account-acme', consume(1), at(step));
       await world.reached(await world.writer.flush(), ['history']);
     });
-    await runBuilding({ ...parts, db: late, convoy: convoy() }, historyProjection, 2, stopping.signal);
+    await runBuilding({ ...parts, db: late, group }, historyProjection, 2, stopping.signal);
     expect(takeovers).toBe(2);
     expect(reports.map(({ kind, generation }) => [kind, generation])).toEqual([['switched', 2]]);
     expect(await world.differences([historyProjection])).toEqual([]);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ledgerCodec } from '#ledger/events.js';
 import { CheckpointedWriter } from '#projecting/checkpointed-writer.js';
-import { EventSharing } from '#projecting/projection.js';
+import { projected } from '#projecting/projection.js';
 import { openDatabase, type Reader } from '#database/database.js';
 import { DatabaseError } from '#database/errors.js';
 import { historyProjection } from '../../projections/history/history.js';
@@ -38,7 +38,7 @@ describe('a projection', () => {
     const hasty = openDatabase(world.url, { clock: world.clock, queryTimeoutMs: 350 });
     const writer = new CheckpointedWriter(hasty, slow, generation!.generation, generation!.position);
     const recorded = await world.store.readAll(generation!.position, 100);
-    await writer.apply(new EventSharing(ledgerCodec.decode).page(recorded));
+    await writer.apply(projected(recorded, ledgerCodec.decode));
     expect([writer.position, Math.max(...sizes.slice(-2)) < 4]).toEqual([recorded.at(-1)!.position, true]);
 
     await hasty.close();
@@ -48,7 +48,7 @@ describe('a projection', () => {
     await grant();
     const busy = openDatabase(world.url, { clock: world.clock, queryTimeoutMs: 100 });
     const second = new CheckpointedWriter(busy, tooSlow, generation!.generation, writer.position);
-    const last = new EventSharing(ledgerCodec.decode).page(await world.store.readAll(writer.position, 100));
+    const last = projected(await world.store.readAll(writer.position, 100), ledgerCodec.decode);
     await expect(second.apply(last)).rejects.toThrow(DatabaseError);
     await busy.close();
   });

@@ -1,7 +1,7 @@
 import { pagesOf, START, type EventStore, type Position } from '#event-store/port/event-store.js';
 import { generationsOf, type Generation } from '../generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
-import { EventSharing, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
+import { projected, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
 import type { LongTransaction, Database, Reader } from '../../database/database.js';
 import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
@@ -18,7 +18,7 @@ export type Comparison = {
 };
 
 /** Where the log is read when it must be read once more. */
-type Source<Event> = { readonly store: EventStore; readonly sharing: EventSharing<Event> };
+type Source<Event> = { readonly store: EventStore; readonly decode: Decode<Event> };
 type Options = { readonly signal?: AbortSignal; readonly differencesMax?: number; readonly rowsPerPass?: number };
 type Chosen<Event> = { readonly projection: Projection<Event>; readonly generation: number };
 
@@ -31,7 +31,7 @@ export async function compareProjections<Event>(
   options: Options = {},
 ): Promise<readonly Comparison[]> {
   const models = await ModelComparison.ofLive(db, projections, options);
-  return models.run({ store, sharing: new EventSharing(decode) });
+  return models.run({ store, decode });
 }
 
 /** Compares one generation of a projection, live or building, with an independent fold of the log. */
@@ -144,14 +144,14 @@ export class ModelComparison<Event> {
   }
 
   async *#pages(
-    { store, sharing }: Source<Event>,
+    { store, decode }: Source<Event>,
     folds: readonly ModelFold<Event>[],
   ): AsyncGenerator<readonly ProjectedEvent<Event>[]> {
     const last = folds.reduce((latest, { compared: { position } }) => (position > latest ? position : latest), START);
     if (last === START) return;
     for await (const recorded of pagesOf(store, START)) {
       if (this.#options.signal?.aborted === true) return;
-      yield sharing.page(recorded);
+      yield projected(recorded, decode);
       if ((recorded.at(-1)?.position ?? last) >= last) return;
     }
   }
