@@ -60,7 +60,11 @@ async function take(
       text: 'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as locked',
       values: [`scrip/${name}`],
     });
-    if (row?.locked === true) return true;
+    if (row?.locked === true) {
+      // A statement with values leaves its portal open, whose snapshot would hold vacuum back. One without closes it.
+      await transaction.query({ text: 'select 1' });
+      return true;
+    }
     if (pollMs === null) return false;
     await clock.sleep(pollMs, signal);
   }
