@@ -32,7 +32,8 @@ function isPoison(error: unknown): boolean {
 const isTooMuch = (error: unknown): boolean => error instanceof DatabaseError && error.sqlState === '57014';
 
 const expected = "name = $1 and generation = $2 and position = $3 and state = 'running' and role <> 'retired'";
-const holdText = `select 1 from ${SCHEMA}.projection_checkpoints where ${expected} for update`;
+const holdText = `select set_config('synchronous_commit', 'off', true) from ${SCHEMA}.projection_checkpoints
+  where ${expected} for update`;
 const moveText = `update ${SCHEMA}.projection_checkpoints set position = $3 where name = $1 and generation = $2`;
 /** Both in one step, where there is nothing to write. */
 const passText = `with fast as (select set_config('synchronous_commit', 'off', true))
@@ -126,15 +127,12 @@ export class CheckpointedWriter<Event> {
   }
 
   #inTransaction(events: readonly ProjectedEvent<Event>[], last: Position): Promise<void> {
-    return this.#db.transaction(
-      async (transaction) => {
-        const values = [...this.#row, this.position];
-        const held = await transaction.query({ name: 'hold checkpoint', text: holdText, values });
-        if (held.length === 0) throw new Fenced();
-        await this.#writer.apply(transaction, events);
-        await transaction.query({ name: 'move checkpoint', text: moveText, values: [...this.#row, last] });
-      },
-      { settings: { synchronous_commit: 'off' } },
-    );
+    return this.#db.transaction(async (transaction) => {
+      const values = [...this.#row, this.position];
+      const held = await transaction.query({ name: 'hold checkpoint', text: holdText, values });
+      if (held.length === 0) throw new Fenced();
+      await this.#writer.apply(transaction, events);
+      await transaction.query({ name: 'move checkpoint', text: moveText, values: [...this.#row, last] });
+    });
   }
 }

@@ -66,7 +66,7 @@ async function catchUpWithKeys(url: string): Promise<number> {
   await forgetReadModels(url);
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
-  const db = openDatabase(url, { clock });
+  const db = openDatabase(url, { clock, poolSize: 20 }); // as a worker has it
   const head = await store.head();
   const stopping = new AbortController();
   const begin = performance.now();
@@ -144,7 +144,7 @@ export type CatchUp = {
 export async function catchUpOnce(bench: Bench, url: string): Promise<CatchUp> {
   const clock = new SystemClock();
   const store = await openEventStore({ kind: 'postgres', databaseUrl: url }, clock);
-  const db = openDatabase(url, { clock });
+  const db = openDatabase(url, { clock, poolSize: 20 }); // as a worker has it
   const head = await store.head();
   const worker = await bench.worker(url);
   const begin = performance.now();

@@ -4,7 +4,7 @@ import { ledgerCodec } from '#ledger/events.js';
 import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
 import { requestRebuild, startBuilding } from '#projecting/generations.js';
 import { ReaderGroup } from '#projecting/reader-group.js';
-import { Database, type Reader, type TransactionOptions } from '#database/database.js';
+import { Database, type Reader, type Statement, type TransactionOptions } from '#database/database.js';
 import { historyProjection } from '../../projections/history/history.js';
 import { consume, grant } from '../support/account-commands.js';
 import { ProjectionWorld } from '../support/projection-world.js';
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** Lets something happen before each takeover: the transaction of a runner that waits for the disk. */
+/** Lets something happen before each takeover holds the live tables still. */
 class LateDatabase extends Database {
   constructor(
     url: string,
@@ -25,12 +25,17 @@ class LateDatabase extends Database {
     super(url, { clock: world.clock });
   }
 
-  override async transaction<Result>(
+  override transaction<Result>(
     work: (reader: Reader) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Result> {
-    if (options.settings === undefined) await this.before();
-    return super.transaction(work, options);
+    return super.transaction((reader) => {
+      const query = async <Row>(statement: Statement): Promise<readonly Row[]> => {
+        if (statement.text.includes('order by generation for update')) await this.before();
+        return reader.query(statement);
+      };
+      return work({ ...reader, query });
+    }, options);
   }
 }
 
