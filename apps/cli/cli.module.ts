@@ -92,7 +92,7 @@ export class CliEnvironment {
   async #openStore(): Promise<EventStore> {
     // Loaded when it is needed: the clients of the stores are most of this program.
     const { openLog } = await import('#composition/open-stores.js');
-    const store = await openLog(this.config.eventStore, () => this.#directUrl(), { clock: this.clock, cacheBytes: 0 });
+    const store = await openLog(this.config.eventStore, () => this.#directUrl(), this.clock);
     this.#closing.push(() => store.close());
     return store;
   }

@@ -31,7 +31,7 @@ export async function openStores(
   { clock, migrates = false, ...reading }: Options,
 ): Promise<Stores> {
   const directUrl = config.databaseDirectUrl ?? config.databaseUrl;
-  const store = await openLog(config.eventStore, () => directUrl, { clock });
+  const store = await openLog(config.eventStore, () => directUrl, clock);
   if (migrates) await migrateDatabase(directUrl, store, clock);
   const snapshots = await openSnapshotStore(directUrl, clock);
   const database = openDatabase(config.databaseUrl, { clock, directUrl, ...reading });
@@ -42,11 +42,10 @@ export async function openStores(
 export async function openLog(
   eventStore: Config['eventStore'],
   directUrl: () => string | Promise<string>,
-  { clock, cacheBytes }: { readonly clock: Clock; readonly cacheBytes?: number },
+  clock: Clock,
 ): Promise<EventStore> {
   if (eventStore.kind !== 'postgres') return openEventStore(eventStore, clock);
-  const cache = cacheBytes === undefined ? {} : { cacheBytes };
-  return openEventStore({ kind: 'postgres', databaseUrl: await directUrl(), ...cache }, clock);
+  return openEventStore({ kind: 'postgres', databaseUrl: await directUrl() }, clock);
 }
 
 /** Brings the tables of the records and the read models to their newest version. */

@@ -6,8 +6,7 @@ import type { EventStore } from './port/event-store.js';
 import type { SnapshotStore } from './port/snapshots.js';
 
 export type EventStoreOptions =
-  /** `cacheBytes`: memory for pages of the log that several readers share; 0 where it is read once. */
-  | { readonly kind: 'postgres'; readonly databaseUrl: string; readonly cacheBytes?: number }
+  | { readonly kind: 'postgres'; readonly databaseUrl: string }
   | { readonly kind: 'eventstoredb'; readonly url: string }
   | { readonly kind: 'in-memory' };
 
@@ -18,8 +17,7 @@ export type EventStoreOptions =
 export async function openEventStore(options: EventStoreOptions, clock: Clock): Promise<EventStore> {
   switch (options.kind) {
     case 'postgres': {
-      const { databaseUrl, cacheBytes } = options;
-      const store = new PostgresEventStore(databaseUrl, clock, cacheBytes === undefined ? {} : { cacheBytes });
+      const store = new PostgresEventStore(options.databaseUrl, clock);
       await store.migrate();
       return store;
     }

@@ -1,6 +1,5 @@
 import { sleepJittered, type Clock } from '#kernel/clock.js';
-import { positionOf, StoreUnavailable, type Position, type RecordedEvent } from '../port/event-store.js';
-import { PageCache } from '../reading/page-cache.js';
+import { StoreUnavailable, type Position, type RecordedEvent } from '../port/event-store.js';
 
 type Page = readonly RecordedEvent[];
 type Limits = { readonly pageEvents: number; readonly recentEvents: number; readonly recentBytes: number };
@@ -9,12 +8,10 @@ const FIRST_BACK_OFF_MS = 100;
 const LONGEST_BACK_OFF_MS = 2_000;
 
 /**
- * The log for all subscriptions of a process: a worker has a dozen, and each event is fetched and decoded once for all. The
- * newest events come by one subscription to the server and are kept for a while; who stands further back reads the log in pages
- * until he has come so far. Who is slow slows nobody.
+ * The log for all subscriptions of a process. The newest events come by one subscription to the server and are kept for a while;
+ * who stands further back reads the log in pages until he has come so far. Who is slow slows nobody.
  */
 export class EventStoreDbFeed {
-  readonly #pages: PageCache;
   /** What has come, the oldest first: everything after `#since`, without a gap. */
   #recent: { readonly events: Page; readonly bytes: number }[] = [];
   #recentEvents = 0;
@@ -34,9 +31,7 @@ export class EventStoreDbFeed {
       /** Everything after `after` as it comes, until `signal` aborts. Never rejects. */
       readonly follow: (after: Position, signal: AbortSignal) => AsyncIterable<Page>;
     },
-  ) {
-    this.#pages = new PageCache((after, limit) => parts.read(positionOf(after), limit), parts.limits.recentBytes);
-  }
+  ) {}
 
   /** All events after `after`, for ever, in batches that subscriptions at the same place share. */
   async *after(after: Position, signal: AbortSignal): AsyncGenerator<Page, void> {
@@ -80,7 +75,7 @@ export class EventStoreDbFeed {
     const aborted = new Promise<null>((resolve) => (stop = (): void => resolve(null)));
     signal.addEventListener('abort', stop, { once: true });
     try {
-      return await Promise.race([this.#pages.get(Number(position), this.parts.limits.pageEvents, 'shared'), aborted]);
+      return await Promise.race([this.parts.read(position, this.parts.limits.pageEvents), aborted]);
     } catch (error) {
       if (error instanceof StoreUnavailable) return null;
       throw error;

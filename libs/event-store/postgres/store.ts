@@ -15,7 +15,6 @@ import {
   type Position,
   type RecordedEvent,
 } from '../port/event-store.js';
-import { PageCache } from '../reading/page-cache.js';
 import { PostgresReader } from './reader.js';
 import { migrateEventStore } from './schema.js';
 import { PostgresSessions } from './session.js';
@@ -29,7 +28,6 @@ export type PostgresLimits = WriterLimits & {
   /** Events of a subscription's page, and bytes of any page. */
   readonly pageEvents: number;
   readonly pageBytes: number;
-  readonly cacheBytes: number;
   /** Bytes of one append. */
   readonly appendBytes: number;
 };
@@ -46,7 +44,6 @@ const defaultLimits: PostgresLimits = {
   readMs: 10_000,
   pageEvents: 2_000,
   pageBytes: 8 * 1024 * 1024,
-  cacheBytes: 32 * 1024 * 1024,
 };
 
 const firstBackOffMs = 50;
@@ -62,7 +59,6 @@ export class PostgresEventStore extends EventStore {
   readonly #writer: PostgresWriter;
   readonly #sessions: PostgresSessions;
   readonly #reader: PostgresReader;
-  readonly #pages: PageCache;
   readonly #tail: LogTail;
   readonly #closed = new AbortController();
 
@@ -74,7 +70,7 @@ export class PostgresEventStore extends EventStore {
     super();
     this.#limits = { ...defaultLimits, ...limits };
     this.maxAppendBytes = this.#limits.appendBytes;
-    const { readConnections: connections, readMs: deadlineMs, connectMs, pageBytes, cacheBytes } = this.#limits;
+    const { readConnections: connections, readMs: deadlineMs, connectMs } = this.#limits;
     this.#sessions = new PostgresSessions(
       url,
       clock,
@@ -82,7 +78,6 @@ export class PostgresEventStore extends EventStore {
       { name: 'scrip-log-reader' },
     );
     this.#reader = new PostgresReader(this.#sessions);
-    this.#pages = new PageCache((after, limit) => this.#reader.page(after, limit, pageBytes), cacheBytes);
     this.#tail = new LogTail(clock, () => this.#reader.head());
     this.#writer = new PostgresWriter(url, clock, this.#limits, (head) => {
       this.#tail.advance(head);
@@ -116,7 +111,7 @@ export class PostgresEventStore extends EventStore {
   }
 
   override readAll(after: Position, limit: number): Promise<readonly RecordedEvent[]> {
-    return this.#pages.get(Number(after), limit, 'fresh');
+    return this.#reader.page(Number(after), limit, this.#limits.pageBytes);
   }
 
   override async *subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
@@ -126,8 +121,7 @@ export class PostgresEventStore extends EventStore {
     while (!ended.aborted) {
       let page: readonly RecordedEvent[];
       try {
-        // Up to the next multiple of a page, so that subscriptions which started apart come to share their pages.
-        page = await this.#pages.get(from, this.#limits.pageEvents - (from % this.#limits.pageEvents), 'shared');
+        page = await this.#reader.page(from, this.#limits.pageEvents, this.#limits.pageBytes);
         backOff = firstBackOffMs;
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
