@@ -97,7 +97,7 @@ async function writeLives(accounts: number, length: number, seed: number): Promi
 
 describe('the read models', () => {
   it('equal the independent fold of the log, and every balance equals the ledger at every instant', async () => {
-    const newest = await writeLives(120, 40, 11);
+    const newest = await writeLives(120, 40, 12);
     world.work();
     await world.reached(await world.store.head());
     const kinds = new Set(world.log.events.map(({ type }) => type));
