@@ -1,41 +1,43 @@
-import { monthOf, msOf, type Instant } from '#kernel/instant.js';
+import type { Amount } from '#kernel/amount.js';
+import { instantOf, monthOf, msOf, type Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountEvent, AccountEventOf, RevocationCause, Term } from '#ledger/account/events.js';
 import { DETAILED_SUMS, isLessOfPlan, KEPT_SUMS } from '#ledger/account/usage.js';
 
-type Consumed = {
-  readonly revision: number;
-  readonly second: Instant;
-  amount: bigint;
-};
 type Given = { readonly term: Term; credits: number };
 
 const DAYS_31 = 31 * 86_400_000;
 const DAYS_400 = 400 * 86_400_000;
 
+/** When the calendar month began, UTC; in milliseconds as `ms`. */
+const monthStart = (ms: number): number => msOf(`${monthOf(instantOf(ms))}-01T00:00:00.000Z`);
+
 /** What an account's `usage` must be, counted from all its consumptions and grants instead of event by event. */
 export class UsageOracle {
-  readonly #consumed = new Map<number, Consumed>();
-  /** The seconds with a consumption, and for each that has aged whether it is counted with the one before. */
-  readonly #seconds: { readonly from: Instant; joined: boolean }[] = [];
+  /**
+   * What was consumed, less what was given back, and in which second, both by revision. Plain numbers, as are all seconds here, in
+   * milliseconds since the epoch: an object for each consumption would be most of an audit's memory.
+   */
+  readonly #consumed: number[] = [];
+  readonly #seconds: number[] = [];
   readonly #given = new Map<string, Given>();
   readonly #ends = new Map<string, Instant>();
   readonly #trials = new Map<string, AccountEventOf<'TrialChanged'>>();
   /** The first second of those that the newest aged one is counted with. */
-  #groupFrom: Instant = '';
-  /** The first seconds of all groups that are kept. */
-  #kept: Instant[] = [];
+  #groupFrom = -Infinity;
+  /** The first seconds of all groups that are kept; the newest seconds are a group each. */
+  #kept: number[] = [];
   #termsAt = 0;
 
   add(event: AccountEvent, revision: number): void {
     switch (event.type) {
       case 'CreditsConsumed':
       case 'HoldCaptured':
-        this.#consume(event.at, BigInt(event.amount), revision);
+        this.#consume(event.at, event.amount, revision);
         return;
       case 'ConsumptionReversed': {
-        const found = this.#consumed.get(event.consumptionRevision);
-        if (found !== undefined) found.amount -= BigInt(event.amount);
+        const consumed = this.#consumed[event.consumptionRevision];
+        if (consumed !== undefined) this.#consumed[event.consumptionRevision] = consumed - event.amount;
         return;
       }
       case 'CreditsGranted':
@@ -68,22 +70,21 @@ export class UsageOracle {
     if (given !== undefined && isLessOfPlan(kind, given.term)) given.credits -= amount;
   }
 
-  #consume(at: Instant, amount: bigint, revision: number): void {
-    const second = new Date(Math.floor(msOf(at) / 1000) * 1000).toISOString();
-    this.#consumed.set(revision, { revision, second, amount });
-    if (this.#seconds.at(-1)?.from === second) return;
-    this.#seconds.push({ from: second, joined: false });
+  #consume(at: Instant, amount: Amount, revision: number): void {
+    const second = Math.floor(msOf(at) / 1000) * 1000;
+    this.#consumed[revision] = amount;
+    this.#seconds[revision] = second;
+    if (this.#kept.at(-1) === second) return;
     this.#kept.push(second);
-    const old = this.#seconds[this.#seconds.length - 1 - DETAILED_SUMS];
+    const old = this.#kept[this.#kept.length - 1 - DETAILED_SUMS];
     if (old === undefined) return;
     const first = this.#groupFrom;
     const periods = this.#periods();
-    const known = periods.flatMap(({ start, end }) => [start, end]);
-    old.joined =
-      monthOf(first) === monthOf(old.from) && !known.some((boundary) => first < boundary && boundary <= old.from);
-    if (old.joined) this.#kept = this.#kept.filter((from) => from !== old.from);
-    else this.#groupFrom = old.from;
-    const shown = [`${monthOf(second)}-01T00:00:00.000Z`, ...periods.map(({ start }) => start)].sort()[0] ?? '';
+    const known = periods.flatMap(({ start, end }) => [msOf(start), msOf(end)]);
+    known.push(monthStart(old));
+    if (known.some((boundary) => first < boundary && boundary <= old)) this.#groupFrom = old;
+    else this.#kept = this.#kept.filter((from) => from !== old);
+    const shown = Math.min(monthStart(second), ...periods.map(({ start }) => msOf(start)));
     const over = this.#kept.length - KEPT_SUMS;
     this.#kept = this.#kept.filter((from, index) => index >= over || from >= shown);
   }
@@ -117,22 +118,21 @@ export class UsageOracle {
 
   /** The document that the row must have. */
   expected(): Json {
-    const sums: { from: Instant; since: number; consumed: bigint }[] = [];
-    const bySecond = Map.groupBy(this.#consumed.values(), ({ second }) => second);
-    for (const { from, joined } of this.#seconds.filter((second) => second.from >= (this.#kept[0] ?? ''))) {
-      const all = bySecond.get(from) ?? [];
-      const consumed = all.reduce((sum, { amount }) => sum + amount, 0n);
-      const last = sums.at(-1);
-      if (joined && last !== undefined) last.consumed += consumed;
-      else sums.push({ from, since: all[0]?.revision ?? 0, consumed });
-    }
+    const sums = this.#kept.map((from) => ({ from, since: Infinity, consumed: 0n }));
+    this.#consumed.forEach((amount, revision) => {
+      const second = this.#seconds[revision] ?? 0;
+      const sum = sums.findLast(({ from }) => from <= second);
+      if (sum === undefined) return; // not kept any more
+      sum.since = Math.min(sum.since, revision);
+      sum.consumed += BigInt(amount);
+    });
     return {
       periods: this.#periods().map(({ id, kind, start, end, credits }) => [id, kind, start, end, credits]),
       ends: [...this.#ends]
         .filter(([, at]) => msOf(at) >= this.#termsAt - DAYS_400)
         .sort(([a], [b]) => (a < b ? -1 : 1)),
       sums: sums
-        .map(({ from, since, consumed }) => `${from.slice(0, 19)} ${String(since)} ${String(consumed)}`)
+        .map(({ from, since, consumed }) => `${instantOf(from).slice(0, 19)} ${String(since)} ${String(consumed)}`)
         .join(';'),
     };
   }
