@@ -185,6 +185,19 @@ export default {
       to: { path: 'node_modules/(@nestjs/[^/]+|fastify|@fastify/[^/]+)/(internal|lib|.+/internal)(/|\\.)' },
     },
     {
+      name: 'oracle-shares-nothing-with-its-writer',
+      severity: 'error',
+      comment: 'What both used could be wrong in both, and the comparison would not tell',
+      from: { path: '^projections/.*oracle\\.ts$' },
+      to: {
+        path: '^projections/',
+        pathNot: [
+          '^projections/(ledger-projection|per-stream)\\.ts$',
+          '^projections/balances/(tables|usage-oracle)\\.ts$',
+        ],
+      },
+    },
+    {
       name: 'product-imports-no-test',
       severity: 'error',
       from: { path: '^(apps|libs|projections)/', pathNot: spec },

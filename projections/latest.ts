@@ -1,5 +1,5 @@
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import type { LedgerProjection, Projected } from './ledger-projection.js';
@@ -13,11 +13,12 @@ export type LatestParts<T extends Table> = {
   readonly handlers: LedgerProjection['handlers'];
   /** The row that an event leaves, with the column `id` as its key; null when it leaves the row as it was. */
   readonly rowOf: (projected: Projected) => RowOf<T> | null;
+  readonly oracle: LedgerProjection['oracle'];
 };
 
 /** A projection of events that each carry the whole of what they leave: the newest of a thing is its row. */
 export function latestProjection<T extends Table>(parts: LatestParts<T>): LedgerProjection {
-  const { name, version, category, table, handlers, rowOf } = parts;
+  const { name, version, category, table, handlers, rowOf, oracle } = parts;
   const idOf = (row: RowOf<T>): string => String((row as { readonly [column: string]: unknown })['id']);
   const isPart = ({ category: of }: Projected): boolean => of === category;
 
@@ -38,22 +39,6 @@ export function latestProjection<T extends Table>(parts: LatestParts<T>): Ledger
     }
   }
 
-  class Oracle implements OracleFold<LedgerEvent> {
-    readonly #streams = new Map<string, Projected>();
-
-    add(projected: Projected): readonly ExpectedRow[] {
-      if (isPart(projected) && rowOf(projected) !== null) this.#streams.set(projected.recorded.stream, projected);
-      return [];
-    }
-
-    *rest(): Iterable<ExpectedRow> {
-      for (const projected of this.#streams.values()) {
-        const row = rowOf(projected);
-        if (row !== null) yield { table: table.name, row };
-      }
-    }
-  }
-
   return {
     name,
     version,
@@ -61,6 +46,6 @@ export function latestProjection<T extends Table>(parts: LatestParts<T>): Ledger
     tables: [table],
     handlers,
     open: (full) => new Writer(full),
-    oracle: { keyOf: ({ stream }) => stream, fold: () => new Oracle() },
+    oracle,
   };
 }

@@ -69,6 +69,11 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ['projections/bad-pg.ts', "import 'pg';", 'projections-imports-only-its-own'],
   ['projections/bad-adapter.ts', "import '../libs/event-store/in-memory.js';", 'projections-imports-only-its-own'],
   ['projections/bad-missing.ts', "import './is-not-there.js';", 'everything-resolves'],
+  [
+    'projections/payments/bad-oracle.ts',
+    "import { payments } from './payments.js'; export const x = payments;",
+    'oracle-shares-nothing-with-its-writer',
+  ],
   ['apps/api/bad-app.ts', "import '../worker/bad-app.js';", 'api-imports-no-other-app'],
   [
     'apps/api/http/bad-subject.ts',

@@ -4,7 +4,7 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StandingEvent, SubscriptionEvent } from '#ledger/subscription/subscription.js';
 import { endOf, hasEnded, lapsesFrom } from '#ledger/subscription/standing.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import {
@@ -16,6 +16,7 @@ import {
   type LedgerProjection,
   type Projected,
 } from '../ledger-projection.js';
+import { allowancesOracle } from './oracle.js';
 
 /**
  * What the scheduler has to know of free plans: one row per customer on one (`free`), with the months that are granted and not
@@ -196,30 +197,6 @@ class AllowancesWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Counts from all that was granted and withdrawn, at the end, instead of row by row as it happens. */
-class AllowancesOracle implements OracleFold<LedgerEvent> {
-  readonly #starts: Projected[] = [];
-  readonly #months: Projected[] = [];
-
-  add(projected: Projected): readonly ExpectedRow[] {
-    if (rowIdsOf(projected).length === 0) return [];
-    ('subscriptionId' in projected.event ? this.#starts : this.#months).push(projected);
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    const rows: Fold = new Map();
-    for (const projected of this.#starts) dispatch(handlers, rows, projected);
-    for (const projected of this.#months) dispatch(handlers, rows, projected);
-    for (const row of rows.values()) yield { table: allowances.name, row };
-  }
-}
-
-const oracle: Oracle<LedgerEvent> = {
-  keyOf: () => 'all',
-  fold: () => new AllowancesOracle(),
-};
-
 /** The months of credits that the scheduler has to grant. */
 export const allowancesProjection: LedgerProjection = {
   name: 'allowances',
@@ -228,5 +205,5 @@ export const allowancesProjection: LedgerProjection = {
   tables: [allowances],
   handlers,
   open: (table) => new AllowancesWriter(table),
-  oracle,
+  oracle: allowancesOracle,
 };

@@ -1,11 +1,12 @@
 import { assert } from '#kernel/assert.js';
-import { catalogDecider, emptyCatalog, type CatalogEvent } from '#ledger/catalog.js';
+import type { CatalogEvent } from '#ledger/catalog.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
-import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
+import { catalogueOracle } from './oracle.js';
 
 /** Everything that is or was on sale, as it was last published. */
 export const catalogue = {
@@ -62,28 +63,6 @@ class CatalogueWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Folds with the ledger's own `evolve`. */
-class CatalogueOracle implements OracleFold<LedgerEvent> {
-  #state = emptyCatalog;
-
-  add({ recorded, event }: Projected): readonly ExpectedRow[] {
-    this.#state = catalogDecider.evolve(this.#state, event as CatalogEvent, recorded.revision);
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    const { plans, creditProducts, creditEvents } = this.#state;
-    for (const [kind, listing] of [
-      ['plan', plans],
-      ['credit_product', creditProducts],
-      ['credit_event', creditEvents],
-    ] as const) {
-      for (const [id, { item, active }] of listing)
-        yield { table: catalogue.name, row: { kind, id, active, item: document(item) } };
-    }
-  }
-}
-
 /** Plans, credit packs and priced credit events. */
 export const catalogueProjection: LedgerProjection = {
   name: 'catalogue',
@@ -92,5 +71,5 @@ export const catalogueProjection: LedgerProjection = {
   tables: [catalogue],
   handlers,
   open: (table) => new CatalogueWriter(table),
-  oracle: { keyOf: () => '', fold: () => new CatalogueOracle() },
+  oracle: catalogueOracle,
 };

@@ -1,9 +1,9 @@
 import type { AccountEvent, AccountEventOf, Resource } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
-import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import {
   dispatch,
   lotsIgnored,
@@ -13,6 +13,7 @@ import {
   type LedgerProjection,
   type Projected,
 } from '../ledger-projection.js';
+import { claimsOracle } from './oracle.js';
 
 /** One row per consumption that named what was bought with it. */
 export const claims = {
@@ -107,34 +108,6 @@ class ClaimsWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Keeps rows as text: there may be very many, and an object with its strings takes several times the memory. */
-class ClaimsOracle implements OracleFold<LedgerEvent> {
-  readonly #rows = new Map<string, string>();
-
-  add(projected: Projected): readonly ExpectedRow[] {
-    const { type } = projected.recorded;
-    if (type !== 'CreditsConsumed' && type !== 'ConsumptionReversed') return [];
-    const event = projected.event;
-    if (event.type === 'CreditsConsumed' && event.resource !== null) {
-      const row = rowOf(projected, event, event.resource);
-      this.#rows.set(`${projected.recorded.stream} ${event.consumptionId}`, JSON.stringify(row));
-    } else if (event.type === 'ConsumptionReversed') {
-      const key = `${projected.recorded.stream} ${event.consumptionId}`;
-      const text = this.#rows.get(key);
-      if (text === undefined) return [];
-      const row = JSON.parse(text) as Row;
-      this.#rows.set(key, JSON.stringify({ ...row, reversed: Number(row.reversed) + event.amount }));
-    }
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    for (const text of this.#rows.values()) yield { table: claims.name, row: JSON.parse(text) as Row };
-  }
-}
-
-const oracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new ClaimsOracle() };
-
 /** What customers bought with their credits. */
 export const claimsProjection: LedgerProjection = {
   name: 'claims',
@@ -143,5 +116,5 @@ export const claimsProjection: LedgerProjection = {
   tables: [claims],
   handlers,
   open: (table) => new ClaimsWriter(table),
-  oracle,
+  oracle: claimsOracle,
 };

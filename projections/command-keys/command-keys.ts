@@ -1,8 +1,9 @@
 import { eventTypes, type LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import type { LedgerProjection, Projected } from '../ledger-projection.js';
+import { commandKeysOracle } from './oracle.js';
 
 /** Where every event stands, by id: commands ask for their first event, and operators for any. */
 const commandKeys = {
@@ -27,16 +28,6 @@ class CommandKeysWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-class CommandKeysOracle implements OracleFold<LedgerEvent> {
-  add(projected: Projected): readonly ExpectedRow[] {
-    return [{ table: commandKeys.name, row: rowOf(projected) }];
-  }
-
-  rest(): readonly ExpectedRow[] {
-    return [];
-  }
-}
-
 /** The index of command keys. It looks at no event's content, so events that nobody can read do not halt it. */
 export const commandKeysProjection: LedgerProjection = {
   name: 'command-keys',
@@ -55,5 +46,5 @@ export const commandKeysProjection: LedgerProjection = {
   tables: [commandKeys],
   handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),
   open: (table) => new CommandKeysWriter(table),
-  oracle: { keyOf: ({ stream }) => stream, streaming: true, fold: () => new CommandKeysOracle() },
+  oracle: commandKeysOracle,
 };

@@ -2,7 +2,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import type { CustomerEvent } from '#ledger/customer.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import {
@@ -14,6 +14,7 @@ import {
   type LedgerProjection,
   type Projected,
 } from '../ledger-projection.js';
+import { customersOracle } from './oracle.js';
 
 /** One row per customer, from whatever was heard of first: its registration or its first account. */
 export const customers = {
@@ -48,8 +49,7 @@ class CustomersFold {
   }
 }
 
-const linkEvents = ['StripeCustomerLinked', 'StripeCustomerUnlinked'] as const;
-type Linked = Extract<CustomerEvent, { type: (typeof linkEvents)[number] }>;
+type Linked = Extract<CustomerEvent, { type: 'StripeCustomerLinked' | 'StripeCustomerUnlinked' }>;
 
 function linked(fold: CustomersFold, event: Linked, projected: Projected): void {
   const row = fold.seen(event.customerId, event.at, projected);
@@ -100,28 +100,6 @@ const customerIdOf = (stream: string): string =>
   stream.startsWith('customer-') ? stream.slice('customer-'.length) : ownerOf({ stream }).customer_id;
 const customerOf = ({ recorded }: Projected): string => customerIdOf(recorded.stream);
 
-class CustomersOracle implements OracleFold<LedgerEvent> {
-  readonly #rows = new Map<string, Row>();
-
-  add(projected: Projected): readonly ExpectedRow[] {
-    const { type, position } = projected.recorded;
-    if (!['CustomerRegistered', 'AccountOpened', ...linkEvents, 'CustomerErased'].includes(type)) return [];
-    const event = projected.event;
-    const customer_id = customerOf(projected);
-    const first = { customer_id, registered_at: event.at, stripe_customer_id: null, erased_at: null, position };
-    const row = { ...(this.#rows.get(customer_id) ?? first) };
-    if (event.type === 'StripeCustomerLinked' || event.type === 'StripeCustomerUnlinked')
-      row.stripe_customer_id = event.primary;
-    if (event.type === 'CustomerErased') row.erased_at = event.at;
-    this.#rows.set(customer_id, row);
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    for (const row of this.#rows.values()) yield { table: customers.name, row };
-  }
-}
-
 /** Who the customers are, as far as the log says; names and addresses are kept apart from it. */
 export const customersProjection: LedgerProjection = {
   name: 'customers',
@@ -130,5 +108,5 @@ export const customersProjection: LedgerProjection = {
   tables: [customers],
   handlers,
   open: (table) => new CustomersWriter(table),
-  oracle: { keyOf: ({ stream }) => customerIdOf(stream), fold: () => new CustomersOracle() },
+  oracle: customersOracle,
 };

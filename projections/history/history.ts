@@ -1,11 +1,12 @@
 import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account/events.js';
 import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
-import type { ExpectedRow, Oracle, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
-import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
+import { historyOracle } from './oracle.js';
 
 export const historyTypes = [
   'granted',
@@ -195,32 +196,6 @@ class HistoryWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Derives each amount from the balances before and after, not from what the event says it moved. */
-class HistoryOracle implements OracleFold<LedgerEvent> {
-  readonly #balances = new Map<string, Change>();
-
-  add(projected: Projected): readonly ExpectedRow[] {
-    const event = projected.event as AccountEvent;
-    const { stream } = projected.recorded;
-    const { available, debt } = this.#balances.get(stream) ?? { available: 0, debt: 0 };
-    this.#balances.set(stream, event.balance);
-    const movement = movementOf(event);
-    if (movement === null) return [];
-    const change = { available: event.balance.available - available, debt: event.balance.debt - debt };
-    return [{ table: history.name, row: rowOf(projected, movement, change) }];
-  }
-
-  rest(): readonly ExpectedRow[] {
-    return [];
-  }
-}
-
-const oracle: Oracle<LedgerEvent> = {
-  keyOf: ({ stream }) => stream,
-  streaming: true,
-  fold: () => new HistoryOracle(),
-};
-
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
@@ -229,5 +204,5 @@ export const historyProjection: LedgerProjection = {
   tables: [history],
   handlers,
   open: (table) => new HistoryWriter(table),
-  oracle,
+  oracle: historyOracle,
 };

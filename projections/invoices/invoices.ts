@@ -3,6 +3,7 @@ import type { RowOf, Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';
+import { invoicesOracle } from './oracle.js';
 
 /** One row per invoice. */
 export const invoices = {
@@ -43,4 +44,5 @@ export const invoicesProjection = latestProjection({
   table: invoices,
   handlers,
   rowOf,
+  oracle: invoicesOracle,
 });

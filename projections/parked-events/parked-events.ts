@@ -1,9 +1,10 @@
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeEventEvent } from '#ledger/stripe/event.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
+import { parkedEventsOracle } from './oracle.js';
 
 /** Stripe events that wait for a person, and those that were set aside. */
 export const parked = {
@@ -142,23 +143,6 @@ class ParkedWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-class ParkedOracle implements OracleFold<LedgerEvent> {
-  readonly #rows = new Map<string, Row>();
-
-  add(projected: Projected): readonly ExpectedRow[] {
-    if (handlers[projected.recorded.type as keyof typeof handlers] === 'ignored') return [];
-    const event = projected.event as StripeEventEvent;
-    const next = isChange(event) ? after(this.#rows.get(event.stripeEventId) ?? null, event, projected) : null;
-    if (next === null) this.#rows.delete(event.stripeEventId);
-    else this.#rows.set(event.stripeEventId, next);
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    for (const row of this.#rows.values()) yield { table: parked.name, row };
-  }
-}
-
 /** The Stripe events that could not be translated yet, and those that were set aside. */
 export const parkedEventsProjection: LedgerProjection = {
   name: 'parked-events',
@@ -167,5 +151,5 @@ export const parkedEventsProjection: LedgerProjection = {
   tables: [parked],
   handlers,
   open: (table) => new ParkedWriter(table),
-  oracle: { keyOf: ({ stream }) => stream, fold: () => new ParkedOracle() },
+  oracle: parkedEventsOracle,
 };

@@ -3,6 +3,7 @@ import type { RowOf, Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';
+import { paymentsOracle } from './oracle.js';
 
 /** One row per payment. `part_of`: its money is accounted for in the payment of that invoice. */
 export const payments = {
@@ -58,4 +59,5 @@ export const paymentsProjection = latestProjection({
   table: payments,
   handlers,
   rowOf,
+  oracle: paymentsOracle,
 });

@@ -1,9 +1,10 @@
 import type { LedgerEvent } from '#ledger/events.js';
 import type { StripeIntentEvent } from '#ledger/stripe/intent.js';
-import type { ExpectedRow, OracleFold, ProjectionWriter } from '#projecting/projection.js';
+import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
+import { stripeIntentsOracle } from './oracle.js';
 
 /** What Stripe was, or is being, asked for and has not been heard to answer. */
 export const pending = {
@@ -50,24 +51,6 @@ class PendingWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-class PendingOracle implements OracleFold<LedgerEvent> {
-  readonly #rows = new Map<string, Row>();
-
-  add({ recorded, event }: Projected): readonly ExpectedRow[] {
-    const { type, intentId } = event as StripeIntentEvent;
-    this.#rows.delete(intentId);
-    if (type === 'StripeCallIntended') {
-      const { operation, at } = event as Extract<StripeIntentEvent, { type: 'StripeCallIntended' }>;
-      this.#rows.set(intentId, { intent_id: intentId, operation, intended_at: at, position: recorded.position });
-    }
-    return [];
-  }
-
-  *rest(): Iterable<ExpectedRow> {
-    for (const row of this.#rows.values()) yield { table: pending.name, row };
-  }
-}
-
 /** The calls to Stripe of which nobody has heard how they ended. */
 export const stripeIntentsProjection: LedgerProjection = {
   name: 'stripe-intents',
@@ -76,5 +59,5 @@ export const stripeIntentsProjection: LedgerProjection = {
   tables: [pending],
   handlers,
   open: (table) => new PendingWriter(table),
-  oracle: { keyOf: ({ stream }) => stream, fold: () => new PendingOracle() },
+  oracle: stripeIntentsOracle,
 };

@@ -4,6 +4,7 @@ import type { RowOf, Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
 import { latestProjection } from '../latest.js';
 import type { Projected } from '../ledger-projection.js';
+import { subscriptionsOracle } from './oracle.js';
 
 /** One row per subscription that Stripe showed, and one per customer on a free plan (`free_…`). */
 export const subscriptions = {
@@ -75,4 +76,5 @@ export const subscriptionsProjection = latestProjection({
   table: subscriptions,
   handlers,
   rowOf,
+  oracle: subscriptionsOracle,
 });
