@@ -3,6 +3,7 @@ import { generationsOf, type Generation } from '../generations.js';
 import { isFolded, ModelFold, type Compared } from './model-fold.js';
 import { projected, type Decode, type ProjectedEvent, type Projection } from '../projection.js';
 import type { LongTransaction, Database, Reader } from '../../database/database.js';
+import { DatabaseError } from '../../database/errors.js';
 import { digestOf, newSalt, type TableDigest } from './row-digest.js';
 import { RowProbe, type Difference } from './row-probe.js';
 import { tableOf } from '../schema.js';
@@ -22,6 +23,10 @@ type Source<Event> = { readonly store: EventStore; readonly decode: Decode<Event
 type Options = { readonly signal?: AbortSignal; readonly differencesMax?: number; readonly rowsPerPass?: number };
 type Chosen<Event> = { readonly projection: Projection<Event>; readonly generation: number };
 
+/** PostgreSQL's code for a table that does not exist. */
+const UNDEFINED_TABLE = '42P01';
+const ATTEMPTS = 3;
+
 /** Compares the live tables of each projection with an independent fold of the log. */
 export async function compareProjections<Event>(
   store: EventStore,
@@ -30,8 +35,16 @@ export async function compareProjections<Event>(
   projections: readonly Projection<Event>[],
   options: Options = {},
 ): Promise<readonly Comparison[]> {
-  const models = await ModelComparison.ofLive(db, projections, options);
-  return models.run({ store, decode });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const models = await ModelComparison.ofLive(db, projections, options);
+      return await models.run({ store, decode });
+    } catch (error) {
+      // A rebuild ended meanwhile, and the tables that were live when the comparison began are gone: it begins again.
+      const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
+      if (!isGone || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Compares one generation of a projection, live or building, with an independent fold of the log. */
