@@ -103,7 +103,8 @@ describe('a rolling restart of two api processes and a worker under load', () =>
     await client.settle();
     expect(await reading).toEqual([]);
     expect([...client.unsettled.keys()].filter((how) => !expected.includes(how))).toEqual([]);
-    expect(client.unsettled.get('503')).toBeGreaterThan(0);
+    // Whether a draining api answered 503 or had closed its port already depends on when the client came.
+    expect(client.unsettled.size).toBeGreaterThan(0);
     // A refusal was certain: nothing that was tried again had been done before.
     expect(client.asked.filter(({ tries, answer }) => tries > 1 && answer!.replayed)).toEqual([]);
     world.client.asked.push(...client.asked);
