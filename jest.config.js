@@ -20,7 +20,7 @@ const common = {
     ],
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  setupFiles: ['<rootDir>/test/support/property-seed.ts'],
+  setupFiles: ['<rootDir>/test/support/jest/property-seed.ts'],
 };
 
 /** Needs a server that no test brings along. */
@@ -28,14 +28,14 @@ const onRealServer = 'eventstoredb-real.spec.ts';
 
 /** One PostgreSQL server for all tests of a run. */
 const server = {
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  globalSetup: '<rootDir>/test/support/jest/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/jest/global-teardown.ts',
 };
 
 export default {
   // Against what hangs only. How long a test takes is the machine's affair: what a test promises of time it asserts.
   testTimeout: 180_000,
-  reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
+  reporters: ['default', '<rootDir>/test/support/jest/summary-reporter.js'],
   projects: [
     {
       ...common,
@@ -52,7 +52,7 @@ export default {
     {
       ...common,
       displayName: 'eventstoredb',
-      testMatch: [`<rootDir>/test/{contract,e2e}/${onRealServer}`],
+      testMatch: [`<rootDir>/test/{contract,e2e/stores}/${onRealServer}`],
       ...server,
     },
     {

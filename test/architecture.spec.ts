@@ -85,7 +85,7 @@ const badImports: readonly [file: string, imports: string, rule: string][] = [
   ['apps/cli/bad-adapter.ts', "import '#event-store/in-memory.js';", 'adapters-only-in-modules'],
   ['apps/api/bad-internal.ts', "import '@nestjs/common/internal';", 'no-internals-of-packages'],
   ['apps/api/bad-lib.ts', "import 'fastify/lib/symbols.js';", 'no-internals-of-packages'],
-  ['apps/api/bad-test.ts', "import '../../test/support/postgres.js';", 'product-imports-no-test'],
+  ['apps/api/bad-test.ts', "import '../../test/support/databases/postgres.js';", 'product-imports-no-test'],
   ['apps/api/bad-tool.ts', "import 'fast-check';", 'product-imports-no-development-tool'],
   ['libs/kernel/bad-orphan.ts', 'export const unused = 1;', 'no-orphans'],
   ['libs/kernel/bad-cycle.ts', "import './bad-cycle.js';", 'no-cycles'],

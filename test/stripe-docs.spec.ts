@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventTypes } from '#ledger/events.js';
 import { translatedTypes } from '#stripe/translations/registry.js';
-import { flowTable } from './support/flow-table.js';
-import { beginningScenes } from './support/stripe-scenes.js';
-import { changingScenes } from './support/stripe-scenes-of-change.js';
+import { flowTable } from './support/stripe/flow-table.js';
+import { beginningScenes } from './support/stripe/scenes.js';
+import { changingScenes } from './support/stripe/scenes/change.js';
 
 const rows = flowTable();
 

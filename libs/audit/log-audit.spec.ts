@@ -8,7 +8,7 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import { accountDecider } from '#ledger/account/account.js';
 import { dataToStore } from '#ledger/events.js';
 import { LogAudit, type LogReport } from './log-audit.js';
-import { consume, grant, hold } from '../../test/support/account-commands.js';
+import { consume, grant, hold } from '../../test/support/ledger/account-commands.js';
 
 const day = 86_400_000;
 

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { ManualClock } from '../../test/support/manual-clock.js';
+import { ManualClock } from '../../test/support/worlds/manual-clock.js';
 import { endsWithin } from './drain.js';
 
 it('answers whether the work ended in time, and waits no longer', async () => {

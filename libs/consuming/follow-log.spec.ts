@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { START, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
-import { grant } from '../../test/support/account-commands.js';
-import { process, request } from '../../test/support/account-process.js';
+import { grant } from '../../test/support/ledger/account-commands.js';
+import { process, request } from '../../test/support/ledger/account-process.js';
 import { followLog } from './follow-log.js';
 
 /** Sees batches of the log, and may fail in the middle of one. */

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { ManualClock } from '../../test/support/manual-clock.js';
+import { ManualClock } from '../../test/support/worlds/manual-clock.js';
 import { runEvery, runForever, untilDone } from './run-forever.js';
 
 /** Fails so many times, then ends. Notes when it was tried, in milliseconds since the first time. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { catalog, catalogState } from '../../test/support/catalog.js';
+import { catalog, catalogState } from '../../test/support/ledger/catalog.js';
 import {
   catalogDecider,
   emptyCatalog,

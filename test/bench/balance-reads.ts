@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeProcess } from '../support/node-process.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
 import { apiKey, type Bench, type Figure, type Measured } from './bench.js';
 import { grantAll } from './consume.js';
 import { Histogram, median } from './histogram.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { NodeProcess } from '../support/node-process.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
 import type { Bench, Figure } from './bench.js';
 import { grantAll } from './consume.js';
 import { median } from './histogram.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { NodeProcess } from '../support/node-process.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
 import { apiKey, type Bench, type Figure, type Measured } from './bench.js';
 import { baselineSchema } from './baseline/schema.js';
 import { median } from './histogram.js';

@@ -3,7 +3,7 @@ import type { EventStore } from '#event-store/port/event-store.js';
 import { openEventStore, type EventStoreOptions } from '#event-store/event-store.module.js';
 import { projectionsFor } from '../../projections/registry.js';
 import { openDatabase, type Database } from '#database/database.js';
-import type { NodeProcess } from '../support/node-process.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
 import type { Bench, Figure, Measured } from './bench.js';
 import { hot, scripRound, spread, type Contest } from './consume.js';
 import { median } from './histogram.js';

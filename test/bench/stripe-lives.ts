@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { peakMemoryOf } from '../support/process-figures.js';
+import { peakMemoryOf } from '../support/processes/figures.js';
 import { openMarket } from '../lives/story/market.js';
-import { Writer } from '../support/writer.js';
+import { Writer } from '../support/ledger/writer.js';
 import { apiKey, type Bench, type Figure } from './bench.js';
 import { cpuSeconds } from './cpu-time.js';
 import type { Batch, BatchResult } from './lives/batch.js';

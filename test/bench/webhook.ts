@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { memoryOf } from '../support/process-figures.js';
+import { memoryOf } from '../support/processes/figures.js';
 import type { Bench, Figure } from './bench.js';
 
 const secret = 'whsec_bench_0123456789';

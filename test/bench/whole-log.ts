@@ -8,7 +8,7 @@ import { runProjections } from '#projecting/runner.js';
 import { openDatabase } from '#database/database.js';
 import pg from 'pg';
 import { projections, projectionsFor } from '../../projections/registry.js';
-import { migrateScrip } from '../support/scrip-database.js';
+import { migrateScrip } from '../support/databases/scrip-database.js';
 import type { Bench, Figure } from './bench.js';
 import { fill } from './bulk.js';
 import { cpuSeconds } from './cpu-time.js';

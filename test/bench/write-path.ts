@@ -7,7 +7,7 @@ import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js
 import type { AccountEvent } from '#ledger/account/events.js';
 import type { AccountState } from '#ledger/account/state.js';
 import { ledgerCodec } from '#ledger/events.js';
-import { consume, grant } from '../support/account-commands.js';
+import { consume, grant } from '../support/ledger/account-commands.js';
 import type { Bench, Figure } from './bench.js';
 import { Histogram } from './histogram.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { StoreUnavailable, type AppendRequest, type AppendResult } from '#event-store/port/event-store.js';
-import { fill, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
+import { fill, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/ledger/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 
 const positionOf = (result: AppendResult): string => {

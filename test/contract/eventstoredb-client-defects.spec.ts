@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { START } from '#event-store/port/event-store.js';
-import { appendOf, outcomeOf } from '../support/eventstoredb-appends.js';
-import { EventStoreDbDouble } from '../support/eventstoredb-double.js';
+import { appendOf, outcomeOf } from '../support/eventstoredb/appends.js';
+import { EventStoreDbDouble } from '../support/eventstoredb/double.js';
 
 /*
  * What the client's usual way to append does wrong, shown on the client alone in a process of its own, and beside it the adapter in

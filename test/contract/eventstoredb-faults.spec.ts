@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { START, type AppendRequest } from '#event-store/port/event-store.js';
-import { appendOf, outcomeOf } from '../support/eventstoredb-appends.js';
-import { EventStoreDbDouble, type AppendFault } from '../support/eventstoredb-double.js';
+import { appendOf, outcomeOf } from '../support/eventstoredb/appends.js';
+import { EventStoreDbDouble, type AppendFault } from '../support/eventstoredb/double.js';
 
 const limits = { appendDeadlineMs: 400, settleDeadlineMs: 300, readDeadlineMs: 400, silenceMs: 200 };
 /** The longest that a caller may wait: deadline, settling, and what this machine adds. */

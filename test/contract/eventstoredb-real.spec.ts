@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { assert } from '#kernel/assert.js';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
-import { appendOf } from '../support/eventstoredb-appends.js';
-import { newStream } from '../support/sample-events.js';
+import { appendOf } from '../support/eventstoredb/appends.js';
+import { newStream } from '../support/ledger/sample-events.js';
 import { eventStoreContract } from './event-store.contract.js';
 
 /*

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { START, type AppendRequest, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
-import { appendOf, outcomeOf } from '../support/eventstoredb-appends.js';
-import { EventStoreDbDouble, type SubscriptionFault } from '../support/eventstoredb-double.js';
+import { appendOf, outcomeOf } from '../support/eventstoredb/appends.js';
+import { EventStoreDbDouble, type SubscriptionFault } from '../support/eventstoredb/double.js';
 
 const limits = { appendDeadlineMs: 2_000, settleDeadlineMs: 300, readDeadlineMs: 1_000, silenceMs: 100 };
 

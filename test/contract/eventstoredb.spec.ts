@@ -1,6 +1,6 @@
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
-import { EventStoreDbDouble } from '../support/eventstoredb-double.js';
+import { EventStoreDbDouble } from '../support/eventstoredb/double.js';
 import { eventStoreContract } from './event-store.contract.js';
 
 /** Nothing here is about deadlines, and the double shares a busy machine with its clients. */

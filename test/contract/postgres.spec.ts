@@ -2,7 +2,7 @@ import { SystemClock } from '#config/system-clock.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresEventStore } from '#event-store/postgres/store.js';
 import { StoreUnavailable } from '#event-store/port/event-store.js';
-import { freshDatabase, query } from '../support/postgres.js';
+import { freshDatabase, query } from '../support/databases/postgres.js';
 import { eventStoreContract } from './event-store.contract.js';
 
 eventStoreContract('PostgreSQL', async () => {

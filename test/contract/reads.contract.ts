@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { START } from '#event-store/port/event-store.js';
-import { fill, newStream, readToEnd, sampleAppend } from '../support/sample-events.js';
+import { fill, newStream, readToEnd, sampleAppend } from '../support/ledger/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 
 /** What every adapter promises of `readStream`, `readAll` and `head`. */

@@ -3,8 +3,8 @@ import { SystemClock } from '#config/system-clock.js';
 import { InMemorySnapshotStore } from '#event-store/in-memory.js';
 import { PostgresSnapshotStore } from '#event-store/postgres/snapshots.js';
 import type { Snapshot, SnapshotStore } from '#event-store/port/snapshots.js';
-import { freshDatabase } from '../support/postgres.js';
-import { newStream } from '../support/sample-events.js';
+import { freshDatabase } from '../support/databases/postgres.js';
+import { newStream } from '../support/ledger/sample-events.js';
 
 const minute = (revision: number): string => `2026-11-21T08:${String(revision).padStart(2, '0')}:00.000Z`;
 const place = (revision: number): string => String(revision * 7).padStart(19, '0');

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { type EventStore, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
-import { atLeast, collect, fill, newStream, readToEnd, sampleAppend } from '../support/sample-events.js';
+import { atLeast, collect, fill, newStream, readToEnd, sampleAppend } from '../support/ledger/sample-events.js';
 import type { Contract } from './event-store.contract.js';
 
 const placesOf = (events: readonly RecordedEvent[]): Position[] => events.map(({ position }) => position);

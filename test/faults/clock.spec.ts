@@ -7,8 +7,8 @@ import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { LogAudit } from '#audit/log-audit.js';
-import { consume, grant } from '../support/account-commands.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { consume, grant } from '../support/ledger/account-commands.js';
+import { ManualClock } from '../support/worlds/manual-clock.js';
 
 const stream = 'account-acme';
 const noon = '2026-10-01T12:00:00.000Z';

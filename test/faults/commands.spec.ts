@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { NodeProcess } from '../support/node-process.js';
-import { RecordingClient } from '../support/recording-client.js';
-import { adminKey, World } from '../support/world.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
+import { RecordingClient } from '../support/api/recording-client.js';
+import { adminKey, World } from '../support/worlds/world.js';
 describe('two api processes over one log', () => {
   let world: World;
   let second: NodeProcess;

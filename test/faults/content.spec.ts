@@ -3,9 +3,9 @@ import { SystemClock } from '#config/system-clock.js';
 import { encodeEvent, eventId } from '#event-store/port/encode-event.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { eventually } from '../support/eventually.js';
-import { stripeEvent } from '../support/stripe-events.js';
-import { World } from '../support/world.js';
-import { Writer } from '../support/writer.js';
+import { stripeEvent } from '../support/stripe/events.js';
+import { World } from '../support/worlds/world.js';
+import { Writer } from '../support/ledger/writer.js';
 describe('unusual content in the log', () => {
   let world: World;
 

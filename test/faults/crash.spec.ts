@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { ConnectionHog } from '../support/connection-hog.js';
+import { ConnectionHog } from '../support/processes/connection-hog.js';
 import { eventually } from '../support/eventually.js';
-import type { NodeProcess } from '../support/node-process.js';
-import { World } from '../support/world.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
+import { World } from '../support/worlds/world.js';
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 const callers = 16;
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
 import { openDatabase, type Database, type Reader } from '#database/database.js';
 import { DatabaseError } from '#database/errors.js';
-import { freshDatabase, query } from '../support/postgres.js';
+import { freshDatabase, query } from '../support/databases/postgres.js';
 
 describe('the database besides the log', () => {
   const clock = new SystemClock();

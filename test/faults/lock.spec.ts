@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { SystemClock } from '#config/system-clock.js';
 import { openDatabase, type Database } from '#database/database.js';
 import { whileLocked } from '#database/lock.js';
-import { Pooler } from '../support/pooler.js';
-import { freshDatabase, query, SERVER_URL } from '../support/postgres.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
+import { Pooler } from '../support/databases/pooler.js';
+import { freshDatabase, query, SERVER_URL } from '../support/databases/postgres.js';
+import { TcpProxy } from '../support/processes/tcp-proxy.js';
 
 const clock = new SystemClock();
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TcpProxy } from '../support/tcp-proxy.js';
-import { World } from '../support/world.js';
+import { TcpProxy } from '../support/processes/tcp-proxy.js';
+import { World } from '../support/worlds/world.js';
 
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 /** The longest that a request may be under way, whatever the network does: the server's own deadlines and a margin. */

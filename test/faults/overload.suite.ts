@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Job, JobResult, Requests } from '../bench/load/job.js';
 import { LoadProcess } from '../bench/load/load-process.js';
 import { eventually } from '../support/eventually.js';
-import { memoryOf } from '../support/process-figures.js';
-import { adminKey, World } from '../support/world.js';
+import { memoryOf } from '../support/processes/figures.js';
+import { adminKey, World } from '../support/worlds/world.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const fromSource = ['--conditions=source', `--import=${root}test/support/run-typescript.mjs`];

@@ -9,11 +9,11 @@ import {
   type AppendRequest,
   type AppendResult,
 } from '#event-store/port/event-store.js';
-import { appendBy } from '../support/append-by.js';
+import { appendBy } from '../support/ledger/append-by.js';
 import { eventually } from '../support/eventually.js';
-import { CrashablePostgres, query } from '../support/postgres.js';
-import { newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
+import { CrashablePostgres, query } from '../support/databases/postgres.js';
+import { newStream, readToEnd, sampleAppend, sampleEvents } from '../support/ledger/sample-events.js';
+import { TcpProxy } from '../support/processes/tcp-proxy.js';
 /** So many events wait for no company: a flush of their own goes out beside the one under way. */
 const enoughForASecond = 64;
 

@@ -11,10 +11,10 @@ import {
   positionOf,
   type AppendRequest,
 } from '#event-store/port/event-store.js';
-import { appendBy } from '../support/append-by.js';
+import { appendBy } from '../support/ledger/append-by.js';
 import { eventually } from '../support/eventually.js';
-import { CrashablePostgres, freshDatabase, query } from '../support/postgres.js';
-import { collect, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/sample-events.js';
+import { CrashablePostgres, freshDatabase, query } from '../support/databases/postgres.js';
+import { collect, newStream, readToEnd, sampleAppend, sampleEvents } from '../support/ledger/sample-events.js';
 const lockTheLog = 'select pg_advisory_xact_lock(1396920656, 1)';
 const killWriters = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and application_name = 'scrip-log-writer'`;

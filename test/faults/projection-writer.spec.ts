@@ -6,7 +6,7 @@ import { openDatabase, type Reader } from '#database/database.js';
 import { DatabaseError } from '#database/errors.js';
 import { historyProjection } from '../../projections/history/history.js';
 import type { LedgerProjection, Projected } from '../../projections/ledger-projection.js';
-import { ProjectionWorld } from '../support/projection-world.js';
+import { ProjectionWorld } from '../support/worlds/projection-world.js';
 describe('a projection', () => {
   let world: ProjectionWorld;
   beforeEach(async () => {

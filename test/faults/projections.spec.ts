@@ -5,10 +5,10 @@ import { SystemClock } from '#config/system-clock.js';
 import { encodeEvent, eventId, ZERO_HASH } from '#event-store/port/encode-event.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { NO_STREAM } from '#event-store/port/event-store.js';
-import type { NodeProcess } from '../support/node-process.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
 import { eventually } from '../support/eventually.js';
-import { stripeEvent } from '../support/stripe-events.js';
-import { webhookSecret, World } from '../support/world.js';
+import { stripeEvent } from '../support/stripe/events.js';
+import { webhookSecret, World } from '../support/worlds/world.js';
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 
 describe('what follows the log', () => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { NodeProcess } from '../support/node-process.js';
-import { RecordingClient } from '../support/recording-client.js';
-import { adminKey, World } from '../support/world.js';
+import type { NodeProcess } from '../support/processes/node-process.js';
+import { RecordingClient } from '../support/api/recording-client.js';
+import { adminKey, World } from '../support/worlds/world.js';
 const customers = Array.from({ length: 10 }, (_, n) => `acme-${String(n)}`);
 /** All that a client may meet: refusals that name when to come again, and a process that is not there. */
 const expected = ['429', '503', 'ECONNREFUSED'];

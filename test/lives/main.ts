@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { SERVER_URL, temporaryPostgres } from '../support/postgres.js';
+import { SERVER_URL, temporaryPostgres } from '../support/databases/postgres.js';
 import { play, type Failure, type Played } from './play.js';
 import { kinds } from './story/kinds.js';
 import { Workers } from './workers.js';

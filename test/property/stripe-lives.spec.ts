@@ -6,9 +6,9 @@ import { parseForm } from '../../apps/stripe-sandbox/core/api/params.js';
 import { Sandbox } from '../../apps/stripe-sandbox/core/sandbox.js';
 import { World } from '../../apps/stripe-sandbox/core/world.js';
 import { program } from '../../apps/stripe-sandbox/program.js';
-import { catalog } from '../support/catalog.js';
-import { InboxWorld } from '../support/inbox-world.js';
-import type { StripeEventBody } from '../support/stripe-events.js';
+import { catalog } from '../support/ledger/catalog.js';
+import { InboxWorld } from '../support/worlds/inbox-world.js';
+import type { StripeEventBody } from '../support/stripe/events.js';
 
 type Answer = {
   readonly id: string;

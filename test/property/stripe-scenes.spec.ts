@@ -11,14 +11,14 @@ import { subscriptionStream } from '#kernel/stream-name.js';
 import type { Catalog } from '#ledger/catalog.js';
 import { renderEvent } from '../../apps/stripe-sandbox/core/render-event.js';
 import type { StoredEvent } from '../../apps/stripe-sandbox/core/world.js';
-import { InboxWorld, type Ledger } from '../support/inbox-world.js';
+import { InboxWorld, type Ledger } from '../support/worlds/inbox-world.js';
 import { permutations } from '../support/permutations.js';
-import { SandboxWorld } from '../support/running-sandbox.js';
-import { buyer, Shop } from '../support/shop.js';
-import type { StripeEventBody } from '../support/stripe-events.js';
-import { beginningScenes, type Scene } from '../support/stripe-scenes.js';
-import { changingScenes } from '../support/stripe-scenes-of-change.js';
-import { returningScenes } from '../support/stripe-scenes-of-returning.js';
+import { SandboxWorld } from '../support/processes/running-sandbox.js';
+import { buyer, Shop } from '../support/stripe/shop.js';
+import type { StripeEventBody } from '../support/stripe/events.js';
+import { beginningScenes, type Scene } from '../support/stripe/scenes.js';
+import { changingScenes } from '../support/stripe/scenes/change.js';
+import { returningScenes } from '../support/stripe/scenes/returning.js';
 const versions = [
   '2026-10-28.endive',
   '2026-03-25.dahlia',

@@ -3,7 +3,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import type { AgreedPlan, ChangedPart } from '#ledger/account/events.js';
 import { monthsLater, secondsOf, textOf } from '../lives/books/calendar.js';
-import { spending, type Step } from './ledger-commands.js';
+import { spending, type Step } from './ledger/commands.js';
 import type { Books } from './model/books.js';
 
 const DAY = 86_400;

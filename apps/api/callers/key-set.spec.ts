@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { Authenticator } from './authenticator.js';
 
 const jwt = { secret: null, jwksUrl: 'https://login.example/keys', issuer: null, audience: null };

@@ -3,7 +3,7 @@ import { InMemoryEventStore } from '#event-store/in-memory.js';
 import { ZERO_HASH } from '#event-store/port/encode-event.js';
 import type { EventPlace, Position } from '#event-store/port/event-store.js';
 import { KeyIndex } from '#event-store/port/key-index.js';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { EventFinder } from './event-finder.js';
 
 const id = '00000000-0000-4000-8000-000000000001';

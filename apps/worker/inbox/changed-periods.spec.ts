@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import type { Catalog, Plan, PlanPolicy } from '#ledger/catalog.js';
-import { catalog } from '../../../test/support/catalog.js';
-import { InboxWorld } from '../../../test/support/inbox-world.js';
+import { catalog } from '../../../test/support/ledger/catalog.js';
+import { InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe/events.js';
 
 const [free, starter] = catalog.plans;
 /** Pro gives 5,000 a month for 49.00, plus 12,000 for 99.00; a year costs ten months. */

@@ -11,12 +11,19 @@ import {
 } from '#event-store/port/event-store.js';
 import { assert } from '#kernel/assert.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../../test/support/inbox-world.js';
+import {
+  byTest,
+  deliver,
+  InboxWorld,
+  ledgerAfter,
+  type Ledger,
+  type Step,
+} from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent } from '../../../test/support/stripe-events.js';
+import { stripeEvent } from '../../../test/support/stripe/events.js';
 import { InboxFenced } from './state.js';
 import { TryAgainLater } from '../outcomes.js';
-import { grant } from '../../../test/support/account-commands.js';
+import { grant } from '../../../test/support/ledger/account-commands.js';
 
 const applyCatalog: Step = (world) => world.applyCatalog();
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { catalog } from '../../../test/support/catalog.js';
-import { InboxWorld } from '../../../test/support/inbox-world.js';
+import { catalog } from '../../../test/support/ledger/catalog.js';
+import { InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe/events.js';
 
 const starter = catalog.plans.find(({ id }) => id === 'starter')!;
 const wanted = {

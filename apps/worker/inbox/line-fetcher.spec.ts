@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { StripeClient } from '#stripe/operations/client.js';
-import { byTest, InboxWorld } from '../../../test/support/inbox-world.js';
-import { stripeEvent } from '../../../test/support/stripe-events.js';
+import { byTest, InboxWorld } from '../../../test/support/worlds/inbox-world.js';
+import { stripeEvent } from '../../../test/support/stripe/events.js';
 import { LineFetcher } from './line-fetcher.js';
 
 type Line = { readonly id: string; readonly invoice?: string; readonly [field: string]: unknown };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import { consume } from '../../../test/support/account-commands.js';
-import { catalog } from '../../../test/support/catalog.js';
-import { InboxWorld } from '../../../test/support/inbox-world.js';
+import { consume } from '../../../test/support/ledger/account-commands.js';
+import { catalog } from '../../../test/support/ledger/catalog.js';
+import { InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../../test/support/stripe/events.js';
 
 const second = (date: number, month = 10): number => Date.UTC(2026, month - 1, date) / 1000;
 const at = (date: number, month = 10): Instant => instantOf(second(date, month) * 1000);

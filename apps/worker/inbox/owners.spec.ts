@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { customerStream, stripeEventStream } from '#kernel/stream-name.js';
 import { stripeCustomersOf } from '#ledger/customer.js';
-import { deliver, InboxWorld, ledgerAfter, type Step } from '../../../test/support/inbox-world.js';
+import { deliver, InboxWorld, ledgerAfter, type Step } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe-events.js';
+import { stripeEvent, type StripeEventBody } from '../../../test/support/stripe/events.js';
 
 const START = 1_790_812_000;
 const metadata = { customer_id: 'acme' };

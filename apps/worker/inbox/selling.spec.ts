@@ -2,14 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { paymentRecordOf, type PaymentRecord } from '#ledger/payment/record.js';
-import { deliver, InboxWorld, type Step } from '../../../test/support/inbox-world.js';
+import { deliver, InboxWorld, type Step } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
 import {
   oneOffLines,
   stripeEvent,
   type StripeEventBody,
   type StripeFixture,
-} from '../../../test/support/stripe-events.js';
+} from '../../../test/support/stripe/events.js';
 
 const metadata = { customer_id: 'acme', top_up: 'true', credits: '250' };
 let told = 0;

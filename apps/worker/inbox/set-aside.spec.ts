@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import type { StripeEventCommand } from '#ledger/stripe/event.js';
-import { byTest, deliver, InboxWorld, type Step } from '../../../test/support/inbox-world.js';
-import { catalog } from '../../../test/support/catalog.js';
+import { byTest, deliver, InboxWorld, type Step } from '../../../test/support/worlds/inbox-world.js';
+import { catalog } from '../../../test/support/ledger/catalog.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent } from '../../../test/support/stripe-events.js';
+import { stripeEvent } from '../../../test/support/stripe/events.js';
 
 const ignore = [{ type: 'checkout.session.*', metadata: { app: 'shop' }, reason: 'of the shop' }];
 const sale = { credit_product: 'credits_1000', quantity: '2' };

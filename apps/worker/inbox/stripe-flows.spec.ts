@@ -1,10 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { stripeEventStream } from '#kernel/stream-name.js';
-import { byTest, deliver, InboxWorld, ledgerAfter, type Ledger, type Step } from '../../../test/support/inbox-world.js';
+import {
+  byTest,
+  deliver,
+  InboxWorld,
+  ledgerAfter,
+  type Ledger,
+  type Step,
+} from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../../test/support/stripe-events.js';
-import { consume } from '../../../test/support/account-commands.js';
+import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../../test/support/stripe/events.js';
+import { consume } from '../../../test/support/ledger/account-commands.js';
 
 let told = 0;
 /** A recorded event under an id of its own. */

@@ -7,12 +7,12 @@ import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';
 import { accountAt } from '#ledger/account/at.js';
-import { catalog } from '../../../test/support/catalog.js';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { catalog } from '../../../test/support/ledger/catalog.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { Agenda } from './agenda.js';
 import { TryAgainLater } from '../outcomes.js';
 import { Scheduler } from './scheduler.js';
-import { grant } from '../../../test/support/account-commands.js';
+import { grant } from '../../../test/support/ledger/account-commands.js';
 
 const by = {
   origin: 'cli',

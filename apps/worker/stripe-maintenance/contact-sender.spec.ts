@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { contactIntentId, stripeIntentStream } from '#ledger/stripe/intent.js';
 import type { StripeContact } from '#records/contacts.js';
 import { StripeClient } from '#stripe/operations/client.js';
-import { byTest, InboxWorld } from '../../../test/support/inbox-world.js';
+import { byTest, InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { ContactSender } from './contact-sender.js';
 
 let world: InboxWorld;

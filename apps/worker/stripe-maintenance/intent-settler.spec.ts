@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Json } from '#kernel/json.js';
 import { stripeIntentStream, type StripeOperation } from '#ledger/stripe/intent.js';
 import { StripeClient } from '#stripe/operations/client.js';
-import { byTest, InboxWorld } from '../../../test/support/inbox-world.js';
+import { byTest, InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { IntentSettler } from './intent-settler.js';
 
 type Answer = { readonly [field: string]: unknown };

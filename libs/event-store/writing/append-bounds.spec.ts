@@ -6,7 +6,7 @@ import type { Codec, CommandOutcome, CommandRequest } from './command.js';
 import { START, dataOf, type AppendRequest, type AppendResult, type EncodedEvent } from '../port/event-store.js';
 import { KeyIndex } from '../port/key-index.js';
 import type { Decider, Refused } from '#kernel/decider.js';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 
 const stream = 'account-notes';
 const MOST = 6_000;

@@ -3,8 +3,8 @@ import type { AccountCommand } from '#ledger/account/commands.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../in-memory.js';
 import { START, type AppendRequest, type AppendResult, type EventPlace } from '../port/event-store.js';
 import { KeyIndex } from '../port/key-index.js';
-import { consume, grant, hold } from '../../../test/support/account-commands.js';
-import { clock, expectSound, kinds, process, request, settled } from '../../../test/support/account-process.js';
+import { consume, grant, hold } from '../../../test/support/ledger/account-commands.js';
+import { clock, expectSound, kinds, process, request, settled } from '../../../test/support/ledger/account-process.js';
 
 type Outcome = Awaited<ReturnType<ReturnType<typeof process>['execute']>>;
 

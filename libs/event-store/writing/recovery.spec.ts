@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { accountDecider } from '#ledger/account/account.js';
 import { InMemoryEventStore, InMemoryLog, InMemorySnapshotStore } from '../in-memory.js';
 import { OutcomeUnknown, START, StoreUnavailable, type AppendRequest, type AppendResult } from '../port/event-store.js';
-import { consume, grant } from '../../../test/support/account-commands.js';
-import { expectSound, kinds, process, request, settled, stream } from '../../../test/support/account-process.js';
+import { consume, grant } from '../../../test/support/ledger/account-commands.js';
+import { expectSound, kinds, process, request, settled, stream } from '../../../test/support/ledger/account-process.js';
 
 describe('two processes', () => {
   test('writing one account decide again after a conflict and lose nothing', async () => {

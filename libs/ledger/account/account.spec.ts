@@ -5,7 +5,7 @@ import type { AccountEvent } from './events.js';
 import { accountDecider, conservationOf } from './account.js';
 import { accountAt } from './at.js';
 import type { AccountState } from './state.js';
-import { consume, grant, hold } from '../../../test/support/account-commands.js';
+import { consume, grant, hold } from '../../../test/support/ledger/account-commands.js';
 
 const grantOf = (amount: number, more: Parameters<typeof grant>[1] = {}): AccountCommand =>
   grant(amount, { source: 'promotion', ...more });

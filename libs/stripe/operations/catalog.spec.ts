@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { catalog, catalogState } from '../../../test/support/catalog.js';
+import { catalog, catalogState } from '../../../test/support/ledger/catalog.js';
 import { onSale, withKnownPrices } from './catalog.js';
 
 const fileWithoutIds = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { catalog, catalogState } from '../../../test/support/catalog.js';
+import { catalog, catalogState } from '../../../test/support/ledger/catalog.js';
 import { saleOf, sessionParams } from './checkout.js';
 import { atRateOf, unchargeable } from './money.js';
 

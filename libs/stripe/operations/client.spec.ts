@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { SystemClock } from '#config/system-clock.js';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { StripeClient } from './client.js';
 
 type Reply = { readonly status: number; readonly body: unknown; readonly raw?: boolean } | 'cut';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { ManualClock } from '../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { StripeClient } from './client.js';
 import { subscriptionLook, subscriptionMaking, viewOf, type SubscriptionWish } from './subscription.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Catalog, Plan, PlanPolicy } from '#ledger/catalog.js';
-import { catalog, catalogState } from '../../../test/support/catalog.js';
+import { catalog, catalogState } from '../../../test/support/ledger/catalog.js';
 import { permutations } from '../../../test/support/permutations.js';
-import { received, stripeEvent } from '../../../test/support/stripe-events.js';
+import { received, stripeEvent } from '../../../test/support/stripe/events.js';
 import { objectIn } from './fields.js';
 import { normaliseSubscription } from './subscription.js';
 import { compareSubscription } from '../reconciliation/compare.js';

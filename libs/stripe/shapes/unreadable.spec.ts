@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { catalogState } from '../../../test/support/catalog.js';
-import { received, stripeEvent, type StripeFixture } from '../../../test/support/stripe-events.js';
+import { catalogState } from '../../../test/support/ledger/catalog.js';
+import { received, stripeEvent, type StripeFixture } from '../../../test/support/stripe/events.js';
 import { translate } from '../translations/registry.js';
 
 const lookups = {

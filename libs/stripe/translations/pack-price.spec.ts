@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { catalogDecider, type Catalog } from '#ledger/catalog.js';
-import { catalog, catalogState } from '../../../test/support/catalog.js';
-import { oneOffLines, received, stripeEvent, type StripeFixture } from '../../../test/support/stripe-events.js';
+import { catalog, catalogState } from '../../../test/support/ledger/catalog.js';
+import { oneOffLines, received, stripeEvent, type StripeFixture } from '../../../test/support/stripe/events.js';
 import { translate } from './registry.js';
 import type { Lookups } from './translation.js';
 

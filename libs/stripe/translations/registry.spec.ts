@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readdirSync } from 'node:fs';
-import { catalogState } from '../../../test/support/catalog.js';
-import { oneOffLines, received, stripeEvent, stripeFixtures } from '../../../test/support/stripe-events.js';
+import { catalogState } from '../../../test/support/ledger/catalog.js';
+import { oneOffLines, received, stripeEvent, stripeFixtures } from '../../../test/support/stripe/events.js';
 import { translate, translatedTypes } from './registry.js';
 import type { Lookups } from './translation.js';
 

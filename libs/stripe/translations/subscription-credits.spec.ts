@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Catalog, PlanPolicy } from '#ledger/catalog.js';
-import { catalog, catalogState } from '../../../test/support/catalog.js';
-import { received, stripeEvent, type StripeFixture } from '../../../test/support/stripe-events.js';
+import { catalog, catalogState } from '../../../test/support/ledger/catalog.js';
+import { received, stripeEvent, type StripeFixture } from '../../../test/support/stripe/events.js';
 import { translate } from './registry.js';
 import type { Lookups } from './translation.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Json } from '#kernel/json.js';
-import { stripeEvent, stripeFixtures } from '../../../test/support/stripe-events.js';
+import { stripeEvent, stripeFixtures } from '../../../test/support/stripe/events.js';
 import { redact } from './redact.js';
 
 test.each(stripeFixtures)('nothing of a person is left of %s', (name) => {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import Stripe from 'stripe';
-import { stripeEvent } from '../../../test/support/stripe-events.js';
+import { stripeEvent } from '../../../test/support/stripe/events.js';
 import { readWebhook } from './verify.js';
 
 const now = Date.parse('2026-10-01T00:00:10.000Z');

@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { EmbeddedPostgres } from '../../../apps/cli/installation/embedded-postgres.js';
-import { scrip } from '../../support/installation.js';
-import { temporaryPostgres } from '../../support/postgres.js';
-import { migrateScrip } from '../../support/scrip-database.js';
-import { World } from '../../support/world.js';
+import { scrip } from '../../support/processes/installation.js';
+import { temporaryPostgres } from '../../support/databases/postgres.js';
+import { migrateScrip } from '../../support/databases/scrip-database.js';
+import { World } from '../../support/worlds/world.js';
 
 jest.setTimeout(240_000);
 

@@ -7,8 +7,8 @@ import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import { START, type RecordedEvent } from '#event-store/port/event-store.js';
 import { eventually } from '../../support/eventually.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
-import { World } from '../../support/world.js';
+import { TcpProxy } from '../../support/processes/tcp-proxy.js';
+import { World } from '../../support/worlds/world.js';
 const customers = Array.from({ length: 20 }, (_, n) => `acme-${String(n)}`);
 
 describe('a network that changes bits, with TLS to PostgreSQL', () => {

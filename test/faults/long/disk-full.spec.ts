@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { EmbeddedPostgres } from '../../../apps/cli/installation/embedded-postgres.js';
-import { migrateScrip } from '../../support/scrip-database.js';
-import { World } from '../../support/world.js';
+import { migrateScrip } from '../../support/databases/scrip-database.js';
+import { World } from '../../support/worlds/world.js';
 
 jest.setTimeout(240_000);
 

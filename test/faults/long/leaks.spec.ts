@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { NodeProcess } from '../../support/node-process.js';
-import { memoryOf, openFilesOf } from '../../support/process-figures.js';
-import { TcpProxy } from '../../support/tcp-proxy.js';
-import { World } from '../../support/world.js';
+import type { NodeProcess } from '../../support/processes/node-process.js';
+import { memoryOf, openFilesOf } from '../../support/processes/figures.js';
+import { TcpProxy } from '../../support/processes/tcp-proxy.js';
+import { World } from '../../support/worlds/world.js';
 
 jest.setTimeout(300_000);
 

@@ -1,7 +1,7 @@
 import { instantOf } from '#kernel/instant.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { stagesOf, type Finding, type KnownToLedger } from '#stripe/reconciliation/stages.js';
-import { ManualClock } from '../../support/manual-clock.js';
+import { ManualClock } from '../../support/worlds/manual-clock.js';
 import type { Life } from '../story/life.js';
 
 /** Goes through everything that Stripe has of a life, and gives, page by page, what the ledger says otherwise. */

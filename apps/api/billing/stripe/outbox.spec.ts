@@ -6,7 +6,7 @@ import { ledgerCodec } from '#ledger/events.js';
 import { customerIntentId, stripeIntentDecider, stripeIntentStream } from '#ledger/stripe/intent.js';
 import { stripeClientOf } from '#stripe/operations/client.js';
 import { customerMaking } from '#stripe/operations/operation.js';
-import { ManualClock } from '../../../../test/support/manual-clock.js';
+import { ManualClock } from '../../../../test/support/worlds/manual-clock.js';
 import { ApiContext } from '../../api-context.js';
 import { Problem } from '../../http/problem.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';

@@ -7,7 +7,7 @@ import type { AccountCommand } from '../commands.js';
 import type { AccountEvent } from '../events.js';
 import { allocate } from './allocation.js';
 import type { Claim } from '../../payment/claims.js';
-import { consume, grant } from '../../../../test/support/account-commands.js';
+import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
 
 const stream = 'account-acme';
 const october = '2026-10-01T00:00:00.000Z';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { AccountBooks } from '#audit/account-books.js';
-import { consume, grant } from '../../../../test/support/account-commands.js';
+import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
 import { accountDecider, conservationOf } from '../account.js';
 import type { AccountCommand } from '../commands.js';
 import type { AccountEvent } from '../events.js';

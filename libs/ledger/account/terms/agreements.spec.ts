@@ -8,7 +8,7 @@ import {
   periodOf,
   plan,
   type Bought,
-} from '../../../../test/support/plan-commands.js';
+} from '../../../../test/support/ledger/plan-commands.js';
 
 const year: Bought = { from: day(1, 1), to: day(1, 1, 2027), interval: 'year' };
 

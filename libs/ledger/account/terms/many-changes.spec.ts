@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { plusMs, type Instant } from '#kernel/instant.js';
-import { LedgerAccount } from '../../../../test/support/ledger-account.js';
-import { period } from '../../../../test/support/term-commands.js';
+import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { period } from '../../../../test/support/ledger/term-commands.js';
 import type { AccountCommand } from '../commands.js';
 
 const start: Instant = '2026-01-01T00:00:00.000Z';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AccountCommand } from '../commands.js';
 import type { AgreedPlan } from '../events.js';
-import { LedgerAccount } from '../../../../test/support/ledger-account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import {
   changeOfPlan,
@@ -12,7 +12,7 @@ import {
   periodOf,
   plan,
   type Bought,
-} from '../../../../test/support/plan-commands.js';
+} from '../../../../test/support/ledger/plan-commands.js';
 
 const [addOn, starter, pro, plus, mega] = [
   plan('add-on', 500),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Catalog, Plan } from '#ledger/catalog.js';
-import { catalog, catalogState } from '../../../../test/support/catalog.js';
+import { catalog, catalogState } from '../../../../test/support/ledger/catalog.js';
 import { permutations } from '../../../../test/support/permutations.js';
-import { received, stripeEvent } from '../../../../test/support/stripe-events.js';
+import { received, stripeEvent } from '../../../../test/support/stripe/events.js';
 import { translate } from '../registry.js';
 import type { Lookups } from '../translation.js';
 

@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from '@jest/globals';
+import { conservationOf } from '#ledger/account/account.js';
+import { balanceChange } from '#ledger/account/events.js';
+import { steps } from './commands.js';
+import { audit, dawn, live, runs } from './lives.js';
+import { Subject } from './subject.js';
+
+describe('an account, against a naive model of it', () => {
+  it('answers every command as the model does, event by event', () => {
+    fc.assert(
+      fc.property(steps(40), (taken) => {
+        live(taken, (_subject, books, { model, decided }) => {
+          expect(decided).toEqual(model);
+          for (const grant of books.grants) {
+            const parts =
+              grant.scheduled + grant.free + grant.held + grant.consumed + grant.expired + grant.revoked + grant.repaid;
+            expect(parts).toBe(grant.amount);
+          }
+        });
+      }),
+      runs(600),
+    );
+  });
+
+  it('records with every event the balance after it, never negative, and conserves each grant and its cost', () => {
+    fc.assert(
+      fc.property(steps(40), (taken) => {
+        const subject = live(taken, () => undefined);
+        let balance = { available: 0, held: 0, debt: 0 };
+        for (const event of subject.log) {
+          const change = balanceChange(event, event.at);
+          balance = {
+            available: balance.available + change.available,
+            held: balance.held + change.held,
+            debt: balance.debt + change.debt,
+          };
+          expect(event.balance).toEqual(balance);
+          expect(Math.min(balance.available, balance.held, balance.debt)).toBeGreaterThanOrEqual(0);
+        }
+        expect(conservationOf(subject.state).violations).toEqual([]);
+        for (const lot of audit(subject.log).values()) {
+          expect(lot.left).toBeGreaterThanOrEqual(0);
+          expect(lot.left).toBeLessThanOrEqual(lot.granted);
+          expect(lot.spent).toBeGreaterThanOrEqual(0);
+          expect(lot.spent).toBeLessThanOrEqual(lot.cost);
+          if (lot.left === 0) expect(lot.spent).toBe(lot.cost);
+        }
+      }),
+      runs(200),
+    );
+  });
+});
+
+describe('a generator of lives that is worth its time', () => {
+  it('reaches every kind of event and refusal, and the rare turns', () => {
+    const seen = new Map<string, number>();
+    const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
+    const lives = fc.sample(steps(40), { numRuns: 1200, seed: 3 });
+    for (const taken of lives) {
+      const subject = live(taken, (_subject, _books, { decided }) => {
+        if (decided.kind === 'refused') count(decided.code);
+      });
+      for (const event of subject.log) {
+        count(event.type);
+        if (event.type === 'HoldReleased') count(`hold ${event.reason}`);
+        if (event.type === 'ConsumptionReversed' && event.debtReversed > 0 && event.restored.length > 0)
+          count('overdraft and slices reversed');
+        if (event.type === 'DebtForgiven' && event.restored.length > 0)
+          count(`repaid debt returned by ${event.cause.kind}`);
+        if (event.type === 'CreditsRevoked' && event.scheduled > 0) count('scheduled revoked');
+        if (event.type === 'CreditsRevoked' && event.writtenOff > 0) count('written off');
+        if (event.type === 'CreditsReinstated' && event.scheduled) count('scheduled reinstated');
+        if (event.type === 'CreditsReinstated' && event.writtenOff > 0) count('write-off undone');
+        if (event.type === 'HoldCaptured' && !event.final) count('captured in part');
+      }
+    }
+    const wanted = [
+      'AccountOpened',
+      'CreditsGranted',
+      'CreditsActivated',
+      'CreditsConsumed',
+      'CreditsHeld',
+      'HoldExtended',
+      'HoldCaptured',
+      'HoldReleased',
+      'CreditsExpired',
+      'CreditsRevoked',
+      'CreditsReinstated',
+      'ConsumptionReversed',
+      'DebtIncurred',
+      'DebtRepaid',
+      'DebtForgiven',
+      'BillingRequested',
+      'BurnOrderChanged',
+      'OverdraftLimitChanged',
+      'DebtPolicyChanged',
+      'LowBalanceThresholdChanged',
+      'AccountFrozen',
+      'AccountUnfrozen',
+      'AccountClosed',
+      'insufficient_credits',
+      'account_frozen',
+      'account_closed',
+      'grant_expired',
+      'invalid_expiry',
+      'grant_not_found',
+      'hold_not_found',
+      'hold_not_open',
+      'consumption_not_found',
+      'already_reversed',
+      'amount_exceeds_hold',
+      'amount_exceeds_consumption',
+      'hold released',
+      'hold captured',
+      'hold expired',
+      'overdraft and slices reversed',
+      'repaid debt returned by reversal',
+      'repaid debt returned by operator',
+      'scheduled revoked',
+      'scheduled reinstated',
+      'written off',
+      'write-off undone',
+      'captured in part',
+    ];
+    expect(wanted.filter((what) => !seen.has(what))).toEqual([]);
+  });
+});
+
+describe('an account at the greatest amounts', () => {
+  const huge = fc.constantFrom(1, 2 ** 52, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER);
+  const told = { description: null, metadata: {} };
+  const command = fc.oneof(
+    fc
+      .record({
+        type: fc.constant('GrantCredits' as const),
+        amount: huge,
+        costBasis: fc.option(huge.map((amount) => ({ amount, currency: 'usd' }))),
+      })
+      .map((grant) => ({
+        ...grant,
+        source: 'purchase' as const,
+        priority: 50,
+        effectiveAt: null,
+        expiresAt: null,
+        paymentReference: null,
+        ...told,
+      })),
+    huge.map((amount) => ({ type: 'ConsumeCredits' as const, amount, usage: null, resource: null, ...told })),
+    huge.map((amount) => ({ type: 'HoldCredits' as const, amount, expiresInSeconds: 60, ...told })),
+    huge.map((amount) => ({ type: 'AdjustCredits' as const, amount: -amount, reason: 'count' })),
+    huge.map((amount) => ({ type: 'AdjustCredits' as const, amount, reason: 'count' })),
+    huge.map((overdraftLimit) => ({ type: 'ChangeSettings' as const, overdraftLimit })),
+    fc.record({ amount: huge, of: fc.nat(3) }).map(({ amount, of }) => ({
+      type: 'RevokeCredits' as const,
+      grantId: `gr#${String(of)}`,
+      amount,
+      cause: { kind: 'refund' as const, id: 're_1' },
+      reason: null,
+    })),
+    fc.record({ amount: huge, of: fc.nat(3) }).map(({ amount, of }) => ({
+      type: 'ReinstateCredits' as const,
+      grantId: `gr#${String(of)}`,
+      amount,
+      cause: { kind: 'refund' as const, id: 're_1' },
+    })),
+    fc.nat(3).map((of) => ({
+      type: 'ReverseConsumption' as const,
+      consumptionId: `con#${String(of)}`,
+      amount: null,
+      reason: null,
+    })),
+    fc.nat(3).map((of) => ({ type: 'CaptureHold' as const, holdId: `hold#${String(of)}`, amount: null, final: true })),
+    fc.nat(3).map((of) => ({ type: 'ReleaseHold' as const, holdId: `hold#${String(of)}` })),
+  );
+
+  it('never counts beyond what a number can hold exactly', () => {
+    fc.assert(
+      fc.property(fc.array(command, { minLength: 1, maxLength: 30, size: 'max' }), (commands) => {
+        const subject = new Subject();
+        for (const each of commands) subject.run(each, dawn);
+        for (const { balance } of subject.log) {
+          for (const amount of [balance.available, balance.held, balance.debt]) {
+            expect(Number.isSafeInteger(amount)).toBe(true);
+            expect(amount).toBeGreaterThanOrEqual(0);
+          }
+        }
+        for (const lot of audit(subject.log).values())
+          expect(lot.spent <= lot.cost && lot.left <= lot.granted && lot.left >= 0).toBe(true);
+        expect(conservationOf(subject.state).violations).toEqual([]);
+      }),
+      runs(400),
+    );
+  });
+});
