@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { consume } from '../support/ledger/account-commands.js';
-import { LedgerAccount } from '../support/ledger/account.js';
+import { LedgerAccount } from '../support/ledger/ledger-account.js';
 import { runs } from './ledger/lives.js';
 
 const PAID = 4900;

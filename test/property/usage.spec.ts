@@ -5,7 +5,7 @@ import { accountAt } from '#ledger/account/at.js';
 import { DETAILED_SUMS, encodeUsage, KEPT_SUMS, usageAt } from '#ledger/account/usage.js';
 import { UsageOracle } from '../../projections/balances/usage-oracle.js';
 import { consume, grant } from '../support/ledger/account-commands.js';
-import { LedgerAccount } from '../support/ledger/account.js';
+import { LedgerAccount } from '../support/ledger/ledger-account.js';
 import { days, ended, free, period } from '../support/ledger/term-commands.js';
 
 describe('usage, whatever happens,', () => {

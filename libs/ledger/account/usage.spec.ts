@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { consume, grant } from '../../../test/support/ledger/account-commands.js';
-import { LedgerAccount } from '../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../test/support/permutations.js';
 import { days, ended, free, minutes, period, trial, trialMoved } from '../../../test/support/ledger/term-commands.js';
 import { accountAt } from './at.js';

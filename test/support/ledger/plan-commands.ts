@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import type { AgreedPlan, AgreedSeats, ChangedPeriod } from '#ledger/account/events.js';
-import { LedgerAccount } from './account.js';
+import { LedgerAccount } from './ledger-account.js';
 import { permutations } from '../permutations.js';
 
 export const day = (date: number, month: number, year = 2026): Instant => instantOf(Date.UTC(year, month - 1, date));

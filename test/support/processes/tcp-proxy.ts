@@ -30,6 +30,7 @@ export class TcpProxy {
   #refusing = false;
   #accepted = 0;
   #corrupted = 0;
+  readonly #deafened = new WeakSet<Socket>();
 
   private constructor(private readonly target: { host: string; port: number }) {
     this.#server = createServer((client) => {
@@ -98,8 +99,7 @@ export class TcpProxy {
   deafen(port: number): void {
     for (const [, upstream] of this.#pairs) {
       if (upstream.localPort !== port) continue;
-      upstream.removeAllListeners('data');
-      upstream.resume();
+      this.#deafened.add(upstream);
     }
   }
 
@@ -141,6 +141,7 @@ export class TcpProxy {
   #pump(from: Socket, to: Socket, direction: Direction): void {
     let carrying: Promise<void> = Promise.resolve();
     from.on('data', (chunk: Buffer) => {
+      if (this.#deafened.has(from)) return;
       from.pause();
       carrying = carrying.then(async () => {
         await this.#carry(chunk, to, direction);

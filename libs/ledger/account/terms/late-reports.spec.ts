@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import type { AccountCommand } from '../commands.js';
 

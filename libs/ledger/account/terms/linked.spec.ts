@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Instant } from '#kernel/instant.js';
 import { consume } from '../../../../test/support/ledger/account-commands.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import { days, ended, free, minutes, period } from '../../../../test/support/ledger/term-commands.js';
 import type { AccountCommand } from '../commands.js';

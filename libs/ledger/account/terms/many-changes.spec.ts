@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { plusMs, type Instant } from '#kernel/instant.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { period } from '../../../../test/support/ledger/term-commands.js';
 import type { AccountCommand } from '../commands.js';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { consume, hold } from '../../../../test/support/ledger/account-commands.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import type { AccountCommand } from '../commands.js';
 import type { Claim } from '../../payment/claims.js';
 

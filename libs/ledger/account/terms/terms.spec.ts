@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { consume, grant, hold } from '../../../../test/support/ledger/account-commands.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import type { AccountCommand } from '../commands.js';
 import type { ChangedPeriod } from '../events.js';

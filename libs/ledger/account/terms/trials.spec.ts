@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Instant } from '#kernel/instant.js';
 import { consume, hold } from '../../../../test/support/ledger/account-commands.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import { days, ended, period, trial, trialMoved } from '../../../../test/support/ledger/term-commands.js';
 import { accountAt } from '../at.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AccountCommand } from '../commands.js';
 import type { AgreedPlan } from '../events.js';
-import { LedgerAccount } from '../../../../test/support/ledger/account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { permutations } from '../../../../test/support/permutations.js';
 import {
   changeOfPlan,
