@@ -86,7 +86,7 @@ const areas = [
       '^libs/event-store/(event-store\\.module\\.ts$|port/|writing/)',
       '^libs/database/database\\.ts$',
       '^libs/(projecting|records)/migrate\\.ts$',
-      '^projections/(registry|command-keys/key-lookup)\\.ts$',
+      '^projections/(registry|command-keys/key-index)\\.ts$',
     ],
   },
   {

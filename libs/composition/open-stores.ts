@@ -4,7 +4,7 @@ import type { EventStore } from '#event-store/port/event-store.js';
 import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
-import { CommandKeyIndex } from '#projections/command-keys/key-lookup.js';
+import { CommandKeyIndex } from '#projections/command-keys/key-index.js';
 import { projectionsFor } from '#projections/registry.js';
 import { migrateReadModels } from '#projecting/migrate.js';
 import { migrateRecords } from '#records/migrate.js';

@@ -8,7 +8,7 @@ import { openDatabase } from '#database/database.js';
 import { balanceAt, balanceOf, BalanceReader } from '../../../projections/balances/queries.js';
 import { grantsOf, holdsOf, type GrantEntry, type GrantStatus } from '../../../projections/balances/lists.js';
 import { claimsOf } from '../../../projections/claims/queries.js';
-import { CommandKeyIndex } from '../../../projections/command-keys/key-lookup.js';
+import { CommandKeyIndex } from '../../../projections/command-keys/key-index.js';
 import { customerById } from '../../../projections/customers/queries.js';
 import { historyOf } from '../../../projections/history/queries.js';
 import { projections } from '../../../projections/registry.js';
