@@ -13,7 +13,11 @@ import { Database } from '#database/database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
 import { ProjectedAgenda } from './scheduler/agenda.js';
 import { ContactSender } from './stripe-maintenance/contact-sender.js';
-import { Errands, ErrandsConsumer, type Errand } from './stripe-maintenance/errands.consumer.js';
+import {
+  MaintenanceTasks,
+  MaintenanceConsumer,
+  type MaintenanceTask,
+} from './stripe-maintenance/maintenance.consumer.js';
 import { InboxConsumer } from './inbox/inbox.consumer.js';
 import { InboxState } from './inbox/state.js';
 import { Inbox } from './inbox/inbox.js';
@@ -49,7 +53,9 @@ class WorkerModule {
     const { livemode, customerKey } = config.stripe;
     const inbox = new Inbox({ handlers, state, clock, livemode, customerKey });
     const client = stripeClientOf(config.stripe, clock);
-    const errands: Errands = { all: client === null ? [] : errandsOf(client, { handlers, state, clock, database }) };
+    const tasks: MaintenanceTasks = {
+      all: client === null ? [] : maintenanceTasksOf(client, { handlers, state, clock, database }),
+    };
     const agenda = new ProjectedAgenda(database, config.stripe.gracePeriodDays);
     const scheduler = new Scheduler({
       handlers,
@@ -67,8 +73,8 @@ class WorkerModule {
         { provide: InboxState, useValue: state },
         { provide: Inbox, useValue: inbox },
         { provide: Scheduler, useValue: scheduler },
-        { provide: Errands, useValue: errands },
-        ErrandsConsumer,
+        { provide: MaintenanceTasks, useValue: tasks },
+        MaintenanceConsumer,
         InboxConsumer,
         ProjectionsConsumer,
         SchedulerConsumer,
@@ -82,10 +88,10 @@ class WorkerModule {
   }
 }
 
-function errandsOf(
+function maintenanceTasksOf(
   client: StripeClient,
   { handlers, state, clock, database }: Pick<Parts, 'handlers' | 'clock' | 'database'> & { readonly state: InboxState },
-): readonly Errand[] {
+): readonly MaintenanceTask[] {
   const settler = new IntentSettler({
     client,
     handlers,
@@ -130,7 +136,7 @@ export async function startWorker(config: WorkerConfig, logger: PinoLogger, cloc
     app.get(ProjectionsConsumer).run(stopping.signal),
     app.get(SchedulerConsumer).run(stopping.signal),
     ...(config.stripe.billingEnabled ? [app.get(InboxConsumer).run(stopping.signal)] : []),
-    ...(app.get(Errands).all.length > 0 ? [app.get(ErrandsConsumer).run(stopping.signal)] : []),
+    ...(app.get(MaintenanceTasks).all.length > 0 ? [app.get(MaintenanceConsumer).run(stopping.signal)] : []),
   ];
   return {
     stop: async () => {

@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel/instant.js';
-import type { StripeOperation } from '#ledger/stripe/intent.js';
+import type { StripeOperationName } from '#ledger/stripe/intent.js';
 import type { Reader } from '#database/database.js';
 import { queryBuilder } from '#projecting/query-builder.js';
 import type { StoredRow } from '#projecting/tables.js';
@@ -12,7 +12,7 @@ const build = queryBuilder<{ pending_stripe_intents: StoredRow<typeof pending> }
 /** At most `limit` pending intents of one operation, the oldest first. */
 export async function pendingIntentsOf(
   reader: Reader,
-  operation: StripeOperation,
+  operation: StripeOperationName,
   limit: number,
 ): Promise<readonly string[]> {
   const rows = await reader.rows(

@@ -9,7 +9,7 @@ import { accounts, type Outcome, type World } from './world.js';
 type CommandStep = Extract<Step, { kind: 'command' }>;
 
 /** A command that a client wants done, and what it was told of it. */
-export type Wish = {
+export type ClientCommand = {
   readonly key: string;
   readonly stream: string;
   readonly command: AccountCommand;
@@ -37,7 +37,7 @@ const told = { description: null, metadata: {} as Json };
 
 /** Clients that retry with the same key until they know how it ended, each as patient as it is. */
 export class Clients {
-  readonly wishes: Wish[] = [];
+  readonly commands: ClientCommand[] = [];
   readonly #random: SeededRandom;
   #busy = 0;
 
@@ -53,7 +53,7 @@ export class Clients {
     const stream = accounts[step.account] ?? '';
     const command = this.#commandOf(step, stream);
     if (command === null) return;
-    const wish: Wish = {
+    const intended: ClientCommand = {
       key: step.name,
       stream,
       command,
@@ -63,19 +63,19 @@ export class Clients {
       pursuits: 0,
       gaveUp: false,
     };
-    this.wishes.push(wish);
-    this.#track(this.#pursue(wish, wish.command));
+    this.commands.push(intended);
+    this.#track(this.#pursue(intended, intended.command));
   }
 
   sendAgain(index: number, otherBody: boolean): void {
-    const wish = this.wishes[index % Math.max(1, this.wishes.length)];
-    if (wish === undefined || wish.gaveUp) return;
+    const intended = this.commands[index % Math.max(1, this.commands.length)];
+    if (intended === undefined || intended.gaveUp) return;
     if (!otherBody) {
-      this.#track(this.#pursue(wish, wish.command));
+      this.#track(this.#pursue(intended, intended.command));
       return;
     }
-    wish.pursuits += 1;
-    const request = this.#request(wish, { type: 'AdjustCredits', amount: 1, reason: 'another body' });
+    intended.pursuits += 1;
+    const request = this.#request(intended, { type: 'AdjustCredits', amount: 1, reason: 'another body' });
     this.#track(
       this.#attempt(this.#random.between(0, 1), request).then((outcome) => {
         if (outcome?.kind === 'key_reused') this.world.probes.hit('key reused');
@@ -109,16 +109,16 @@ export class Clients {
     );
   }
 
-  #request(wish: Wish, command: AccountCommand): CommandRequest<AccountCommand> {
+  #request(intended: ClientCommand, command: AccountCommand): CommandRequest<AccountCommand> {
     return {
-      stream: wish.stream,
+      stream: intended.stream,
       command,
-      key: wish.key,
+      key: intended.key,
       origin: 'api',
       fingerprint: JSON.stringify(command),
       actor: 'client',
       causationId: null,
-      correlationId: `${wish.stream}/${wish.key}`,
+      correlationId: `${intended.stream}/${intended.key}`,
     };
   }
 
@@ -129,22 +129,22 @@ export class Clients {
     return Promise.race([handler.execute(request), this.world.time.sleep(15_000).then(() => null)]);
   }
 
-  async #pursue(wish: Wish, command: AccountCommand): Promise<void> {
+  async #pursue(intended: ClientCommand, command: AccountCommand): Promise<void> {
     const { probes, time, server } = this.world;
-    wish.pursuits += 1;
-    const request = this.#request(wish, command);
+    intended.pursuits += 1;
+    const request = this.#request(intended, command);
     let first: number | null = null;
     for (let tries = 0; tries < 200; tries += 1) {
       const api = this.#random.between(0, 1);
       first ??= api;
-      const from = { revision: server.log.streams.get(wish.stream)?.length ?? 0, ms: time.now };
+      const from = { revision: server.log.streams.get(intended.stream)?.length ?? 0, ms: time.now };
       const outcome = await this.#attempt(api, request);
       if (outcome === null || ['conflict', 'overloaded', 'unavailable', 'outcome_unknown'].includes(outcome.kind)) {
         if (outcome?.kind === 'outcome_unknown') probes.hit('outcome stayed unknown');
         if (outcome?.kind === 'unavailable') probes.hit('unavailable');
         // "Nothing was recorded" is a promise, when this was the only one who asked.
-        if (outcome?.kind === 'unavailable' && tries === 0 && wish.pursuits === 1 && this.#random.chance(0.3)) {
-          wish.gaveUp = true;
+        if (outcome?.kind === 'unavailable' && tries === 0 && intended.pursuits === 1 && this.#random.chance(0.3)) {
+          intended.gaveUp = true;
           return;
         }
         await time.sleep(this.#random.between(50, 2_000));
@@ -152,14 +152,21 @@ export class Clients {
       }
       if (outcome.kind === 'refused') {
         probes.hit('refused');
-        const to = server.log.streams.get(wish.stream)?.length ?? 0;
-        wish.refusals.push({ from: from.revision, to, fromMs: from.ms, toMs: time.now, command, stream: wish.stream });
+        const to = server.log.streams.get(intended.stream)?.length ?? 0;
+        intended.refusals.push({
+          from: from.revision,
+          to,
+          fromMs: from.ms,
+          toMs: time.now,
+          command,
+          stream: intended.stream,
+        });
       }
       if (outcome.kind === 'recorded') {
         if (outcome.replayed) probes.hit(api === first ? 'replayed' : 'replayed by another process');
         const events = outcome.events.map(({ event, id, revision }) => ({ event, id, revision }));
-        wish.answers.push(canonicalJson(events as unknown as Json));
-        wish.recorded.push(...outcome.events);
+        intended.answers.push(canonicalJson(events as unknown as Json));
+        intended.recorded.push(...outcome.events);
       }
       return;
     }
@@ -199,10 +206,10 @@ export class Clients {
   /** Commands about an earlier hold or consumption that some client was told of. */
   #commandOnPast({ what, amount, roll }: CommandStep, stream: string): AccountCommand | null {
     const ids = (field: string): string[] =>
-      this.wishes
-        .filter((wish) => wish.stream === stream)
-        .flatMap((wish) =>
-          wish.answers
+      this.commands
+        .filter((intended) => intended.stream === stream)
+        .flatMap((intended) =>
+          intended.answers
             .slice(0, 1)
             .flatMap((answer) =>
               [...answer.matchAll(new RegExp(`"${field}":"([^"]+)"`, 'g'))].map((match) => match[1] ?? ''),

@@ -7,11 +7,11 @@ import { forkAccount, type AccountState } from '#ledger/account/state.js';
 import { nextDueAt } from '#ledger/account/time.js';
 import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
-import type { Refusal, Wish } from './client.js';
+import type { Refusal, ClientCommand } from './client.js';
 import { accounts, type World } from './world.js';
 
 /** What is wrong with the world; empty when all is as promised. Each begins with the name of its oracle. */
-export function judge(world: World, wishes: readonly Wish[]): string[] {
+export function judge(world: World, commands: readonly ClientCommand[]): string[] {
   const wrong: string[] = [];
   for (const crash of world.crashes)
     wrong.push(`O0 a bug came to light: ${crash instanceof Error ? `${crash.name}: ${crash.message}` : String(crash)}`);
@@ -19,7 +19,7 @@ export function judge(world: World, wishes: readonly Wish[]): string[] {
   for (const [stream, stored] of streams) wrong.push(...chainOf(stream, stored));
   wrong.push(...orderOf(events));
   if (wrong.length > 0) return wrong; // what follows folds the log
-  wrong.push(...onceEach(events, wishes));
+  wrong.push(...onceEach(events, commands));
   for (const stream of accounts) {
     try {
       wrong.push(
@@ -27,7 +27,7 @@ export function judge(world: World, wishes: readonly Wish[]): string[] {
           world,
           stream,
           streams.get(stream) ?? [],
-          wishes.flatMap((wish) => wish.refusals),
+          commands.flatMap((intended) => intended.refusals),
         ),
       );
     } catch (error) {
@@ -59,7 +59,7 @@ function orderOf(events: readonly RecordedEvent[]): string[] {
 }
 
 /** O1, O5: an acknowledged command is in the log once, as it was told; one that was given up as not recorded is not there. */
-function onceEach(events: readonly RecordedEvent[], wishes: readonly Wish[]): string[] {
+function onceEach(events: readonly RecordedEvent[], commands: readonly ClientCommand[]): string[] {
   const wrong: string[] = [];
   const runs = new Map<string, number>();
   const ids = new Map(events.map((event) => [event.id, event]));
@@ -74,18 +74,19 @@ function onceEach(events: readonly RecordedEvent[], wishes: readonly Wish[]): st
     } else if (run !== previous) runs.set(correlationId, (runs.get(correlationId) ?? 0) + 1);
     previous = run;
   }
-  for (const wish of wishes) {
-    const name = `${wish.stream}/${wish.key}`;
+  for (const intended of commands) {
+    const name = `${intended.stream}/${intended.key}`;
     const times = runs.get(name) ?? 0;
     if (times > 1) wrong.push(`O1 the command ${name} is in the log ${String(times)} times`);
-    if (wish.gaveUp && times > 0) wrong.push(`O1 the command ${name} is in the log though it was told that it is not`);
-    if (new Set(wish.answers).size > 1) wrong.push(`O5 the command ${name} was answered in two ways`);
-    const stored = events.filter((event) => event.stream === wish.stream);
-    for (const { from } of wish.refusals) {
+    if (intended.gaveUp && times > 0)
+      wrong.push(`O1 the command ${name} is in the log though it was told that it is not`);
+    if (new Set(intended.answers).size > 1) wrong.push(`O5 the command ${name} was answered in two ways`);
+    const stored = events.filter((event) => event.stream === intended.stream);
+    for (const { from } of intended.refusals) {
       const known = stored.some((event) => event.revision < from && metadataOf(event).correlationId === name);
       if (known) wrong.push(`O5 the command ${name} was refused though it had been done before it was asked again`);
     }
-    for (const { id, position } of wish.recorded) {
+    for (const { id, position } of intended.recorded) {
       const event = ids.get(id);
       if (event === undefined) wrong.push(`O1 ${name} was acknowledged and its event ${id} is not in the log`);
       else if (position < event.position || !stored.some((other) => other.position === position))

@@ -25,7 +25,7 @@ export async function play(plan: Plan, sabotage: Sabotage | null = null): Promis
   // Late writes land, clients learn how their commands ended, workers catch up.
   const idle = await world.time.run(healed + HEAL_MS, () => clients.idle && world.time.now > healed + 20_000);
   const caughtUp = await world.time.run(healed + 2 * HEAL_MS, () => isCaughtUp(world));
-  const wrong = judge(world, clients.wishes);
+  const wrong = judge(world, clients.commands);
   if (!idle) wrong.push('O6 a client still does not know how its command ended');
   if (!caughtUp) wrong.push('O6 the read model or the inbox does not catch up');
   count(world);

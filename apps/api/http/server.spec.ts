@@ -49,7 +49,7 @@ class Limits {
   limit?: string;
 }
 
-class Wish {
+class Order {
   @Flag({ description: 'Whether.' })
   now!: boolean;
 }
@@ -81,9 +81,9 @@ class ThingsController {
     return { got: body };
   }
 
-  @Post('wishes')
+  @Post('orders')
   @Public()
-  async wish(@Body() body: Wish, @Param('thingId') id: string): Promise<object> {
+  async order(@Body() body: Order, @Param('thingId') id: string): Promise<object> {
     await Promise.resolve();
     if (!body.now) throw new Problem('conflict');
     return { said: `${this.greeting.text} ${id}` };
@@ -234,7 +234,7 @@ describe('the HTTP server', () => {
 
   describe('gives controllers what Nest gives them', () => {
     it('arguments by their decorators, and sends what they return', async () => {
-      expect(await ask('POST', '/things/t1/wishes', { now: true })).toMatchObject({
+      expect(await ask('POST', '/things/t1/orders', { now: true })).toMatchObject({
         status: 201,
         body: { said: 'hello t1' },
       });
@@ -260,8 +260,8 @@ describe('the HTTP server', () => {
     });
 
     it('bodies and queries that keep the rules of their class', async () => {
-      const wish = await ask('POST', '/things/t1/wishes', { now: 'soon' });
-      expect(wish).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ field: 'now' }] } });
+      const order = await ask('POST', '/things/t1/orders', { now: 'soon' });
+      expect(order).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ field: 'now' }] } });
       expect((await ask('GET', '/things/t1/limits?limit=6')).status).toBe(400);
       expect((await ask('GET', '/things/t1/limits?nonsense=1')).body).toMatchObject({
         errors: [{ field: 'nonsense' }],
@@ -282,7 +282,7 @@ describe('the HTTP server', () => {
   });
 
   it('answers whatever a controller fails with as a problem, and tells nobody what an error said', async () => {
-    const conflict = await ask('POST', '/things/t1/wishes', { now: false });
+    const conflict = await ask('POST', '/things/t1/orders', { now: false });
     expect(conflict).toMatchObject({ status: 409, body: { code: 'conflict', status: 409, title: expect.any(String) } });
     expect(conflict.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(conflict.body['requestId']).toBe(conflict.headers.get('x-request-id'));
@@ -310,9 +310,9 @@ describe('the HTTP server', () => {
   });
 
   it('knows which methods a path takes, and no path with an empty part', async () => {
-    const wrong = await ask('PUT', '/things/t1/wishes', {});
+    const wrong = await ask('PUT', '/things/t1/orders', {});
     expect([wrong.status, wrong.body['code'], wrong.headers.get('allow')]).toEqual([405, 'method_not_allowed', 'POST']);
-    expect(await ask('POST', '/things//wishes', { now: true })).toMatchObject({
+    expect(await ask('POST', '/things//orders', { now: true })).toMatchObject({
       status: 404,
       body: { code: 'not_found' },
     });

@@ -12,14 +12,14 @@ import { stripeClient, whyNot } from '../stripe-client.js';
 async function push({ environment, output }: Call): Promise<ExitCode> {
   const client = await stripeClient(environment);
   const { state } = await (await environment.ledger()).catalog.load(catalogStream);
-  const way = { client, log: await intentLog(environment), clock: environment.clock };
+  const context = { client, log: await intentLog(environment), clock: environment.clock };
   const recorded = onSale(state);
   const elsewhere = environment.config.stripe.secretKey === null ? priceElsewhere(recorded) : null;
   if (elsewhere !== null) {
     output.progress(soldElsewhere(elsewhere));
     return 1;
   }
-  const answer = await pushCatalog(way, recorded);
+  const answer = await pushCatalog(context, recorded);
   if (answer.kind !== 'answered') {
     output.progress(whyNot(answer));
     return 1;

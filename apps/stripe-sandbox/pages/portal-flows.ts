@@ -16,7 +16,7 @@ const types = [
 ] as const;
 
 /** One thing to do in the portal: by a deep link (`flow_data`), or by a link of its first page. */
-export type Errand = {
+export type PortalFlow = {
   readonly type: (typeof types)[number];
   readonly subscription: string;
   /** What is changed to, where that is chosen already. */
@@ -25,7 +25,7 @@ export type Errand = {
   readonly quantity: number | null;
 };
 
-const actionOf: Readonly<Record<Errand['type'], string>> = {
+const actionOf: Readonly<Record<PortalFlow['type'], string>> = {
   payment_method_update: 'card',
   subscription_cancel: 'cancel',
   subscription_update: 'change',
@@ -40,9 +40,10 @@ export const done: Readonly<Record<string, string>> = {
   card: 'Your card is saved.',
 };
 
-const typeIn = (text: string | undefined | null): Errand['type'] | null => types.find((one) => one === text) ?? null;
+const typeIn = (text: string | undefined | null): PortalFlow['type'] | null =>
+  types.find((one) => one === text) ?? null;
 
-function deepLinkOf({ flow }: PortalSession): Errand | null {
+function deepLinkOf({ flow }: PortalSession): PortalFlow | null {
   const type = typeIn(flow?.type);
   if (flow === null || type === null) return null;
   const about = flow.subscription_cancel ?? flow.subscription_update ?? flow.subscription_update_confirm;
@@ -57,7 +58,7 @@ function deepLinkOf({ flow }: PortalSession): Errand | null {
 }
 
 /** What the address asks for; a session with a deep link asks for that until it is done. Null: the portal's first page. */
-export function errandOf(session: PortalSession, query: URLSearchParams): Errand | null {
+export function flowOf(session: PortalSession, query: URLSearchParams): PortalFlow | null {
   const type = typeIn(query.get('flow'));
   const subscription = query.get('subscription') ?? '';
   if (type !== null) return { type, subscription, price: null, item: null, quantity: null };
@@ -66,14 +67,14 @@ export function errandOf(session: PortalSession, query: URLSearchParams): Errand
 
 /** Where the browser goes when something was done: what came by a deep link ends as `after_completion` says. */
 export function afterwards(session: PortalSession, action: string): string {
-  const errand = deepLinkOf(session);
+  const flow = deepLinkOf(session);
   const completion = session.flow?.after_completion;
-  if (errand === null || actionOf[errand.type] !== action) return `${session.url}?done=${action}`;
+  if (flow === null || actionOf[flow.type] !== action) return `${session.url}?done=${action}`;
   if (completion?.type === 'redirect' && completion.redirect !== null) return completion.redirect.return_url;
   return `${session.url}?${completion?.type === 'hosted_confirmation' ? 'confirmed' : 'done'}=${action}`;
 }
 
-/** Tells that a deep link's errand is done. */
+/** Says that a deep link's flow is completed. */
 export function confirmation(session: PortalSession, action: string): Page {
   const message = session.flow?.after_completion.hosted_confirmation?.custom_message ?? null;
   const back = session.return_url;
@@ -185,12 +186,12 @@ function cardPage(session: PortalSession, form: URLSearchParams, refusal: Refusa
 }
 
 /** What a change of plan would cost, asked before it is made. Throws ApiError when it cannot be made. */
-export function confirmPage(sandbox: Sandbox, session: PortalSession, errand: Errand): Page {
+export function confirmPage(sandbox: Sandbox, session: PortalSession, flow: PortalFlow): Page {
   const tx = new Tx(sandbox.world); // dropped: only to see what would be
-  const { subscription: id, item, quantity } = errand;
+  const { subscription: id, item, quantity } = flow;
   const found = tx.need('subscription', id);
   const kept = found.items.data.find((one) => one.id === item) ?? found.items.data[0];
-  const priceId = errand.price ?? kept?.price.id ?? '';
+  const priceId = flow.price ?? kept?.price.id ?? '';
   const { latest_invoice: after } = portalChange(tx, session, id, priceId, {
     item,
     quantity,
@@ -225,20 +226,20 @@ export function confirmPage(sandbox: Sandbox, session: PortalSession, errand: Er
   );
 }
 
-/** The page of an errand, with what was typed and why it was refused. Throws ApiError when what it asks to confirm cannot be done. */
-export function errandPage(
+/** The page of a flow, with what was typed and why it was refused. Throws ApiError when what it asks to confirm cannot be done. */
+export function flowPage(
   sandbox: Sandbox,
   session: PortalSession,
-  errand: Errand,
+  flow: PortalFlow,
   form: URLSearchParams,
   refusal: Refusal | null,
 ): Page {
-  if (errand.type === 'payment_method_update') return cardPage(session, form, refusal);
+  if (flow.type === 'payment_method_update') return cardPage(session, form, refusal);
   const tx = new Tx(sandbox.world);
-  const subscription = tx.get('subscription', errand.subscription);
+  const subscription = tx.get('subscription', flow.subscription);
   if (subscription?.customer !== session.customer || ['canceled', 'incomplete_expired'].includes(subscription.status))
     return notice('This plan has ended', 'There is nothing to change.', 404, wayOut(session, '← Return'));
-  if (errand.type === 'subscription_cancel') return cancelPage(tx, session, subscription, refusal);
-  if (errand.type === 'subscription_update') return updatePage(tx, session, subscription, form, refusal);
-  return confirmPage(sandbox, session, errand);
+  if (flow.type === 'subscription_cancel') return cancelPage(tx, session, subscription, refusal);
+  if (flow.type === 'subscription_update') return updatePage(tx, session, subscription, form, refusal);
+  return confirmPage(sandbox, session, flow);
 }

@@ -14,10 +14,10 @@ import {
   confirmPage,
   confirmation,
   done,
-  errandOf,
-  errandPage,
+  flowOf,
+  flowPage,
   nameOf,
-  type Errand,
+  type PortalFlow,
 } from './portal-flows.js';
 import { priceText } from './price-text.js';
 
@@ -36,9 +36,9 @@ function button(action: string, subscription: string, label: string): Markup {
 }
 
 /** A link to the page that asks before it does something. */
-function errandLink(
+function flowLink(
   session: PortalSession,
-  type: Errand['type'],
+  type: PortalFlow['type'],
   subscription: Subscription,
   of: { readonly label: string; readonly name: string; readonly look: 'plain' | 'danger' },
 ): Markup {
@@ -88,9 +88,9 @@ function subscriptionPart(tx: Tx, session: PortalSession, subscription: Subscrip
     ${item === undefined ? null : html`<p>${seats === 1 ? '' : `${seats} × `}${priceText(item.price)}</p>`}
     <p class="soft">${whatIsNext(subscription, ends)}</p>
     ${owed(tx, subscription)}
-    ${features.subscription_update.enabled && ends === null ? errandLink(session, 'subscription_update', subscription, update) : null}
+    ${features.subscription_update.enabled && ends === null ? flowLink(session, 'subscription_update', subscription, update) : null}
     ${ends === null ? null : button('resume', subscription.id, "Don't cancel plan")}
-    ${ends === null && features.subscription_cancel.enabled ? errandLink(session, 'subscription_cancel', subscription, cancel) : null}
+    ${ends === null && features.subscription_cancel.enabled ? flowLink(session, 'subscription_cancel', subscription, cancel) : null}
   </section>`;
 }
 
@@ -220,7 +220,7 @@ function act(tx: Tx, session: PortalSession, form: URLSearchParams): void {
 function refused(
   sandbox: Sandbox,
   session: PortalSession,
-  asked: Errand | null,
+  asked: PortalFlow | null,
   form: URLSearchParams,
   error: unknown,
 ): Page {
@@ -228,7 +228,7 @@ function refused(
   const isConfirming = asked?.type === 'subscription_update_confirm';
   return asked === null || isConfirming
     ? show(sandbox, session, { form, refusal, done: null })
-    : errandPage(sandbox, session, asked, form, refusal);
+    : flowPage(sandbox, session, asked, form, refusal);
 }
 
 /** The billing portal: cancel, take back, change plan, another card, invoices. What costs or ends something asks first. */
@@ -243,10 +243,10 @@ export function portalPage(
   if (session === undefined) return notice('There is no such portal session', 'Check the address.', 404);
   const confirmed = query.get('confirmed');
   if (confirmed !== null && method !== 'POST') return confirmation(session, confirmed);
-  const asked = errandOf(session, query);
+  const asked = flowOf(session, query);
   try {
     if (method !== 'POST') {
-      if (asked !== null) return errandPage(sandbox, session, asked, form, null);
+      if (asked !== null) return flowPage(sandbox, session, asked, form, null);
       return show(sandbox, session, { form, refusal: null, done: query.get('done') });
     }
     const action = form.get('action') ?? '';

@@ -5,8 +5,8 @@ import { stripeCustomersOf } from '#ledger/customer.js';
 import { contactIntentId } from '#ledger/stripe/intent.js';
 import type { StripeContact } from '#records/contacts.js';
 import type { StripeClient } from '#stripe/operations/client.js';
-import { contactMaking } from '#stripe/operations/operation.js';
-import { runErrand, type IntentLog } from '#stripe/operations/run.js';
+import { contactOperation } from '#stripe/operations/operation.js';
+import { runStripeCall, type IntentLog } from '#stripe/operations/run.js';
 import { intentLogOf } from './intent-log.js';
 
 const PAGE = 100;
@@ -69,7 +69,10 @@ export class ContactSender {
     const { client, clock } = this.parts;
     const log = this.#log;
     const intent = { intentId, customerId, operation: 'update_customer', subject: { stripeCustomerId } } as const;
-    const answer = await runErrand({ intent, making: contactMaking(stripeCustomerId, fields) }, { client, log, clock });
+    const answer = await runStripeCall(
+      { intent, operation: contactOperation(stripeCustomerId, fields) },
+      { client, log, clock },
+    );
     if (answer.kind === 'unavailable') return false;
     if (answer.kind === 'answered' || (answer.status !== 401 && answer.status !== 403)) return true;
     // A key that Stripe does not accept ends with a new key, and says nothing of the contact.

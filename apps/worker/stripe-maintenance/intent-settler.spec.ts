@@ -1,7 +1,7 @@
 import { stripeCustomersOf } from '#ledger/customer.js';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Json } from '#kernel/json.js';
-import { stripeIntentStream, type StripeOperation } from '#ledger/stripe/intent.js';
+import { stripeIntentStream, type StripeOperationName } from '#ledger/stripe/intent.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { byTest, InboxWorld } from '../../../test/support/worlds/inbox-world.js';
 import { IntentSettler } from './intent-settler.js';
@@ -32,7 +32,7 @@ const fetch = (async (address: string, init: { method: string }) => {
 const list = (...data: readonly Answer[]): Answer => ({ object: 'list', data, has_more: false });
 
 async function intend(
-  operation: StripeOperation,
+  operation: StripeOperationName,
   subject: { readonly [member: string]: Json } = {},
   customerId: string | null = 'acme',
 ): Promise<void> {
@@ -43,9 +43,9 @@ async function intend(
   await world.handlers.stripeIntent.execute({ ...byTest, stream, command });
 }
 
-const typesOf = async (operation: StripeOperation): Promise<string[]> =>
+const typesOf = async (operation: StripeOperationName): Promise<string[]> =>
   (await world.store.readStream(stripeIntentStream(`errand.${operation}`), 0, 10)).map(({ type }) => type);
-const madeBy = (operation: StripeOperation, more: Answer): Answer => ({
+const madeBy = (operation: StripeOperationName, more: Answer): Answer => ({
   metadata: { scrip_intent: `errand.${operation}` },
   ...more,
 });
@@ -88,7 +88,7 @@ const subscription = {
 const price = { id: 'price_1', object: 'price', unit_amount: 500, currency: 'usd', recurring: null, active: true };
 
 /** [operation, subject, where Stripe is looked at, what shows that it was done, what shows that it was not] */
-const cases: [StripeOperation, { [member: string]: Json }, string, Answer, Answer][] = [
+const cases: [StripeOperationName, { [member: string]: Json }, string, Answer, Answer][] = [
   ['create_customer', {}, '/v1/customers', list(madeBy('create_customer', { id: 'cus_9' })), list()],
   [
     'create_checkout_session',

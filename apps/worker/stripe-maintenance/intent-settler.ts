@@ -6,8 +6,8 @@ import { stripeCustomerStream } from '#ledger/stripe/customer.js';
 import type { StripeIntent } from '#ledger/stripe/intent.js';
 import type { PendingIntent } from '#projections/stripe-intents/queries.js';
 import type { StripeClient } from '#stripe/operations/client.js';
-import { lookOf, type Known } from '#stripe/operations/lookup.js';
-import { settleErrand } from '#stripe/operations/run.js';
+import { lookupOf, type Known } from '#stripe/operations/lookup.js';
+import { settleStripeCall } from '#stripe/operations/run.js';
 import { eachBounded } from '#consuming/bounded.js';
 import { intentLogOf, requestOnIntent } from './intent-log.js';
 import { recordStripeCustomer } from '../inbox/owners.js';
@@ -53,8 +53,8 @@ export class IntentSettler {
     const state = await log.load(intentId);
     if (state.intent === null || state.status !== 'pending' || (state.intendedAt ?? before) >= before) return true;
     if (state.intent.operation === 'update_customer') return true; // by the ContactSender, however long it takes
-    const look = lookOf(state.intent, await this.#known(state.intent));
-    const settled = await settleErrand(look, state, { client, log, clock });
+    const lookup = lookupOf(state.intent, await this.#known(state.intent));
+    const settled = await settleStripeCall(lookup, state, { client, log, clock });
     if (settled.kind !== 'answered') return false;
     if (settled.value !== null) await this.#link(state.intent, settled.value, state.intendedAt ?? before);
     return true;

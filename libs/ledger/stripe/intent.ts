@@ -4,7 +4,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 
 /** What Stripe can be asked to do, for a customer or for the catalogue. */
-export type StripeOperation =
+export type StripeOperationName =
   | 'create_customer'
   | 'update_customer'
   | 'create_checkout_session'
@@ -23,7 +23,7 @@ export type StripeIntent = {
   readonly intentId: string;
   /** Null for what the catalogue needs. */
   readonly customerId: string | null;
-  readonly operation: StripeOperation;
+  readonly operation: StripeOperationName;
   readonly subject: { readonly [member: string]: Json };
 };
 

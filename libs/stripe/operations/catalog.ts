@@ -1,11 +1,11 @@
 import type Stripe from 'stripe';
 import type { Money } from '#kernel/amount.js';
 import type { Catalog, CatalogState, CreditProduct, Plan, PlanPrice } from '#ledger/catalog.js';
-import type { StripeIntent, StripeOperation } from '#ledger/stripe/intent.js';
+import type { StripeIntent, StripeOperationName } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
 import { unchargeable } from './money.js';
-import { mapAnswer, type Look, type Making } from './operation.js';
-import { runErrand, type Way } from './run.js';
+import { mapAnswer, type StripeLookup, type StripeOperation } from './operation.js';
+import { runStripeCall, type OperationContext } from './run.js';
 
 /** One thing at Stripe that a push looked for. */
 export type Pushed = {
@@ -69,17 +69,17 @@ export function withKnownPrices(wanted: Catalog, state: CatalogState): Catalog {
 const sameMoney = (a: Money, b: Money): boolean => a.amount === b.amount && a.currency === b.currency;
 
 /**
- * Makes sure that Stripe has a product and a price for everything that costs something, and gives the catalogue with their ids.
- * Products are found by their id, prices by their lookup key; a price whose amount has changed is followed by a new one that takes
- * its lookup key over, and is archived if it was made here: who subscribed at it goes on paying it. Whatever changes something at
- * Stripe is an errand of its own. Safe to repeat, also after it broke off: what is there is found again.
+ * Makes sure that Stripe has a product and a price for everything that costs something. Answers the catalogue with their ids.
+ * Products are found by id, prices by lookup key. When an amount has changed, a new price takes over the lookup key. The old one
+ * is archived if it was created here; its subscribers go on paying it. Every change at Stripe is a call of its own, recorded as
+ * an intent. Safe to repeat, also after an interruption: what is there is found again.
  */
 export async function pushCatalog(
-  way: Way,
+  context: OperationContext,
   catalog: Catalog,
 ): Promise<StripeAnswer<{ readonly catalog: Catalog; readonly pushed: readonly Pushed[] }>> {
   const pushed: Pushed[] = [];
-  const push = new Push(way, pushed);
+  const push = new Push(context, pushed);
   try {
     const plans: Plan[] = [];
     for (const plan of catalog.plans) plans.push(await push.plan(plan));
@@ -104,17 +104,17 @@ async function ifSo<T>(answer: Promise<StripeAnswer<T>>, fits: (value: T) => boo
   return mapAnswer(present, (value) => (fits(value) ? value : null));
 }
 
-export const productLook = (productId: string, name: string): Look<Stripe.Product> => ({
+export const productLookup = (productId: string, name: string): StripeLookup<Stripe.Product> => ({
   objectType: 'product',
   find: (client) => ifSo(retrieveProduct(client, productId), (product) => product.active && product.name === name),
 });
 
-export const archivedLook = (priceId: string): Look<Stripe.Price> => ({
+export const archivedLookup = (priceId: string): StripeLookup<Stripe.Price> => ({
   objectType: 'price',
   find: (client) => ifSo(retrievePrice(client, priceId), ({ active }) => !active),
 });
 
-export const priceLook = (lookupKey: string, money: Money, interval: Interval): Look<Stripe.Price> => ({
+export const priceLookup = (lookupKey: string, money: Money, interval: Interval): StripeLookup<Stripe.Price> => ({
   objectType: 'price',
   find: async (client) =>
     mapAnswer(await listedPrice(client, lookupKey), (price) =>
@@ -132,7 +132,7 @@ type Interval = 'month' | 'year' | null;
 
 class Push {
   constructor(
-    private readonly way: Way,
+    private readonly context: OperationContext,
     private readonly pushed: Pushed[],
   ) {}
 
@@ -155,21 +155,21 @@ class Push {
   }
 
   async #product(id: string, name: string, metadata: Record<string, string>): Promise<string> {
-    const { client } = this.way;
+    const { client } = this.context;
     const retrieve = (): Promise<StripeAnswer<Stripe.Product>> => retrieveProduct(client, id);
     const present = valueOf(await ifSo(retrieve(), () => true));
     if (present !== null && present.name === name && present.active) {
       this.#note('product', id, id, 'found');
       return id;
     }
-    const look = productLook(id, name);
+    const lookup = productLookup(id, name);
     if (present === null) {
       await this.#run(
         'create_product',
         `product.${id}`,
         { productId: id, name },
         {
-          ...look,
+          ...lookup,
           retrieve,
           create: async (_client, idempotencyKey) => {
             const made = await client.ask('product', (stripe) =>
@@ -186,7 +186,7 @@ class Push {
         `product.${id}.${String(present.updated)}`,
         { productId: id, name },
         {
-          ...look,
+          ...lookup,
           retrieve,
           create: (_client, idempotencyKey) =>
             client.ask('product', (stripe) => stripe.products.update(id, { name, active: true }, { idempotencyKey })),
@@ -204,7 +204,7 @@ class Push {
       this.#note('price', key, recorded.id, 'found');
       return recorded.id;
     }
-    const listed = valueOf(await listedPrice(this.way.client, key));
+    const listed = valueOf(await listedPrice(this.context.client, key));
     const right = listed !== null && isSame(listed, money, interval) ? listed : null;
     const before = recorded ?? listed;
     const price = right ?? (await this.#makePrice(product, key, { money, interval, after: before?.id ?? 'none' }));
@@ -237,7 +237,7 @@ class Push {
       name,
       { lookupKey: key, amount, currency, interval },
       {
-        ...priceLook(key, money, interval),
+        ...priceLookup(key, money, interval),
         retrieve: retrievePrice,
         create: (client, idempotencyKey) =>
           client.ask('price', (stripe) => stripe.prices.create(params, { idempotencyKey })),
@@ -251,7 +251,7 @@ class Push {
       `archive.${priceId}`,
       { priceId },
       {
-        ...archivedLook(priceId),
+        ...archivedLookup(priceId),
         retrieve: retrievePrice,
         create: (client, idempotencyKey) =>
           client.ask('price', (stripe) => stripe.prices.update(priceId, { active: false }, { idempotencyKey })),
@@ -261,18 +261,18 @@ class Push {
   }
 
   async #run<T extends { readonly id: string }>(
-    operation: StripeOperation,
+    operationName: StripeOperationName,
     name: string,
     subject: StripeIntent['subject'],
-    making: Making<T>,
+    operation: StripeOperation<T>,
   ): Promise<T> {
-    const intent = { intentId: `catalog.${name}`, customerId: null, operation, subject };
-    return valueOf(await runErrand({ intent, making, anew: true }, this.way));
+    const intent = { intentId: `catalog.${name}`, customerId: null, operation: operationName, subject };
+    return valueOf(await runStripeCall({ intent, operation, force: true }, this.context));
   }
 
   /** The price that the catalogue names, when it is one of Stripe's that can be sold. */
   async #recorded(id: string | null): Promise<Stripe.Price | null> {
-    return id === null ? null : valueOf(await ifSo(retrievePrice(this.way.client, id), ({ active }) => active));
+    return id === null ? null : valueOf(await ifSo(retrievePrice(this.context.client, id), ({ active }) => active));
   }
 
   #note(what: Pushed['what'], name: string, stripeId: string, result: Pushed['result']): void {

@@ -5,7 +5,7 @@ import type { Payer } from './operation.js';
 import { atRateOf, unchargeable } from './money.js';
 
 /** What a customer wants to buy. */
-export type Wish =
+export type CheckoutOrder =
   | { readonly mode: 'subscription'; readonly plan: string; readonly interval: 'month' | 'year' }
   | { readonly mode: 'credits'; readonly creditProduct: string; readonly quantity: number }
   | { readonly mode: 'credits'; readonly credits: number };
@@ -21,7 +21,7 @@ export type SaleRefusal = {
     | 'amount_not_chargeable';
 };
 
-/** What is put into a session for the wish; `trialDays` only for a plan that has a trial. */
+/** What is put into a session for the order; `trialDays` only for a plan that has a trial. */
 export type Sale =
   | {
       readonly mode: 'subscription';
@@ -43,12 +43,12 @@ export type CheckoutSettings = {
   readonly taxRates: readonly string[];
 };
 
-/** Looks a wish up among what is on sale. Pure. */
-export function saleOf(wish: Wish, catalog: CatalogState): Sale | SaleRefusal {
-  if (wish.mode === 'subscription') return planSale(catalog, wish.plan, wish.interval);
-  return 'creditProduct' in wish
-    ? packSale(catalog, wish.creditProduct, wish.quantity)
-    : amountSale(catalog, wish.credits);
+/** Finds what is on sale for an order. Pure. */
+export function saleOf(order: CheckoutOrder, catalog: CatalogState): Sale | SaleRefusal {
+  if (order.mode === 'subscription') return planSale(catalog, order.plan, order.interval);
+  return 'creditProduct' in order
+    ? packSale(catalog, order.creditProduct, order.quantity)
+    : amountSale(catalog, order.credits);
 }
 
 /** A plan's price at Stripe, for one that is on sale and costs something. */

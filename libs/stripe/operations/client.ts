@@ -72,14 +72,14 @@ export class StripeClient {
   readonly #shared: Shared;
   readonly #until: number;
 
-  /** @param until when whoever asks waits no longer, by the clock. */
+  /** @param until deadline of the caller, in milliseconds of the clock. */
   constructor(options: StripeClientOptions, shared = open(options), until = Infinity) {
     this.#options = options;
     this.#shared = shared;
     this.#until = until;
   }
 
-  /** The same way to Stripe for one who waits so long for all calls together; what has not come then is `unavailable`. */
+  /** The same client with one deadline for all its calls. What has not come by then is `unavailable`. */
   within(milliseconds: number): StripeClient {
     return new StripeClient(this.#options, this.#shared, this.#options.clock.now() + milliseconds);
   }
@@ -122,7 +122,7 @@ export class StripeClient {
     return SILENT;
   }
 
-  /** What the call ends with, or that nothing has come when nobody waits any more; the call itself then goes on to its own end. */
+  /** The call's answer, or `unavailable` at the deadline. The call itself then goes on to its own end. */
   async #inTime<Answer>(call: Promise<Answer>): Promise<Answer | typeof SILENT> {
     const { clock } = this.#options;
     if (this.#until === Infinity) return call;

@@ -36,7 +36,7 @@ export async function firstOf<T extends Listed>(
   return { kind: 'unavailable', retryAfterSeconds: 60 };
 }
 
-/** When something that was intended at `intendedAt` can have been made: Stripe honours its key for a day, clocks differ a little. */
+/** The time in which an intent can have created its object: Stripe honours a key for a day, and clocks differ a little. */
 export function madeAround(intendedAt: Instant): { gte: number; lte: number } {
   const seconds = Math.floor(Date.parse(intendedAt) / 1000);
   return { gte: seconds - 600, lte: seconds + 2 * DAY_S };
@@ -62,19 +62,19 @@ export type Payer = {
   readonly customerKey: string;
 };
 
-/** How to find what an intent has led to when nobody heard the answer. */
-export type Look<T> = {
+/** How to find what an intent has created when Stripe's answer was lost. */
+export type StripeLookup<T> = {
   readonly objectType: string;
   find(client: StripeClient, intendedAt: Instant): Promise<StripeAnswer<T | null>>;
 };
 
-/** What of Stripe's an intent makes: how to make it, to read it again, and to find it. */
-export type Making<T> = Look<T> & {
+/** What an intent does at Stripe: how to create the object, to read it again, and to find it. */
+export type StripeOperation<T> = StripeLookup<T> & {
   create(client: StripeClient, idempotencyKey: string): Promise<StripeAnswer<T>>;
   retrieve(client: StripeClient, id: string): Promise<StripeAnswer<T>>;
 };
 
-export const customerLook = (intentId: string): Look<Stripe.Customer> => ({
+export const customerLookup = (intentId: string): StripeLookup<Stripe.Customer> => ({
   objectType: 'customer',
   find: (client, intendedAt) =>
     firstOf(
@@ -84,7 +84,7 @@ export const customerLook = (intentId: string): Look<Stripe.Customer> => ({
     ),
 });
 
-export const sessionLook = (stripeCustomerId: string, intentId: string): Look<Stripe.Checkout.Session> => ({
+export const sessionLookup = (stripeCustomerId: string, intentId: string): StripeLookup<Stripe.Checkout.Session> => ({
   objectType: 'checkout.session',
   find: (client) =>
     firstOf(
@@ -94,7 +94,10 @@ export const sessionLook = (stripeCustomerId: string, intentId: string): Look<St
     ),
 });
 
-export const paymentIntentLook = (stripeCustomerId: string, intentId: string): Look<Stripe.PaymentIntent> => ({
+export const paymentIntentLookup = (
+  stripeCustomerId: string,
+  intentId: string,
+): StripeLookup<Stripe.PaymentIntent> => ({
   objectType: 'payment_intent',
   find: (client) =>
     firstOf(
@@ -104,15 +107,19 @@ export const paymentIntentLook = (stripeCustomerId: string, intentId: string): L
     ),
 });
 
-/** For what leaves no trace, and needs none. */
-export const noLook: Look<never> = {
+/** For operations that leave nothing to be found, and need not be found. */
+export const noLookup: StripeLookup<never> = {
   objectType: 'none',
   find: () => Promise.resolve({ kind: 'answered', value: null }),
 };
 
 /** A Stripe customer that leads to ours. The parameters never change, so that the same key always asks for the same. */
-export const customerMaking = (customerId: string, intentId: string, customerKey: string): Making<Stripe.Customer> => ({
-  ...customerLook(intentId),
+export const customerOperation = (
+  customerId: string,
+  intentId: string,
+  customerKey: string,
+): StripeOperation<Stripe.Customer> => ({
+  ...customerLookup(intentId),
   create: (client, idempotencyKey) =>
     client.ask(
       'customer',
@@ -129,11 +136,11 @@ export const customerMaking = (customerId: string, intentId: string, customerKey
   },
 });
 
-/** What a customer is called at Stripe, for receipts: the fields that are given, null for one to be emptied. May be set again and again. */
-export const contactMaking = (
+/** Sets name and email at Stripe, for receipts: the given fields only, null empties one. May be repeated. */
+export const contactOperation = (
   stripeCustomerId: string,
   contact: { readonly name?: string | null; readonly email?: string | null },
-): Making<Stripe.Customer> => {
+): StripeOperation<Stripe.Customer> => {
   const fields = Object.entries(contact) as ['name' | 'email', string | null][];
   const retrieve = async (client: StripeClient): Promise<StripeAnswer<Stripe.Customer>> => {
     const answer = await client.ask('customer', (stripe) => stripe.customers.retrieve(stripeCustomerId));
@@ -154,12 +161,12 @@ export const contactMaking = (
   };
 };
 
-export const sessionMaking = (
+export const sessionOperation = (
   params: Stripe.Checkout.SessionCreateParams,
   stripeCustomerId: string,
   intentId: string,
-): Making<Stripe.Checkout.Session> => ({
-  ...sessionLook(stripeCustomerId, intentId),
+): StripeOperation<Stripe.Checkout.Session> => ({
+  ...sessionLookup(stripeCustomerId, intentId),
   create: (client, idempotencyKey) =>
     client.ask(
       'checkout.session',
@@ -169,11 +176,11 @@ export const sessionMaking = (
   retrieve: (client, id) => client.ask('checkout.session', (stripe) => stripe.checkout.sessions.retrieve(id)),
 });
 
-export const paymentIntentMaking = (
+export const paymentIntentOperation = (
   wanted: { readonly money: Money; readonly description: string | null },
   who: Payer,
-): Making<Stripe.PaymentIntent> => ({
-  ...paymentIntentLook(who.stripeCustomerId, who.intentId),
+): StripeOperation<Stripe.PaymentIntent> => ({
+  ...paymentIntentLookup(who.stripeCustomerId, who.intentId),
   create: (client, idempotencyKey) =>
     client.ask(
       'payment_intent',
@@ -194,9 +201,12 @@ export const paymentIntentMaking = (
   retrieve: (client, id) => client.ask('payment_intent', (stripe) => stripe.paymentIntents.retrieve(id)),
 });
 
-/** A portal session lives for minutes and cannot be read again: whoever asks again gets a new one. */
-export const portalMaking = (stripeCustomerId: string, returnUrl: string): Making<Stripe.BillingPortal.Session> => {
-  const create: Making<Stripe.BillingPortal.Session>['create'] = (client, idempotencyKey) =>
+/** A portal session lives for minutes and cannot be read again: every request gets a new one. */
+export const portalOperation = (
+  stripeCustomerId: string,
+  returnUrl: string,
+): StripeOperation<Stripe.BillingPortal.Session> => {
+  const create: StripeOperation<Stripe.BillingPortal.Session>['create'] = (client, idempotencyKey) =>
     client.ask(
       'billing_portal.session',
       (stripe) =>
@@ -204,7 +214,7 @@ export const portalMaking = (stripeCustomerId: string, returnUrl: string): Makin
       isOf(stripeCustomerId),
     );
   return {
-    ...noLook,
+    ...noLookup,
     objectType: 'billing_portal.session',
     create,
     retrieve: (client, id) => create(client, `scrip.portal.${id}`),

@@ -1,53 +1,53 @@
 import type { Clock } from '#kernel/clock.js';
 import type { StripeIntent, StripeIntentCommand, StripeIntentState } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import type { Look, Making } from './operation.js';
+import type { StripeLookup, StripeOperation } from './operation.js';
 
-/** Something to be asked of Stripe. */
-export type Errand<T> = {
+/** A call to Stripe, with the intent under which it is recorded. */
+export type StripeCall<T> = {
   readonly intent: StripeIntent;
-  readonly making: Making<T>;
-  /** The caller has seen that it must be done, also when it was done before. */
-  readonly anew?: boolean;
+  readonly operation: StripeOperation<T>;
+  /** Call Stripe even if the intent was answered before. */
+  readonly force?: boolean;
 };
 
-/** Where intents are kept. Both throw when the log cannot be asked or told. */
+/** Where intents are kept. Both throw when the log cannot be read or written. */
 export type IntentLog = {
   load(intentId: string): Promise<StripeIntentState>;
   record(intentId: string, command: StripeIntentCommand): Promise<void>;
 };
 
-export type Way = { readonly client: StripeClient; readonly log: IntentLog; readonly clock: Clock };
+export type OperationContext = { readonly client: StripeClient; readonly log: IntentLog; readonly clock: Clock };
 
 /** Stripe forgets a key after a day; from then on the same key would make a second object. */
 const KEY_LIVES_MS = 23 * 3_600_000;
 
 /**
- * Runs an errand so that it is neither lost nor done twice: the intent is recorded, then Stripe is asked under the key that the
- * intent holds, then its answer is recorded. Whoever comes back after a crash in between asks under the same key, or looks first
- * whether the object is there, when the key is too old to be remembered. The same errand again gives the same object.
+ * Makes a call that is neither lost nor made twice: records the intent, calls Stripe under the idempotency key of the intent, and
+ * records the answer. After a crash in between, the next run calls under the same key. When that key is older than Stripe keeps
+ * keys, it first looks for the object. The same call again gives the same object.
  */
-export async function runErrand<T extends { readonly id: string }>(
-  { intent, making, anew = false }: Errand<T>,
-  way: Way,
+export async function runStripeCall<T extends { readonly id: string }>(
+  { intent, operation, force = false }: StripeCall<T>,
+  context: OperationContext,
 ): Promise<StripeAnswer<T>> {
-  const { client, log, clock } = way;
+  const { client, log, clock } = context;
   const { intentId } = intent;
   await log.record(intentId, { type: 'IntendStripeCall', ...intent });
   let state = await log.load(intentId);
-  if (state.objectId !== null && !anew) return making.retrieve(client, state.objectId);
+  if (state.objectId !== null && !force) return operation.retrieve(client, state.objectId);
   if (state.status === 'pending' && isOld(state, clock)) {
-    const found = await making.find(client, state.intendedAt ?? '');
+    const found = await operation.find(client, state.intendedAt ?? '');
     if (found.kind !== 'answered') return found;
-    if (found.value !== null) return answered(making, intentId, state.attempt, found.value, log);
+    if (found.value !== null) return answered(operation, intentId, state.attempt, found.value, log);
   }
   if (state.status !== 'pending' || isOld(state, clock)) {
     await log.record(intentId, { type: 'AttemptStripeCallAgain', after: state.attempt });
     state = await log.load(intentId);
   }
   const { attempt, idempotencyKey } = state;
-  const answer = await making.create(client, idempotencyKey);
-  if (answer.kind === 'answered') return answered(making, intentId, attempt, answer.value, log);
+  const answer = await operation.create(client, idempotencyKey);
+  if (answer.kind === 'answered') return answered(operation, intentId, attempt, answer.value, log);
   if (answer.kind === 'refused') {
     const { status, code } = answer;
     await log.record(intentId, { type: 'RecordStripeRefusal', attempt, status, code });
@@ -59,7 +59,7 @@ const isOld = ({ intendedAt }: StripeIntentState, clock: Clock): boolean =>
   intendedAt !== null && clock.now() - Date.parse(intendedAt) > KEY_LIVES_MS;
 
 async function answered<T extends { readonly id: string }>(
-  { objectType }: Look<T>,
+  { objectType }: StripeLookup<T>,
   intentId: string,
   attempt: number,
   value: T,
@@ -70,21 +70,21 @@ async function answered<T extends { readonly id: string }>(
 }
 
 /**
- * Settles an intent that nobody came back for, by a look at Stripe: what is there is its answer, else it has lapsed and whoever
- * asks again makes a new attempt. Makes nothing: whoever wanted it may want it no more. Answers the id of what was found. Only for
- * intents so old that no call of theirs can be under way.
+ * Settles an intent that was left pending. If its object is at Stripe, that is its answer; else the intent lapses, and a later
+ * request makes a new attempt. Creates nothing, because the caller may not want it any more. Answers the id of what was found.
+ * Only for intents so old that no call of theirs can be under way.
  */
-export async function settleErrand<T extends { readonly id: string }>(
-  look: Look<T>,
+export async function settleStripeCall<T extends { readonly id: string }>(
+  lookup: StripeLookup<T>,
   { intent, attempt, intendedAt }: StripeIntentState,
-  { client, log }: Way,
+  { client, log }: OperationContext,
 ): Promise<StripeAnswer<string | null>> {
   if (intent === null || intendedAt === null) return { kind: 'answered', value: null };
-  const found = await look.find(client, intendedAt);
-  // Whoever may not look has not seen that there is nothing.
+  const found = await lookup.find(client, intendedAt);
+  // A lookup that failed does not show that there is nothing.
   if (found.kind === 'unavailable' || (found.kind === 'refused' && found.status !== 404)) return found;
   if (found.kind === 'answered' && found.value !== null) {
-    await answered(look, intent.intentId, attempt, found.value, log);
+    await answered(lookup, intent.intentId, attempt, found.value, log);
     return { kind: 'answered', value: found.value.id };
   }
   await log.record(intent.intentId, { type: 'RecordStripeLapse', attempt });

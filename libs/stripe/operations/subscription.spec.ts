@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
 import { StripeClient } from './client.js';
-import { subscriptionLook, subscriptionMaking, viewOf, type SubscriptionWish } from './subscription.js';
+import { subscriptionLookup, subscriptionOperation, viewOf, type SubscriptionChange } from './subscription.js';
 
 type Answer = { readonly status: number; readonly body: object };
 type Fate = 'served' | 'cut' | 'lost' | 'refused';
@@ -105,7 +105,7 @@ const clientOf = ({ fetch }: FakeStripe): StripeClient =>
 
 const scheduled = { schedule: 'sub_sched_1', next: 'price_b' } as const;
 /** What is wanted, of which subscription, and as what it must then stand at Stripe. */
-const cases: [string, SubscriptionWish, Partial<FakeStripe['state']>, Partial<FakeStripe['state']>][] = [
+const cases: [string, SubscriptionChange, Partial<FakeStripe['state']>, Partial<FakeStripe['state']>][] = [
   ['a cancellation at once', { kind: 'cancel', atPeriodEnd: false }, scheduled, { status: 'canceled' }],
   ['a cancellation at the end', { kind: 'cancel', atPeriodEnd: true }, scheduled, { ends: true, schedule: null }],
   ['going on', { kind: 'resume' }, { ends: true, collects: false }, { ends: false, collects: true }],
@@ -147,12 +147,12 @@ const cases: [string, SubscriptionWish, Partial<FakeStripe['state']>, Partial<Fa
   ],
 ];
 
-describe.each(cases)('%s', (_name, wish, begin, end) => {
-  const making = subscriptionMaking('sub_1', wish);
+describe.each(cases)('%s', (_name, change, begin, end) => {
+  const operation = subscriptionOperation('sub_1', change);
 
   test('is done step by step, and answered as it then is', async () => {
     const stripe = new FakeStripe(begin);
-    const answer = await making.create(clientOf(stripe), 'key');
+    const answer = await operation.create(clientOf(stripe), 'key');
     if (answer.kind !== 'answered') throw new Error(answer.kind);
     expect(stripe.state).toMatchObject(end);
     expect(viewOf(answer.value)).toMatchObject({
@@ -163,7 +163,7 @@ describe.each(cases)('%s', (_name, wish, begin, end) => {
     });
     const calls = stripe.calls.length;
     expect(calls).toBeGreaterThan(1);
-    const found = await subscriptionLook('sub_1', wish).find(clientOf(stripe), '');
+    const found = await subscriptionLookup('sub_1', change).find(clientOf(stripe), '');
     expect(found).toMatchObject({ kind: 'answered', value: { id: 'sub_1' } });
   });
 
@@ -171,15 +171,15 @@ describe.each(cases)('%s', (_name, wish, begin, end) => {
     'is unavailable when any of its calls is %s, and done by the same key',
     async (fate) => {
       const whole = new FakeStripe(begin);
-      await making.create(clientOf(whole), 'key');
+      await operation.create(clientOf(whole), 'key');
       for (let down = 1; down <= whole.calls.length; down += 1) {
         const stripe = new FakeStripe(begin);
         const client = clientOf(stripe);
         stripe.fates = (call) => (call < down ? 'served' : call === down ? fate : 'cut');
-        expect(await making.create(client, 'key')).toEqual({ kind: 'unavailable', retryAfterSeconds: 5 });
+        expect(await operation.create(client, 'key')).toEqual({ kind: 'unavailable', retryAfterSeconds: 5 });
         stripe.fates = () => 'served';
         await clock.sleep(60_000);
-        expect(await making.create(client, 'key')).toMatchObject({ kind: 'answered', value: { id: 'sub_1' } });
+        expect(await operation.create(client, 'key')).toMatchObject({ kind: 'answered', value: { id: 'sub_1' } });
         expect(stripe.state).toMatchObject(end);
       }
     },
@@ -187,22 +187,25 @@ describe.each(cases)('%s', (_name, wish, begin, end) => {
 
   test('is done when the answer to any of its calls is lost once', async () => {
     const whole = new FakeStripe(begin);
-    await making.create(clientOf(whole), 'key');
+    await operation.create(clientOf(whole), 'key');
     for (let lost = 1; lost <= whole.calls.length; lost += 1) {
       const stripe = new FakeStripe(begin);
       stripe.fates = (call) => (call === lost ? 'lost' : 'served');
-      expect(await making.create(clientOf(stripe), 'key')).toMatchObject({ kind: 'answered', value: { id: 'sub_1' } });
+      expect(await operation.create(clientOf(stripe), 'key')).toMatchObject({
+        kind: 'answered',
+        value: { id: 'sub_1' },
+      });
       expect(stripe.state).toMatchObject(end);
     }
   });
 
   test('is refused when any of its calls is, and nothing is done after that', async () => {
     const whole = new FakeStripe(begin);
-    await making.create(clientOf(whole), 'key');
+    await operation.create(clientOf(whole), 'key');
     for (let refused = 1; refused <= whole.calls.length; refused += 1) {
       const stripe = new FakeStripe(begin);
       stripe.fates = (call) => (call === refused ? 'refused' : 'served');
-      expect(await making.create(clientOf(stripe), 'key')).toMatchObject({ kind: 'refused', code: 'not_now' });
+      expect(await operation.create(clientOf(stripe), 'key')).toMatchObject({ kind: 'refused', code: 'not_now' });
       expect(stripe.calls.slice(refused).filter((call) => !call.startsWith('GET'))).toEqual([]);
     }
   });
@@ -210,7 +213,7 @@ describe.each(cases)('%s', (_name, wish, begin, end) => {
 
 test('a subscription that has ended is not cancelled again', async () => {
   const stripe = new FakeStripe({ status: 'canceled' });
-  const making = subscriptionMaking('sub_1', { kind: 'cancel', atPeriodEnd: false });
-  expect(await making.create(clientOf(stripe), 'key')).toMatchObject({ kind: 'answered' });
+  const operation = subscriptionOperation('sub_1', { kind: 'cancel', atPeriodEnd: false });
+  expect(await operation.create(clientOf(stripe), 'key')).toMatchObject({ kind: 'answered' });
   expect(stripe.calls).toEqual(['GET subscriptions/sub_1']);
 });

@@ -1,10 +1,10 @@
 import type Stripe from 'stripe';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StripeAnswer, StripeClient } from './client.js';
-import { firstOf, mapAnswer, type Look, type Making } from './operation.js';
+import { firstOf, mapAnswer, type StripeLookup, type StripeOperation } from './operation.js';
 
 /** A change that a customer wants of a subscription. */
-export type SubscriptionWish =
+export type SubscriptionChange =
   | { readonly kind: 'cancel'; readonly atPeriodEnd: boolean }
   | { readonly kind: 'resume' }
   | { readonly kind: 'change'; readonly priceId: string; readonly when: 'now' | 'period_end' };
@@ -36,54 +36,60 @@ export async function hadSubscription(client: StripeClient, stripeCustomerId: st
   return mapAnswer(any, (found) => found !== null);
 }
 
-/** The subscription, if it is as was wished. */
-export const subscriptionLook = (subscriptionId: string, wish: SubscriptionWish): Look<Stripe.Subscription> => ({
+/** The subscription, if it already is as the change wants it. */
+export const subscriptionLookup = (
+  subscriptionId: string,
+  change: SubscriptionChange,
+): StripeLookup<Stripe.Subscription> => ({
   objectType: 'subscription',
   find: async (client) => {
     const present = await client.ask('subscription', (stripe) =>
       stripe.subscriptions.retrieve(subscriptionId, { expand: ['schedule'] }),
     );
-    return mapAnswer(present, (subscription) => (fulfils(subscription, wish) ? subscription : null));
+    return mapAnswer(present, (subscription) => (fulfils(subscription, change) ? subscription : null));
   },
 });
 
 const retrieve = (client: StripeClient, id: string): Promise<StripeAnswer<Stripe.Subscription>> =>
   client.ask('subscription', (stripe) => stripe.subscriptions.retrieve(id));
 
-/** What it takes to fulfil a wish. Every step sets something to what is wanted, so that all of them may be repeated. */
-export const subscriptionMaking = (subscriptionId: string, wish: SubscriptionWish): Making<Stripe.Subscription> => ({
-  ...subscriptionLook(subscriptionId, wish),
+/** The calls that carry out a change. Every call sets a value, so all of them may be repeated. */
+export const subscriptionOperation = (
+  subscriptionId: string,
+  change: SubscriptionChange,
+): StripeOperation<Stripe.Subscription> => ({
+  ...subscriptionLookup(subscriptionId, change),
   retrieve,
   create: async (client, idempotencyKey) => {
     const present = await retrieve(client, subscriptionId);
     if (present.kind !== 'answered') return present;
     const subscription = present.value;
-    switch (wish.kind) {
+    switch (change.kind) {
       case 'cancel':
-        return cancel(client, subscription, wish.atPeriodEnd, idempotencyKey);
+        return cancel(client, subscription, change.atPeriodEnd, idempotencyKey);
       case 'resume':
         return resume(client, subscription, idempotencyKey);
       case 'change':
-        return wish.when === 'now'
-          ? changeNow(client, subscription, wish.priceId, idempotencyKey)
-          : changeAtPeriodEnd(client, subscription, wish.priceId, idempotencyKey);
+        return change.when === 'now'
+          ? changeNow(client, subscription, change.priceId, idempotencyKey)
+          : changeAtPeriodEnd(client, subscription, change.priceId, idempotencyKey);
     }
   },
 });
 
-/** Whether the subscription is as was wished. `schedule` expanded. */
-function fulfils(subscription: Stripe.Subscription, wish: SubscriptionWish): boolean {
+/** Whether the subscription is as the change wants it. Expects `schedule` to be expanded. */
+function fulfils(subscription: Stripe.Subscription, change: SubscriptionChange): boolean {
   const cancels = subscription.cancel_at_period_end || subscription.cancel_at !== null;
-  if (wish.kind === 'cancel') return !isRunning(subscription) || (wish.atPeriodEnd && cancels);
-  if (wish.kind === 'resume')
+  if (change.kind === 'cancel') return !isRunning(subscription) || (change.atPeriodEnd && cancels);
+  if (change.kind === 'resume')
     return (
       isRunning(subscription) && !cancels && subscription.pause_collection === null && subscription.status !== 'paused'
     );
-  if (wish.when === 'now') return subscription.items.data[0]?.price.id === wish.priceId;
+  if (change.when === 'now') return subscription.items.data[0]?.price.id === change.priceId;
   const { schedule } = subscription;
-  if (schedule === null) return subscription.items.data[0]?.price.id === wish.priceId;
+  if (schedule === null) return subscription.items.data[0]?.price.id === change.priceId;
   const next = typeof schedule === 'string' ? null : (schedule.phases.at(-1)?.items[0]?.price ?? null);
-  return (typeof next === 'string' ? next : (next?.id ?? null)) === wish.priceId;
+  return (typeof next === 'string' ? next : (next?.id ?? null)) === change.priceId;
 }
 
 const scheduleOf = ({ schedule }: Stripe.Subscription): string | null =>

@@ -143,8 +143,8 @@ export class Spending extends Time {
 
   protected extend(holdId: string, expiresInSeconds: number): void {
     const hold = this.books.holds[this.openHold(holdId)]!;
-    const wished = plusSeconds(this.at, expiresInSeconds);
-    if (wished > hold.expiresAt) hold.expiresAt = wished;
+    const requested = plusSeconds(this.at, expiresInSeconds);
+    if (requested > hold.expiresAt) hold.expiresAt = requested;
     this.emit('HoldExtended', {
       holdId,
       remaining: this.heldBy(hold),

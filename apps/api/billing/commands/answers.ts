@@ -5,7 +5,7 @@ import { Database } from '#database/database.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 import { AccountKeys } from './account-keys.js';
 import type { BillingRequest } from './request.js';
-import { StripeOutbox, type CallersErrand } from '../stripe/outbox.js';
+import { StripeOutbox, type CallerStripeCall } from '../stripe/outbox.js';
 
 /** What a billing command is answered with. `replayed`: it was done before, and this is the first answer again. */
 export type BillingAnswer = { readonly body: object; readonly replayed: boolean };
@@ -40,17 +40,17 @@ export class BillingAnswers {
   }
 
   /**
-   * Runs an errand of a request; the answer is what `bodyOf` makes of Stripe's object, with its place in the log. Throws Problem.
+   * Makes a request's call to Stripe. The answer is what `bodyOf` makes of Stripe's object, with its position. Throws Problem.
    */
   async after<T extends { readonly id: string }>(
     request: BillingRequest,
-    errand: CallersErrand<T>,
+    call: CallerStripeCall<T>,
     bodyOf: (made: T) => object,
   ): Promise<BillingAnswer> {
-    const { intentId } = errand.intent;
-    const wasMade = errand.key !== null && (await this.outbox.objectOf(intentId)) !== null;
+    const { intentId } = call.intent;
+    const wasMade = call.key !== null && (await this.outbox.objectOf(intentId)) !== null;
     await this.note(request);
-    const made = bodyOf(await this.outbox.run(errand));
+    const made = bodyOf(await this.outbox.run(call));
     const { position } = await this.intents.load(stripeIntentStream(intentId));
     return this.kept(request, { ...made, position }, wasMade);
   }

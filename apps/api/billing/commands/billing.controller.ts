@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { Wish } from '#stripe/operations/checkout.js';
+import type { CheckoutOrder } from '#stripe/operations/checkout.js';
 import { Answer } from '../../http/answer.js';
 import type { ApiRequest } from '../../http/caller.js';
 import { keyIn } from '../../http/idempotency-key.js';
@@ -69,7 +69,7 @@ export class BillingController {
   })
   async checkout(@Req() request: ApiRequest, @Body() body: CheckoutBody): Promise<Answer> {
     const urls = { successUrl: body.successUrl, cancelUrl: body.cancelUrl };
-    return answer(201, await this.purchases.checkout(askingOf(request, false), wishOf(body), urls));
+    return answer(201, await this.purchases.checkout(askingOf(request, false), orderOf(body), urls));
   }
 
   @Post('payment-intents')
@@ -140,8 +140,8 @@ export class BillingController {
     answer: 'The subscription as Stripe has it.',
   })
   async cancel(@Req() request: ApiRequest, @Body() body: CancelBody): Promise<Answer> {
-    const wish = { kind: 'cancel', atPeriodEnd: body.atPeriodEnd } as const;
-    return answer(200, await this.subscriptions.cancelOrResume(askingOf(request, false), wish));
+    const change = { kind: 'cancel', atPeriodEnd: body.atPeriodEnd } as const;
+    return answer(200, await this.subscriptions.cancelOrResume(askingOf(request, false), change));
   }
 
   @Post('subscription/resume')
@@ -190,7 +190,14 @@ function askingOf(request: ApiRequest, keyRequired: boolean): Asking {
 }
 
 /** What is bought. The forms of the body have seen to it that it is exactly one thing. */
-function wishOf({ mode, plan = '', interval = 'month', creditProduct, quantity = 1, credits = 0 }: CheckoutBody): Wish {
+function orderOf({
+  mode,
+  plan = '',
+  interval = 'month',
+  creditProduct,
+  quantity = 1,
+  credits = 0,
+}: CheckoutBody): CheckoutOrder {
   if (mode === 'subscription') return { mode, plan, interval };
   return creditProduct === undefined ? { mode, credits } : { mode, creditProduct, quantity };
 }

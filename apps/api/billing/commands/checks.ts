@@ -4,7 +4,7 @@ import { takeBillingRequest } from '#records/billing-requests.js';
 import { Database } from '#database/database.js';
 import { Problem } from '../../http/problem.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
-import { StripeOutbox, type ErrandIdentity } from '../stripe/outbox.js';
+import { StripeOutbox, type CallIdentity } from '../stripe/outbox.js';
 
 /** What must be so before Stripe is asked for anything that is paid for. */
 @Injectable()
@@ -25,8 +25,8 @@ export class BillingChecks {
    * Counts a request that leads to a page of Stripe: at most five a minute are taken for each customer and route, whatever process they
    * come to. What was begun before, and is finished now, was counted then. Throws the problem `rate_limited` with the time to wait.
    */
-  async isInTurn(route: 'checkout' | 'portal', customerId: string, errand: ErrandIdentity): Promise<void> {
-    if (await this.outbox.wasIntended(errand)) return;
+  async isInTurn(route: 'checkout' | 'portal', customerId: string, call: CallIdentity): Promise<void> {
+    if (await this.outbox.wasIntended(call)) return;
     const wait = await takeBillingRequest(this.database, `${route} ${customerId}`);
     if (wait > 0) throw new Problem('rate_limited', {}, Math.ceil(wait / 1000));
   }

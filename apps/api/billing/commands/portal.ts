@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { portalMaking } from '#stripe/operations/operation.js';
+import { portalOperation } from '#stripe/operations/operation.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';
-import { errandFor, requestOf, type Asking, type BillingRequest } from './request.js';
+import { callFor, requestOf, type Asking, type BillingRequest } from './request.js';
 import { PurchaseSettings } from './purchase-settings.js';
 import { StripeConnection } from '../stripe/connection.js';
 import { StripeCustomers } from '../stripe/customers.js';
@@ -32,11 +32,11 @@ export class Portal {
   ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     const address = this.settings.ofPortal(returnUrl);
-    const errand = errandFor(request, {});
-    await this.checks.isInTurn('portal', request.customerId, errand);
+    const call = callFor(request, {});
+    await this.checks.isInTurn('portal', request.customerId, call);
     const open = (stripeCustomerId: string): Promise<BillingAnswer> => {
-      const making = portalMaking(stripeCustomerId, address);
-      return this.answers.after(request, { ...errand, making, client }, ({ url }) => ({ url }));
+      const operation = portalOperation(stripeCustomerId, address);
+      return this.answers.after(request, { ...call, operation, client }, ({ url }) => ({ url }));
     };
     const running = await this.subscriptions.running(request, client);
     const payer = running?.stripeCustomerId ?? null;

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { instantOf } from '#kernel/instant.js';
-import { paymentIntentMaking, sessionMaking } from '#stripe/operations/operation.js';
-import { sessionParams, type Wish } from '#stripe/operations/checkout.js';
+import { paymentIntentOperation, sessionOperation } from '#stripe/operations/operation.js';
+import { sessionParams, type CheckoutOrder } from '#stripe/operations/checkout.js';
 import { unchargeable } from '#stripe/operations/money.js';
 import { Problem } from '../../http/problem.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';
-import { errandFor, requestOf, type Asking, type BillingRequest } from './request.js';
+import { callFor, requestOf, type Asking, type BillingRequest } from './request.js';
 import { PurchaseSettings, type ReturnUrls } from './purchase-settings.js';
 import { Sales } from './sales.js';
 import { StripeConnection } from '../stripe/connection.js';
@@ -14,7 +14,7 @@ import { StripeCustomers } from '../stripe/customers.js';
 
 type WantedPayment = { readonly amount: number; readonly currency: string; readonly description: string | null };
 
-/** What customers buy at Stripe. Every call that changes something there is an errand of the outbox. */
+/** What customers buy at Stripe. Every call that changes something there goes through the outbox. */
 @Injectable()
 export class Purchases {
   constructor(
@@ -26,30 +26,30 @@ export class Purchases {
     private readonly customers: StripeCustomers,
   ) {}
 
-  /** A page of Stripe's where the wish is paid for. Throws Problem. */
-  checkout(asking: Asking, wish: Wish, urls: ReturnUrls): Promise<BillingAnswer> {
-    const request = requestOf(asking, 'create_checkout_session', { ...wish, ...urls });
-    return this.answers.once(request, () => this.#newSession(request, wish, urls));
+  /** A page of Stripe's where the order is paid for. Throws Problem. */
+  checkout(asking: Asking, order: CheckoutOrder, urls: ReturnUrls): Promise<BillingAnswer> {
+    const request = requestOf(asking, 'create_checkout_session', { ...order, ...urls });
+    return this.answers.once(request, () => this.#newSession(request, order, urls));
   }
 
   async #newSession(
     request: BillingRequest<'create_checkout_session'>,
-    wish: Wish,
+    order: CheckoutOrder,
     urls: ReturnUrls,
   ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
-    const sale = await this.sales.of(wish);
+    const sale = await this.sales.of(order);
     const settings = this.settings.ofSession(urls);
     const { customerId, id: intentId } = request;
     await this.checks.isOpen(customerId);
     const isNew = (await this.answers.objectOf(request)) === null;
     const wanted = isNew ? await this.sales.to(request, sale, client) : sale;
-    const errand = errandFor(request, wish);
-    await this.checks.isInTurn('checkout', customerId, errand);
+    const call = callFor(request, order);
+    await this.checks.isInTurn('checkout', customerId, call);
     return this.customers.withPrimary(request, client, (stripeCustomerId) => {
       const who = { customerId, stripeCustomerId, intentId, customerKey: this.settings.customerKey };
-      const making = sessionMaking(sessionParams(wanted, who, settings), stripeCustomerId, intentId);
-      return this.answers.after(request, { ...errand, making, client }, ({ id, url, expires_at }) => ({
+      const operation = sessionOperation(sessionParams(wanted, who, settings), stripeCustomerId, intentId);
+      return this.answers.after(request, { ...call, operation, client }, ({ id, url, expires_at }) => ({
         id,
         url,
         expiresAt: instantOf(expires_at * 1000),
@@ -73,11 +73,11 @@ export class Purchases {
     const client = this.connection.forRequest();
     const { customerId, id: intentId } = request;
     await this.checks.isOpen(customerId);
-    const errand = errandFor(request, { amount, currency });
+    const call = callFor(request, { amount, currency });
     return this.customers.withPrimary(request, client, (stripeCustomerId) => {
       const who = { customerId, stripeCustomerId, intentId, customerKey: this.settings.customerKey };
-      const making = paymentIntentMaking({ money: { amount, currency }, description: wanted.description }, who);
-      return this.answers.after(request, { ...errand, making, client }, ({ id, client_secret, status }) => ({
+      const operation = paymentIntentOperation({ money: { amount, currency }, description: wanted.description }, who);
+      return this.answers.after(request, { ...call, operation, client }, ({ id, client_secret, status }) => ({
         id,
         clientSecret: client_secret,
         status,

@@ -2,7 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import type { BillingOperation } from '#ledger/account/events.js';
 import type { StripeIntent } from '#ledger/stripe/intent.js';
-import type { ErrandIdentity } from '../stripe/outbox.js';
+import type { CallIdentity } from '../stripe/outbox.js';
 
 /** Who asks for what customer. */
 export type Asking = {
@@ -18,7 +18,7 @@ export type BillingRequest<Operation extends BillingOperation = BillingOperation
   /** The same for the same key of the same customer. */
   readonly id: string;
   readonly operation: Operation;
-  /** The caller's key with what tells another body. */
+  /** The caller's key and a fingerprint of the request. */
   readonly key: { readonly value: string; readonly fingerprint: string } | null;
 };
 
@@ -29,17 +29,17 @@ export function requestOf<Operation extends BillingOperation>(
   said: { readonly [member: string]: Json | undefined },
 ): BillingRequest<Operation> {
   const name = key === null ? randomUUID() : hash('sha256', `${asking.customerId}\0${key}`, 'hex').slice(0, 40);
-  const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as {
+  const present = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as {
     readonly [member: string]: Json;
   };
-  const fingerprint = hash('sha256', canonicalJson({ ...told, operation }), 'hex').slice(0, 32);
+  const fingerprint = hash('sha256', canonicalJson({ ...present, operation }), 'hex').slice(0, 32);
   return { ...asking, id: `errand.${name}`, operation, key: key === null ? null : { value: key, fingerprint } };
 }
 
-/** The errand to Stripe that a request leads to. `subject`: what it is about, without personal data or addresses. */
-export function errandFor(
+/** Identifies the call to Stripe that a request leads to. `subject` holds no personal data and no addresses. */
+export function callFor(
   { id, customerId, operation, key, actor, requestId }: BillingRequest<Exclude<BillingOperation, 'start_free_plan'>>,
   subject: StripeIntent['subject'],
-): ErrandIdentity {
+): CallIdentity {
   return { intent: { intentId: id, customerId, operation, subject }, key, actor, requestId };
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { catalogStream } from '#kernel/stream-name.js';
-import { saleOf, type Sale, type Wish } from '#stripe/operations/checkout.js';
+import { saleOf, type Sale, type CheckoutOrder } from '#stripe/operations/checkout.js';
 import type { StripeClient } from '#stripe/operations/client.js';
 import { Problem } from '../../http/problem.js';
 import { CatalogReader } from '../../writes/ledger-writers.js';
@@ -15,9 +15,9 @@ export class Sales {
     private readonly subscriptions: StripeSubscriptions,
   ) {}
 
-  /** What the catalogue sells for a wish. Throws Problem. */
-  async of(wish: Wish): Promise<Sale> {
-    const sale = saleOf(wish, (await this.catalog.load(catalogStream)).state);
+  /** What the catalogue sells for an order. Throws Problem. */
+  async of(order: CheckoutOrder): Promise<Sale> {
+    const sale = saleOf(order, (await this.catalog.load(catalogStream)).state);
     if ('rejected' in sale) throw new Problem(sale.rejected);
     return sale;
   }

@@ -3,12 +3,12 @@ import type Stripe from 'stripe';
 import { catalogStream } from '#kernel/stream-name.js';
 import { planOfStripePrice, type CatalogState } from '#ledger/catalog.js';
 import { priceOfPlan } from '#stripe/operations/checkout.js';
-import { subscriptionMaking, viewOf, type SubscriptionWish } from '#stripe/operations/subscription.js';
+import { subscriptionOperation, viewOf, type SubscriptionChange } from '#stripe/operations/subscription.js';
 import { Problem } from '../../http/problem.js';
 import { CatalogReader } from '../../writes/ledger-writers.js';
 import { BillingAnswers, type BillingAnswer } from './answers.js';
 import { BillingChecks } from './checks.js';
-import { errandFor, requestOf, type Asking, type BillingRequest } from './request.js';
+import { callFor, requestOf, type Asking, type BillingRequest } from './request.js';
 import { StripeConnection } from '../stripe/connection.js';
 import { StripeSubscriptions } from '../stripe/subscriptions.js';
 
@@ -24,10 +24,10 @@ export class SubscriptionChanges {
   ) {}
 
   /** Cancels it or resumes it. Throws Problem. */
-  cancelOrResume(asking: Asking, wish: Exclude<SubscriptionWish, { kind: 'change' }>): Promise<BillingAnswer> {
-    const operation = wish.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
-    const request = requestOf(asking, operation, wish);
-    return this.answers.once(request, () => this.#change(request, wish));
+  cancelOrResume(asking: Asking, change: Exclude<SubscriptionChange, { kind: 'change' }>): Promise<BillingAnswer> {
+    const operation = change.kind === 'cancel' ? 'cancel_subscription' : 'resume_subscription';
+    const request = requestOf(asking, operation, change);
+    return this.answers.once(request, () => this.#change(request, change));
   }
 
   /** Puts it on another plan or interval. Throws Problem. */
@@ -45,19 +45,19 @@ export class SubscriptionChanges {
 
   async #change(
     request: BillingRequest<'cancel_subscription' | 'resume_subscription' | 'change_subscription'>,
-    wish: SubscriptionWish,
+    change: SubscriptionChange,
   ): Promise<BillingAnswer> {
     const client = this.connection.forRequest();
     // Only what ends the paying goes on: the next period of a closed account would buy nothing.
-    if (wish.kind !== 'cancel') await this.checks.isOpen(request.customerId);
+    if (change.kind !== 'cancel') await this.checks.isOpen(request.customerId);
     const running = await this.subscriptions.running(request, client);
     // One that this very request has ended is known by the request's own key.
     const subscriptionId = running?.subscription.id ?? (await this.answers.objectOf(request));
     if (subscriptionId === null) throw new Problem('subscription_not_found');
-    const errand = errandFor(request, { ...wish, subscriptionId });
-    const making = subscriptionMaking(subscriptionId, wish);
+    const call = callFor(request, { ...change, subscriptionId });
+    const operation = subscriptionOperation(subscriptionId, change);
     const onSale = await this.#onSale();
-    return this.answers.after(request, { ...errand, making, client }, (made) => bodyOf(made, onSale));
+    return this.answers.after(request, { ...call, operation, client }, (made) => bodyOf(made, onSale));
   }
 
   async #onSale(): Promise<CatalogState> {

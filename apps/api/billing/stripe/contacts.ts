@@ -5,10 +5,10 @@ import { contactIntentId } from '#ledger/stripe/intent.js';
 import { stripeContactOf } from '#records/contacts.js';
 import { Database } from '#database/database.js';
 import type { StripeClient } from '#stripe/operations/client.js';
-import { contactMaking } from '#stripe/operations/operation.js';
+import { contactOperation } from '#stripe/operations/operation.js';
 import { CustomerWriter } from '../../writes/ledger-writers.js';
 import { StripeConnection } from './connection.js';
-import { StripeOutbox, type ErrandIdentity, type OnBehalfOf } from './outbox.js';
+import { StripeOutbox, type CallIdentity, type OnBehalfOf } from './outbox.js';
 
 /** A contact is written to so many Stripe customers of one customer, the first ones. */
 const MAX_STRIPE_CUSTOMERS = 20;
@@ -41,10 +41,10 @@ export class StripeContacts {
     for (let round = 0, sent = 0; round < MAX_ROUNDS; round += 1) {
       const contact = await stripeContactOf(this.database, behalf.customerId);
       if (contact === null || contact.version === sent) return;
-      const making = contactMaking(stripeCustomerId, contact.fields);
+      const operation = contactOperation(stripeCustomerId, contact.fields);
       // The worker may have written a newer one while ours was under way.
-      const anew = round > 0;
-      await this.outbox.attempt({ ...identityOf(behalf, stripeCustomerId, contact.version), making, client, anew });
+      const force = round > 0;
+      await this.outbox.attempt({ ...identityOf(behalf, stripeCustomerId, contact.version), operation, client, force });
       sent = contact.version;
     }
   }
@@ -54,7 +54,7 @@ const identityOf = (
   { customerId, actor, requestId }: OnBehalfOf,
   stripeCustomerId: string,
   version: number,
-): ErrandIdentity => ({
+): CallIdentity => ({
   intent: {
     intentId: contactIntentId(stripeCustomerId, version),
     customerId,

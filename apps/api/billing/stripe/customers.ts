@@ -8,7 +8,7 @@ import { newsOf, stripeCustomerStream, type StripeCustomerCommand } from '#ledge
 import { ownershipOf } from '#ledger/stripe/customer-owner.js';
 import { customerIntentId } from '#ledger/stripe/intent.js';
 import type { StripeClient } from '#stripe/operations/client.js';
-import { customerMaking } from '#stripe/operations/operation.js';
+import { customerOperation } from '#stripe/operations/operation.js';
 import { ApiContext } from '../../api-context.js';
 import { RunCustomerCommand } from '../../customers/run-customer-command.js';
 import { Problem } from '../../http/problem.js';
@@ -95,7 +95,7 @@ export class StripeCustomers {
       const made: Stripe.Customer | Stripe.DeletedCustomer = await this.outbox
         .run<Stripe.Customer | Stripe.DeletedCustomer>({
           intent,
-          making: customerMaking(customerId, intentId, this.context.config.stripe.customerKey),
+          operation: customerOperation(customerId, intentId, this.context.config.stripe.customerKey),
           key: null, // there is one such intent after each Stripe customer
           actor,
           requestId,

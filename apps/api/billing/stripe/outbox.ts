@@ -4,26 +4,26 @@ import { Clock } from '#kernel/clock.js';
 import type { Refused } from '#kernel/decider.js';
 import { stripeIntentStream, type StripeIntentCommand, type StripeIntentState } from '#ledger/stripe/intent.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
-import { runErrand, type Errand } from '#stripe/operations/run.js';
+import { runStripeCall, type StripeCall } from '#stripe/operations/run.js';
 import { ApiContext } from '../../api-context.js';
 import { Problem } from '../../http/problem.js';
 import { StripeIntentWriter } from '../../writes/ledger-writers.js';
 
-/** Something to be asked of Stripe, and on whose behalf. */
-export type CallersErrand<T> = Errand<T> & {
-  /** The caller's Idempotency-Key with what tells another body; null where the intent's id alone says it all. */
+/** A call to Stripe, and on whose behalf it is made. */
+export type CallerStripeCall<T> = StripeCall<T> & {
+  /** The caller's Idempotency-Key and a fingerprint of the request; null where the intent's id alone identifies the call. */
   readonly key: { readonly value: string; readonly fingerprint: string } | null;
   readonly actor: string;
   readonly requestId: string;
   readonly client: StripeClient;
 };
-/** What tells an errand from others, before it is known how to run it. */
-export type ErrandIdentity = Pick<CallersErrand<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
+/** What identifies a call, before it is known how to make it. */
+export type CallIdentity = Pick<CallerStripeCall<never>, 'intent' | 'key' | 'actor' | 'requestId'>;
 
 /** On whose behalf Stripe is asked. */
 export type OnBehalfOf = { readonly customerId: string; readonly actor: string; readonly requestId: string };
 
-/** Runs callers' errands to Stripe through the log, so that none is lost and none is done twice. */
+/** Makes callers' calls to Stripe through the log, so that none is lost and none is made twice. */
 @Injectable()
 export class StripeOutbox {
   constructor(
@@ -32,30 +32,30 @@ export class StripeOutbox {
     private readonly context: ApiContext,
   ) {}
 
-  /** What Stripe made. The same errand again gives the same object. Throws Problem. */
-  async run<T extends { readonly id: string }>(errand: CallersErrand<T>): Promise<T> {
-    return this.valueOf(await this.attempt(errand));
+  /** The object that Stripe created. The same call again gives the same object. Throws Problem. */
+  async run<T extends { readonly id: string }>(call: CallerStripeCall<T>): Promise<T> {
+    return this.valueOf(await this.attempt(call));
   }
 
   /** The same, where the request goes on whatever Stripe says. Throws Problem only where the log fails. */
-  attempt<T extends { readonly id: string }>(errand: CallersErrand<T>): Promise<StripeAnswer<T>> {
+  attempt<T extends { readonly id: string }>(call: CallerStripeCall<T>): Promise<StripeAnswer<T>> {
     const log = {
       load: (intentId: string) => this.#state(intentId),
-      record: (intentId: string, command: StripeIntentCommand) => this.#record(errand, intentId, command),
+      record: (intentId: string, command: StripeIntentCommand) => this.#record(call, intentId, command),
     };
-    return runErrand(errand, { client: errand.client, log, clock: this.clock });
+    return runStripeCall(call, { client: call.client, log, clock: this.clock });
   }
 
   /** Records what is to be asked of Stripe, for the worker to do. May be repeated. Throws Problem. */
-  intend(errand: ErrandIdentity): Promise<void> {
-    return this.#record(errand, errand.intent.intentId, { type: 'IntendStripeCall', ...errand.intent });
+  intend(call: CallIdentity): Promise<void> {
+    return this.#record(call, call.intent.intentId, { type: 'IntendStripeCall', ...call.intent });
   }
 
   /** Whether the same was intended before. Throws the problem `idempotency_key_reused` where the key named something else. */
-  async wasIntended(errand: ErrandIdentity): Promise<boolean> {
-    const { intent } = errand;
+  async wasIntended(call: CallIdentity): Promise<boolean> {
+    const { intent } = call;
     if ((await this.#state(intent.intentId)).intent === null) return false;
-    await this.#record(errand, intent.intentId, { type: 'IntendStripeCall', ...intent });
+    await this.#record(call, intent.intentId, { type: 'IntendStripeCall', ...intent });
     return true;
   }
 
@@ -87,7 +87,7 @@ export class StripeOutbox {
   }
 
   async #record(
-    { key, actor, requestId }: Pick<CallersErrand<unknown>, 'key' | 'actor' | 'requestId'>,
+    { key, actor, requestId }: Pick<CallerStripeCall<unknown>, 'key' | 'actor' | 'requestId'>,
     intentId: string,
     command: StripeIntentCommand,
   ): Promise<void> {
