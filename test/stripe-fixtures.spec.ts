@@ -22,9 +22,9 @@ const fixtures: readonly Fixture[] = readdirSync(at('./fixtures/stripe/'))
 
 /**
  * A fixture leaves out what no test reads. What it has must have the names and types of the package, down to the values of enumerations.
- * The package leaves enumerations open for values to come; here they are closed. It does not tell of `total_count`, which lists within a webhook have.
+ * The package leaves enumerations open for values to come; here they are closed. It does not have `total_count`, which lists within a webhook have.
  */
-const told = `import type Stripe from 'stripe';
+const preamble = `import type Stripe from 'stripe';
 type Literal<T> = T extends string ? (string extends T ? never : T) : never;
 type Closed<T> = [Literal<T>] extends [never] ? T : Exclude<T, string> | Literal<T>;
 type Part<T> = T extends readonly (infer Item)[] ? readonly Part<Item>[] : T extends object
@@ -39,7 +39,7 @@ async function complaintsOf(list: readonly Fixture[]): Promise<string> {
     const { type } = JSON.parse(text) as { type: string };
     writeFileSync(
       join(scratch, `${file}.ts`),
-      `${told}export const event = ${text.trim()} satisfies Told<'${type}'>;\n`,
+      `${preamble}export const event = ${text.trim()} satisfies Told<'${type}'>;\n`,
     );
     return `${file}.ts`;
   });

@@ -71,8 +71,8 @@ const ofInvoice = [
 ];
 const ofPlan = ['discount: not recorded', 'items.data.0.plan: missing', 'plan: other'];
 
-/** Where the recordings tell of different things, or leave out what no test reads; in all else they are the same. */
-const told: Readonly<Record<string, readonly string[]>> = {
+/** Where the recordings are of different things, or leave out what no test reads; in all else they are the same. */
+const expectedTypes: Readonly<Record<string, readonly string[]>> = {
   'charge.refunded': ['refunds: missing'],
   'charge.succeeded': ['amount: other', 'amount_captured: other', 'id: other', 'payment_intent: other'],
   'checkout.session.completed': [
@@ -88,7 +88,7 @@ const told: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('an event in the newest shape, rendered for an older version', () => {
-  test.each(Object.entries(told))('%s is what was recorded in that version', (type, expected) => {
+  test.each(Object.entries(expectedTypes))('%s is what was recorded in that version', (type, expected) => {
     const [newest, old] = [recorded(`${type}.endive`), recorded(`${type}.acacia`)];
     const kept = withKept(newest.data.object, old.data.object);
     const rendered = present(kept, old.api_version);

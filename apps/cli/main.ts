@@ -93,8 +93,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
       fail(`scrip ${found.command.name}: `, error.message, asJson);
       return 2;
     }
-    const told = error instanceof Error && expected.some((type) => error instanceof type);
-    fail(`scrip ${found.command.name}: `, told ? error.message : describe(error), asJson);
+    const isExpected = error instanceof Error && expected.some((type) => error instanceof type);
+    fail(`scrip ${found.command.name}: `, isExpected ? error.message : describe(error), asJson);
     return 1;
   }
 }

@@ -16,7 +16,7 @@ const stopMs = 10_000;
 export async function runProgram<Running extends { stop(): Promise<void> }>(
   name: string,
   start: (config: ProgramConfig, logger: Logger, clock: SystemClock) => Promise<Running>,
-  tell: (running: Running, logger: Logger) => void,
+  announce: (running: Running, logger: Logger) => void,
 ): Promise<void> {
   const config = configured();
   const logger = createLogger(name, config.logLevel);
@@ -32,7 +32,7 @@ export async function runProgram<Running extends { stop(): Promise<void> }>(
       void Promise.race([running.stop(), clock.sleep(stopMs)]).then(() => process.exit(0));
     });
   }
-  tell(running, logger);
+  announce(running, logger);
 }
 
 function configured(): ProgramConfig {

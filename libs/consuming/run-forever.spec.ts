@@ -15,13 +15,13 @@ function failing(times: number, clock: ManualClock) {
 
 it('tries again, ever later up to the longest pause, and tells of each failure', async () => {
   const clock = new ManualClock();
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   const { tries, work } = failing(4, clock);
-  const report = (error: unknown): void => void told.push((error as Error).message);
+  const report = (error: unknown): void => void reported.push((error as Error).message);
   await untilDone({ clock, report, longestPauseMs: 1_000 }, new AbortController().signal, work);
   // Pauses of 200, 400, 800 and 1,000 ms, a quarter shorter by the clock's chance.
   expect(tries).toEqual([0, 150, 450, 1_050, 1_800]);
-  expect(told).toEqual(['try 1', 'try 2', 'try 3', 'try 4']);
+  expect(reported).toEqual(['try 1', 'try 2', 'try 3', 'try 4']);
 });
 
 it('begins with the shortest pause again after progress', async () => {
@@ -47,15 +47,15 @@ it('begins with the shortest pause again after an attempt longer than the longes
 it('repeats until it is told to stop, and says nothing of what failed by that', async () => {
   const clock = new ManualClock();
   const ending = new AbortController();
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   let times = 0;
-  await runForever({ clock, report: (error) => told.push(error) }, ending.signal, () => {
+  await runForever({ clock, report: (error) => reported.push(error) }, ending.signal, () => {
     times += 1;
     if (times < 3) return Promise.resolve();
     ending.abort();
     return Promise.reject(new Error('aborted'));
   });
-  expect([times, told]).toEqual([3, []]);
+  expect([times, reported]).toEqual([3, []]);
 });
 
 it('doubles the pause while the work does not get on', async () => {

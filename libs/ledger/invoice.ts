@@ -46,7 +46,7 @@ export type InvoiceCommand =
   | ({ readonly type: 'RecordInvoicePaid' } & PaidInvoice & { readonly details?: InvoiceSnapshot })
   | { readonly type: 'ObserveInvoice'; readonly what: InvoiceNews; readonly snapshot: InvoiceSnapshot };
 
-/** What made Stripe tell of an invoice. */
+/** What made Stripe report an invoice. */
 export type InvoiceNews = 'created' | 'finalized' | 'payment_failed' | 'action_required' | 'voided' | 'uncollectible';
 
 const eventTypeOf = {
@@ -58,17 +58,17 @@ const eventTypeOf = {
   uncollectible: 'InvoiceMarkedUncollectible',
 } as const satisfies Record<InvoiceNews, string>;
 
-type Told = { readonly at: Instant; readonly snapshot: InvoiceSnapshot };
+type FactBase = { readonly at: Instant; readonly snapshot: InvoiceSnapshot };
 export type InvoiceEvent =
   | ({ readonly type: 'InvoicePaid'; readonly at: Instant } & PaidInvoice & { readonly details?: InvoiceSnapshot })
-  | (Told & { readonly type: 'InvoiceCreated' })
-  | (Told & { readonly type: 'InvoiceFinalized' })
-  | (Told & { readonly type: 'InvoicePaymentFailed' })
-  | (Told & { readonly type: 'InvoiceActionRequired' })
-  | (Told & { readonly type: 'InvoiceVoided' })
-  | (Told & { readonly type: 'InvoiceMarkedUncollectible' });
+  | (FactBase & { readonly type: 'InvoiceCreated' })
+  | (FactBase & { readonly type: 'InvoiceFinalized' })
+  | (FactBase & { readonly type: 'InvoicePaymentFailed' })
+  | (FactBase & { readonly type: 'InvoiceActionRequired' })
+  | (FactBase & { readonly type: 'InvoiceVoided' })
+  | (FactBase & { readonly type: 'InvoiceMarkedUncollectible' });
 
-/** `snapshot`: the one that has come furthest, whatever order they were told in. */
+/** `snapshot`: the one that has come furthest, whatever order they were reported in. */
 export type InvoiceState = { readonly paid: PaidInvoice | null; readonly snapshot: InvoiceSnapshot | null };
 
 const initial: InvoiceState = { paid: null, snapshot: null };
@@ -119,10 +119,10 @@ export function snapshotIn(event: InvoiceEvent): InvoiceSnapshot {
 }
 
 function evolve(state: InvoiceState, event: InvoiceEvent): InvoiceState {
-  const told = snapshotIn(event);
+  const observed = snapshotIn(event);
   return {
     paid: event.type === 'InvoicePaid' ? event : state.paid,
-    snapshot: isFurther(told, state.snapshot) ? told : state.snapshot,
+    snapshot: isFurther(observed, state.snapshot) ? observed : state.snapshot,
   };
 }
 

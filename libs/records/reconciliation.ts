@@ -31,7 +31,7 @@ export type FoundDifference = {
   readonly stripe: Json;
   readonly ledger: Json;
   readonly repair: string;
-  /** The Stripe event by which the ledger was told; null where it was not. */
+  /** Id of the Stripe event that was given to the ledger for it; null where none was. */
   readonly toldAs: string | null;
 };
 
@@ -158,7 +158,7 @@ export async function finishRun(reader: Reader, runId: string, at: Instant): Pro
 
 const UNSETTLED_PAGE = 100;
 
-/** Differences after `after` (a number) that were told and not taken in when the run looked last. */
+/** Differences after `after` (a number) whose event was given to the ledger and not yet taken in when the run looked last. */
 export async function unsettledDifferences(
   reader: Reader,
   runId: string,

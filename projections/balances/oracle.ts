@@ -11,16 +11,16 @@ import type { AccountRow, GrantRow, HoldRow } from './tables.js';
 import type { Projected } from '../ledger-projection.js';
 
 /** What the ledger's own state does not keep, because no decision needs it. */
-type Told = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
-type HoldTold = Told & { captured: number; status: string; amount: number; expires_at: string | null };
+type Annotations = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
+type HoldFacts = Annotations & { captured: number; status: string; amount: number; expires_at: string | null };
 type Folded = {
   state: AccountState;
   readonly usage: UsageOracle;
   revision: number;
   position: string;
   openedAt: string;
-  readonly grants: Map<string, Told>;
-  readonly holds: Map<string, HoldTold>;
+  readonly grants: Map<string, Annotations>;
+  readonly holds: Map<string, HoldFacts>;
 };
 
 /** Folds accounts with the ledger's `evolve`, which the projection does not use; and usage apart from both, which share it. */
@@ -45,7 +45,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
     for (const [stream, folded] of this.#accounts) {
       yield { table: 'account_balances', row: accountRow(stream, folded) };
       for (const grant of folded.state.grants.values()) yield { table: 'grants', row: grantRow(stream, folded, grant) };
-      for (const [id, told] of folded.holds) yield { table: 'holds', row: holdRow(stream, folded, id, told) };
+      for (const [id, facts] of folded.holds) yield { table: 'holds', row: holdRow(stream, folded, id, facts) };
     }
   }
 }
@@ -60,7 +60,7 @@ const opened = (stream: string, at: string): Folded => ({
   holds: new Map(),
 });
 
-const toldBy = (event: AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsHeld'>): Told => ({
+const annotationsOf = (event: AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsHeld'>): Annotations => ({
   description: event.description,
   metadata: document(event.metadata),
   created_at: event.at,
@@ -69,12 +69,12 @@ const toldBy = (event: AccountEventOf<'CreditsGranted'> | AccountEventOf<'Credit
 function note(folded: Folded, event: AccountEvent): void {
   switch (event.type) {
     case 'CreditsGranted':
-      folded.grants.set(event.grantId, toldBy(event));
+      folded.grants.set(event.grantId, annotationsOf(event));
       return;
     case 'CreditsHeld': {
       const { amount, expiresAt } = event;
       folded.holds.set(event.holdId, {
-        ...toldBy(event),
+        ...annotationsOf(event),
         amount,
         captured: 0,
         status: 'open',
@@ -98,7 +98,7 @@ function note(folded: Folded, event: AccountEvent): void {
   }
 }
 
-function holdOf(folded: Folded, id: string): HoldTold {
+function holdOf(folded: Folded, id: string): HoldFacts {
   const hold = folded.holds.get(id);
   assert(hold !== undefined, `an event names hold ${id}, which was never placed`);
   return hold;
@@ -124,7 +124,7 @@ function accountRow(stream: string, { state, usage, revision, position, openedAt
 }
 
 function grantRow(stream: string, { state, grants }: Folded, grant: Grant): GrantRow {
-  const told = grants.get(grant.id);
+  const facts = grants.get(grant.id);
   return {
     stream,
     grant_id: grant.id,
@@ -149,27 +149,27 @@ function grantRow(stream: string, { state, grants }: Folded, grant: Grant): Gran
     cost_left: grant.costLeft,
     payment_reference: grant.paymentReference,
     term: grant.term === null ? null : document(grant.term),
-    description: told?.description ?? null,
-    metadata: told?.metadata ?? '',
-    created_at: told?.created_at ?? '',
+    description: facts?.description ?? null,
+    metadata: facts?.metadata ?? '',
+    created_at: facts?.created_at ?? '',
   };
 }
 
-function holdRow(stream: string, { state }: Folded, id: string, told: HoldTold): HoldRow {
+function holdRow(stream: string, { state }: Folded, id: string, facts: HoldFacts): HoldRow {
   const open = state.holds.get(id);
   return {
     stream,
     hold_id: id,
     customer_id: state.customerId,
     unit: state.unit,
-    amount: told.amount,
+    amount: facts.amount,
     remaining: open?.remaining ?? 0,
-    captured: told.captured,
-    status: told.status,
-    expires_at: told.expires_at,
+    captured: facts.captured,
+    status: facts.status,
+    expires_at: facts.expires_at,
     allocations: document(open?.allocations ?? []),
-    description: told.description,
-    metadata: told.metadata,
-    created_at: told.created_at,
+    description: facts.description,
+    metadata: facts.metadata,
+    created_at: facts.created_at,
   };
 }

@@ -90,7 +90,7 @@ const statement = `
   from unnest($1::text[], $2::text[]) with ordinality as r(stream, customer_id, n)
   left join ${SCHEMA}.account_balances a on a.stream = r.stream`;
 
-/** What the rows tell of each account that is wanted; null for a customer never heard of. */
+/** What the rows say of each account that is asked for; null for an unknown customer. */
 async function rowsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly (Row | null)[]> {
   const streams = arrayText(wanted.map(({ customerId, unit }) => accountStream(customerId, unit)));
   const rows = await reader.query<Row>({

@@ -56,7 +56,7 @@ export const history = {
 } as const satisfies Table;
 type Row = RowOf<typeof history>;
 
-type Told = Partial<
+type MovementDetails = Partial<
   Pick<
     Row,
     | 'grant_id'
@@ -71,7 +71,7 @@ type Told = Partial<
     | 'payment_reference'
   >
 >;
-type Movement = { readonly type: HistoryType } & Told;
+type Movement = { readonly type: HistoryType } & MovementDetails;
 
 /** Most have none. */
 const shown = (metadata: Json): string | null => {

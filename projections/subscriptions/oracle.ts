@@ -18,7 +18,7 @@ export const subscriptionsOracle = perStream<Folded | null>({
     switch (event.type) {
       case 'SubscriptionActivated':
       case 'SubscriptionRenewed':
-        return folded; // what was paid; how the subscription stands is told by itself
+        return folded; // what was paid; how the subscription stands is reported by itself
       case 'SubscriptionStarted':
         return { customerId, standing: null, planId: event.planId, startedAt: event.at };
       default:

@@ -35,7 +35,7 @@ export async function stripeLives(bench: Bench): Promise<readonly Figure[]> {
       const common = { apiUrl: api.url, apiKey, webhookSecret: secret, databaseUrl: url, start, end };
       const last = done + lives >= bench.effort.lives;
       results.push(await generator.play({ ...common, firstSeed: done + 1, lives, last }));
-      tell(results, bench.effort.lives);
+      print(results, bench.effort.lives);
     }
     const after = spent();
     const memory = { api: await peakMemoryOf(api.pid), worker: await peakMemoryOf(worker.pid) };
@@ -56,7 +56,7 @@ const sumOf = (results: readonly BatchResult[], of: (result: BatchResult) => num
   results.reduce((sum, result) => sum + of(result), 0);
 
 /** What a batch came to, while the others are still to come. */
-function tell(results: readonly BatchResult[], lives: number): void {
+function print(results: readonly BatchResult[], lives: number): void {
   const { webhooks, seconds, faults, reconciled } = results.at(-1)!;
   const rate = (webhooks / seconds.settled).toFixed(0);
   const done = Math.min(results.length * TOGETHER, lives);

@@ -15,9 +15,9 @@ describe('a projection', () => {
   afterEach(() => world.close());
 
   const grant = async (): Promise<string> => {
-    const told = { description: null, metadata: {}, costBasis: null, paymentReference: null };
+    const defaults = { description: null, metadata: {}, costBasis: null, paymentReference: null };
     const when = { effectiveAt: null, expiresAt: null };
-    const command = { type: 'GrantCredits', amount: 1, source: 'purchase', priority: 50, ...when, ...told };
+    const command = { type: 'GrantCredits', amount: 1, source: 'purchase', priority: 50, ...when, ...defaults };
     world.writer.decide('account-acme', command, '2026-11-01T00:00:00.000Z');
     await world.writer.flush();
     return world.store.head();

@@ -139,9 +139,9 @@ describe('what follows the log', () => {
       () => grantsOf('payer'),
       (grants) => grants === 1,
     );
-    // The same payment told by another event.
-    const retold = stripeEvent('checkout.session.completed.endive', { id: 'evt_50_again' }, payment);
-    expect((await webhook(retold)).status).toBe(200);
+    // The same payment reported by another event.
+    const redelivered = stripeEvent('checkout.session.completed.endive', { id: 'evt_50_again' }, payment);
+    expect((await webhook(redelivered)).status).toBe(200);
     await eventually(
       () => world.log(),
       (events) =>

@@ -50,11 +50,11 @@ const start = Date.UTC(2026, 0, 1) / 1000;
 const year = { start, end: start + 365 * 86_400, types: translatedTypes };
 
 test('a life follows from its seed alone', () => {
-  const told = (): unknown => {
+  const printed = (): unknown => {
     const { story, arrivals, lost, consumptions } = live(17, openMarket(start), year);
     return { story, arrivals, lost, consumptions };
   };
-  expect(told()).toEqual(told());
+  expect(printed()).toEqual(printed());
 });
 
 describe('the audit', () => {

@@ -17,8 +17,8 @@ const lives = Array.from({ length: 12 }, (_, seed) => live(seed + 1, market, { s
 /** One repair by objects alone: Stripe's list of events is left out, as if all of them were too old. */
 async function repair(scrip: ScripInMemory, life: Life): Promise<void> {
   for await (const findings of findingsOf(life, await scrip.known())) {
-    const told = findings.filter(({ difference }) => !difference.type.startsWith('event_'));
-    for (const { telling } of told) if (telling !== null) await scrip.tell(telling);
+    const differing = findings.filter(({ difference }) => !difference.type.startsWith('event_'));
+    for (const { event } of differing) if (event !== null) await scrip.ingest(event);
     await scrip.workOff();
   }
 }
@@ -48,7 +48,7 @@ test.each([0, 0.6])(
         scrip.time,
       );
       for (const [index, life] of lives.entries()) {
-        // What cost nothing left no payment to compare: only its event tells of it.
+        // What cost nothing left no payment to compare: only its event reports it.
         const packs = booksOf(life, market).grants.filter(({ why, cost }) => why === 'pack' && cost !== null);
         const granted = views[index]!.grants.map(({ reference, amount }) => `${String(reference)} ${String(amount)}`);
         for (const { reference, amount } of packs) expect(granted).toContain(`${reference} ${String(amount)}`);

@@ -19,7 +19,7 @@ const stream = 'account-reader';
 const dawn = Date.parse('2026-11-01T00:00:00.000Z');
 const second = 1_000;
 const day = 86_400 * second;
-const told = { description: null, metadata: {} };
+const annotations = { description: null, metadata: {} };
 const runs = 20 * Number(process.env['PROPERTY_FACTOR'] ?? 1);
 
 /** Few lengths, so that things fall due at one instant again and again. */
@@ -98,7 +98,7 @@ class Life {
   commandOf({ act }: Step): AccountCommand {
     const now = this.clock.now();
     const at = (ms: number | null): string | null => (ms === null ? null : instantOf(now + ms));
-    const lot = { priority: 50, costBasis: { amount: 100, currency: 'usd' }, ...told };
+    const lot = { priority: 50, costBasis: { amount: 100, currency: 'usd' }, ...annotations };
     switch (act.type) {
       case 'grant': {
         const expiresAt = act.life === null ? null : at((act.start ?? 0) + act.life);
@@ -133,9 +133,9 @@ class Life {
         };
       }
       case 'consume':
-        return { type: 'ConsumeCredits', amount: act.amount, usage: null, resource: null, ...told };
+        return { type: 'ConsumeCredits', amount: act.amount, usage: null, resource: null, ...annotations };
       case 'hold':
-        return { type: 'HoldCredits', amount: act.amount, expiresInSeconds: act.seconds, ...told };
+        return { type: 'HoldCredits', amount: act.amount, expiresInSeconds: act.seconds, ...annotations };
       case 'capture':
         return { type: 'CaptureHold', holdId: this.#holds.at(-1) ?? 'hold_0', amount: act.amount, final: false };
       case 'reverse':
@@ -187,7 +187,7 @@ async function expectAgreement(life: Life, at: string): Promise<AccountBalance> 
   expect(passed.state.balance).toEqual({ available: asOf.available, held: asOf.held, debt: asOf.debt });
   expect(conservationOf(passed.state).violations).toEqual([]);
   const use = (amount: number): boolean => {
-    const command: AccountCommand = { type: 'ConsumeCredits', amount, usage: null, resource: null, ...told };
+    const command: AccountCommand = { type: 'ConsumeCredits', amount, usage: null, resource: null, ...annotations };
     const fork = accountDecider.fork({ ...state, settings: { ...state.settings, overdraftLimit: 0 } });
     const decision = accountDecider.decide(fork, command, { at, revision: revision + 1, commandId: '0', past: null });
     return !isRefused(decision);

@@ -37,9 +37,9 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.close());
 
-/** What Stripe told in a scene; `told` before credits were used, and since. */
+/** The events of a scene, in parts: those `delivered` before credits were used, and those since. */
 type Recorded = {
-  readonly parts: readonly { readonly told: readonly StoredEvent[]; readonly consumed: number }[];
+  readonly parts: readonly { readonly delivered: readonly StoredEvent[]; readonly consumed: number }[];
   readonly catalog: Catalog;
   /** What Stripe shows at the end of it. */
   readonly subscriptions: readonly Stripe.Subscription[];
@@ -49,20 +49,20 @@ type Recorded = {
 
 async function record({ act }: Scene): Promise<Recorded> {
   await sandbox.reset();
-  const parts: { told: readonly StoredEvent[]; consumed: number }[] = [];
+  const parts: { delivered: readonly StoredEvent[]; consumed: number }[] = [];
   const { world } = sandbox.sandbox.runtime.sandbox;
-  const untold = (): readonly StoredEvent[] => {
-    const known = new Set(parts.flatMap(({ told }) => told));
+  const undelivered = (): readonly StoredEvent[] => {
+    const known = new Set(parts.flatMap(({ delivered }) => delivered));
     return [...world.events.values()].filter((event) => !known.has(event));
   };
   const consume = (consumed: number): Promise<void> => {
-    parts.push({ told: untold(), consumed });
+    parts.push({ delivered: undelivered(), consumed });
     return Promise.resolve();
   };
   const shop = await Shop.open(sandbox, buyer, { consume, livedTo: () => Promise.resolve() });
   const from = shop.now;
   await act(shop);
-  parts.push({ told: untold(), consumed: 0 });
+  parts.push({ delivered: undelivered(), consumed: 0 });
   const { data: subscriptions } = await shop.stripe.subscriptions.list({ status: 'all' });
   return { parts, catalog: shop.catalog, subscriptions, from, to: shop.now };
 }
@@ -70,30 +70,30 @@ async function record({ act }: Scene): Promise<Recorded> {
 const bodyOf = (event: StoredEvent, version: string): StripeEventBody =>
   renderEvent(event, version, 1) as unknown as StripeEventBody;
 
-/** The last part of a scene in some order; what came before it was told in its own, and worked off. */
-type Telling = (last: readonly StoredEvent[]) => readonly StripeEventBody[];
+/** The last part of a scene in some order; what came before it was delivered in its own order, and processed. */
+type Delivery = (last: readonly StoredEvent[]) => readonly StripeEventBody[];
 
-/** The ledger at `at` once a scene was told. */
-async function worldAfter(recorded: Recorded, at: number, version: string, telling: Telling): Promise<InboxWorld> {
+/** The ledger at `at` after all events of a scene were delivered. */
+async function worldAfter(recorded: Recorded, at: number, version: string, delivery: Delivery): Promise<InboxWorld> {
   const world = new InboxWorld();
   world.clock.set(instantOf(at * 1000));
   await world.applyCatalog(recorded.catalog);
   const last = recorded.parts.at(-1);
   for (const part of recorded.parts) {
-    const bodies = part === last ? telling(part.told) : part.told.map((event) => bodyOf(event, version));
+    const bodies = part === last ? delivery(part.delivered) : part.delivered.map((event) => bodyOf(event, version));
     for (const body of bodies) await world.deliver(body);
     await world.drain();
     if (part.consumed > 0) {
-      const told = { usage: null, resource: null, description: null, metadata: {} };
-      await world.run({ type: 'ConsumeCredits', amount: part.consumed, ...told });
+      const rest = { usage: null, resource: null, description: null, metadata: {} };
+      await world.run({ type: 'ConsumeCredits', amount: part.consumed, ...rest });
     }
   }
   return world;
 }
 
 /** All that it and its read models say. */
-const booksAfter = async (...told: Parameters<typeof worldAfter>): Promise<Ledger> =>
-  (await worldAfter(...told)).ledger();
+const booksAfter = async (...how: Parameters<typeof worldAfter>): Promise<Ledger> =>
+  (await worldAfter(...how)).ledger();
 
 /** Where a reconciliation would find that the ledger has a subscription otherwise than Stripe. */
 async function differencesOf({ handlers }: InboxWorld, { subscriptions }: Recorded): Promise<readonly Difference[]> {
@@ -107,8 +107,8 @@ async function differencesOf({ handlers }: InboxWorld, { subscriptions }: Record
   return (await Promise.all(compared)).filter((difference) => difference !== null);
 }
 
-/** All orders of the few that say something; a sample of the orders of many, with some told twice, under another id, or thrice. */
-function* tellings(last: readonly StoredEvent[], seed: number): Generator<readonly StripeEventBody[]> {
+/** All orders of the few that say something; a sample of the orders of many, with some reported twice, under another id, or thrice. */
+function* deliveries(last: readonly StoredEvent[], seed: number): Generator<readonly StripeEventBody[]> {
   const body = (event: StoredEvent): StripeEventBody => bodyOf(event, newest);
   const meaning = last.filter(({ type }) => translatedTypes.includes(type));
   if (meaning.length <= 6) for (const order of permutations(meaning)) yield order.map(body);
@@ -126,7 +126,7 @@ describe.each([...beginningScenes, ...changingScenes, ...returningScenes].map((s
       recorded = await record(scene);
     });
     const inOrder =
-      (version: string): Telling =>
+      (version: string): Delivery =>
       (last) =>
         last.map((event) => bodyOf(event, version));
 
@@ -143,7 +143,7 @@ describe.each([...beginningScenes, ...changingScenes, ...returningScenes].map((s
 
     test.each(['to', 'from'] as const)('ends in the same books in any order (seen at its %s)', async (time) => {
       const books = await booksAfter(recorded, recorded[time], newest, inOrder(newest));
-      for (const order of tellings(recorded.parts.at(-1)?.told ?? [], scene.seed))
+      for (const order of deliveries(recorded.parts.at(-1)?.delivered ?? [], scene.seed))
         expect(await booksAfter(recorded, recorded[time], newest, () => order)).toEqual(books);
     });
 

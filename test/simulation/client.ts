@@ -8,7 +8,7 @@ import { accounts, type Outcome, type World } from './world.js';
 
 type CommandStep = Extract<Step, { kind: 'command' }>;
 
-/** A command that a client wants done, and what it was told of it. */
+/** A command that a client sends, and the answers it got. */
 export type ClientCommand = {
   readonly key: string;
   readonly stream: string;
@@ -33,7 +33,7 @@ export type Refusal = {
   readonly stream: string;
 };
 
-const told = { description: null, metadata: {} as Json };
+const annotations = { description: null, metadata: {} as Json };
 
 /** Clients that retry with the same key until they know how it ended, each as patient as it is. */
 export class Clients {
@@ -83,19 +83,19 @@ export class Clients {
     );
   }
 
-  tellWebhook(index: number): void {
-    const tell = async (): Promise<void> => {
+  deliverWebhook(index: number): void {
+    const deliver = async (): Promise<void> => {
       for (let tries = 0; tries < 200; tries += 1) {
         const api = this.#random.between(0, 1);
         const done = await Promise.race([
-          this.world.tellWebhook(api, index),
+          this.world.deliverWebhook(api, index),
           this.world.time.sleep(15_000).then(() => false),
         ]);
         if (done) return;
         await this.world.time.sleep(this.#random.between(100, 3_000));
       }
     };
-    this.#track(tell());
+    this.#track(deliver());
   }
 
   #track(work: Promise<void>): void {
@@ -182,7 +182,7 @@ export class Clients {
       priority: 50,
       costBasis: { amount: 7 * amount, currency: 'usd' },
       paymentReference: null,
-      ...told,
+      ...annotations,
     } as const;
     const simple: Partial<Record<What, AccountCommand>> = {
       grant: { ...grant, source: 'purchase', effectiveAt: null, expiresAt: null },
@@ -193,8 +193,8 @@ export class Clients {
         effectiveAt: inSeconds(1 + roll * 20),
         expiresAt: inSeconds(22 + roll * 40),
       },
-      consume: { type: 'ConsumeCredits', amount, usage: null, resource: null, ...told },
-      hold: { type: 'HoldCredits', amount, expiresInSeconds: 1 + Math.floor(roll * 30), ...told },
+      consume: { type: 'ConsumeCredits', amount, usage: null, resource: null, ...annotations },
+      hold: { type: 'HoldCredits', amount, expiresInSeconds: 1 + Math.floor(roll * 30), ...annotations },
       overdraft: { type: 'ChangeSettings', overdraftLimit: Math.floor(roll * 20) },
       freeze: { type: 'FreezeAccount', reason: 'simulated' },
       unfreeze: { type: 'UnfreezeAccount', reason: 'simulated' },
@@ -203,7 +203,7 @@ export class Clients {
     return simple[step.what] ?? this.#commandOnPast(step, stream);
   }
 
-  /** Commands about an earlier hold or consumption that some client was told of. */
+  /** Commands about an earlier hold or consumption that some client has an answer for. */
   #commandOnPast({ what, amount, roll }: CommandStep, stream: string): AccountCommand | null {
     const ids = (field: string): string[] =>
       this.commands

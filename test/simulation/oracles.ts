@@ -58,7 +58,7 @@ function orderOf(events: readonly RecordedEvent[]): string[] {
   return ids.size === events.length ? [] : ['O1 an event id is in the log twice'];
 }
 
-/** O1, O5: an acknowledged command is in the log once, as it was told; one that was given up as not recorded is not there. */
+/** O1, O5: an acknowledged command is in the log once, as it was answered; one that was given up as not recorded is not there. */
 function onceEach(events: readonly RecordedEvent[], commands: readonly ClientCommand[]): string[] {
   const wrong: string[] = [];
   const runs = new Map<string, number>();
@@ -174,7 +174,7 @@ function spendsOnlyWhatIsUsable(state: AccountState, event: AccountEvent): strin
   });
 }
 
-/** O7: every payment that Stripe told of has its grant, once, however often and in whatever shape it was told. */
+/** O7: every payment that Stripe reported has its grant, once, however often and in whatever shape it was reported. */
 function stripeBooks(events: readonly RecordedEvent[]): string[] {
   const grants = new Map<string, number>();
   const seen = new Set(events.filter(({ type }) => type === 'StripeEventReceived').map(({ stream }) => stream));
@@ -187,11 +187,12 @@ function stripeBooks(events: readonly RecordedEvent[]): string[] {
     ['stripeEvent-evt_1', 'stripeEvent-evt_2'],
     ['stripeEvent-evt_3', 'stripeEvent-evt_4'],
   ];
-  const told = facts.filter((streams) => streams.some((stream) => seen.has(stream))).length;
+  const delivered = facts.filter((streams) => streams.some((stream) => seen.has(stream))).length;
   const wrong = [...grants]
     .filter(([, times]) => times > 1)
     .map(([reference]) => `O7 the payment ${reference} was granted more than once`);
-  if (grants.size !== told) wrong.push(`O7 ${String(told)} payments were told, ${String(grants.size)} have grants`);
+  if (grants.size !== delivered)
+    wrong.push(`O7 ${String(delivered)} payments were told, ${String(grants.size)} have grants`);
   return wrong;
 }
 

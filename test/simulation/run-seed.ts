@@ -20,7 +20,7 @@ export async function play(plan: Plan, sabotage: Sabotage | null = null): Promis
   await world.time.run(begin + ACTIVE_MS, () => false);
   world.heal();
   // The session that links the Stripe customer comes at the latest now: what waited for it must be found.
-  clients.tellWebhook(0);
+  clients.deliverWebhook(0);
   const healed = world.time.now;
   // Late writes land, clients learn how their commands ended, workers catch up.
   const idle = await world.time.run(healed + HEAL_MS, () => clients.idle && world.time.now > healed + 20_000);
@@ -50,7 +50,7 @@ function take(world: World, clients: Clients, step: Step): void {
       clients.sendAgain(step.of, step.otherBody);
       return;
     case 'webhook':
-      clients.tellWebhook(step.index);
+      clients.deliverWebhook(step.index);
       return;
     case 'kill':
       world.kill(step.process);

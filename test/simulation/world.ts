@@ -35,7 +35,7 @@ export const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
   accountStream(i === 0 ? 'acme' : `customer${String(i)}`, 'credits'),
 );
 
-/** The payments that Stripe tells of, some under two ids or in two shapes: four webhooks, three facts. */
+/** The payments that Stripe reports, some under two ids or in two shapes: four webhooks, three facts. */
 export const webhooks = [
   stripeEvent('checkout.session.completed.endive', { id: 'evt_1' }),
   stripeEvent('checkout.session.completed.acacia', { id: 'evt_2' }),
@@ -136,7 +136,7 @@ export class World {
   }
 
   /** The webhook route: the event's own id is its key, and the stream is most likely new. */
-  async tellWebhook(api: number, index: number): Promise<boolean> {
+  async deliverWebhook(api: number, index: number): Promise<boolean> {
     const handlers = this.handlersOf(api);
     const body = webhooks[index];
     if (handlers === null || body === undefined) return false;

@@ -42,7 +42,7 @@ async function run(call: Call): Promise<ExitCode> {
     output.endStatus();
   }
   const finished = isDone ? await runs.newestRun(database) : null;
-  return finished === null ? 1 : tell(finished, database, output);
+  return finished === null ? 1 : printReport(finished, database, output);
 }
 
 type Parts = { readonly client: StripeClient; readonly database: Database; readonly since: string | null };
@@ -103,16 +103,16 @@ async function ledgerOf(environment: CliEnvironment, database: Database, runId: 
       causationId: null,
       correlationId: randomUUID(),
     });
-  const tell = async (event: ReceivedStripeEvent): Promise<void> => {
+  const ingest = async (event: ReceivedStripeEvent): Promise<void> => {
     const { stripeEventId: id } = event;
-    const told = await execute(id, { type: 'ReceiveStripeEvent', ...event }, id);
-    const known = told.kind === 'unchanged' || (told.kind === 'recorded' && told.replayed);
-    const outcome = known ? await execute(id, { type: 'RequestRetry' }, null) : told;
+    const received = await execute(id, { type: 'ReceiveStripeEvent', ...event }, id);
+    const known = received.kind === 'unchanged' || (received.kind === 'recorded' && received.replayed);
+    const outcome = known ? await execute(id, { type: 'RequestRetry' }, null) : received;
     if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
-      throw new Error(`the ledger could not be told: ${outcome.kind}`);
+      throw new Error(`the ledger could not take the event: ${outcome.kind}`);
   };
   return {
-    tell,
+    ingest,
     stripeEvent: async (id) => (await handlers.stripeEvent.load(stripeEventStream(id))).state,
     payment: async (id) => (await handlers.payment.load(paymentStream(id))).state,
     invoice: async (id) => (await handlers.invoice.load(invoiceStream(id))).state,
@@ -128,14 +128,14 @@ const settleTheRest = (runId: string, database: Database, ledger: Ledger, { cloc
   settleRest(
     {
       list: (after) => runs.unsettledDifferences(database, runId, after),
-      note: (number, repair) => runs.noteRepair(database, runId, number, repair),
+      recordRepair: (number, repair) => runs.noteRepair(database, runId, number, repair),
     },
     ledger,
     clock,
   );
 
 /** Writes the run and what it found, page by page: there may be more than fits in memory. */
-async function tell(finished: ReconciliationRun, database: Database, output: Output): Promise<ExitCode> {
+async function printReport(finished: ReconciliationRun, database: Database, output: Output): Promise<ExitCode> {
   const summary = await runs.differenceCounts(database, finished.id);
   const { differences, unrepaired } = summary;
   const report = { ...finished, ...summary };

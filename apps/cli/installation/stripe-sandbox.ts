@@ -81,7 +81,7 @@ export async function pricedAtSandbox(
   environment: CliEnvironment,
   { connection }: SandboxPlan,
   wanted: Catalog | null,
-  tell: (text: string) => void,
+  print: (text: string) => void,
 ): Promise<Priced> {
   const { state } = await (await environment.ledger()).catalog.load(catalogStream);
   const recorded = onSale(state);
@@ -95,6 +95,6 @@ export async function pricedAtSandbox(
   const way = { client, log: await intentLog(environment), clock };
   const answer = await pushCatalog(way, wanted === null ? recorded : withKnownPrices(wanted, state));
   if (answer.kind === 'answered') return { catalog: answer.value.catalog, elsewhere: null };
-  tell(`the catalogue is not on sale: ${whyNot(answer)}`);
+  print(`the catalogue is not on sale: ${whyNot(answer)}`);
   return { catalog: wanted, elsewhere: null };
 }

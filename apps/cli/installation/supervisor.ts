@@ -33,7 +33,7 @@ export class Supervisor {
 
   constructor(
     private readonly clock: Clock,
-    private readonly tell: (text: string) => void,
+    private readonly print: (text: string) => void,
     private readonly onLine: (line: string) => void,
     private readonly onChange: (pids: { readonly [name: string]: number }) => Promise<void>,
   ) {
@@ -82,16 +82,16 @@ export class Supervisor {
       if (crashes > crashesInARow) {
         const failed = `${first.name} crashed ${String(crashesInARow)} times in a row`;
         if (essential.has(first.name)) this.#giveUp(new ProgramFailed(failed));
-        else this.tell(`${failed} and is not started again`);
+        else this.print(`${failed} and is not started again`);
         return;
       }
       const waitMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** (crashes - 1));
-      this.tell(`${first.name} ended (${wordsOf(exit)}); starting it again in ${String(waitMs / 1_000)} s`);
+      this.print(`${first.name} ended (${wordsOf(exit)}); starting it again in ${String(waitMs / 1_000)} s`);
       await this.clock.sleep(waitMs, this.#stopping.signal);
       if (this.#stopping.signal.aborted) return;
       child = await this.#spawn(first.name, environment);
       void child.ready.then(() => {
-        this.tell(`${first.name} runs again`);
+        this.print(`${first.name} runs again`);
       });
     }
   }
@@ -101,7 +101,7 @@ export class Supervisor {
     const drained = new AbortController();
     const late = this.clock.sleep(drainMs, drained.signal).then(() => 'late' as const);
     if ((await Promise.race([child.exited, late])) === 'late') {
-      this.tell(`${child.name} did not end in time and is killed`);
+      this.print(`${child.name} did not end in time and is killed`);
       child.kill('SIGKILL');
     }
     drained.abort();

@@ -22,7 +22,7 @@ class Installation {
 
   constructor(
     private readonly environment: CliEnvironment,
-    private readonly tell: (text: string) => void,
+    private readonly print: (text: string) => void,
     private readonly onLine: (line: string) => void,
   ) {}
 
@@ -77,7 +77,7 @@ class Installation {
 
   async #supervise(running: Running): Promise<Supervisor> {
     this.#running = running;
-    this.#supervisor = new Supervisor(this.environment.clock, this.tell, this.onLine, (children) =>
+    this.#supervisor = new Supervisor(this.environment.clock, this.print, this.onLine, (children) =>
       this.#announce({ children }),
     );
     await this.#announce({});
@@ -101,7 +101,7 @@ class Installation {
       return plan;
     } catch (error) {
       if (!(error instanceof ProgramFailed)) throw error;
-      this.tell(`${error.message}; Scrip runs without Stripe`);
+      this.print(`${error.message}; Scrip runs without Stripe`);
       return null;
     }
   }
@@ -120,12 +120,12 @@ class Installation {
     for (let current = database; ;) {
       await current.exited;
       if (this.#stopped) return;
-      this.tell('PostgreSQL ended; starting it again');
+      this.print('PostgreSQL ended; starting it again');
       await clock.sleep(500);
       try {
         current = await EmbeddedPostgres.start({ dataDir: dataDir.postgres, port: database.port });
       } catch (error) {
-        this.tell(`PostgreSQL does not start: ${error instanceof Error ? error.message : String(error)}`);
+        this.print(`PostgreSQL does not start: ${error instanceof Error ? error.message : String(error)}`);
         await clock.sleep(5_000);
         continue;
       }
@@ -145,10 +145,10 @@ class Installation {
       const { catalog, elsewhere } =
         sandbox === null
           ? { catalog: wanted, elsewhere: null }
-          : await pricedAtSandbox(preparing, sandbox, wanted, this.tell);
+          : await pricedAtSandbox(preparing, sandbox, wanted, this.print);
       if (catalog === null) return { forSale: null, elsewhere };
       const changes = await applyCatalog(preparing, catalog);
-      if (changes.length > 0) this.tell(`catalogue: ${String(changes.length)} changes from ${catalogFile}`);
+      if (changes.length > 0) this.print(`catalogue: ${String(changes.length)} changes from ${catalogFile}`);
       const pack = catalog.creditProducts.find(({ stripePriceId }) => stripePriceId !== null);
       return { forSale: elsewhere === null ? (pack?.id ?? null) : null, elsewhere };
     } finally {
@@ -162,7 +162,7 @@ class Installation {
     const announced = await dataDir.lastAnnounced();
     for (const pid of Object.values(announced?.children ?? {})) {
       if (!(await isScrip(pid))) continue;
-      this.tell(`ending process ${String(pid)}, which an earlier start left behind`);
+      this.print(`ending process ${String(pid)}, which an earlier start left behind`);
       process.kill(pid, 'SIGTERM');
       const until = clock.now() + leftOverMs;
       while ((await isScrip(pid)) && clock.now() < until) await clock.sleep(50);
@@ -228,10 +228,10 @@ function welcome({ config }: CliEnvironment, started: Started): string {
 }
 
 async function up({ environment, output }: Call): Promise<ExitCode> {
-  const tell = (text: string): void => {
+  const print = (text: string): void => {
     output.progress(text);
   };
-  const installation = new Installation(environment, tell, (line) => void output.write(`${line}\n`));
+  const installation = new Installation(environment, print, (line) => void output.write(`${line}\n`));
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, resolve);
   });
@@ -245,11 +245,11 @@ async function up({ environment, output }: Call): Promise<ExitCode> {
     const { failed, ...started } = first;
     await output.answer(started, () => welcome(environment, first));
     const signal = await Promise.race([signalled, failed]);
-    tell(`${signal}: stopping`);
+    print(`${signal}: stopping`);
     return 0;
   } catch (error) {
     if (!(error instanceof ProgramFailed)) throw error;
-    tell(error.message);
+    print(error.message);
     return 1;
   } finally {
     await installation.stop();

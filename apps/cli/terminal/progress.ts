@@ -6,7 +6,7 @@ const everyMs = 2_000;
 /** Tells on stderr, every two seconds, how many events are done and how fast. Silent for short work. */
 export class Progress {
   readonly #started: number;
-  #told: number;
+  #reportedAt: number;
   #done = 0;
 
   constructor(
@@ -14,22 +14,22 @@ export class Progress {
     private readonly clock: Clock,
     private readonly verb: string,
   ) {
-    this.#started = this.#told = clock.now();
+    this.#started = this.#reportedAt = clock.now();
   }
 
   add(events: number): void {
     this.#done += events;
     const now = this.clock.now();
-    if (now - this.#told < everyMs) return;
-    this.#told = now;
-    this.#tell(now);
+    if (now - this.#reportedAt < everyMs) return;
+    this.#reportedAt = now;
+    this.#report(now);
   }
 
   end(): void {
-    if (this.#told !== this.#started) this.#tell(this.clock.now());
+    if (this.#reportedAt !== this.#started) this.#report(this.clock.now());
   }
 
-  #tell(now: number): void {
+  #report(now: number): void {
     const rate = Math.round((this.#done * 1_000) / Math.max(1, now - this.#started));
     this.output.progress(`${this.verb} ${this.#done.toLocaleString('en')} events (${rate.toLocaleString('en')}/s)`);
   }

@@ -146,14 +146,14 @@ export class Tx {
     this.#rows.set(`${kind}:${id}`, { kind, id, thing });
   }
 
-  /** Stores a new object and tells its event. */
+  /** Stores a new object and emits its event. */
   create<K extends Kind>(kind: K, thing: Tables[K] & { readonly id: string }, event: EventType | null): Tables[K] {
     this.put(kind, thing.id, thing);
     if (event !== null) this.emit(event, thing);
     return thing;
   }
 
-  /** Replaces an object; tells `event` with the old values, but only when something visible changed. */
+  /** Replaces an object; emits `event` with the old values, but only when something visible changed. */
   update<K extends Kind>(kind: K, thing: Tables[K] & { readonly id: string }, event: EventType | null): Tables[K] {
     const before = this.need(kind, thing.id);
     this.put(kind, thing.id, thing);

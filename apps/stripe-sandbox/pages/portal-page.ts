@@ -162,7 +162,7 @@ function show(
     .filter((one) => !['canceled', 'incomplete_expired'].includes(one.status));
   const card = customer.invoice_settings.default_payment_method ?? running[0]?.default_payment_method ?? null;
   const { features } = configurationOf(tx, session);
-  const told = given.done === null ? undefined : done[given.done];
+  const message = given.done === null ? undefined : done[given.done];
   const none = html`<section class="card" aria-label="Plan">
     <h2>Plan</h2>
     <p class="soft">There is no running subscription.</p>
@@ -172,7 +172,7 @@ function show(
     html`${session.return_url === null ? null : html`<p><a href="${session.return_url}">← Return</a></p>`}
       <h1>Billing</h1>
       <p class="soft">${customer.name ?? customer.email ?? customer.id}</p>
-      ${told === undefined ? null : html`<p class="message" role="status">${told}</p>`} ${aboveForm(refusal)}
+      ${message === undefined ? null : html`<p class="message" role="status">${message}</p>`} ${aboveForm(refusal)}
       <div class="columns">
         <div>
           ${running.map((one) => subscriptionPart(tx, session, one))} ${running.length === 0 ? none : null}

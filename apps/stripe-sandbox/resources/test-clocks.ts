@@ -38,7 +38,7 @@ function furthestOf(tx: Tx, clock: TestClock): number {
   return ends.length === 0 ? boundary(from, { interval: 'year', interval_count: 2 }, 1) : Math.min(...ends);
 }
 
-/** Starts the move; it is done, and told by an event, when the sandbox's own clock next runs. */
+/** Starts the move; it is done, and reported by an event, when the sandbox's own clock next runs. */
 function advance(tx: Tx, id: string, params: Params): TestClock {
   const clock = tx.need('test_helpers.test_clock', id);
   const target = params.requiredInteger('frozen_time');

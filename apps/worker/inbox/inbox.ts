@@ -19,7 +19,7 @@ import { eachBounded } from '#consuming/bounded.js';
 import type { InboxState } from './state.js';
 import { CommandTooLarge, refusalOf } from '../outcomes.js';
 import { recordStripeCustomer } from './owners.js';
-import { scan, tellsSomething, type Due, type Links, type Seen } from './scan.js';
+import { scan, hasNews, type Due, type Links, type Seen } from './scan.js';
 import { refusedBy } from './refusals.js';
 import { isSale, sell } from './selling.js';
 import { asTheTrialStands, isOfTrial } from './trials.js';
@@ -74,7 +74,7 @@ export class Inbox {
     if (last === undefined) return checkpoint;
     const seen = scan(batch);
     this.#unsaved += batch.length;
-    if (!tellsSomething(seen) && this.#unsaved < SAVE_EVERY) return checkpoint;
+    if (!hasNews(seen) && this.#unsaved < SAVE_EVERY) return checkpoint;
     if (seen.due.size > 0) await this.#attemptAll(seen.due, seen.links);
     if (seen.links.size > 0) {
       const ids = [...seen.links.keys()];
@@ -308,7 +308,7 @@ function reasonOfFailure(error: unknown): ParkReason | null {
 const isPaymentBeside = ({ to, command }: FactCommand, reference: string | null): boolean =>
   to === 'payment' && command.type === 'RecordPayment' && command.paymentId !== reference;
 
-/** Why an event waits that tells of money of another currency than the payment's. */
+/** Why an event waits that reports money of another currency than the payment's. */
 const mismatchOn = (stream: string): ParkReason => ({
   code: 'currency_mismatch',
   subject: stream,

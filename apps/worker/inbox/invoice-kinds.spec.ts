@@ -33,7 +33,7 @@ function lineOf({ price, amount, item, start = october.start }: Line): object {
   };
 }
 
-/** What Stripe tells of a subscription with these lines on its first invoice. */
+/** What Stripe reports about a subscription with these lines on its first invoice. */
 function flowOf(lines: readonly Line[]): readonly StripeEventBody[] {
   const total = lines.reduce((sum, { amount }) => sum + amount, 0);
   const items = lines.flatMap(({ price, item }) =>
@@ -47,21 +47,21 @@ function flowOf(lines: readonly Line[]): readonly StripeEventBody[] {
         ],
   );
   const subscription = { items: { object: 'list', data: items, has_more: false } };
-  const told = (name: Parameters<typeof stripeEvent>[0], change: Record<string, unknown>) =>
+  const event = (name: Parameters<typeof stripeEvent>[0], change: Record<string, unknown>) =>
     stripeEvent(name, { id: `evt_${name.replace(/[^a-z]/g, '_')}`, created: october.start }, change);
   return [
-    told('customer.subscription.created.endive', subscription),
-    told('customer.subscription.updated.endive', { ...subscription, status: 'active' }),
-    told('invoice.paid.endive', {
+    event('customer.subscription.created.endive', subscription),
+    event('customer.subscription.updated.endive', { ...subscription, status: 'active' }),
+    event('invoice.paid.endive', {
       ...{ total, amount_paid: total, amount_due: total, created: october.start, payments: null },
       lines: { object: 'list', data: lines.map(lineOf), has_more: false },
     }),
-    told('invoice_payment.paid.endive', {
+    event('invoice_payment.paid.endive', {
       invoice: 'in_1',
       payment: { type: 'payment_intent', payment_intent: 'pi_1' },
     }),
-    told('payment_intent.succeeded.endive', { id: 'pi_1', amount: total, amount_received: total, metadata: {} }),
-    told('charge.succeeded.endive', { id: 'ch_1', payment_intent: 'pi_1', amount: total, invoice: null }),
+    event('payment_intent.succeeded.endive', { id: 'pi_1', amount: total, amount_received: total, metadata: {} }),
+    event('charge.succeeded.endive', { id: 'ch_1', payment_intent: 'pi_1', amount: total, invoice: null }),
   ];
 }
 

@@ -7,8 +7,8 @@ import { LineFetcher } from './line-fetcher.js';
 
 type Line = { readonly id: string; readonly invoice?: string; readonly [field: string]: unknown };
 
-const told = stripeEvent('invoice.paid.endive').data.object as { lines: { data: Line[] } };
-const planLine = told.lines.data[0]!;
+const invoice = stripeEvent('invoice.paid.endive').data.object as { lines: { data: Line[] } };
+const planLine = invoice.lines.data[0]!;
 const extra = Array.from({ length: 250 }, (_, index) => ({
   ...planLine,
   id: `il_extra_${String(index)}`,
@@ -82,7 +82,7 @@ describe('an invoice with more lines than its webhook', () => {
     await whole.deliver(stripeEvent('checkout.session.completed.subscription.endive'));
     await whole.deliver(stripeEvent('invoice.paid.endive', {}, { lines: { data: all, has_more: false } }));
     await whole.drain();
-    const { invoices: _told, ...ledger } = await world.ledger();
+    const { invoices: _invoices, ...ledger } = await world.ledger();
     const { invoices: _whole, ...expected } = await whole.ledger();
     expect(ledger).toEqual(expected);
     expect(ledger.balance.available).toBe(500);

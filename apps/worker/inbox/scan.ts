@@ -27,11 +27,11 @@ export type Seen = {
   rulesChanged: boolean;
 };
 
-export const tellsSomething = ({ due, links, parked, linked, catalogChanged }: Seen): boolean =>
+export const hasNews = ({ due, links, parked, linked, catalogChanged }: Seen): boolean =>
   due.size > 0 || links.size > 0 || parked.size > 0 || linked.size > 0 || catalogChanged;
 
 /** Events outside of Stripe's own that tell the inbox something. */
-const telling: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
+const linkingTypes: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
 
 /** What a batch tells. Throws InboxHalted when an event cannot be read. */
 export function scan(batch: readonly RecordedEvent[]): Seen {
@@ -47,7 +47,7 @@ export function scan(batch: readonly RecordedEvent[]): Seen {
     const category = categoryOf(recorded.stream);
     if (category === 'catalog') seen.catalogChanged = true;
     if (recorded.type === 'IgnoreRulesChanged') seen.rulesChanged = true;
-    if (category !== 'stripeEvent' && !telling.has(recorded.type)) continue;
+    if (category !== 'stripeEvent' && !linkingTypes.has(recorded.type)) continue;
     const event = decodeEvent(recorded);
     if (isUndecodable(event)) throw new InboxHalted(`position ${recorded.position}: ${event.undecodable}`);
     note(seen, event);

@@ -12,23 +12,23 @@ import {
 } from '../../../test/support/stripe/events.js';
 
 const metadata = { customer_id: 'acme', top_up: 'true', credits: '250' };
-let told = 0;
-function tell(name: StripeFixture, change: Record<string, unknown>): StripeEventBody {
-  told += 1;
-  return stripeEvent(name, { id: `evt_sale_${String(told)}`, created: 1_790_812_800 }, change);
+let eventCount = 0;
+function event(name: StripeFixture, change: Record<string, unknown>): StripeEventBody {
+  eventCount += 1;
+  return stripeEvent(name, { id: `evt_sale_${String(eventCount)}`, created: 1_790_812_800 }, change);
 }
 const session = (change: object = {}): StripeEventBody =>
-  tell('checkout.session.completed.endive', { metadata, total_details: { amount_tax: 0 }, ...change });
+  event('checkout.session.completed.endive', { metadata, total_details: { amount_tax: 0 }, ...change });
 const intent = (change: object = {}): StripeEventBody =>
-  tell('payment_intent.succeeded.endive', { id: 'pi_1', metadata, ...change });
+  event('payment_intent.succeeded.endive', { id: 'pi_1', metadata, ...change });
 /** As webhooks tell it since 2025-03: nothing in it says what paid it. */
 const ofItsOwn = { metadata, parent: null, payments: null, amount_paid: 1190, total: 1190, ...oneOffLines(1190) };
 const invoice = (change: object = {}): StripeEventBody =>
-  tell('invoice.paid.endive', { id: 'in_1', ...ofItsOwn, ...change });
+  event('invoice.paid.endive', { id: 'in_1', ...ofItsOwn, ...change });
 const link = (payment_intent = 'pi_1', id = 'in_1'): StripeEventBody =>
-  tell('invoice_payment.paid.endive', { invoice: id, payment: { type: 'payment_intent', payment_intent } });
-const refund = tell('refund.updated.endive', { id: 're_1', payment_intent: 'pi_1', amount: 595, status: 'succeeded' });
-const creditNote = tell('credit_note.created.endive', { invoice: 'in_1', post_payment_amount: 595, refunds: [] });
+  event('invoice_payment.paid.endive', { invoice: id, payment: { type: 'payment_intent', payment_intent } });
+const refund = event('refund.updated.endive', { id: 're_1', payment_intent: 'pi_1', amount: 595, status: 'succeeded' });
+const creditNote = event('credit_note.created.endive', { invoice: 'in_1', post_payment_amount: 595, refunds: [] });
 
 const byOrder = { payment_details: { customer_reference: null, order_reference: 'in_1' } };
 const bySession = { payment_details: { customer_reference: null, order_reference: 'cs_test_1' } };
@@ -193,7 +193,7 @@ test('a sale that is told of when a month has just ended keeps its payment besid
 
 test('a link that says its currency counts beside one that came without', async () => {
   const payment = { type: 'payment_intent', payment_intent: 'pi_1' };
-  const bare = tell('invoice_payment.paid.endive', { invoice: 'in_1', payment, currency: null });
+  const bare = event('invoice_payment.paid.endive', { invoice: 'in_1', payment, currency: null });
   for (const order of permutations([bare, link()])) {
     const world = await worldAfter(order.map(deliver), true);
     const { state } = await world.handlers.payment.load('payment-pi_1');

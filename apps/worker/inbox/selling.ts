@@ -28,7 +28,7 @@ export type Sold = {
 const MAX_APART = 100;
 
 /**
- * Grants what was sold, once for each payment, whatever tells of it and in whatever order: session, intent and invoice are one
+ * Grants what was sold, once for each payment, whatever reports it and in whatever order: session, intent and invoice are one
  * sale where they name each other, or where a link that is known by now says so. What may be the same sale, and no link says
  * whether, waits for the link. Throws TryAgainLater when it has to be repeated, CommandTooLarge.
  */

@@ -13,15 +13,15 @@ import { permutations } from '../../../test/support/permutations.js';
 import { stripeEvent, type StripeEventBody, type StripeFixture } from '../../../test/support/stripe/events.js';
 import { consume } from '../../../test/support/ledger/account-commands.js';
 
-let told = 0;
+let eventCount = 0;
 /** A recorded event under an id of its own. */
-function tell(name: StripeFixture, change: Record<string, unknown> = {}, later = 0): StripeEventBody {
+function event(name: StripeFixture, change: Record<string, unknown> = {}, later = 0): StripeEventBody {
   const { created } = stripeEvent(name);
-  told += 1;
-  return stripeEvent(name, { id: `evt_${String(told).padStart(4, '0')}`, created: created + later }, change);
+  eventCount += 1;
+  return stripeEvent(name, { id: `evt_${String(eventCount).padStart(4, '0')}`, created: created + later }, change);
 }
 const step = (name: StripeFixture, change: Record<string, unknown> = {}, later = 0): Step =>
-  deliver(tell(name, change, later));
+  deliver(event(name, change, later));
 
 const applyCatalog: Step = (world) => world.applyCatalog();
 const consumed =
@@ -362,16 +362,16 @@ const goesBack: readonly [StripeFixture, Record<string, unknown>][] = [
   ['credit_note.created.endive', { refunds: [] }],
 ];
 describe.each(goesBack)('%s in another currency than the payment (%j)', (name, change) => {
-  const other = tell(name, { ...change, currency: 'eur' });
-  const again = tell(name, { ...change, currency: 'eur' });
+  const other = event(name, { ...change, currency: 'eur' });
+  const again = event(name, { ...change, currency: 'eur' });
   const bought = [paid, ...subscribed, step('invoice_payment.paid.endive')];
 
   test('takes nothing and waits for a person, in whatever order it is heard of', async () => {
     const orders = [...permutations([deliver(other), ...bought])];
     const first = await ledgerAfter([applyCatalog], [...bought, deliver(other), deliver(again)], true);
     for (const [index, order] of orders.entries()) {
-      const told = [...order.slice(0, index % 6), deliver(again), ...order.slice(index % 6)];
-      expect(await ledgerAfter([applyCatalog], told, index % 2 === 0)).toEqual(first);
+      const eventCount = [...order.slice(0, index % 6), deliver(again), ...order.slice(index % 6)];
+      expect(await ledgerAfter([applyCatalog], eventCount, index % 2 === 0)).toEqual(first);
     }
     expect(first).toMatchObject({
       balance: { available: 2500, held: 0, debt: 0 },
@@ -381,7 +381,7 @@ describe.each(goesBack)('%s in another currency than the payment (%j)', (name, c
   });
 
   test('waits on after another try, and leaves the right one its way', async () => {
-    const [world, right] = [new InboxWorld(), tell(name, change)];
+    const [world, right] = [new InboxWorld(), event(name, change)];
     for (const each of [applyCatalog, deliver(other), ...bought, deliver(right)]) {
       await each(world);
       await world.drain();

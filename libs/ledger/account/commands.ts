@@ -16,7 +16,7 @@ import type {
   Usage,
 } from './events.js';
 
-type Told = { readonly description: string | null; readonly metadata: Json };
+type Annotations = { readonly description: string | null; readonly metadata: Json };
 
 /** A paid period as it is granted. */
 export type PaidTerm = {
@@ -40,7 +40,7 @@ export type FreeMonth = { readonly start: Instant; readonly end: Instant; readon
 
 /** What can be asked of an account. Prices are already resolved; times come with the decision. */
 export type AccountCommand =
-  | (Told & {
+  | (Annotations & {
       readonly type: 'GrantCredits';
       readonly amount: Amount;
       readonly source: Source;
@@ -51,13 +51,13 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
-      /** Grants only if this sale has not granted yet, whatever told of it. `apart`: ids of sales that it is known not to be. */
+      /** Grants only if this sale has not granted yet, whatever reported it. `apart`: ids of sales that it is known not to be. */
       readonly sale?: Sale;
       readonly apart?: readonly string[];
       /** The lines of an invoice that buy it, so that a credit note on them claims it. */
       readonly lines?: readonly BoughtLine[];
     })
-  | (Told & {
+  | (Annotations & {
       readonly type: 'ConsumeCredits';
       readonly amount: Amount;
       readonly usage: Usage | null;
@@ -69,7 +69,7 @@ export type AccountCommand =
       readonly amount: Amount | null;
       readonly reason: string | null;
     }
-  | (Told & { readonly type: 'HoldCredits'; readonly amount: Amount; readonly expiresInSeconds: number })
+  | (Annotations & { readonly type: 'HoldCredits'; readonly amount: Amount; readonly expiresInSeconds: number })
   | { readonly type: 'ExtendHold'; readonly holdId: string; readonly expiresInSeconds: number }
   | { readonly type: 'CaptureHold'; readonly holdId: string; readonly amount: Amount | null; readonly final: boolean }
   | { readonly type: 'ReleaseHold'; readonly holdId: string }

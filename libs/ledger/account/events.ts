@@ -17,7 +17,7 @@ export type Source = (typeof sources)[number];
 
 /**
  * A sale of credits as one of Stripe's objects tells it: the ids of the Checkout session, the payment intent and the invoice that are
- * known to tell of it too, and what was paid, with tax. Null for what is not known; `paid` also where no intent can have paid it.
+ * known to report it too, and what was paid, with tax. Null for what is not known; `paid` also where no intent can have paid it.
  */
 export type Sale = {
   readonly session: string | null;
@@ -70,7 +70,7 @@ export type BillingOperation =
 
 /** What a credit event was used for, and at which price. */
 export type Usage = { readonly creditEvent: string; readonly quantity: number };
-type Told = { readonly description: string | null; readonly metadata: Json };
+type Annotations = { readonly description: string | null; readonly metadata: Json };
 
 /** What took credits away by decision: money that went back, an operator, or what became of a subscription. */
 export type RevocationCause = {
@@ -170,7 +170,7 @@ export const planChangeRule = { name: 'kept-first', version: 1 } as const;
 type Facts = {
   AccountOpened: { readonly customerId: string; readonly unit: string };
   /** A grant. While `effectiveAt` is after `at` it is scheduled and counts nowhere in the balance. */
-  CreditsGranted: Told & {
+  CreditsGranted: Annotations & {
     readonly grantId: string;
     readonly amount: Amount;
     readonly source: Source;
@@ -194,7 +194,7 @@ type Facts = {
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };
-  CreditsConsumed: Told & {
+  CreditsConsumed: Annotations & {
     readonly consumptionId: string;
     /** What was asked: the sum of the slices and of `debt`. */
     readonly amount: Amount;
@@ -205,7 +205,7 @@ type Facts = {
     readonly usage: Usage | null;
     readonly resource: Resource | null;
   };
-  CreditsHeld: Told & {
+  CreditsHeld: Annotations & {
     readonly holdId: string;
     readonly amount: Amount;
     readonly allocations: readonly HeldSlice[];

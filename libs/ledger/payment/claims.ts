@@ -43,7 +43,7 @@ export type CreditNoteFact = {
   /** What it is for; left out where it does not say so. */
   readonly content?: NoteContent;
 };
-/** The sum of all refunds of a charge, as the charge tells it. */
+/** The sum of all refunds of a charge, as the charge reports it. */
 export type ChargeRefunds = {
   readonly chargeId: string;
   readonly currency?: string;
@@ -52,7 +52,7 @@ export type ChargeRefunds = {
 };
 
 /**
- * What is known of money that went back, or may. Each fact only ever moves forward, so facts may be told in any order and any
+ * What is known of money that went back, or may. Each fact only ever moves forward, so facts may be reported in any order and any
  * number of times.
  */
 export type MoneyBack = {
@@ -123,7 +123,7 @@ function merged<Fact>(
   return after === null ? list : list.with(index, after);
 }
 
-/** The refunds with one more told: its newest status counts. The same list when that is not new. */
+/** The refunds with one more reported: its newest status counts. The same list when that is not new. */
 export const withRefund = (list: readonly RefundFact[], fact: RefundFact): readonly RefundFact[] =>
   merged(
     list,
@@ -133,7 +133,7 @@ export const withRefund = (list: readonly RefundFact[], fact: RefundFact): reado
   );
 
 /**
- * The disputes with one more told: the furthest status, and the most that was disputed and given back. The same list when that is
+ * The disputes with one more reported: the furthest status, and the most that was disputed and given back. The same list when that is
  * not new.
  */
 export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): readonly DisputeFact[] =>
@@ -150,7 +150,7 @@ export const withDispute = (list: readonly DisputeFact[], fact: DisputeFact): re
     },
   );
 
-/** The credit notes with one more told: void counts. The same list when that is not new. */
+/** The credit notes with one more reported: void counts. The same list when that is not new. */
 export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNoteFact): readonly CreditNoteFact[] =>
   merged(
     list,
@@ -159,7 +159,7 @@ export const withCreditNote = (list: readonly CreditNoteFact[], fact: CreditNote
     (before) => (noteRank[fact.status] > noteRank[before.status] ? fact : null),
   );
 
-/** The charges' sums with one more told: the greatest counts, since it was first told. The same list when that is not new. */
+/** The charges' sums with one more reported: the greatest counts, since it was first reported. The same list when that is not new. */
 export const withChargeRefunds = (list: readonly ChargeRefunds[], fact: ChargeRefunds): readonly ChargeRefunds[] =>
   merged(
     list,
@@ -188,7 +188,7 @@ function beyondRefund({ amount, refundId }: CreditNoteFact, refunds: readonly Cl
 
 /**
  * What the facts claim of the payment, beside what is claimed of it by `others`' facts. A charge's sum of refunds claims only what
- * no refund that is known explains: its refunds may be told one by one, or never.
+ * no refund that is known explains: its refunds may be reported one by one, or never.
  */
 export function claimsOf(
   { refunds, disputes, creditNotes, chargeRefunds }: MoneyBack,

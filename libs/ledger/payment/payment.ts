@@ -18,17 +18,17 @@ import { paymentRecordOf, type PaymentRecord } from './record.js';
 import { currencyOf, mismatchedIn, settlementOf, type Settlement } from './settlement.js';
 import { initialPayment, type Attempt, type Method, type PaymentFacts, type PaymentState } from './state.js';
 
-/** The Stripe event that tells of money that goes back: it waits for a person if that is of another currency than the payment. */
-type Teller = { readonly toldBy: string };
+/** The Stripe event that reports money that goes back: it waits for a person if that is of another currency than the payment. */
+type Sourced = { readonly toldBy: string };
 
 export type PaymentCommand =
   | ({ readonly type: 'RecordPayment' } & PaymentFacts)
   | { readonly type: 'RecordAttempt'; readonly paymentId: string; readonly attempt: Attempt }
   | { readonly type: 'RecordMethod'; readonly paymentId: string; readonly method: Method }
-  | (Teller & { readonly type: 'RecordRefund'; readonly paymentId: string; readonly refund: RefundFact })
-  | (Teller & { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds })
-  | (Teller & { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact })
-  | (Teller & { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact })
+  | (Sourced & { readonly type: 'RecordRefund'; readonly paymentId: string; readonly refund: RefundFact })
+  | (Sourced & { readonly type: 'RecordChargeRefunds'; readonly paymentId: string; readonly charge: ChargeRefunds })
+  | (Sourced & { readonly type: 'RecordDispute'; readonly paymentId: string; readonly dispute: DisputeFact })
+  | (Sourced & { readonly type: 'RecordCreditNote'; readonly paymentId: string; readonly creditNote: CreditNoteFact })
   /**
    * The money of this payment paid an invoice, or this is an invoice and `invoiceId` the payment that paid it: what is claimed of the
    * one is claimed of the other, where that is the one that bought something. `currency`: of the money, where what tells it says so.
@@ -43,33 +43,33 @@ export type PaymentCommand =
       readonly claims: readonly Claim[];
     };
 
-type Told = {
+type FactBase = {
   readonly at: Instant;
   readonly paymentId: string;
   /** The payment as it is after the event; left out where the event says it all. */
   readonly record?: PaymentRecord;
   /** Left out where nothing is claimed. */
   readonly settlement?: Settlement;
-  /** Of money that goes back: the Stripe event that told of it; left out in old events. */
+  /** Of money that goes back: the Stripe event that reported it; left out in old events. */
   readonly toldBy?: string;
-  /** The Stripe events that told of money of another currency than the payment's, so far; left out where none did. */
+  /** The Stripe events that reported money of another currency than the payment's, so far; left out where none did. */
   readonly mismatched?: readonly string[];
 };
 
 export type PaymentEvent =
-  | (Told & PaymentFacts & { readonly type: 'PaymentSucceeded' })
-  | (Told & { readonly type: 'PaymentFailed'; readonly attempt: Attempt })
-  | (Told & { readonly type: 'PaymentProgressed'; readonly attempt: Attempt })
-  | (Told & { readonly type: 'PaymentMethodSeen'; readonly method: Method })
-  | (Told & { readonly type: 'PaymentRefunded'; readonly refund: RefundFact })
-  | (Told & { readonly type: 'RefundFailed'; readonly refund: RefundFact })
-  | (Told & { readonly type: 'ChargeRefunded'; readonly charge: ChargeRefunds })
-  | (Told & { readonly type: 'DisputeOpened'; readonly dispute: DisputeFact })
-  | (Told & { readonly type: 'DisputeWon'; readonly dispute: DisputeFact })
-  | (Told & { readonly type: 'DisputeLost'; readonly dispute: DisputeFact })
-  | (Told & { readonly type: 'PaymentCredited'; readonly creditNote: CreditNoteFact })
-  | (Told & { readonly type: 'PaymentLinked'; readonly invoiceId: string; readonly currency?: string })
-  | (Told & {
+  | (FactBase & PaymentFacts & { readonly type: 'PaymentSucceeded' })
+  | (FactBase & { readonly type: 'PaymentFailed'; readonly attempt: Attempt })
+  | (FactBase & { readonly type: 'PaymentProgressed'; readonly attempt: Attempt })
+  | (FactBase & { readonly type: 'PaymentMethodSeen'; readonly method: Method })
+  | (FactBase & { readonly type: 'PaymentRefunded'; readonly refund: RefundFact })
+  | (FactBase & { readonly type: 'RefundFailed'; readonly refund: RefundFact })
+  | (FactBase & { readonly type: 'ChargeRefunded'; readonly charge: ChargeRefunds })
+  | (FactBase & { readonly type: 'DisputeOpened'; readonly dispute: DisputeFact })
+  | (FactBase & { readonly type: 'DisputeWon'; readonly dispute: DisputeFact })
+  | (FactBase & { readonly type: 'DisputeLost'; readonly dispute: DisputeFact })
+  | (FactBase & { readonly type: 'PaymentCredited'; readonly creditNote: CreditNoteFact })
+  | (FactBase & { readonly type: 'PaymentLinked'; readonly invoiceId: string; readonly currency?: string })
+  | (FactBase & {
       readonly type: 'ClaimsTakenOver';
       readonly from: string;
       readonly version: number;
@@ -112,7 +112,7 @@ function joined(a: PaymentFacts | null, b: PaymentFacts): PaymentFacts {
 
 const overpaidOf = (overpaid = 0): Pick<PaymentFacts, 'overpaid'> => (overpaid === 0 ? {} : { overpaid });
 
-/** The state with money that goes back in it, and, while its currency is in doubt, with what told of it. */
+/** The state with money that goes back in it, and, while its currency is in doubt, with what reported it. */
 function withMoneyBack(
   state: PaymentState,
   back: Partial<MoneyBack>,
@@ -141,7 +141,7 @@ function withLink(
 }
 
 /** The state with a fact in it; the same object when the fact says nothing new. */
-function learned(state: PaymentState, event: PaymentEvent): PaymentState {
+function withFact(state: PaymentState, event: PaymentEvent): PaymentState {
   const { moneyBack } = state;
   const back = (facts: Partial<MoneyBack>): PaymentState => withMoneyBack(state, facts, event.toldBy, moneyOf(event));
   switch (event.type) {
@@ -185,7 +185,7 @@ function learned(state: PaymentState, event: PaymentEvent): PaymentState {
 const equal = (a: unknown, b: unknown): boolean => canonicalJson(a as Json) === canonicalJson(b as Json);
 
 const evolve = (state: PaymentState, event: PaymentEvent, revision: number): PaymentState => ({
-  ...learned(state, event),
+  ...withFact(state, event),
   paymentId: event.paymentId,
   version: revision,
 });
@@ -230,7 +230,7 @@ function factOf(command: PaymentCommand, at: Instant): PaymentEvent {
   }
 }
 
-/** The currency of money that goes back, where what tells of it says so. */
+/** The currency of money that goes back, where what reports it says so. */
 function moneyOf(event: PaymentEvent): string | undefined {
   switch (event.type) {
     case 'PaymentRefunded':
@@ -251,7 +251,7 @@ function moneyOf(event: PaymentEvent): string | undefined {
 
 function decide(state: PaymentState, command: PaymentCommand, at: Instant, revision: number): readonly PaymentEvent[] {
   const fact = factOf(command, at);
-  if (learned(state, fact) === state) return [];
+  if (withFact(state, fact) === state) return [];
   const after = evolve(state, fact, revision);
   const settlement = settlementOf(after);
   const mismatched = mismatchedIn(after);

@@ -14,11 +14,11 @@ export type Settlement = { readonly version: number; readonly claims: readonly C
     }
 );
 
-/** The currency of the payment's money, by whatever tells of it; null while nothing does. */
+/** The currency of the payment's money, by whatever reports it; null while nothing does. */
 export const currencyOf = ({ payment, attempt, linkedCurrency }: PaymentState): string | null =>
   payment?.money.currency ?? attempt?.money.currency ?? linkedCurrency;
 
-/** The Stripe events that told of money of another currency than the payment's. */
+/** The Stripe events that reported money of another currency than the payment's. */
 export function mismatchedIn(state: PaymentState): readonly string[] {
   const own = currencyOf(state);
   return own === null ? [] : state.unmatched.flatMap(({ toldBy, currency }) => (currency === own ? [] : [toldBy]));

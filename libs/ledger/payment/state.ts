@@ -53,10 +53,10 @@ export type PaymentState = {
   readonly invoiceId: string | null;
   /** Those that it was reported to have paid, too: the one with the smallest id counts. */
   readonly otherInvoiceIds: readonly string[];
-  /** Of the money that paid the invoice, as the link tells it. */
+  /** Of the money that paid the invoice, as the link reports it. */
   readonly linkedCurrency: string | null;
   readonly moneyBack: MoneyBack;
-  /** What told of money that goes back in a currency that is not known to be the payment's; the newest of them. */
+  /** What reported money that goes back in a currency that is not known to be the payment's; the newest of them. */
   readonly unmatched: readonly Unmatched[];
   readonly linked: readonly Linked[];
 };

@@ -47,7 +47,7 @@ function evolve(state: StripeCustomerState, event: StripeCustomerEvent): StripeC
 
 /**
  * What the Stripe customer itself says is kept even where it changes nothing yet: it may be right after all that is heard of later.
- * Not what says that the name was the same before: then what made it so is told by another.
+ * Not what says that the name was the same before: then what made it so is reported by another.
  */
 const mustBeKept = ({ statements }: StripeCustomerState, { source, before, at, customerId }: OwnerStatement): boolean =>
   source === 'customer' &&

@@ -76,7 +76,7 @@ describe('changes of one second', () => {
   test('are undone and made again where they come of calls of their own', () => {
     const again = { ...schedule, step: { before: { cancelAt: null }, request: 'req_3' } };
     inAnyOrder([created, schedule, undo, again], { cancelAt: end });
-    inAnyOrder([created, schedule, undo, schedule], {}); // the same fact, told twice
+    inAnyOrder([created, schedule, undo, schedule], {}); // the same fact, reported twice
   });
 
   test('are told with a pause, its end, and what comes after that', () => {

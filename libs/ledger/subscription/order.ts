@@ -12,7 +12,7 @@ export type SubscriptionStep = { readonly before: Partial<Terms>; readonly reque
 
 /** What is remembered of each snapshot: enough to tell which is later and since when a payment is missing. */
 export type Observation = {
-  /** Sorts by age as far as a snapshot alone tells it, an end after everything; equal only for what was told twice. */
+  /** Sorts by age as far as a snapshot alone tells it, an end after everything; equal only for what was reported twice. */
   readonly key: string;
   readonly snapshot: SubscriptionSnapshot;
   readonly step: SubscriptionStep | null;
@@ -94,10 +94,10 @@ const isOfSameSecond = ({ snapshot: a }: Observation, { snapshot: b }: Observati
   a.seenAt === b.seenAt && hasEnded(a.status) === hasEnded(b.status);
 
 /**
- * The fact of one second that comes after all others of it. Stripe tells whole seconds, but of a change also what was before. So of
+ * The fact of one second that comes after all others of it. Stripe reports whole seconds, but of a change also what was before. So of
  * the terms that the changes of a second name, those that were left as often as they were reached are over, whatever order the
- * changes were told in; those of `before`, the last of an earlier second, or of the creation were reached once already. Where that
- * leaves several (a change was not told, or is not told of whole), or none (a circle without a known beginning), the one with the
+ * changes were reported in; those of `before`, the last of an earlier second, or of the creation were reached once already. Where that
+ * leaves several (a change was not told, or is not reported whole), or none (a circle without a known beginning), the one with the
  * last key counts.
  */
 function lastOf(facts: readonly [Observation, ...Observation[]], before: Observation | undefined): Observation {
@@ -119,13 +119,13 @@ function lastOf(facts: readonly [Observation, ...Observation[]], before: Observa
     const from = [begun, ...facts].find((other) => other !== undefined && isOpen(other) && follows(fact, other));
     if (from !== undefined) count(from.reached, -1);
   }
-  // A snapshot whose terms no change names tells of something else, and nothing says that it is over.
+  // A snapshot whose terms no change names is about something else, and nothing says that it is over.
   return facts.findLast((fact) => isOpen(fact) || !open.has(fact.reached)) ?? facts.at(-1) ?? facts[0];
 }
 
 type Step = Observation & { readonly left: string };
 
-/** The changes among facts, each once: a pause is told as a change and as a pause. */
+/** The changes among facts, each once: a pause is reported as a change and as a pause. */
 function stepsOf(facts: readonly Observation[]): readonly Step[] {
   const steps = facts.filter((fact): fact is Step => fact.left !== null);
   const named = steps.map((fact) => [`${String(fact.step?.request)} ${fact.left} ${fact.reached}`, fact] as const);

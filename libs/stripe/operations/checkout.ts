@@ -61,7 +61,7 @@ export function priceOfPlan(
   if (!listed?.active) return { rejected: 'plan_not_found' };
   const price = interval === 'month' ? listed.item.monthly : listed.item.yearly;
   if (price === null) return { rejected: 'plan_not_for_sale' };
-  // A price made on the fly would be one that nothing that Stripe tells later leads back from to the plan.
+  // Never use inline prices: later webhooks could not be mapped back to the plan.
   if (price.stripePriceId === null) return { rejected: 'price_not_at_stripe' };
   return { plan: listed.item, priceId: price.stripePriceId };
 }

@@ -25,14 +25,14 @@ export const fetchedEvent = (event: Stripe.Event): ReceivedStripeEvent => ({
  * An object as if Stripe had just told of it, for what was never told or is too old to be told again. The caller's id says which
  * state of the object it is, so that the same state is told once.
  */
-export const toldByObject = (
+export const eventFromObject = (
   object: { readonly livemode?: boolean },
-  told: { readonly id: string; readonly type: string; readonly at: Instant; readonly livemode: boolean },
+  source: { readonly id: string; readonly type: string; readonly at: Instant; readonly livemode: boolean },
 ): ReceivedStripeEvent => ({
-  stripeEventId: told.id,
-  stripeType: told.type,
-  created: told.at,
-  livemode: object.livemode ?? told.livemode,
+  stripeEventId: source.id,
+  stripeType: source.type,
+  created: source.at,
+  livemode: object.livemode ?? source.livemode,
   apiVersion: null,
   payload: redact({ account: null, request: null, data: { object: plainJson(object) } }),
 });

@@ -149,7 +149,7 @@ export function compareCreditNote(note: CreditNoteFact, state: PaymentState): Di
   const stripe = { amount, status, ...(currency === undefined ? {} : { currency }) };
   const fact = state.moneyBack.creditNotes.find(({ creditNoteId }) => creditNoteId === id);
   if (fact === undefined) return compared('credit_note', id, stripe, null);
-  // One that was told in an old shape holds what its refund gives back, too.
+  // One that was reported in an old shape holds what its refund gives back, too.
   const ledger = { status: fact.status, ...(fact.refundId === undefined ? { amount: fact.amount } : {}) };
   return compared('credit_note', id, stripe, currency === undefined ? ledger : { ...ledger, ...currencyIn(state) });
 }
@@ -189,11 +189,7 @@ export function compareSubscription(
 }
 
 /** @param isOurs whether a customer of ours is known for it: without one only a subscription's invoice is looked for. */
-export function compareInvoice(
-  { snapshot: told }: InvoiceState,
-  state: KnownInvoice,
-  isOurs: boolean,
-): Difference | null {
+export function compareInvoice({ snapshot }: InvoiceState, state: KnownInvoice, isOurs: boolean): Difference | null {
   const {
     invoiceId: id,
     status,
@@ -204,12 +200,12 @@ export function compareInvoice(
     amountRemaining,
     periodStart,
     periodEnd,
-  } = told;
-  const { attemptCount } = told;
+  } = snapshot;
+  const { attemptCount } = snapshot;
   const money = { currency, total, amountDue, amountPaid, amountRemaining };
   const stripe = { status, ...money, periodStart, periodEnd, attemptCount };
   const known = state.snapshot;
-  if (known === null) return isOurs || told.subscriptionId !== null ? compared('invoice', id, stripe, null) : null;
+  if (known === null) return isOurs || snapshot.subscriptionId !== null ? compared('invoice', id, stripe, null) : null;
   // A draft still changes, and nobody is told.
   if (status === 'draft') return null;
   const ledger = {

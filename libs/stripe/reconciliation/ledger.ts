@@ -44,7 +44,7 @@ export const ledgerStage = (ledger: LedgerContents, client: StripeClient, since:
 
 function findingOf({ kind, id, ledger }: Fact): Finding {
   const difference: Difference = { type: `${kind}_only_in_ledger`, id, stripe: null, ledger };
-  return { difference, telling: null, recheck: () => Promise.resolve(difference) };
+  return { difference, event: null, recheck: () => Promise.resolve(difference) };
 }
 
 /** What came in and what went back of one payment. A link alone is no payment. */

@@ -9,11 +9,11 @@ import { ledgerStage, type LedgerContents } from './ledger.js';
 import { stagesOf, type Finding, type KnownToLedger, type Stage } from './stages.js';
 
 /**
- * What became of a difference: `none` was asked for, or nothing could be told; the ledger says the same now (`repaired`); it was told and a worker has yet
- * to take it in (`waiting`); it was told and parked (`parked`); or telling it changed nothing (`failed`).
+ * What became of a difference: `none` was asked for, or nothing could be reported; the ledger says the same now (`repaired`); it was reported and a worker has yet
+ * to take it in (`waiting`); it was reported and parked (`parked`); or telling it changed nothing (`failed`).
  */
 export type Repair = 'none' | 'repaired' | 'waiting' | 'parked' | 'failed';
-/** `toldAs`: the Stripe event that the ledger was told it by; null where it was not. */
+/** `toldAs`: id of the Stripe event that was given to the ledger for it; null where none was. */
 export type Result = Difference & { readonly repair: Repair; readonly toldAs: string | null };
 
 /** How far a run has come; kept, so that one that broke off is gone on with. */
@@ -22,7 +22,7 @@ export type Progress = { readonly stage: number; readonly after: string | null; 
 export type Ledger = KnownToLedger &
   LedgerContents & {
     /** Takes an event in as its webhook would be, or, when it is known and parked, asks for another try. May be repeated. */
-    tell(event: ReceivedStripeEvent): Promise<void>;
+    ingest(event: ReceivedStripeEvent): Promise<void>;
   };
 
 export type Run = {
@@ -101,8 +101,8 @@ async function settle(
 ): Promise<{ readonly results: readonly Result[]; readonly worker: Worker }> {
   if (!run.repair)
     return { results: standing.map(({ difference }) => ({ ...difference, repair: 'none', toldAs: null })), worker };
-  await inSlices(standing, async ({ telling }) => {
-    if (telling !== null) await run.ledger.tell(telling);
+  await inSlices(standing, async ({ event }) => {
+    if (event !== null) await run.ledger.ingest(event);
   });
   const until = run.clock.now() + (worker.answers ? SETTLE_MS : 0);
   const results: Result[] = [];
@@ -110,7 +110,7 @@ async function settle(
   for (const finding of standing) {
     const repair = await outcomeOf(run, finding, until);
     answers = answers && repair !== 'waiting';
-    results.push({ ...finding.difference, repair, toldAs: finding.telling?.stripeEventId ?? null });
+    results.push({ ...finding.difference, repair, toldAs: finding.event?.stripeEventId ?? null });
   }
   return { results, worker: { answers } };
 }
@@ -124,8 +124,8 @@ async function standingOf({ clock }: Run, found: readonly Finding[]): Promise<re
 }
 
 async function outcomeOf({ ledger, clock }: Run, finding: Finding, until: number): Promise<Repair> {
-  if (finding.telling === null) return 'none';
-  const { stripeEventId } = finding.telling;
+  if (finding.event === null) return 'none';
+  const { stripeEventId } = finding.event;
   for (;;) {
     const { status } = await ledger.stripeEvent(stripeEventId);
     if (status !== 'waiting') {
@@ -140,14 +140,14 @@ async function outcomeOf({ ledger, clock }: Run, finding: Finding, until: number
 /** Differences that a run has told and that were not taken in by then. */
 export type Unsettled = {
   list(after: string): Promise<readonly { readonly number: string; readonly toldAs: string }[]>;
-  note(number: string, repair: Repair): Promise<void>;
+  recordRepair(number: string, repair: Repair): Promise<void>;
 };
 
 /**
- * Looks once more, at the end of a run, at what was told and not taken in by then: an event may have waited for an older one, or
+ * Looks once more, at the end of a run, at what was reported and not taken in by then: an event may have waited for an older one, or
  * for the lines of its invoice.
  */
-export async function settleRest({ list, note }: Unsettled, ledger: Ledger, clock: Clock): Promise<void> {
+export async function settleRest({ list, recordRepair }: Unsettled, ledger: Ledger, clock: Clock): Promise<void> {
   const until = clock.now() + ON_THE_WAY_MS;
   for (let after = ''; ;) {
     const page = await list(after);
@@ -157,7 +157,7 @@ export async function settleRest({ list, note }: Unsettled, ledger: Ledger, cloc
       let { status } = await ledger.stripeEvent(toldAs);
       for (; status !== 'translated' && clock.now() < until; { status } = await ledger.stripeEvent(toldAs))
         await clock.sleep(POLL_MS);
-      await note(number, status === 'translated' ? 'repaired' : status === 'parked' ? 'parked' : 'waiting');
+      await recordRepair(number, status === 'translated' ? 'repaired' : status === 'parked' ? 'parked' : 'waiting');
     }
     after = last.number;
   }

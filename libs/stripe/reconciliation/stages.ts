@@ -20,7 +20,7 @@ import {
 } from '../shapes/money.js';
 import { metadataAt, normaliseSession } from '../shapes/billing.js';
 import { normaliseSubscription } from '../shapes/subscription.js';
-import { fetchedEvent, plainJson, toldByObject } from '../operations/events.js';
+import { fetchedEvent, plainJson, eventFromObject } from '../operations/events.js';
 import * as compare from './compare.js';
 import type { Difference } from './compare.js';
 import { namedCustomer } from '../translations/translation.js';
@@ -28,7 +28,7 @@ import { namedCustomer } from '../translations/translation.js';
 /** A difference, the event that tells the ledger what Stripe says, if it says anything, and the same comparison with the ledger as it is by then. */
 export type Finding = {
   readonly difference: Difference;
-  readonly telling: ReceivedStripeEvent | null;
+  readonly event: ReceivedStripeEvent | null;
   recheck(): Promise<Difference | null>;
 };
 export type Page = {
@@ -67,16 +67,16 @@ export type Source = {
 type Params = { limit: number; starting_after?: string };
 type Dated = Params & { created?: { gte: number } };
 
-/** How an object is told: as which type of event, as of when, and after what was seen of it before. */
-type Telling = { readonly type: string; readonly at: Instant; readonly after?: Instant };
-type Compared = { readonly difference: Difference | null; readonly telling: Telling };
+/** How an object is reported: as which type of event, as of when, and after what was seen of it before. */
+type Observation = { readonly type: string; readonly at: Instant; readonly after?: Instant };
+type Compared = { readonly difference: Difference | null; readonly observation: Observation };
 /** Compares an object with the ledger; null where it is none of the ledger's. */
 type Comparison = (object: Fields, created: Instant) => Promise<Compared | null>;
 
 function stage<T extends { readonly id: string; readonly object: string }>(
   name: string,
   list: (params: Params) => Promise<StripeAnswer<Stripe.ApiList<T>>>,
-  look: (object: T) => Promise<Finding | null>,
+  compareOne: (object: T) => Promise<Finding | null>,
 ): Stage {
   return {
     name,
@@ -84,7 +84,7 @@ function stage<T extends { readonly id: string; readonly object: string }>(
       const answer = await list({ limit: 100, ...(after === null ? {} : { starting_after: after }) });
       if (answer.kind !== 'answered') return answer;
       const { data, has_more: hasMore } = answer.value;
-      const findings = (await inSlices(data, look)).filter((finding) => finding !== null);
+      const findings = (await inSlices(data, compareOne)).filter((finding) => finding !== null);
       return {
         kind: 'answered',
         value: {
@@ -98,7 +98,7 @@ function stage<T extends { readonly id: string; readonly object: string }>(
   };
 }
 
-/** Everything that is compared, in the order that repairs need: what Stripe still tells, then what only objects say. */
+/** Everything that is compared, in the order that repairs need: what Stripe still reports, then what only objects say. */
 export const stagesOf = (source: Source): readonly Stage[] => [
   eventStage(source),
   ...saleStages(source),
@@ -111,14 +111,14 @@ function eventStage(source: Source): Stage {
     'events',
     (params) => client.ask('list', (stripe) => stripe.events.list({ ...params, ...datedBy(source) })),
     async (event) => {
-      const telling = fetchedEvent(event);
+      const received = fetchedEvent(event);
       const recheck = async () =>
         compare.compareEvent(
-          { id: event.id, type: event.type, created: telling.created },
+          { id: event.id, type: event.type, created: received.created },
           await ledger.stripeEvent(event.id),
         );
       const difference = await recheck();
-      return difference === null ? null : { difference, telling, recheck };
+      return difference === null ? null : { difference, event: received, recheck };
     },
   );
 }
@@ -133,7 +133,7 @@ type Listed = {
   readonly livemode?: boolean;
 };
 
-/** A stage of objects that are compared by `comparison` and told under an id that is the same for the same two sides. */
+/** A stage of objects that are compared by `comparison` and reported under an id that is the same for the same two sides. */
 function objectStage<T extends Listed>(
   name: string,
   source: Source,
@@ -149,12 +149,12 @@ function objectStage<T extends Listed>(
       const created = instantOf(object.created * 1000);
       const first = await comparison(fields, created);
       if (first === null || first.difference === null) return null;
-      const { difference, telling } = first;
-      const sides = { stripe: difference.stripe, ledger: difference.ledger, after: telling.after ?? null };
+      const { difference, observation } = first;
+      const sides = { stripe: difference.stripe, ledger: difference.ledger, after: observation.after ?? null };
       const id = `evt_scrip_${object.id}_${hash('sha256', canonicalJson(sides), 'hex').slice(0, 16)}`;
       return {
         difference,
-        telling: toldByObject(object, { id, type: telling.type, at: telling.at, livemode: source.livemode }),
+        event: eventFromObject(object, { id, type: observation.type, at: observation.at, livemode: source.livemode }),
         recheck: async () => (await comparison(fields, created))?.difference ?? null,
       };
     },
@@ -162,10 +162,10 @@ function objectStage<T extends Listed>(
 }
 
 /**
- * What changes without end is told as of now, after all that was seen of it: so it counts, older news that come late do not, and
+ * What changes without end is reported as of now, after all that was seen of it: so it counts, older news that come late do not, and
  * those of a later second do.
  */
-function asOfNow({ asOf }: Source, type: string, seenAt: Instant | undefined): Telling {
+function asOfNow({ asOf }: Source, type: string, seenAt: Instant | undefined): Observation {
   const after = seenAt !== undefined && seenAt > asOf ? seenAt : asOf;
   return { type, at: plusMs(after, 1), ...(seenAt === undefined ? {} : { after: seenAt }) };
 }
@@ -185,11 +185,11 @@ const saleStages = (source: Source): readonly Stage[] => [
       const id = 'ok' in read ? compare.paymentOfSession(read.ok) : null;
       if (!('ok' in read) || id === null) return null;
       const own = await source.ledger.payment(id);
-      // Its invoice may have told of the sale first: then the payment is kept under that one's id.
+      // Its invoice may have reported the sale first: then the payment is kept under that one's id.
       const isPart = own.payment === null && own.invoiceId !== null;
       const state = isPart ? await source.ledger.payment(own.invoiceId) : own;
       const difference = compare.compareSession(read.ok, state);
-      return { difference, telling: { type: 'checkout.session.completed', at: created } };
+      return { difference, observation: { type: 'checkout.session.completed', at: created } };
     },
   ),
   objectStage(
@@ -201,7 +201,7 @@ const saleStages = (source: Source): readonly Stage[] => [
       const customerId = namedCustomer(metadataAt(object, 'metadata')[source.customerKey]);
       if (id === null || customerId === null) return null;
       const difference = compare.compareCustomer(id, customerId, await source.ledger.isLinked(id));
-      return { difference, telling: { type: 'customer.updated', at: created } };
+      return { difference, observation: { type: 'customer.updated', at: created } };
     },
   ),
   // Before the invoices: they are the first that name the customer. All of them, because an old one changes too.
@@ -228,10 +228,10 @@ async function comparedSubscription(source: Source, object: Fields): Promise<Com
   if (state.standing === null && source.since !== null && endedAt !== null && endedAt < source.since) return null;
   const difference = compare.compareSubscription(read.ok, state, await source.ledger.catalog());
   const type = `customer.subscription.${endedAt === null ? 'updated' : 'deleted'}`;
-  return { difference, telling: asOfNow(source, type, state.standing?.seenAt) };
+  return { difference, observation: asOfNow(source, type, state.standing?.seenAt) };
 }
 
-const invoiceTelling: { readonly [status: string]: string } = {
+const invoiceEventTypes: { readonly [status: string]: string } = {
   draft: 'invoice.created',
   open: 'invoice.finalized',
   paid: 'invoice.paid',
@@ -248,8 +248,8 @@ async function comparedInvoice(source: Source, object: Fields, created: Instant)
   const isOurs = named || (stripeCustomerId !== null && (await source.ledger.isLinked(stripeCustomerId)));
   const difference = compare.compareInvoice(read.ok, state, isOurs);
   const failed = snapshot.status === 'open' && snapshot.attemptCount > 0;
-  const type = failed ? 'invoice.payment_failed' : (invoiceTelling[snapshot.status] ?? 'invoice.finalized');
-  return { difference, telling: asOfNow(source, type, state.snapshot?.seenAt) };
+  const type = failed ? 'invoice.payment_failed' : (invoiceEventTypes[snapshot.status] ?? 'invoice.finalized');
+  return { difference, observation: asOfNow(source, type, state.snapshot?.seenAt) };
 }
 
 const moneyStages = (source: Source): readonly Stage[] => [
@@ -272,7 +272,7 @@ const moneyStages = (source: Source): readonly Stage[] => [
         String(object['currency']),
         await source.ledger.payment(paymentId),
       );
-      return { difference, telling: { type: 'refund.updated', at: created } };
+      return { difference, observation: { type: 'refund.updated', at: created } };
     },
   ),
   objectStage(
@@ -284,7 +284,7 @@ const moneyStages = (source: Source): readonly Stage[] => [
       if (!('ok' in read) || object['status'] !== 'succeeded') return null;
       const difference = compare.compareCharge(read.ok, await source.ledger.payment(read.ok.paymentId));
       const isRefund = difference !== null && difference.stripe?.['refunded'] !== difference.ledger?.['refunded'];
-      return { difference, telling: { type: isRefund ? 'charge.refunded' : 'charge.succeeded', at: created } };
+      return { difference, observation: { type: isRefund ? 'charge.refunded' : 'charge.succeeded', at: created } };
     },
   ),
   objectStage(
@@ -302,12 +302,12 @@ const moneyStages = (source: Source): readonly Stage[] => [
       if (!('ok' in read)) return null;
       const { invoiceId, creditNote } = read.ok;
       const difference = compare.compareCreditNote(creditNote, await source.ledger.payment(invoiceId));
-      return { difference, telling: { type: 'credit_note.created', at: created } };
+      return { difference, observation: { type: 'credit_note.created', at: created } };
     },
   ),
 ];
 
-const intentTellings = {
+const intentEventTypes = {
   succeeded: 'payment_intent.succeeded',
   canceled: 'payment_intent.canceled',
   processing: 'payment_intent.processing',
@@ -315,7 +315,7 @@ const intentTellings = {
 } as const;
 
 /** What the intent says of the attempt to pay; null while nobody has tried. */
-function attemptIn(object: Fields): keyof typeof intentTellings | null {
+function attemptIn(object: Fields): keyof typeof intentEventTypes | null {
   const { status } = object;
   if (status === 'succeeded' || status === 'canceled' || status === 'processing') return status;
   return objectIn(object['last_payment_error']) === null ? null : 'failed';
@@ -330,7 +330,7 @@ async function comparedIntent(source: Source, object: Fields, created: Instant):
   const isOurs = stripeCustomerId !== null && (await source.ledger.isLinked(stripeCustomerId));
   const difference = compare.compareIntent(read.ok, await source.ledger.payment(id), { isNamed, isOurs });
   const chargedAt = status === 'succeeded' ? timeAt(objectAt(object, 'latest_charge'), 'created') : null;
-  return { difference, telling: { type: intentTellings[status], at: chargedAt ?? created } };
+  return { difference, observation: { type: intentEventTypes[status], at: chargedAt ?? created } };
 }
 
 async function comparedDispute(source: Source, object: Fields, created: Instant): Promise<Compared | null> {
@@ -338,8 +338,8 @@ async function comparedDispute(source: Source, object: Fields, created: Instant)
   const { id, amount, currency, status, payment_intent: intent, charge } = object;
   const paymentId = 'ok' in read ? read.ok.paymentId : (intent ?? charge);
   if (typeof id !== 'string' || typeof amount !== 'number' || typeof paymentId !== 'string') return null;
-  const told = { id, amount, currency: String(currency), status: String(status) };
+  const dispute = { id, amount, currency: String(currency), status: String(status) };
   const state = await source.ledger.payment(paymentId);
-  const difference = compare.compareDispute(told, 'ok' in read ? read.ok.dispute : null, state);
-  return { difference, telling: { type: 'charge.dispute.updated', at: created } };
+  const difference = compare.compareDispute(dispute, 'ok' in read ? read.ok.dispute : null, state);
+  return { difference, observation: { type: 'charge.dispute.updated', at: created } };
 }

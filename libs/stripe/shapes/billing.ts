@@ -103,7 +103,7 @@ export function metadataAt(fields: Fields | null, key: string): Metadata {
 export const subjectOf = (payload: Json): Fields | null => objectAt(objectIn(payload), 'data', 'object');
 
 /**
- * The event's object as it was before the change that the event tells of; null where it does not say what changed. Stripe's
+ * The event's object as it was before the change that the event reports; null where it does not say what changed. Stripe's
  * `previous_attributes` hold what a changed list was as a whole, of a changed object only the changed members.
  */
 export function subjectBefore(payload: Json): Fields | null {

@@ -12,7 +12,7 @@ import {
   namedCustomer,
   unknownCustomer,
   park,
-  tellingKey,
+  observationKey,
   type FactCommand,
   type Translate,
   type Translation,
@@ -94,7 +94,7 @@ const translateUnpaid =
     return commands(...links, {
       to: 'payment',
       stream: paymentStream(paymentIntentId),
-      key: tellingKey(event),
+      key: observationKey(event),
       command: { type: 'RecordAttempt', paymentId: paymentIntentId, attempt },
     });
   };

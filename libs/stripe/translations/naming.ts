@@ -8,7 +8,7 @@ import {
   namedCustomer,
   NOTHING,
   park,
-  tellingKey,
+  observationKey,
   type FactCommand,
   type Lookups,
   type Translate,
@@ -29,7 +29,7 @@ export function naming(
     {
       to: 'stripeCustomer',
       stream: stripeCustomerStream(stripeCustomerId),
-      key: tellingKey(event),
+      key: observationKey(event),
       command: { type: 'NameStripeCustomer', stripeCustomerId, statement },
     },
   ];
@@ -53,7 +53,7 @@ export const translateCustomer: Translate = (event, { customerKey }) => {
   return commands(...naming(event, 'customer', { stripeCustomerId, customerId }, step));
 };
 
-/** Whom the Stripe customer named before the change that the event tells of; nothing where it does not say what changed. */
+/** Whom the Stripe customer named before the change that the event reports; nothing where it does not say what changed. */
 function stepIn(previous: Fields | null, key: string, customerId: string): { readonly before?: string | null } {
   if (previous === null) return {};
   const changed = objectAt(previous, 'metadata');
@@ -69,7 +69,7 @@ export const translateCustomerDeleted: Translate = (event) => {
   return commands({
     to: 'stripeCustomer',
     stream: stripeCustomerStream(stripeCustomerId),
-    key: tellingKey(event),
+    key: observationKey(event),
     command: { type: 'RecordStripeCustomerDeleted', stripeCustomerId },
   });
 };

@@ -10,7 +10,7 @@ import {
   namedCustomer,
   unknownCustomer,
   park,
-  tellingKey,
+  observationKey,
   type FactCommand,
   type Lookups,
   type Translate,
@@ -30,9 +30,9 @@ const translateAttempt =
     if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
     const intent = read.ok;
     const named = namedCustomer(intent.metadata[lookups.customerKey]);
-    // Only money that was paid belongs to an invoice: what failed stays a payment of its own, as newer shapes tell it.
+    // Only money that was paid belongs to an invoice: what failed stays a payment of its own, as newer shapes report it.
     const links = status === 'succeeded' ? linkInvoice(intent.id, intent.invoiceId, intent.attempt.money.currency) : [];
-    // What a session or an invoice paid with is recorded with that; it would be told twice.
+    // What a session or an invoice paid with is recorded with that; it would be reported twice.
     if (status === 'succeeded' && named === null) return commands(...links);
     if (!isSupportedCurrency(intent.attempt.money.currency)) {
       const currency = intent.attempt.money.currency.slice(0, 16);
@@ -49,7 +49,7 @@ const translateAttempt =
     const record: FactCommand = {
       to: 'payment',
       stream: paymentStream(intent.id),
-      key: tellingKey(event),
+      key: observationKey(event),
       command: {
         type: 'RecordAttempt',
         paymentId: intent.id,
@@ -70,7 +70,7 @@ function kindOf({ metadata }: PaymentIntent): Pick<Attempt, 'kind'> {
   return metadata['scrip_intent'] === undefined ? {} : { kind: 'one_time' };
 }
 
-/** An intent that names its invoice told of the invoice's sale, under whose id that one's money is kept. */
+/** An intent that names its invoice reported the invoice's sale, under whose id that one's money is kept. */
 function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Translation {
   const { id, invoiceId, sessionId, metadata, attempt } = intent;
   if (metadata['top_up'] !== 'true') return commands();
@@ -89,7 +89,7 @@ function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Tr
   const payment: FactCommand = {
     to: 'payment',
     stream: paymentStream(paymentId),
-    // The invoice tells of the same payment, and may know of more that was paid.
+    // The invoice reports the same payment, and may know of more that was paid.
     key: `intent:${id}`,
     command: {
       type: 'RecordPayment',

@@ -7,19 +7,19 @@ import {
   incompleteLines,
   linkInvoice,
   park,
-  tellingKey,
+  observationKey,
   type FactCommand,
   type Translate,
 } from './translation.js';
 
 /**
- * Money that goes back is told to the payment that brought it in, known or not: the payment keeps what is claimed of it until it
+ * Money that goes back is recorded on the payment that brought it in, known or not: the payment keeps what is claimed of it until it
  * is known what it bought. So these translations need no customer and never wait for one.
  */
 const toPayment = (
   event: ReceivedStripeEvent,
   command: Extract<FactCommand, { to: 'payment' }>['command'],
-): FactCommand => ({ to: 'payment', stream: paymentStream(command.paymentId), key: tellingKey(event), command });
+): FactCommand => ({ to: 'payment', stream: paymentStream(command.paymentId), key: observationKey(event), command });
 
 /** `refund.*` and `charge.refund.updated`: the refund as it is now. */
 export const translateRefund: Translate = (event) => {
@@ -30,18 +30,18 @@ export const translateRefund: Translate = (event) => {
   return commands(toPayment(event, { type: 'RecordRefund', paymentId, refund, toldBy }));
 };
 
-/** `charge.refunded`: the sum of all refunds of the charge, for endpoints that are told of refunds in no other way. */
+/** `charge.refunded`: the sum of all refunds of the charge, for endpoints that get no event of the refunds themselves. */
 export const translateChargeRefunded: Translate = (event) => {
   const read = normaliseCharge(subjectOf(event.payload), event.created);
   if ('unreadable' in read) return park('unknown_shape', null, read.unreadable);
   const { paymentId, invoiceId, refunded, refunds } = read.ok;
   const { stripeEventId: toldBy } = event;
-  const told = refunds.map((refund) => ({
+  const reported = refunds.map((refund) => ({
     ...toPayment(event, { type: 'RecordRefund', paymentId, refund, toldBy }),
-    key: `${tellingKey(event)}:${refund.refundId}`,
+    key: `${observationKey(event)}:${refund.refundId}`,
   }));
   const sum = toPayment(event, { type: 'RecordChargeRefunds', paymentId, charge: refunded, toldBy });
-  return commands(...told, sum, ...linkInvoice(paymentId, invoiceId, refunded.currency));
+  return commands(...reported, sum, ...linkInvoice(paymentId, invoiceId, refunded.currency));
 };
 
 /** `charge.succeeded`: what was paid with. */

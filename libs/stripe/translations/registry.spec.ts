@@ -64,9 +64,9 @@ describe('whom metadata names', () => {
       (metadata: object) => ({ client_reference_id: null, metadata: { ...metadata, credits: '5' } }),
     ],
   ] as const)('is read of %s by the key of the installation alone', (name, withMetadata) => {
-    const told = JSON.stringify(translated(name, withMetadata(mine), known));
-    expect(told).toContain('acme');
-    expect(told).not.toContain('theirs');
+    const translatedArguments = JSON.stringify(translated(name, withMetadata(mine), known));
+    expect(translatedArguments).toContain('acme');
+    expect(translatedArguments).not.toContain('theirs');
     expect(JSON.stringify(translated(name, withMetadata(theirs), known))).not.toContain('theirs');
   });
 });
@@ -117,13 +117,13 @@ describe('a paid Checkout session in payment mode', () => {
         stripeCustomerId: 'cus_1',
       }),
     ]);
-    const told = JSON.stringify(commandsOf('checkout.session.completed.acacia', {}, nobody));
-    expect(JSON.parse(told.replaceAll('evt_session_old', 'evt_session_new'))).toEqual(now);
+    const translatedArguments = JSON.stringify(commandsOf('checkout.session.completed.acacia', {}, nobody));
+    expect(JSON.parse(translatedArguments.replaceAll('evt_session_old', 'evt_session_new'))).toEqual(now);
   });
 
   test('is dated when it was paid: by the event that says so, or by its charge where the session holds that', () => {
-    const datesOf = (...told: Parameters<typeof commandsOf>) => {
-      const [grant, payment] = commandsOf(...told);
+    const datesOf = (...translatedArguments: Parameters<typeof commandsOf>) => {
+      const [grant, payment] = commandsOf(...translatedArguments);
       return [grant, payment].map((command) => ({ ...command }) as { effectiveAt?: string; paidAt?: string });
     };
     const paidLate = datesOf('checkout.session.async_payment_succeeded.endive');

@@ -50,7 +50,7 @@ type StripeType =
   | `charge.dispute.${'created' | 'updated' | 'closed' | 'funds_withdrawn' | 'funds_reinstated'}`
   | `credit_note.${'created' | 'voided'}`;
 
-/** What is told better by another event: the reason stands beside each. */
+/** What is reported better by another event: the reason stands beside each. */
 const nothing: Translate = () => NOTHING;
 
 /** Every type of Stripe event that means something to the ledger, with what it means. */

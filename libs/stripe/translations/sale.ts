@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 
 /** Credits that were bought, by whatever way the money came: session, invoice or payment intent. */
 export type Sold = {
-  /** What Stripe calls the object that tells of the sale. */
+  /** What Stripe calls the object that reports the sale. */
   readonly id: string;
   readonly customerId: string;
   /** Names the pack or the number of credits. */

@@ -257,7 +257,7 @@ describe('a trial', () => {
     expect(gives({ items: {} })).toBe(false);
     expect(gives({ status: 'trialing' })).toBe(false);
     expect(gives({ status: 'incomplete' })).toBe(true);
-    expect(gives(undefined)).toBe(true); // told by a repair, which knows of no change
+    expect(gives(undefined)).toBe(true); // reported by a repair, which knows of no change
     // Who pays already is given time, and no trial.
     expect(gives({ status: 'active' }, { trial_start: 1791417600 })).toBe(false);
     expect(gives(undefined, { trial_start: 1791417600 })).toBe(false);

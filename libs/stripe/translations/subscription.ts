@@ -16,7 +16,7 @@ import {
   namedCustomer,
   unknownCustomer,
   park,
-  tellingKey,
+  observationKey,
   type FactCommand,
   type Lookups,
   type Translate,
@@ -95,7 +95,7 @@ const translateStanding =
     const observe: FactCommand = {
       to: 'subscription',
       stream: subscriptionStream(snapshot.subscriptionId),
-      key: tellingKey(event),
+      key: observationKey(event),
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
     return commands(
@@ -114,7 +114,7 @@ export const translateSubscriptionTurn = translateStanding(2);
 export const translateSubscriptionDeleted = translateStanding(2);
 
 /**
- * Whether the event may tell of a trial's start. Of all that happens in a trial only its start says for which plan and how many
+ * Whether the event may report a trial's start. Of all that happens in a trial only its start says for which plan and how many
  * seats it began, whatever comes first. An update that does not say what changed comes from no webhook, but from a repair.
  */
 function beginsTrial({ stripeType, payload }: ReceivedStripeEvent): boolean {
@@ -134,7 +134,7 @@ function trialOf(event: ReceivedStripeEvent, { snapshot, plans, begunAt }: Seen)
   const to = { to: 'account', stream: accountStream(customerId, DEFAULT_UNIT) } as const;
   const start = trialStart ?? seenAt;
   const time = { subscriptionId, start, end, version: 0 } as const;
-  const moved: FactCommand = { ...to, key: `trial:${tellingKey(event)}`, command: { type: 'MoveTrial', ...time } };
+  const moved: FactCommand = { ...to, key: `trial:${observationKey(event)}`, command: { type: 'MoveTrial', ...time } };
   const amount = plans.reduce(
     (sum, { item, known }) => sum + (known.plan.policy?.trialCredits ?? 0) * item.quantity,
     0,
@@ -171,5 +171,5 @@ function fallOf(
   if (free === null) return [];
   const subscriptionId = freeSubscriptionId(customerId);
   const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
-  return [{ to: 'subscription', stream: subscriptionStream(subscriptionId), key: tellingKey(event), command }];
+  return [{ to: 'subscription', stream: subscriptionStream(subscriptionId), key: observationKey(event), command }];
 }

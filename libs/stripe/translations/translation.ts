@@ -57,7 +57,7 @@ export const incompleteLines = (what: 'invoice' | 'credit note'): string =>
   `the ${what} has more lines than its webhook; a worker that has STRIPE_SECRET_KEY fetches them`;
 
 /** The key of what one Stripe event tells about a thing that other events tell about, too. */
-export const tellingKey = ({ stripeEventId }: ReceivedStripeEvent): string => `event:${stripeEventId}`;
+export const observationKey = ({ stripeEventId }: ReceivedStripeEvent): string => `event:${stripeEventId}`;
 
 /** Our customer of a Stripe customer; null when there is none. */
 export const customerOf = (lookups: Lookups, stripeCustomerId: string | null): string | null =>

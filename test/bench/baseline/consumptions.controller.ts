@@ -34,7 +34,7 @@ export class ConsumptionsController {
     const key = keyIn(request, true);
     const fingerprint = hash('sha256', canonicalJson(body as unknown as Json), 'hex').slice(0, 32);
     const { amount = 0, resource = null, description = null, metadata = null } = body;
-    const told = [
+    const columns = [
       resource === null ? null : JSON.stringify(resource),
       description,
       metadata === null ? null : JSON.stringify(metadata),
@@ -45,7 +45,7 @@ export class ConsumptionsController {
       key,
       fingerprint,
       amount,
-      ...told,
+      ...columns,
       request.caller?.actor ?? 'nobody',
     ]);
     if (row === null)

@@ -35,7 +35,7 @@ function post(path: string, headers: string, body: string): string {
   return `POST ${path} HTTP/1.1\r\n${headers}Content-Type: application/json\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`;
 }
 
-/** A paid checkout of one credit product, as Stripe tells it; every event its own session and payment. */
+/** A paid checkout of one credit product, as Stripe reports it; every event its own session and payment. */
 function webhook(requests: Extract<Requests, { kind: 'webhook' }>, n: number, job: Job): string {
   const id = `${requests.idPrefix}${String(n)}`;
   const customer = `${requests.customerPrefix}${String(n % requests.customers)}`;

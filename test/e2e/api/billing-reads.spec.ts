@@ -10,14 +10,14 @@ import { ProjectionWorld } from '../../support/worlds/projection-world.js';
 import { stripeEvent, type StripeFixture } from '../../support/stripe/events.js';
 let world: ProjectionWorld;
 let inbox: InboxWorld;
-let told = 0;
+let eventCount = 0;
 
 /** Delivers recorded events, each under an id of its own, and waits until the read models show them. */
-async function tell(...events: readonly [StripeFixture, Record<string, unknown>?, number?][]): Promise<void> {
+async function deliver(...events: readonly [StripeFixture, Record<string, unknown>?, number?][]): Promise<void> {
   for (const [name, change = {}, later = 0] of events) {
-    told += 1;
+    eventCount += 1;
     const { created } = stripeEvent(name);
-    await inbox.deliver(stripeEvent(name, { id: `evt_${String(told)}`, created: created + later }, change));
+    await inbox.deliver(stripeEvent(name, { id: `evt_${String(eventCount)}`, created: created + later }, change));
   }
   await inbox.drain();
   await world.reached(await world.store.head());
@@ -28,7 +28,7 @@ beforeAll(async () => {
   inbox = new InboxWorld(new InMemoryEventStore(world.log));
   world.work();
   await inbox.applyCatalog();
-  await tell(
+  await deliver(
     ['checkout.session.completed.endive'],
     ['charge.succeeded.endive'],
     ['checkout.session.completed.subscription.endive'],
@@ -104,8 +104,8 @@ describe('money of currencies with none, two and three decimals', () => {
 
   it('stays in the minor units that Stripe sent, each payment and each slice in its own currency', async () => {
     for (const [currency, amount] of [...sold, ['ugx', 500_000] as const])
-      await tell(['checkout.session.completed.endive', session(currency, amount)]);
-    await tell(['refund.updated.endive', { id: 're_kwd', payment_intent: 'pi_kwd', amount: 2560, currency: 'kwd' }]);
+      await deliver(['checkout.session.completed.endive', session(currency, amount)]);
+    await deliver(['refund.updated.endive', { id: 're_kwd', payment_intent: 'pi_kwd', amount: 2560, currency: 'kwd' }]);
     const { data } = await paymentsOf(world.db, 'coins', 10, null);
     const paid = data.map(({ amount, refunded, status }) => [amount, refunded?.amount, status] as const);
     expect(paid).toHaveLength(sold.length);
@@ -157,7 +157,7 @@ describe('a subscription', () => {
 
   it('is the one that counts, with grace while a payment is missing', async () => {
     expect(await shown(october)).toMatchObject({ id: 'sub_1', planId: 'starter', status: 'active', entitled: true });
-    await tell(['customer.subscription.updated.endive', { status: 'past_due', cancel_at: null }, 100]);
+    await deliver(['customer.subscription.updated.endive', { status: 'past_due', cancel_at: null }, 100]);
     expect(await shown('2026-10-02T00:00:00.000Z')).toMatchObject({
       status: 'past_due',
       pastDueSince: '2026-10-01T00:03:25.000Z',
@@ -171,28 +171,28 @@ describe('a subscription', () => {
   });
 
   it('keeps the free plan away while it runs or its collection is paused, and gives way to it at its end', async () => {
-    await tell(['customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 200]);
-    await tell(['customer.subscription.paused.endive', { status: 'active' }, 300]);
-    await tell(['customer.subscription.resumed.endive', {}, 400]);
+    await deliver(['customer.subscription.updated.endive', { status: 'active', cancel_at: null }, 200]);
+    await deliver(['customer.subscription.paused.endive', { status: 'active' }, 300]);
+    await deliver(['customer.subscription.resumed.endive', {}, 400]);
     expect(await due('2026-11-02T00:00:00.000Z')).toEqual([]);
-    await tell(['customer.subscription.deleted.endive', { ended_at: seconds(0) }, 500]);
+    await deliver(['customer.subscription.deleted.endive', { ended_at: seconds(0) }, 500]);
     expect(await due('2026-11-02T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
     expect(await shown(october)).toMatchObject({ id: 'free_acme', planId: 'free', status: 'active', entitled: true });
   });
 
   it('keeps the free plan away while it runs, also between a paid period and the next, until its grace is over', async () => {
     const second = { id: 'sub_2', status: 'active', cancel_at: null };
-    await tell(['customer.subscription.updated.endive', second, 600]);
+    await deliver(['customer.subscription.updated.endive', second, 600]);
     expect(await due('2026-12-02T00:00:00.000Z')).toEqual([]);
-    await tell(['customer.subscription.updated.endive', { ...second, cancel_at: seconds(4_000_000) }, 700]);
+    await deliver(['customer.subscription.updated.endive', { ...second, cancel_at: seconds(4_000_000) }, 700]);
     // It ends on 30 November, so December is free, ahead of time.
     expect(await due('2026-11-02T00:00:00.000Z')).toEqual([['free:acme', false, true]]);
-    await tell(['customer.subscription.updated.endive', { ...second, status: 'past_due' }, 5_184_000]);
+    await deliver(['customer.subscription.updated.endive', { ...second, status: 'past_due' }, 5_184_000]);
     // Not paid by the end of the year, it will not be in force.
     expect(await due('2026-12-02T00:00:00.000Z')).toEqual([['free:acme', false, true]]);
     expect(await due('2026-12-04T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
     expect(await lapsed('2026-12-04T00:00:00.000Z')).toEqual([]);
-    await tell(['customer.subscription.updated.endive', { ...second, status: 'unpaid' }, 5_184_001]);
+    await deliver(['customer.subscription.updated.endive', { ...second, status: 'unpaid' }, 5_184_001]);
     expect(await due('2026-12-01T00:00:00.000Z')).toEqual([['free:acme', true, true]]);
   });
 
@@ -207,10 +207,10 @@ describe('a subscription', () => {
     const command = { type: 'KeepFreeMonths', subscriptionId: 'free_acme', planId: 'free', months } as const;
     await inbox.handlers.account.execute({ ...byTest, stream: 'account-acme', command });
     const third = { id: 'sub_3', status: 'active', cancel_at: null };
-    await tell(['customer.subscription.updated.endive', third, 5_184_100]);
+    await deliver(['customer.subscription.updated.endive', third, 5_184_100]);
     expect(await counted()).toEqual([{ kind: 'free', lasting: 1 }]);
     expect(await due('2027-01-10T00:00:00.000Z')).toEqual([['free:acme', false, false]]);
-    await tell(['customer.subscription.deleted.endive', { id: 'sub_3', ended_at: 1_800_000_000 }, 5_184_200]);
+    await deliver(['customer.subscription.deleted.endive', { id: 'sub_3', ended_at: 1_800_000_000 }, 5_184_200]);
     expect(await counted()).toEqual([{ kind: 'free', lasting: 0 }]);
   });
 

@@ -128,7 +128,7 @@ describe('queries over HTTP', () => {
   });
 
   it('shows of a reversal what goes back to grants and what of a debt is undone', async () => {
-    const told = async (customer: string, { position }: Body) => {
+    const stepsOf = async (customer: string, { position }: Body) => {
       const { body } = await api.get(`/v1/customers/${customer}/history?minPosition=${position}`);
       return body.data.map((entry) => [entry['type'], entry['amount'], entry['debtChange']]).reverse();
     };
@@ -144,7 +144,7 @@ describe('queries over HTTP', () => {
       ['consumed', -30, 0],
       ['debt_incurred', 0, 20],
     ];
-    expect(await told('owed', undone)).toEqual([...start, ['reversed', 30, 0], ['reversed', 0, -20]]);
+    expect(await stepsOf('owed', undone)).toEqual([...start, ['reversed', 30, 0], ['reversed', 0, -20]]);
 
     const repaid = await overdrawn('repaid');
     await command('repaid', 'grants', { amount: 100, source: 'purchase' });
@@ -153,7 +153,7 @@ describe('queries over HTTP', () => {
       ['granted', 100, 0],
       ['debt_repaid', -20, -20],
     ];
-    expect(await told('repaid', back)).toEqual([...start, ...repayment, ['reversed', 30, 0], ['reversed', 20, 0]]);
+    expect(await stepsOf('repaid', back)).toEqual([...start, ...repayment, ['reversed', 30, 0], ['reversed', 20, 0]]);
     const { body } = await api.get('/v1/customers/repaid/history?type=reversed');
     expect(body.data.map((entry) => entry['reversalId'])).toEqual([back.id, back.id]);
   });

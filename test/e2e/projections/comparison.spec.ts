@@ -67,7 +67,7 @@ describe('a comparison of read models with the log', () => {
     for (const [index, description] of awkward.entries())
       await world.writer.run(
         `account-c${String(index)}`,
-        { type: 'GrantCredits', amount: 5, source: 'purchase', priority: 50, ...told, description },
+        { type: 'GrantCredits', amount: 5, source: 'purchase', priority: 50, ...defaults, description },
         '2026-01-01T00:00:00.000Z',
       );
     world.work();
@@ -83,4 +83,4 @@ describe('a comparison of read models with the log', () => {
   });
 });
 
-const told = { effectiveAt: null, expiresAt: null, costBasis: null, paymentReference: null, metadata: {} };
+const defaults = { effectiveAt: null, expiresAt: null, costBasis: null, paymentReference: null, metadata: {} };

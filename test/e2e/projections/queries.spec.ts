@@ -411,7 +411,7 @@ describe('the usage of a subscription', () => {
     metadata: {},
   });
 
-  /** As the rows tell it and, where the account has gone no further, as it is told of the past: they must agree. */
+  /** As the rows tell it and, where the account has gone no further, as the query for a past time answers: they must agree. */
   async function usageAt(second: number): Promise<object> {
     await caughtUp();
     const wanted = { customerId: 'renewed', unit: 'credits' };

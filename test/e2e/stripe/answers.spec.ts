@@ -20,7 +20,7 @@ const pay = (sessionId: string) =>
   sandbox.control('POST', `/checkout/${sessionId}/complete`, { card: '4242424242424242' });
 
 /** The answer to a repeat, as far as it must be that of the first request. */
-const told = ({ status, body }: ApiAnswer) => ({ status, body });
+const essence = ({ status, body }: ApiAnswer) => ({ status, body });
 const isReplayed = ({ headers }: ApiAnswer): boolean => headers.get('idempotent-replayed') === 'true';
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ afterAll(async () => {
 /** Repeats a request and asks the same key for something else. */
 async function expectFirstAgain(first: ApiAnswer, path: string, body: unknown, other: unknown, key: string) {
   const again = await post(path, body, key);
-  expect(told(again)).toEqual(told(first));
+  expect(essence(again)).toEqual(essence(first));
   expect([isReplayed(first), isReplayed(again)]).toEqual([false, true]);
   const reused = await post(path, other, key);
   expect([reused.status, reused.body.code, isReplayed(reused)]).toEqual([409, 'idempotency_key_reused', false]);
@@ -74,7 +74,7 @@ describe('a repeated key gets the first answer, marked, whatever has become of i
   ])('for twenty at once of one key: %s', async (route, body) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(`crowd/${route}`, body, route)));
     expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(201));
-    expect(new Set(answers.map((answer) => JSON.stringify(told(answer)))).size).toBe(1);
+    expect(new Set(answers.map((answer) => JSON.stringify(essence(answer)))).size).toBe(1);
     expect(answers.filter((answer) => !isReplayed(answer)).length).toBe(1);
   });
 
@@ -110,7 +110,7 @@ describe('a repeated key gets the first answer, marked, whatever has become of i
     for (const [index, [command, body, other]] of commands.entries())
       if (command !== 'resume')
         await expectFirstAgain(first[index]!, `member/subscription/${command}`, body, other, command);
-    expect(told(await post('member/subscription/resume', undefined, 'resume'))).toEqual(told(first[1]!));
+    expect(essence(await post('member/subscription/resume', undefined, 'resume'))).toEqual(essence(first[1]!));
     // One key is one command: another route is another body.
     expect((await post('member/subscription/resume', undefined, 'cancel')).body.code).toBe('idempotency_key_reused');
   });
@@ -122,7 +122,7 @@ describe('a repeated key gets the first answer, marked, whatever has become of i
     const again = await post('early/checkout-sessions', pack, 'k');
     await sandbox.control('DELETE', '/faults');
     await scrip.writer.applyCatalog(shop);
-    expect([told(again), isReplayed(again)]).toEqual([told(first), true]);
+    expect([essence(again), isReplayed(again)]).toEqual([essence(first), true]);
   });
 });
 

@@ -36,10 +36,10 @@ test('while Stripe is down for an hour buyers are told what to do, credits go on
   await sandbox.control('POST', `/checkout/${bought.body.id}/complete`, { card: '4242424242424242' });
   await sandbox.control('POST', '/faults', { requests: [{ fault: 'server_error', times: 100_000 }], delaySeconds: 0 });
 
-  const told = await checkout('late', 'k');
-  expect([told.status, told.body.code]).toEqual([503, 'stripe_unavailable']);
-  expect(told.body['detail']).toContain('send it again with the same key');
-  expect(Number(told.headers.get('retry-after'))).toBeGreaterThan(0);
+  const answer = await checkout('late', 'k');
+  expect([answer.status, answer.body.code]).toEqual([503, 'stripe_unavailable']);
+  expect(answer.body['detail']).toContain('send it again with the same key');
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   // Nothing answers: after a few failures nobody waits for it any more.
   await checkout('late', 'k');
   const waits: number[] = [];

@@ -33,17 +33,17 @@ test('what waited when a run looked is found again page by page, and what became
     toldAs: `evt_${String(n)}`,
   }));
   await keepPlace(db, run.id, { stage: 1, after: null, checked: 250 }, found, []);
-  const told: string[] = [];
+  const events: string[] = [];
   for (let after = ''; ;) {
     const page = await unsettledDifferences(db, run.id, after);
     if (page.length === 0) break;
     for (const { number, toldAs } of page) {
-      told.push(toldAs);
+      events.push(toldAs);
       await noteRepair(db, run.id, number, 'repaired');
     }
     after = page.at(-1)!.number;
   }
-  expect(told).toEqual(found.filter(({ repair }) => repair !== 'repaired').map(({ toldAs }) => toldAs));
+  expect(events).toEqual(found.filter(({ repair }) => repair !== 'repaired').map(({ toldAs }) => toldAs));
   expect(await unsettledDifferences(db, run.id, '')).toEqual([]);
   expect(await differenceCounts(db, run.id)).toMatchObject({ differences: 250, unrepaired: 0 });
 });

@@ -92,7 +92,7 @@ describe.each(scenes)('$flow: $name', ({ flow, act, ends, index }) => {
       world.forward = (webhook) => scrip.take(webhook);
       const consume = async (amount: number): Promise<void> => {
         const path = `/v1/customers/${customer}/consumptions`;
-        // What was parked at first (its customer was not linked yet) is told a moment after everything was received.
+        // What was parked at first (its customer was not linked yet) is reported a moment after everything was received.
         await eventually(
           () => scrip.client.post(path, { amount }, `use-${String(index)}`),
           ({ status }) => status === 201,
@@ -101,7 +101,7 @@ describe.each(scenes)('$flow: $name', ({ flow, act, ends, index }) => {
       shop = await Shop.open(world, customer, { consume, livedTo: (seconds) => scrip.livedTo(seconds) });
       await scrip.writer.applyCatalog(shop.catalog);
       await act(shop);
-      await shop.told();
+      await shop.delivered();
       const wanted = { ...ends, ...(ends.payments && { payments: [...ends.payments].sort() }) };
       if (ends.invoices !== undefined) wanted.invoices = [...ends.invoices].sort();
       const isEnded = (found: Ending): boolean =>

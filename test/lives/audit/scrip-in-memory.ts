@@ -102,8 +102,8 @@ export class ScripInMemory {
 
   /** Uses credits; answers how many, none when there are too few. */
   async consume(customerId: string, amount: number): Promise<number> {
-    const told = { description: null, metadata: {} };
-    const command = { type: 'ConsumeCredits', amount, usage: null, resource: null, ...told } as const;
+    const annotations = { description: null, metadata: {} };
+    const command = { type: 'ConsumeCredits', amount, usage: null, resource: null, ...annotations } as const;
     const stream = accountStream(customerId, DEFAULT_UNIT);
     const outcome = await this.#handlers.account.execute({ ...byTest, stream, command });
     return outcome.kind === 'recorded' ? amount : 0;
@@ -147,11 +147,11 @@ export class ScripInMemory {
   }
 
   /** Takes in what a comparison found to be missing, as a repair does. */
-  async tell(event: ReceivedStripeEvent): Promise<void> {
+  async ingest(event: ReceivedStripeEvent): Promise<void> {
     const stream = stripeEventStream(event.stripeEventId);
     const command = { type: 'ReceiveStripeEvent', ...event } as const;
-    const told = await this.#handlers.stripeEvent.execute({ ...byTest, stream, command });
-    if (told.kind === 'unchanged')
+    const annotations = await this.#handlers.stripeEvent.execute({ ...byTest, stream, command });
+    if (annotations.kind === 'unchanged')
       await this.#handlers.stripeEvent.execute({ ...byTest, stream, command: { type: 'RequestRetry' } });
   }
 

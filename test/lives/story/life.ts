@@ -79,7 +79,7 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
   const story: string[] = [];
   let linkedAt: number | null = null;
   const post = new Post(postal, random.fork(1));
-  const tell = (text: string): void => {
+  const print = (text: string): void => {
     story.push(`${new Date(stripe.now * 1000).toISOString()} ${text}`);
   };
   for (let step = 0; ; step += 1) {
@@ -89,8 +89,8 @@ export function live(seed: number, market: Market, options: LifeOptions): Life {
     if (step > 0) advance(stripe, post, at);
     if (options.without?.has(step) === true && step > 0) continue;
     const actor: Actor = { stripe, market, random: own, customerId, currency };
-    if (own.chance(0.1)) stripe.tellTwice(2);
-    tell(`${String(step)} ${step === 0 ? begin(actor) : act(actor)}`);
+    if (own.chance(0.1)) stripe.deliverTwice(2);
+    print(`${String(step)} ${step === 0 ? begin(actor) : act(actor)}`);
     if (isLinked(stripe)) linkedAt ??= stripe.now;
   }
   // Whatever names no customer of Scrip's waits for a link, which may be the last thing that comes.

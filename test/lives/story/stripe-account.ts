@@ -90,8 +90,8 @@ export class StripeAccount {
     this.#sandbox.advanceTo(time);
   }
 
-  /** The next `count` events are told twice, under two ids. */
-  tellTwice(count: number): void {
+  /** The next `count` events are reported twice, under two ids. */
+  deliverTwice(count: number): void {
     this.world.faults = { ...noFaults, twoIds: count };
   }
 

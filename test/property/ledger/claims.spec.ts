@@ -26,8 +26,8 @@ describe('refunds and disputes of payments, against the naive model', () => {
       fc.property(stepsWithClaims(15), claimsOfPayments, (taken, settlements) => {
         const ends = [...permutations([0, 1, 2])].map((order) => {
           let at = '';
-          const subject = live(taken, (_subject, _books, told) => {
-            at = told.at;
+          const subject = live(taken, (_subject, _books, step) => {
+            at = step.at;
           });
           const before = subject.log.length;
           const newest = Math.max(0, ...[...subject.state.claims.values()].map(({ version }) => version));

@@ -163,7 +163,7 @@ type DraftedClaim = {
   readonly daysAgo: number;
 };
 
-/** In the order of their times, as a payment tells them. */
+/** In the order of their times, as a payment reports them. */
 const claimsOf = (drafted: readonly DraftedClaim[], at: string): readonly Claim[] =>
   drafted
     .map(({ id, state, amount, daysAgo }): Claim => {
@@ -185,7 +185,7 @@ const sized = (size: { amount: number; near: boolean }, base: number): number =>
 export function resolve(step: Draft | Later, books: Books, at: string): AccountCommand {
   if (typeof step === 'function') return step(books, at);
   const { type, draft: drafted } = step;
-  const told = { description: null, metadata: {} };
+  const annotations = { description: null, metadata: {} };
   switch (type) {
     case 'GrantCredits': {
       const { start: begin, lifetime: life, ...rest } = drafted;
@@ -195,10 +195,16 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
         (grant) => grant.paymentReference === rest.paymentReference && grant.effectiveAt === (effectiveAt ?? at),
       );
       const paymentReference = alike ? null : rest.paymentReference;
-      return { type, ...rest, effectiveAt, expiresAt: after(at, life), paymentReference, ...told };
+      return { type, ...rest, effectiveAt, expiresAt: after(at, life), paymentReference, ...annotations };
     }
     case 'ConsumeCredits':
-      return { type, amount: sized(drafted.size, balanceOf(books).available), usage: null, resource: null, ...told };
+      return {
+        type,
+        amount: sized(drafted.size, balanceOf(books).available),
+        usage: null,
+        resource: null,
+        ...annotations,
+      };
     case 'ReverseConsumption':
       return {
         type,
@@ -211,7 +217,7 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
         type,
         amount: sized(drafted.size, balanceOf(books).available),
         expiresInSeconds: drafted.seconds,
-        ...told,
+        ...annotations,
       };
     case 'ExtendHold':
       return { type, holdId: nth('hold', drafted.of, books.holds.length), expiresInSeconds: drafted.seconds };

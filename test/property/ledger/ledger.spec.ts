@@ -129,7 +129,7 @@ describe('a generator of lives that is worth its time', () => {
 
 describe('an account at the greatest amounts', () => {
   const huge = fc.constantFrom(1, 2 ** 52, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER);
-  const told = { description: null, metadata: {} };
+  const annotations = { description: null, metadata: {} };
   const command = fc.oneof(
     fc
       .record({
@@ -144,10 +144,10 @@ describe('an account at the greatest amounts', () => {
         effectiveAt: null,
         expiresAt: null,
         paymentReference: null,
-        ...told,
+        ...annotations,
       })),
-    huge.map((amount) => ({ type: 'ConsumeCredits' as const, amount, usage: null, resource: null, ...told })),
-    huge.map((amount) => ({ type: 'HoldCredits' as const, amount, expiresInSeconds: 60, ...told })),
+    huge.map((amount) => ({ type: 'ConsumeCredits' as const, amount, usage: null, resource: null, ...annotations })),
+    huge.map((amount) => ({ type: 'HoldCredits' as const, amount, expiresInSeconds: 60, ...annotations })),
     huge.map((amount) => ({ type: 'AdjustCredits' as const, amount: -amount, reason: 'count' })),
     huge.map((amount) => ({ type: 'AdjustCredits' as const, amount, reason: 'count' })),
     huge.map((overdraftLimit) => ({ type: 'ChangeSettings' as const, overdraftLimit })),

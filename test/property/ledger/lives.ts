@@ -19,7 +19,7 @@ export function live(
   check: (
     subject: Subject,
     books: Books,
-    told: { command: AccountCommand; model: ModelAnswer; decided: ModelAnswer; at: string },
+    step: { command: AccountCommand; model: ModelAnswer; decided: ModelAnswer; at: string },
   ) => void,
 ): Subject {
   const subject = new Subject();
@@ -43,7 +43,7 @@ export function live(
   return subject;
 }
 
-/** What has become of a grant's credits, told by the events alone. */
+/** What has become of a grant's credits, by the events alone. */
 export function audit(
   events: readonly AccountEvent[],
 ): Map<string, { granted: number; left: number; cost: number; spent: number }> {

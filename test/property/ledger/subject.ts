@@ -85,7 +85,7 @@ export class Subject {
     if (naming !== undefined && !isClaims)
       this.#name(naming[0], (event as unknown as Record<string, string>)[naming[1]]!);
     const adjusted = event.type === 'CreditsGranted' ? { adjusted: event.adjustmentId !== null } : {};
-    const untold = new Set([
+    const ignored = new Set([
       'description',
       'metadata',
       'adjustmentId',
@@ -96,7 +96,7 @@ export class Subject {
       'consumptionRevision',
     ]);
     const text = JSON.stringify({ ...event, ...adjusted }, (key, value: unknown) => {
-      if (untold.has(key)) return undefined;
+      if (ignored.has(key)) return undefined;
       if (typeof value !== 'string') return value;
       if (value.startsWith('adj_')) return 'adj';
       return value.startsWith('rev_') ? 'rev' : (this.#names.get(value) ?? value);

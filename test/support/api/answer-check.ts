@@ -43,7 +43,7 @@ const withoutRoute: ReadonlySet<string> = new Set([
   'expectation_failed',
   'headers_too_large',
 ]);
-const told = ['retry-after', 'idempotent-replayed', 'www-authenticate', 'location', 'x-request-id'];
+const checkedHeaders = ['retry-after', 'idempotent-replayed', 'www-authenticate', 'location', 'x-request-id'];
 const root = 'https://scrip.example/openapi.json';
 
 /** What is said here of an object does not name all its members. */
@@ -124,7 +124,7 @@ export class DocumentCheck {
     const known = new Map(
       Object.entries(headers).map(([name, { $ref }]) => [name.toLowerCase(), $ref.split('/').at(-1)]),
     );
-    const stray = told.find((name) => given.has(name) && !known.has(name));
+    const stray = checkedHeaders.find((name) => given.has(name) && !known.has(name));
     if (stray !== undefined) return `the header ${stray} is not documented`;
     for (const [name, shared = ''] of known)
       if (this.document.components.headers[shared]?.required === true && !given.has(name)) return `it has no ${name}`;

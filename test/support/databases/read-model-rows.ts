@@ -12,7 +12,7 @@ import { projections } from '../../../projections/registry.js';
  * differ with the order in which things were heard of, and must.
  */
 const howItCame = [historyProjection, commandKeysProjection, parkedEventsProjection];
-const telling = projections.filter((projection) => !howItCame.includes(projection));
+const comparable = projections.filter((projection) => !howItCame.includes(projection));
 
 /** Names and places that an order of writing gives. */
 const ofTheOrder = new Set(['revision', 'position', 'usage_since', 'grant_id', 'hold_id', 'grantId', 'first_position']);
@@ -20,7 +20,7 @@ const ofTheOrder = new Set(['revision', 'position', 'usage_since', 'grant_id', '
 /** Every row of these read models for a log, in an order of their own, without what depends on the order of writing. */
 export function readModelRows(log: readonly RecordedEvent[]): readonly string[] {
   const events = log.map((event) => new ProjectedEvent<LedgerEvent>(event, ledgerCodec.decode));
-  return telling.flatMap((projection) => rowsOf(projection, events)).sort();
+  return comparable.flatMap((projection) => rowsOf(projection, events)).sort();
 }
 
 function rowsOf(projection: LedgerProjection, events: readonly ProjectedEvent<LedgerEvent>[]): readonly string[] {

@@ -10,7 +10,7 @@ export const HOUR = 3600;
 export const START = 1_767_225_600;
 export const WEBHOOK_SECRET = 'whsec_sandbox_test';
 
-/** What a payment that succeeds at once tells of an invoice, in order. */
+/** What a payment that succeeds at once reports about an invoice, in order. */
 export const PAID_NOW = [
   'payment_intent.created',
   'charge.succeeded',

@@ -18,8 +18,7 @@ export type Fault = {
 
 /**
  * A TCP proxy whose network can be made worse at any time: for both directions or one, for connections there are and those
- * to come. Order and content stay as they are, as TCP promises; only time and the end of a connection change. Unless it is told
- * to corrupt.
+ * to come. Order and content stay as they are, as TCP promises; only time and the end of a connection change. Unless it is set to corrupt.
  */
 export class TcpProxy {
   readonly #server: Server;

@@ -1,7 +1,7 @@
 import { DAY, HOUR } from '../processes/running-sandbox.js';
 import type { Shop } from './shop.js';
 
-/** A flow at Stripe, what Stripe tells of it, and where it must end for the customer. */
+/** A flow at Stripe, what Stripe reports about it, and where it must end for the customer. */
 export type Scene = {
   /** As in the table of docs/stripe.md. */
   readonly flow: string;
@@ -214,7 +214,7 @@ const periods: readonly Scene[] = [
     name: 'month after month, unspent credits going on',
     act: async (shop) => {
       const made = await shop.subscribe('starter.month');
-      await shop.told();
+      await shop.delivered();
       await shop.consume(430);
       await shop.advance((await shop.untilPeriod(1, made)) + 2 * HOUR);
     },
@@ -230,7 +230,7 @@ const periods: readonly Scene[] = [
     name: 'for a year, whose credits come by the month',
     act: async (shop) => {
       await shop.subscribe('starter.year');
-      await shop.told();
+      await shop.delivered();
       await shop.consume(470);
       await shop.advance(40 * DAY);
     },

@@ -89,8 +89,8 @@ export class Shop {
     }
   }
 
-  /** Lets everything that was done so far be told. */
-  async told(): Promise<void> {
+  /** Delivers the events of everything that was done so far. */
+  async delivered(): Promise<void> {
     await this.world.settle();
     await this.stage.livedTo(this.now);
   }

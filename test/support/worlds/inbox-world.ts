@@ -98,7 +98,7 @@ export class InboxWorld {
     const account = (await this.handlers.account.load('account-acme')).state;
     const { violations } = conservationOf(account);
     if (violations.length > 0) throw new Error(violations.join('\n'));
-    // By which of its names a sale is known depends on what told of it first.
+    // By which of its names a sale is known depends on what reported it first.
     // By which of its ends a trial's credits were granted meanwhile depends on what was reported first.
     const standing = [...account.grants.values()].filter((grant) => !isMovedOn(grant));
     const grants = standing.map(({ id: _id, revision: _revision, sale: _sale, ...grant }) => ({

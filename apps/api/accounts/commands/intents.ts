@@ -25,12 +25,12 @@ export type AccountIntent = { readonly command: ApiAccountCommand; readonly fing
  * added later changes no fingerprint of an older request.
  */
 function fingerprintOf(said: { readonly [member: string]: unknown }): string {
-  const told: Record<string, Json> = {};
+  const present: Record<string, Json> = {};
   for (const name in said) {
     const value = said[name];
-    if (value !== null && value !== undefined) told[name] = value as Json;
+    if (value !== null && value !== undefined) present[name] = value as Json;
   }
-  return hash('sha256', canonicalJson(told), 'hex').slice(0, 32);
+  return hash('sha256', canonicalJson(present), 'hex').slice(0, 32);
 }
 
 const intent = (command: AccountCommand): AccountIntent => ({ command, fingerprint: fingerprintOf(command) });

@@ -133,7 +133,7 @@ function newDiscount(tx: Tx, redemption: Redemption, of: Belonging): Discount {
   return tx.create('discount', discount, null);
 }
 
-/** Makes the discount that a redemption asks for; one of a customer or a subscription is told, and ends by itself. */
+/** Makes the discount that a redemption asks for; one of a customer or a subscription is reported, and ends by itself. */
 export function redeem(tx: Tx, redemption: Redemption, of: Belonging): Discount {
   const { existing } = redemption;
   if (existing !== null && existing.subscription === (of.subscription ?? null)) return existing;

@@ -44,7 +44,7 @@ const paymentOrder: readonly EventType[] = [
   'invoice_payment.paid',
 ];
 
-/** With a customer that was there before, logs have the session earlier, and told of the subscription before it was paid. */
+/** With a customer that was there before, recorded logs show the session earlier, and the subscription before it was paid. */
 const knownCustomerOrder: readonly EventType[] = [
   'charge.succeeded',
   'charge.pending',
@@ -262,7 +262,7 @@ function subscribe(tx: Tx, session: SellingSession, method: PaymentMethod | null
     missingPaymentMethod,
     method: attached,
     payment: 'error_if_incomplete',
-    toldUnpaid: session.customer !== null,
+    reportedUnpaid: session.customer !== null,
     taxRates: session.sandbox.taxRates,
     discounts: redemptionsOf(tx, session),
     session: session.id,

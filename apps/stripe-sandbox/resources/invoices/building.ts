@@ -185,7 +185,7 @@ export function takePendingItems(tx: Tx, invoice: Invoice, subscription: string 
   });
 }
 
-/** Stores a draft with its lines and tells `invoice.created`; it finalises itself after the usual hour when it advances. */
+/** Stores a draft with its lines and emits `invoice.created`; it finalises itself after the usual hour when it advances. */
 export function createDraft(
   tx: Tx,
   draft: Invoice,

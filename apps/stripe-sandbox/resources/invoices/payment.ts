@@ -150,7 +150,7 @@ function nextAttempt(tx: Tx, invoice: Invoice, attempts: number): number | null 
   return retries && days !== undefined ? Math.max(tx.now + 1, first + days * DAY) : null;
 }
 
-/** Books a failed attempt, sets the next one by the retry settings, and tells the subscription. */
+/** Books a failed attempt, sets the next one by the retry settings, and updates the subscription. */
 export function markFailed(tx: Tx, invoice: Invoice, charge: string | null, actionRequired: boolean): Invoice {
   const attempts = invoice.attempt_count + 1;
   const next = nextAttempt(tx, invoice, attempts);

@@ -26,16 +26,16 @@ function bookRefund(tx: Tx, refund: Refund, amount: number): string {
   }).id;
 }
 
-function moveRefunded(tx: Tx, chargeId: string, by: number, tell: boolean): void {
+function moveRefunded(tx: Tx, chargeId: string, by: number, emits: boolean): void {
   const charge = tx.need('charge', chargeId);
   const amountRefunded = charge.amount_refunded + by;
   const changed: Charge = { ...charge, amount_refunded: amountRefunded, refunded: amountRefunded === charge.amount };
   tx.put('charge', charge.id, changed);
-  if (tell) tx.emit('charge.refunded', changed, charge);
+  if (emits) tx.emit('charge.refunded', changed, charge);
 }
 
 /** `refund.updated` and its older twin, which Stripe sends both. */
-function tellUpdate(tx: Tx, next: Refund, before: Refund): void {
+function emitUpdate(tx: Tx, next: Refund, before: Refund): void {
   tx.emit('refund.updated', next, before);
   tx.emit('charge.refund.updated', next, before);
 }
@@ -101,7 +101,7 @@ function settleReference(tx: Tx, refund: Refund): void {
     },
   };
   tx.put('refund', refund.id, settled);
-  tellUpdate(tx, settled, refund);
+  emitUpdate(tx, settled, refund);
 }
 
 /** The end of a refund: a pending one succeeds, or any that went out comes back as failed and the charge is whole again. */
@@ -113,7 +113,7 @@ export function settleRefund(tx: Tx, id: string, succeeds: boolean): void {
     const { pending_reason: _done, ...rest } = refund;
     const done: Refund = { ...rest, status: 'succeeded' };
     tx.put('refund', id, done);
-    tellUpdate(tx, done, refund);
+    emitUpdate(tx, done, refund);
     return;
   }
   const failed: Refund = {
@@ -125,7 +125,7 @@ export function settleRefund(tx: Tx, id: string, succeeds: boolean): void {
   tx.put('refund', id, failed);
   moveRefunded(tx, refund.charge, -refund.amount, false);
   tx.emit('refund.failed', failed, refund);
-  tellUpdate(tx, failed, refund);
+  emitUpdate(tx, failed, refund);
 }
 
 /** The charge that a refund is for, by `charge` or `payment_intent`. */
@@ -182,7 +182,7 @@ function cancel(tx: Tx, id: string): Refund {
   const canceled: Refund = { ...refund, status: 'canceled' };
   tx.put('refund', id, canceled);
   moveRefunded(tx, refund.charge, -refund.amount, false);
-  tellUpdate(tx, canceled, refund);
+  emitUpdate(tx, canceled, refund);
   return canceled;
 }
 
@@ -196,7 +196,7 @@ export const refundRoutes: readonly Route[] = [
       const refund = tx.need('refund', id);
       const changed: Refund = { ...refund, metadata: params.metadata(refund.metadata ?? {}) };
       tx.put('refund', id, changed);
-      tellUpdate(tx, changed, refund);
+      emitUpdate(tx, changed, refund);
       return changed;
     },
   },

@@ -58,8 +58,8 @@ export type NewSubscription = {
   readonly discounts: readonly Redemption[];
   readonly session: string | null;
   readonly billingMode: 'classic' | 'flexible';
-  /** Whether it is told of before it is paid: as incomplete first, then as active. */
-  readonly toldUnpaid: boolean;
+  /** Whether it is reported before it is paid: as incomplete first, then as active. */
+  readonly reportedUnpaid: boolean;
 };
 
 /** What a plain new subscription has; a caller names what differs. */
@@ -75,7 +75,7 @@ export const plainSubscription = {
   cancelAtPeriodEnd: false,
   collection: 'charge_automatically',
   daysUntilDue: null,
-  toldUnpaid: false,
+  reportedUnpaid: false,
   method: null,
   payment: 'allow_incomplete',
   offSession: false,
@@ -297,7 +297,7 @@ function begin(tx: Tx, subscription: Subscription, given: NewSubscription): Subs
     given.savesMethod && subscription.status === 'active'
       ? { ...subscription, default_payment_method: given.method?.id ?? subscription.default_payment_method }
       : subscription;
-  if (given.toldUnpaid && started.status === 'active') {
+  if (given.reportedUnpaid && started.status === 'active') {
     const unpaid: Subscription = { ...subscription, status: 'incomplete' };
     tx.put('subscription', started.id, unpaid);
     tx.emit('customer.subscription.created', unpaid);

@@ -74,7 +74,7 @@ export function resume(tx: Tx, id: string, params: Params): Subscription {
   const open = finalize(tx, invoice);
   if (open.status === 'open') collect(tx, open, null, false);
   setTimers(tx, waiting);
-  // Paid, it is told as active; until then that it waits for its new period's invoice.
+  // Paid, it is reported as active; until then that it waits for its new period's invoice.
   if (tx.need('invoice', open.id).status !== 'paid') tx.emit('customer.subscription.updated', waiting, subscription);
   return waiting;
 }

@@ -172,7 +172,7 @@ export function runPhase(tx: Tx, id: string): void {
   if (schedule.end_behavior === 'cancel') endSubscription(tx, freed, { reason: 'cancellation_requested' });
 }
 
-/** A schedule that still runs tells a week ahead that its last phase ends. */
+/** A schedule that still runs reports a week ahead that its last phase ends. */
 export function announceScheduleEnd(tx: Tx, id: string): void {
   const schedule = tx.get('subscription_schedule', id);
   if (schedule === null || !open(schedule) || noticeOf(schedule) !== tx.now) return;

@@ -88,7 +88,7 @@ function create(tx: Tx, params: Params): Subscription {
     taxRates: params.texts('default_tax_rates') ?? [],
     discounts: redemptionsIn(tx, params, { customer: customer.id, currency: items[0]?.price?.currency ?? null }) ?? [],
     session: null,
-    toldUnpaid: false,
+    reportedUnpaid: false,
     billingMode: params.child('billing_mode')?.oneOf('type', ['classic', 'flexible']) ?? 'flexible',
   });
   tx.arrangeEvents(subscriptionOrder);

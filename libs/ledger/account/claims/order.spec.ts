@@ -248,7 +248,7 @@ test('after every decision claims have what the rules give them, and no more', (
   );
 });
 
-/** What is known of an account at the end, whatever order it was told in. */
+/** What is known of an account at the end, whatever order it was reported in. */
 function endOf({ state }: Account): unknown {
   const grants = [...state.grants.values()].map(
     ({ id: _id, revision: _revision, revocations, costLeft: _left, costExpired: _expired, ...rest }) => ({

@@ -29,7 +29,7 @@ const to = (id: string, from: AgreedPlan, next: AgreedPlan | null, date: number)
 const halfOf = (credits: number): number => credits / 2;
 const at = day(17, 11);
 
-/** Ends alike in every order, each fact also told twice. */
+/** Ends alike in every order, each fact also reported twice. */
 const expectEnd = (facts: readonly AccountCommand[], available: number): void => {
   expectEnds(facts, day(16, 11), { [at]: available });
   const twice = (order: readonly AccountCommand[]) => [...order, ...order.filter(({ type }) => type !== 'GrantPeriod')];

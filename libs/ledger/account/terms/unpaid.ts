@@ -48,7 +48,7 @@ function bySecond(steps: readonly Step[]): readonly Together[] {
 }
 
 function stepsOf(grants: readonly { readonly term: Term }[], changes: readonly PlanChange[]): readonly Step[] {
-  // The months of a year are bought together: the first one tells of all.
+  // The months of a year are bought together: the first one speaks for all of them.
   const bought = grants.flatMap(({ term: { kind, plan, start, periodStart, periodEnd } }): readonly Step[] =>
     kind === 'period' && plan !== undefined && start === periodStart
       ? [{ end: periodEnd, since: periodStart, bought: plan }]

@@ -91,8 +91,8 @@ function invoiceOf(lines: readonly Line[], old: boolean, change: Record<string, 
 
 const translated = (lines: readonly Line[], old: boolean, change = {}, known = lookups) =>
   translate(received(invoiceOf(lines, old, change)), known);
-function commandsOf(...told: Parameters<typeof translated>) {
-  const result = translated(...told);
+function commandsOf(...translatedArguments: Parameters<typeof translated>) {
+  const result = translated(...translatedArguments);
   if (result.kind === 'park') throw new Error(`${result.reason.code}: ${result.reason.detail}`);
   return result.commands.map(({ stream, key, command }) => ({ stream, key, ...command }));
 }

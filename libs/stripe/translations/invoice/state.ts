@@ -9,7 +9,7 @@ import {
   namedCustomer,
   unknownCustomer,
   park,
-  tellingKey,
+  observationKey,
   type Translate,
 } from '../translation.js';
 
@@ -34,7 +34,7 @@ const translateInvoiceState =
     return commands({
       to: 'invoice',
       stream: invoiceStream(snapshot.invoiceId),
-      key: tellingKey(event),
+      key: observationKey(event),
       command: { type: 'ObserveInvoice', what, snapshot: { ...snapshot, customerId } },
     });
   };

@@ -79,7 +79,7 @@ const changes: readonly Scene[] = [
       const made = await shop.subscribe('starter.year');
       await shop.advance(10 * DAY);
       await shop.change(made, { price: 'starter.month' });
-      await shop.told();
+      await shop.delivered();
       await shop.advance(35 * DAY);
     },
     ends: { credits: '600 0 0', subscription: 'starter active entitled' },
@@ -101,7 +101,7 @@ const changes: readonly Scene[] = [
       const made = await shop.subscribe('pro.year');
       await shop.advance(10 * DAY);
       await shop.change(made, { price: 'starter.year' });
-      await shop.told();
+      await shop.delivered();
       await shop.advance(35 * DAY);
     },
     ends: { credits: '600 0 0', subscription: 'starter active entitled', invoices: ['paid', 'paid'] },
@@ -116,7 +116,7 @@ const changes: readonly Scene[] = [
       await shop.change(made, { quantity: 2 });
       await shop.advance(DAY);
       await shop.change(made, { quantity: 1 });
-      await shop.told();
+      await shop.delivered();
       await shop.advance(35 * DAY);
     },
     ends: { credits: '600 0 0', subscription: 'starter active entitled' },
@@ -202,10 +202,10 @@ const moneyBack: readonly Scene[] = [
     name: 'of credits that are spent, paid by the next purchase',
     act: async (shop) => {
       const payment_intent = await shop.topUp();
-      await shop.told();
+      await shop.delivered();
       await shop.consume(700);
       await shop.stripe.refunds.create({ payment_intent, amount: 2000 });
-      await shop.told();
+      await shop.delivered();
       await shop.topUp();
     },
     ends: {
@@ -285,7 +285,7 @@ const moneyBack: readonly Scene[] = [
     name: 'lost of a subscription whose credits are spent',
     act: async (shop) => {
       const made = await shop.subscribe('starter.month');
-      await shop.told();
+      await shop.delivered();
       await shop.consume(300);
       const charges = await shop.stripe.charges.list({ customer: String(made.customer) });
       const { id } = await shop.world.control<{ id: string }>('POST', '/disputes', { charge: charges.data[0]!.id });

@@ -3,7 +3,7 @@ import { DAY } from '../../processes/running-sandbox.js';
 import type { Shop } from '../shop.js';
 import type { Scene } from '../scenes.js';
 
-/** Uses a credit, so that what follows is told as a part of its own, and all its orders are tried. */
+/** Uses a credit, so that what follows is reported as a part of its own, and all its orders are tried. */
 async function subscribedBefore(shop: Shop, ago = DAY): Promise<Stripe.Subscription> {
   const made = await shop.subscribe('starter.month');
   await shop.advance(ago);
@@ -11,7 +11,7 @@ async function subscribedBefore(shop: Shop, ago = DAY): Promise<Stripe.Subscript
   return made;
 }
 
-/** Stripe tells whole seconds: these changes all carry the same one. */
+/** Stripe reports whole seconds: these changes all carry the same one. */
 export const withinOneSecond: readonly Scene[] = [
   {
     flow: 'cancellation scheduled, undone',
