@@ -11,7 +11,7 @@ import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents/qu
 import { stripeContactOf } from '#records/contacts.js';
 import { Database } from '#database/database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
-import { ProjectedAgenda } from './scheduler/agenda.js';
+import { ProjectedDueWork } from './scheduler/due-work.js';
 import { ContactSender } from './stripe-maintenance/contact-sender.js';
 import {
   MaintenanceTasks,
@@ -56,10 +56,10 @@ class WorkerModule {
     const tasks: MaintenanceTasks = {
       all: client === null ? [] : maintenanceTasksOf(client, { handlers, state, clock, database }),
     };
-    const agenda = new ProjectedAgenda(database, config.stripe.gracePeriodDays);
+    const dueWork = new ProjectedDueWork(database, config.stripe.gracePeriodDays);
     const scheduler = new Scheduler({
       handlers,
-      agenda,
+      dueWork,
       clock,
       report: (report) => logger.error(report, 'an account cannot be brought up to date'),
     });

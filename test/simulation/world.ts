@@ -11,7 +11,7 @@ import { accountDecider } from '#ledger/account/account.js';
 import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';
-import { Agenda } from '../../apps/worker/scheduler/agenda.js';
+import { DueWork } from '../../apps/worker/scheduler/due-work.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
 import { InboxFenced, type InboxChange } from '../../apps/worker/inbox/state.js';
 import { Scheduler } from '../../apps/worker/scheduler/scheduler.js';
@@ -208,7 +208,7 @@ export class World {
   async #runScheduler(life: Life, handlers: LedgerHandlers, clock: SkewedClock): Promise<void> {
     const scheduler = new Scheduler({
       handlers,
-      agenda: new EveryAccount(),
+      dueWork: new EveryAccount(),
       clock,
       report: ({ problem }) => void this.crashes.push(problem),
     });
@@ -228,8 +228,8 @@ const cli = {
   key: null,
 } as const;
 
-/** An agenda that names every account: what is not due is nothing to do. */
-class EveryAccount extends Agenda {
+/** A list of due work with every account: what is not due is nothing to do. */
+class EveryAccount extends DueWork {
   override accounts(_now: string, after: DueAccount | null): Promise<readonly DueAccount[]> {
     return Promise.resolve(
       after === null ? accounts.map((stream) => ({ stream, dueAt: '2026-01-01T00:00:00.000Z' })) : [],

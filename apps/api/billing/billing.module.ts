@@ -28,7 +28,7 @@ import { SubscriptionChanges } from './commands/subscription-changes.js';
 
 const ofCallers = [AccountKeys, BillingAnswers, BillingChecks];
 const ofStripe = [StripeContacts, StripeCustomers, StripeOutbox, StripeSubscriptions, ShownSubscriptions];
-const sold = [FreePlans, Portal, Purchases, PurchaseSettings, Sales, SubscriptionChanges];
+const features = [FreePlans, Portal, Purchases, PurchaseSettings, Sales, SubscriptionChanges];
 const handlers = [GetBillingStatusHandler, GetSubscriptionHandler, ListInvoicesHandler, ListPaymentsHandler];
 
 /** What customers buy, pay and subscribe to, by way of Stripe. */
@@ -43,7 +43,7 @@ const handlers = [GetBillingStatusHandler, GetSubscriptionHandler, ListInvoicesH
     },
     ...ofCallers,
     ...ofStripe,
-    ...sold,
+    ...features,
     ...handlers,
   ],
   exports: [StripeContacts],

@@ -1,4 +1,4 @@
-import type { AccountRefusal, SoldRefusal } from '#ledger/account/commands.js';
+import type { AccountRefusal, PurchaseRefusal } from '#ledger/account/commands.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
 import type { StripeEventRefusal } from '#ledger/stripe/event.js';
@@ -8,7 +8,7 @@ import type { SaleRefusal } from '#stripe/operations/checkout.js';
 export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
 
 type RefusalCode = (
-  Exclude<AccountRefusal, SoldRefusal> | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal
+  Exclude<AccountRefusal, PurchaseRefusal> | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal
 )['rejected'];
 
 /**

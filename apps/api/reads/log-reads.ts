@@ -4,7 +4,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { Problem } from '../http/problem.js';
 import type { AsOf, ReadRequest } from './freshness.js';
-import { soon } from './soon.js';
+import { withDeadline } from './with-deadline.js';
 
 const pollMs = 20;
 
@@ -19,12 +19,12 @@ export class LogReads {
   /** How fresh an answer is that is read from now on. Throws the problem `projection_behind` as `reached` does. */
   async asOf({ minPosition, waitMs }: ReadRequest): Promise<AsOf> {
     if (minPosition !== null) await this.reached(minPosition, waitMs);
-    return { position: await soon(this.clock, this.store.head()), time: instantOf(this.clock.now()) };
+    return { position: await withDeadline(this.clock, this.store.head()), time: instantOf(this.clock.now()) };
   }
 
   /** Waits until the log has come to a position. Throws the problem `projection_behind` when it has not after `waitMs`. */
   async reached(position: Position, waitMs: number): Promise<void> {
-    for (const until = this.clock.now() + waitMs; (await soon(this.clock, this.store.head())) < position;) {
+    for (const until = this.clock.now() + waitMs; (await withDeadline(this.clock, this.store.head())) < position;) {
       if (this.clock.now() >= until) throw new Problem('projection_behind');
       await this.clock.sleep(pollMs);
     }

@@ -1,6 +1,6 @@
 import { assert } from '#kernel/assert.js';
 import { isRefused, type Decider } from '#kernel/decider.js';
-import type { AccountCommand, AccountRefusal, SoldRefusal } from '#ledger/account/commands.js';
+import type { AccountCommand, AccountRefusal, PurchaseRefusal } from '#ledger/account/commands.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import type { AccountState } from '#ledger/account/state.js';
 import { accountDecider } from '#ledger/account/account.js';
@@ -12,7 +12,7 @@ type RefusedRequest = { readonly type: 'RefuseRequest'; readonly refusal: Reques
 /** Does nothing: what its key was used for before is found on the way. */
 type KeyLookup = { readonly type: 'LookUpKey' };
 export type ApiAccountCommand = AccountCommand | RefusedRequest | KeyLookup;
-export type ApiAccountRefusal = Exclude<AccountRefusal, SoldRefusal> | RequestRefusal;
+export type ApiAccountRefusal = Exclude<AccountRefusal, PurchaseRefusal> | RequestRefusal;
 
 /** The account's rules, and the refusal of what the request itself makes impossible. */
 export const apiAccountDecider: Decider<ApiAccountCommand, AccountEvent, AccountState, ApiAccountRefusal> = {

@@ -85,8 +85,8 @@ export async function pricedAtSandbox(
 ): Promise<Priced> {
   const { state } = await (await environment.ledger()).catalog.load(catalogStream);
   const recorded = onSale(state);
-  const sold = priceElsewhere(recorded);
-  if (sold !== null) return { catalog: null, elsewhere: sold };
+  const elsewhere = priceElsewhere(recorded);
+  if (elsewhere !== null) return { catalog: null, elsewhere };
   const named = wanted === null ? null : priceElsewhere(wanted);
   if (named !== null) return { catalog: wanted, elsewhere: named };
   const { clock } = environment;

@@ -21,7 +21,7 @@ import { CommandTooLarge, refusalOf } from '../outcomes.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, hasNews, type Due, type Links, type Seen } from './scan.js';
 import { refusedBy } from './refusals.js';
-import { isSale, sell } from './selling.js';
+import { isSale, grantPurchase } from './purchases.js';
 import { asTheTrialStands, isOfTrial } from './trials.js';
 
 const CONCURRENCY = 64;
@@ -161,18 +161,18 @@ export class Inbox {
     // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same, but
     // only under the id that its sale is known by.
     const sale = translation.commands.find(isSale);
-    const sold = sale === undefined ? null : await sell(this.#handlers, sale, requestBy(event));
+    const purchase = sale === undefined ? null : await grantPurchase(this.#handlers, sale, requestBy(event));
     const rest = translation.commands.filter(
-      (fact) => fact !== sale && (sold === null || !isPaymentBeside(fact, sold.reference)),
+      (fact) => fact !== sale && (purchase === null || !isPaymentBeside(fact, purchase.reference)),
     );
     const trials = rest.filter(isOfTrial);
     const others = rest.filter((fact) => !isOfTrial(fact));
     const reasons = await Promise.all(others.map((fact) => this.#execute(event, fact)));
     for (const fact of trials) reasons.push(await this.#execute(event, await asTheTrialStands(this.#handlers, fact)));
     const conflict = await this.#name(event, rest);
-    const reason = reasons.find((each) => each !== null) ?? sold?.reason ?? conflict;
+    const reason = reasons.find((each) => each !== null) ?? purchase?.reason ?? conflict;
     if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) });
-    const recorded = sale !== undefined && sold?.granted === true ? [sale, ...rest] : rest;
+    const recorded = sale !== undefined && purchase?.granted === true ? [sale, ...rest] : rest;
     const effects = recorded.map(({ command, stream }) => `${command.type} ${stream}`);
     return this.#record(event, { type: 'RecordTranslation', effects });
   }

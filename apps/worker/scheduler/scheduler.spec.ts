@@ -9,7 +9,7 @@ import type { DueAccount } from '#projections/balances/due-accounts.js';
 import { accountAt } from '#ledger/account/at.js';
 import { catalog } from '../../../test/support/ledger/catalog.js';
 import { ManualClock } from '../../../test/support/worlds/manual-clock.js';
-import { Agenda } from './agenda.js';
+import { DueWork } from './due-work.js';
 import { TryAgainLater } from '../outcomes.js';
 import { Scheduler } from './scheduler.js';
 import { grant } from '../../../test/support/ledger/account-commands.js';
@@ -24,8 +24,8 @@ const by = {
 } as const;
 const signal = new AbortController().signal;
 
-/** An agenda that lags for ever: it lists the same again and again. */
-class FixedAgenda extends Agenda {
+/** A list of due work that lags for ever: it names the same again and again. */
+class FixedDueWork extends DueWork {
   dueAccounts: readonly DueAccount[] = [];
   dueAllowances: readonly DueAllowance[] = [];
   lapsedSubscriptions: readonly LapsedSubscription[] = [];
@@ -59,12 +59,12 @@ class TroubledStore extends InMemoryEventStore {
 async function world() {
   const store = new TroubledStore();
   const clock = new ManualClock(Date.parse('2026-11-20T00:00:00.000Z'));
-  const agenda = new FixedAgenda();
+  const dueWork = new FixedDueWork();
   const reports: string[] = [];
   const make = () => {
     const handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock });
     const report = ({ problem }: { problem: string }) => reports.push(problem);
-    return { handlers, scheduler: new Scheduler({ handlers, agenda, clock, report }) };
+    return { handlers, scheduler: new Scheduler({ handlers, dueWork, clock, report }) };
   };
   const { handlers, scheduler } = make();
   await handlers.catalog.execute({ ...by, stream: 'catalog', command: { type: 'ApplyCatalog', catalog } });
@@ -77,7 +77,7 @@ async function world() {
       cost: costBasis?.amount ?? null,
     }));
   };
-  return { store, clock, agenda, handlers, scheduler, second: make().scheduler, grantsOf, reports };
+  return { store, clock, dueWork, handlers, scheduler, second: make().scheduler, grantsOf, reports };
 }
 
 const [october, november, december, january] = [
@@ -98,8 +98,8 @@ const given = (expiresAt: Instant, amount = 100) => ({ amount, source: 'free_tie
 
 describe('the scheduler', () => {
   test('gives the present month of a free plan and the next, once, however often and by however many, and none that has passed', async () => {
-    const { agenda, scheduler, second, grantsOf, handlers } = await world();
-    agenda.dueAllowances = [{ ...free, months: [month(october, november), ...free.months] }];
+    const { dueWork, scheduler, second, grantsOf, handlers } = await world();
+    dueWork.dueAllowances = [{ ...free, months: [month(october, november), ...free.months] }];
     await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
     await scheduler.runOnce(signal);
     expect(await grantsOf('acme')).toEqual([given(december), given(january)]);
@@ -110,8 +110,8 @@ describe('the scheduler', () => {
   });
 
   test('gives nothing for a plan that is not free or not known', async () => {
-    const { agenda, scheduler, grantsOf } = await world();
-    agenda.dueAllowances = [
+    const { dueWork, scheduler, grantsOf } = await world();
+    dueWork.dueAllowances = [
       { ...free, planId: 'starter' },
       { ...free, id: 'other', planId: 'gone' },
     ];
@@ -120,18 +120,18 @@ describe('the scheduler', () => {
   });
 
   test('withdraws a month that a subscription will be in force for, and gives it again; never one that has begun', async () => {
-    const { agenda, scheduler, second, handlers, clock } = await world();
+    const { dueWork, scheduler, second, handlers, clock } = await world();
     const availableAt = async (at: Instant) => {
       const { state } = await handlers.account.load('account-acme');
       return accountAt(state, at).balance.available;
     };
-    agenda.dueAllowances = [free];
+    dueWork.dueAllowances = [free];
     await scheduler.runOnce(signal);
-    agenda.dueAllowances = [{ ...free, months: [month(november, december, false), month(december, january, false)] }];
+    dueWork.dueAllowances = [{ ...free, months: [month(november, december, false), month(december, january, false)] }];
     await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
     expect([await availableAt('2026-11-20T00:00:00.000Z'), await availableAt(december)]).toEqual([100, 0]);
     clock.set('2026-12-10T00:00:00.000Z');
-    agenda.dueAllowances = [
+    dueWork.dueAllowances = [
       { ...free, months: [month(december, january), month(january, '2027-02-01T00:00:00.000Z')] },
     ];
     await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
@@ -142,8 +142,8 @@ describe('the scheduler', () => {
   });
 
   test('gives the next month with what the catalogue says by then, the present one as it began', async () => {
-    const { agenda, scheduler, handlers, grantsOf } = await world();
-    agenda.dueAllowances = [free];
+    const { dueWork, scheduler, handlers, grantsOf } = await world();
+    dueWork.dueAllowances = [free];
     await scheduler.runOnce(signal);
     const plans = catalog.plans.map((plan) => (plan.free ? { ...plan, creditsPerMonth: 250 } : plan));
     await handlers.catalog.execute({
@@ -159,19 +159,19 @@ describe('the scheduler', () => {
   });
 
   test('puts whose days of grace are over on the free plan, once', async () => {
-    const { agenda, scheduler, second, handlers } = await world();
-    agenda.lapsedSubscriptions = [{ id: 'sub_1', customerId: 'acme', lapsesFrom: '2026-11-01T00:00:00.000Z' }];
+    const { dueWork, scheduler, second, handlers } = await world();
+    dueWork.lapsedSubscriptions = [{ id: 'sub_1', customerId: 'acme', lapsesFrom: '2026-11-01T00:00:00.000Z' }];
     await Promise.all([scheduler.runOnce(signal), second.runOnce(signal)]);
     const { state, revision } = await handlers.subscription.load('subscription-free_acme');
     expect([state.freePlanId, revision]).toEqual(['free', 0]);
   });
 
   test('records an expiry once, and one account in trouble does not keep the others waiting', async () => {
-    const { agenda, scheduler, second, handlers, clock, reports } = await world();
+    const { dueWork, scheduler, second, handlers, clock, reports } = await world();
     const lapsing = grant(7, { source: 'promotion', expiresAt: '2026-11-21T00:00:00.000Z' });
     await handlers.account.execute({ ...by, stream: 'account-acme', command: lapsing });
     clock.set('2026-11-21T00:00:00.000Z');
-    agenda.dueAccounts = [
+    dueWork.dueAccounts = [
       { stream: 'no-account', dueAt: '' },
       { stream: 'account-acme', dueAt: '' },
     ];
@@ -183,9 +183,9 @@ describe('the scheduler', () => {
   });
 
   test('goes on past an account that others keep writing; ends its pass when the store is away', async () => {
-    const { store, agenda, scheduler, grantsOf, reports } = await world();
+    const { store, dueWork, scheduler, grantsOf, reports } = await world();
     const names = Array.from({ length: 40 }, (_, n) => `acme-${String(n)}`);
-    agenda.dueAllowances = names.map((customerId) => ({ ...free, id: `free:${customerId}`, customerId }));
+    dueWork.dueAllowances = names.map((customerId) => ({ ...free, id: `free:${customerId}`, customerId }));
     store.contended = 'account-acme-0';
     await scheduler.runOnce(signal);
     const had = await Promise.all(names.map(async (name) => (await grantsOf(name)).length));
@@ -200,10 +200,10 @@ describe('the scheduler', () => {
   });
 
   test('leaves an account alone for a while that refuses its allowance', async () => {
-    const { agenda, scheduler, handlers, grantsOf, clock } = await world();
+    const { dueWork, scheduler, handlers, grantsOf, clock } = await world();
     await handlers.account.execute({ ...by, stream: 'account-acme', command: grant(1, { source: 'promotion' }) });
     await handlers.account.execute({ ...by, stream: 'account-acme', command: { type: 'FreezeAccount', reason: 'x' } });
-    agenda.dueAllowances = [free];
+    dueWork.dueAllowances = [free];
     await scheduler.runOnce(signal);
     const frozen = (await grantsOf('acme')).length;
     await handlers.account.execute({

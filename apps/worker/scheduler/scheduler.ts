@@ -9,7 +9,7 @@ import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';
 import type { DueAllowance } from '#projections/allowances/due-allowances.js';
 import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
-import type { Agenda } from './agenda.js';
+import type { DueWork } from './due-work.js';
 import { eachBounded } from '#consuming/bounded.js';
 import { refusalOf, TryAgainLater } from '../outcomes.js';
 
@@ -28,19 +28,19 @@ export type SchedulerReport = { readonly stream: string; readonly problem: strin
  */
 export class Scheduler {
   readonly #handlers: LedgerHandlers;
-  readonly #agenda: Agenda;
+  readonly #dueWork: DueWork;
   readonly #clock: Clock;
   readonly #report: (report: SchedulerReport) => void;
   readonly #leftAloneUntil = new Map<string, number>();
 
   constructor(parts: {
     handlers: LedgerHandlers;
-    agenda: Agenda;
+    dueWork: DueWork;
     clock: Clock;
     report: (report: SchedulerReport) => void;
   }) {
     this.#handlers = parts.handlers;
-    this.#agenda = parts.agenda;
+    this.#dueWork = parts.dueWork;
     this.#clock = parts.clock;
     this.#report = parts.report;
   }
@@ -56,7 +56,7 @@ export class Scheduler {
   async #recordDue(now: Instant, signal: AbortSignal): Promise<void> {
     await inPages<DueAccount>(
       signal,
-      (after) => this.#agenda.accounts(now, after, PAGE),
+      (after) => this.#dueWork.accounts(now, after, PAGE),
       ({ stream }) =>
         this.#guarded(stream, async () => {
           await refusalOf(this.#handlers.account.execute(request(stream, null, { type: 'RecordDue' })));
@@ -69,7 +69,7 @@ export class Scheduler {
     let catalog: CatalogState | null = null;
     await inPages<LapsedSubscription>(
       signal,
-      (after) => this.#agenda.lapsed(now, after, PAGE),
+      (after) => this.#dueWork.lapsed(now, after, PAGE),
       async ({ customerId }) => {
         catalog ??= (await this.#handlers.catalog.load(catalogStream)).state;
         const free = freePlanOf(catalog);
@@ -89,7 +89,7 @@ export class Scheduler {
     const credits = freeCredits((await this.#handlers.catalog.load(catalogStream)).state);
     await inPages<DueAllowance>(
       signal,
-      (after) => this.#agenda.allowances(now, credits, after, PAGE),
+      (after) => this.#dueWork.allowances(now, credits, after, PAGE),
       async (due) => {
         if ((this.#leftAloneUntil.get(due.id) ?? 0) > this.#clock.now()) return;
         const stream = accountStream(due.customerId, DEFAULT_UNIT);
@@ -108,7 +108,7 @@ export class Scheduler {
     this.#leftAloneUntil.set(id, this.#clock.now() + REFUSED_MS);
   }
 
-  /** One account's trouble does not keep the others waiting; it stays on the agenda. The store's trouble ends the pass. */
+  /** One account's trouble does not keep the others waiting; it stays due. The store's trouble ends the pass. */
   async #guarded(stream: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();

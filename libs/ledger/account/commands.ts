@@ -51,9 +51,9 @@ export type AccountCommand =
       readonly expiresAt: Instant | null;
       readonly costBasis: Money | null;
       readonly paymentReference: string | null;
-      /** Grants only if this sale has not granted yet, whatever reported it. `apart`: ids of sales that it is known not to be. */
+      /** Grants only if this sale has not granted yet, whatever reported it. `knownDistinct`: ids of sales that it is known not to be. */
       readonly sale?: Sale;
-      readonly apart?: readonly string[];
+      readonly knownDistinct?: readonly string[];
       /** The lines of an invoice that buy it, so that a credit note on them claims it. */
       readonly lines?: readonly BoughtLine[];
     })
@@ -148,15 +148,15 @@ export type AccountCommand =
   | { readonly type: 'UnfreezeAccount'; readonly reason: string; readonly noted?: boolean }
   | { readonly type: 'CloseAccount'; readonly reason: string; readonly noted?: boolean };
 
-/** Why a sale that Stripe tells of grants nothing; callers' commands are never refused so. */
-export type SoldRefusal =
+/** Why a purchase that Stripe reports grants nothing. Callers' commands are never refused so. */
+export type PurchaseRefusal =
   /** `paymentReference`: under which payment its grant stands. */
   | { readonly rejected: 'sold_already'; readonly paymentReference: string }
   /** `other`: the id of the intent or invoice that may be of the same money. */
   | { readonly rejected: 'sale_in_doubt'; readonly other: string };
 
 export type AccountRefusal =
-  | SoldRefusal
+  | PurchaseRefusal
   | { readonly rejected: 'insufficient_credits'; readonly available: Amount; readonly required: Amount }
   | {
       readonly rejected:

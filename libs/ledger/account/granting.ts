@@ -2,7 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountCommand, AccountRefusal, SoldRefusal } from './commands.js';
+import type { AccountCommand, AccountRefusal, PurchaseRefusal } from './commands.js';
 import type { AccountEventOf, Sale, Source } from './events.js';
 import { slicesToSpend } from './burn-order.js';
 import { settleClaims } from './claims/settling.js';
@@ -34,9 +34,9 @@ type NewGrant = {
 export function grantCredits(recording: Recording, command: Grant): AccountRefusal | null {
   const { at } = recording.moment;
   const effectiveAt = command.effectiveAt ?? at;
-  const { sale, apart = [] } = command;
-  const sold = sale === undefined ? null : refusalOfSale(recording.state, sale, apart);
-  if (sold !== null) return sold;
+  const { sale, knownDistinct = [] } = command;
+  const refusal = sale === undefined ? null : refusalOfSale(recording.state, sale, knownDistinct);
+  if (refusal !== null) return refusal;
   if (command.expiresAt !== null && command.expiresAt <= at) return { rejected: 'grant_expired' };
   if (command.expiresAt !== null && command.expiresAt <= effectiveAt) return { rejected: 'invalid_expiry' };
   return recordGrant(recording, { ...command, effectiveAt }, null);
@@ -157,13 +157,13 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
  * Why a sale grants nothing: it has granted before; or it may have, because the account has a sale of as much money whose invoice
  * or intent is not known and may be this one's. Null where it is a sale of its own. `apart`: ids of sales that are known to be others.
  */
-function refusalOfSale(state: AccountState, sale: Sale, apart: readonly string[]): SoldRefusal | null {
-  let doubt: SoldRefusal | null = null;
+function refusalOfSale(state: AccountState, sale: Sale, knownDistinct: readonly string[]): PurchaseRefusal | null {
+  let doubt: PurchaseRefusal | null = null;
   for (const { sale: known, paymentReference } of state.grants.values()) {
     if (known === null || paymentReference === null) continue;
     if (isSame(known, sale)) return { rejected: 'sold_already', paymentReference };
     const other = known.intent ?? known.invoice ?? '';
-    if (mayBeSame(known, sale) && !apart.includes(other)) doubt ??= { rejected: 'sale_in_doubt', other };
+    if (mayBeSame(known, sale) && !knownDistinct.includes(other)) doubt ??= { rejected: 'sale_in_doubt', other };
   }
   return doubt;
 }

@@ -7,7 +7,7 @@ import type { Lookups } from './translation.js';
 
 const [pack] = catalog.creditProducts;
 /** A pack of 1,000 credits for 5.00; `listed`: with a price at Stripe. */
-const selling = (amount: number, listed = false): Catalog => ({
+const catalogAt = (amount: number, listed = false): Catalog => ({
   ...catalog,
   creditProducts: [
     { ...pack!, price: { amount, currency: 'usd' }, stripePriceId: listed ? 'price_pack' : pack!.stripePriceId },
@@ -58,10 +58,10 @@ describe.each([
   ['session', session],
   ['intent', intent],
   ['invoice', invoice],
-] as const)('a number of packs that is sold by %s', (_name, sold) => {
+] as const)('a number of packs that is sold by %s', (_name, grantOf) => {
   test('is granted where it costs what was charged', () => {
-    expect(sold(500)).toMatchObject({ credits: 1000 });
-    expect(sold(1500, 3)).toMatchObject({ credits: 3000 });
+    expect(grantOf(500)).toMatchObject({ credits: 1000 });
+    expect(grantOf(1500, 3)).toMatchObject({ credits: 3000 });
   });
 
   test.each([
@@ -70,7 +70,7 @@ describe.each([
     [499, 1, '1 × credits_1000 costs 500 usd; charged before discount and tax: 499 usd'],
     [0, 2, '2 × credits_1000 costs 1000 usd; charged before discount and tax: 0 usd'],
   ])('waits with both figures where %s was charged for %s of them', (charged, quantity, detail) => {
-    const reason = sold(charged, quantity);
+    const reason = grantOf(charged, quantity);
     expect(reason).toMatchObject({ code: 'amount_mismatch', subject: 'credits_1000' });
     expect(reason).toMatchObject({ detail: expect.stringContaining(detail) });
   });
@@ -79,20 +79,20 @@ describe.each([
     const moment = { at: '2026-02-01T00:00:00.000Z', revision: 1, commandId: '', past: null };
     const state = catalogState();
     const changed = catalogDecider
-      .decide(state, { type: 'ApplyCatalog', catalog: selling(700) }, moment)
+      .decide(state, { type: 'ApplyCatalog', catalog: catalogAt(700) }, moment)
       .reduce((before, event, index) => catalogDecider.evolve(before, event, index), state);
     for (const charged of [1000, 1400])
-      expect(sold(charged, 2, {}, lookupsOf(changed))).toMatchObject({ credits: 2000 });
-    expect(sold(1200, 2, {}, lookupsOf(changed))).toMatchObject({ code: 'amount_mismatch' });
+      expect(grantOf(charged, 2, {}, lookupsOf(changed))).toMatchObject({ credits: 2000 });
+    expect(grantOf(1200, 2, {}, lookupsOf(changed))).toMatchObject({ code: 'amount_mismatch' });
   });
 
   test('is granted as named where the pack has no price in the currency', () => {
-    expect(sold(4711, 2, { currency: 'eur' })).toMatchObject({ credits: 2000 });
+    expect(grantOf(4711, 2, { currency: 'eur' })).toMatchObject({ credits: 2000 });
   });
 
   test('is not compared where only a number of credits is named', () => {
     const named = { metadata: { credits: '70', customer_id: 'acme', top_up: 'true' } };
-    expect(sold(4711, 2, named)).toMatchObject({ credits: 70 });
+    expect(grantOf(4711, 2, named)).toMatchObject({ credits: 70 });
   });
 });
 
@@ -106,7 +106,7 @@ describe('what was charged before discount and tax', () => {
   });
 
   test('is that of the pack’s own lines, whatever stands beside them', () => {
-    const known = lookupsOf(catalogState(selling(500, true)));
+    const known = lookupsOf(catalogState(catalogAt(500, true)));
     const data = [
       { id: 'li_1', amount_subtotal: 1000, price: { id: 'price_pack' } },
       { id: 'li_2', amount_subtotal: 900, price: { id: 'price_shirt' } },
@@ -136,7 +136,7 @@ describe('what was charged before discount and tax', () => {
 test("a session whose price Stripe converted to the buyer's currency is compared in the price's own", () => {
   const currency_conversion = { amount_subtotal: 1000, amount_total: 1000, fx_rate: '0.9', source_currency: 'usd' };
   const paid = { currency: 'eur', amount_total: 900, total_details: { amount_tax: 0 }, currency_conversion };
-  const usd = lookupsOf(catalogState(selling(500)));
+  const usd = lookupsOf(catalogState(catalogAt(500)));
   expect(session(900, 2, paid, usd)).toMatchObject({ credits: 2000, cost: 900 });
   expect(session(900, 3, paid, usd)).toMatchObject({ code: 'amount_mismatch' });
 });

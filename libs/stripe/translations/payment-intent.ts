@@ -81,8 +81,8 @@ function saleOf(intent: PaymentIntent, customerId: string, lookups: Lookups): Tr
   // The session or the invoice that it was made for knows its price before discount and tax, and is compared itself.
   const ofOrder = invoiceId !== null || sessionId !== null;
   const charged = ofOrder ? null : { currency: money.currency, amounts: [money.amount - intent.besidePrice] };
-  const sold = { id, customerId, metadata, soldAt: paidAt, cost: paid, sale, charged, by } as const;
-  const grant = grantOfSale(sold, lookups);
+  const purchase = { id, customerId, metadata, soldAt: paidAt, cost: paid, sale, charged, by } as const;
+  const grant = grantOfSale(purchase, lookups);
   if ('kind' in grant) return grant;
   const paymentId = invoiceId ?? id;
   const ids = { paymentIntentId: invoiceId === null ? id : null, invoiceId, sessionId };

@@ -74,8 +74,8 @@ describe('whom metadata names', () => {
 describe.each(ways)('a pack that is bought by %s', (name, change) => {
   test('lasts as long as was sold, also when it could only be recorded after its end', () => {
     const { creditProducts } = lookups.catalog;
-    const sold = creditProducts.get('credits_1000')!;
-    const lasting = new Map([['credits_1000', { ...sold, item: { ...sold.item, expiresAfterDays: 30 } }]]);
+    const product = creditProducts.get('credits_1000')!;
+    const lasting = new Map([['credits_1000', { ...product, item: { ...product.item, expiresAfterDays: 30 } }]]);
     const lasts = (now: string) => {
       const known = { ...lookups, now, catalog: { ...lookups.catalog, creditProducts: lasting } };
       const result = translated(name, change, known, { created: 1_790_812_800 });

@@ -2,14 +2,14 @@ import type { Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import type { Sale } from '#ledger/account/events.js';
-import { park, soldCredits, type FactCommand, type Lookups, type Translation } from './translation.js';
+import { park, purchasedCredits, type FactCommand, type Lookups, type Translation } from './translation.js';
 import type { Metadata } from '../shapes/billing.js';
 import { mismatchOf, type Charged } from './pack-price.js';
 
 const DAY_MS = 86_400_000;
 
 /** Credits that were bought, by whatever way the money came: session, invoice or payment intent. */
-export type Sold = {
+export type Purchase = {
   /** What Stripe calls the object that reports the sale. */
   readonly id: string;
   readonly customerId: string;
@@ -32,17 +32,17 @@ export const invoiceKey = (invoiceId: string): string => `invoice:${invoiceId}`;
 
 /** The grant of a sale: one rule for every way a pack is bought. Parks where the metadata does not say what was bought. */
 export function grantOfSale(
-  sold: Sold,
+  purchase: Purchase,
   { catalog, now }: Lookups,
 ): FactCommand | Extract<Translation, { kind: 'park' }> {
-  const bought = soldCredits(sold.metadata, catalog);
+  const bought = purchasedCredits(purchase.metadata, catalog);
   if (bought.kind === 'park') return bought.translation;
   if (bought.kind === 'unsold')
-    return park('unknown_price', sold.id, 'the metadata names neither credit_product nor credits');
-  const mismatch = bought.packs === null ? null : mismatchOf(bought.packs, sold.charged, catalog);
+    return park('unknown_price', purchase.id, 'the metadata names neither credit_product nor credits');
+  const mismatch = bought.packs === null ? null : mismatchOf(bought.packs, purchase.charged, catalog);
   if (mismatch !== null) return mismatch;
-  const { customerId, sale, by, soldAt, cost } = sold;
-  const paymentReference = sale[by] ?? sold.id;
+  const { customerId, sale, by, soldAt, cost } = purchase;
+  const paymentReference = sale[by] ?? purchase.id;
   const days = bought.expiresAfterDays;
   return {
     to: 'account',

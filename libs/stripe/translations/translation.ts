@@ -107,7 +107,7 @@ export function unknownCustomer(
 }
 
 /** Credits that were sold by metadata: `credit_product` × `quantity`, or `credits`. */
-export type SoldCredits =
+export type PurchasedCredits =
   | {
       readonly kind: 'credits';
       readonly amount: number;
@@ -122,7 +122,7 @@ export type SoldCredits =
  * Reads how many credits a payment bought. `metadata.credit_product` is the id of a credit product of the catalogue (one that
  * has been retired since still counts), `metadata.quantity` how many of it (default 1); else `metadata.credits` is the number.
  */
-export function soldCredits(metadata: Metadata, catalog: CatalogState): SoldCredits {
+export function purchasedCredits(metadata: Metadata, catalog: CatalogState): PurchasedCredits {
   const { credit_product: productId, quantity = '1', credits } = metadata;
   if (productId === undefined && credits === undefined) return { kind: 'unsold' };
   const count = positiveInteger(productId === undefined ? (credits ?? '') : quantity);

@@ -14,7 +14,7 @@ import type { KnownToLedger } from '#stripe/reconciliation/stages.js';
 import { StripeClient } from '#stripe/operations/client.js';
 import { readWebhook } from '#stripe/webhook/verify.js';
 import { signature } from '../../../apps/stripe-sandbox/http/webhook-sender.js';
-import { ProjectedAgenda } from '../../../apps/worker/scheduler/agenda.js';
+import { ProjectedDueWork } from '../../../apps/worker/scheduler/due-work.js';
 import { Inbox } from '../../../apps/worker/inbox/inbox.js';
 import { LineFetcher } from '../../../apps/worker/inbox/line-fetcher.js';
 import { Scheduler } from '../../../apps/worker/scheduler/scheduler.js';
@@ -28,7 +28,7 @@ import { projections } from '../../../projections/registry.js';
 import type { Market } from '../story/market.js';
 
 /** What tells the scheduler what to do. */
-const agenda = [allowancesProjection, balances];
+const dueWork = [allowancesProjection, balances];
 const SECRET = 'whsec_lives_0123456789';
 
 /** Scrip in this process: the log in memory, read models in a database, and a clock that is moved. */
@@ -59,7 +59,7 @@ export class ScripInMemory {
     const report = ({ problem }: { problem: string }): never => {
       throw new Error(problem);
     };
-    this.#scheduler = new Scheduler({ handlers: this.#handlers, agenda: new ProjectedAgenda(db, 3), clock, report });
+    this.#scheduler = new Scheduler({ handlers: this.#handlers, dueWork: new ProjectedDueWork(db, 3), clock, report });
   }
 
   /** `fetch`: Stripe's API, for what webhooks leave out. */
@@ -67,7 +67,7 @@ export class ScripInMemory {
     const scrip = new ScripInMemory(await ProjectionWorld.open(), fetch);
     const command = { type: 'ApplyCatalog', catalog: market.catalog } as const;
     await scrip.#handlers.catalog.execute({ ...byTest, stream: 'catalog', command });
-    scrip.world.work(agenda);
+    scrip.world.work(dueWork);
     return scrip;
   }
 
@@ -134,7 +134,7 @@ export class ScripInMemory {
       before = await store.head();
       await this.world.reached(
         before,
-        agenda.map(({ name }) => name),
+        dueWork.map(({ name }) => name),
       );
       await this.#scheduler.runOnce(new AbortController().signal);
     }
@@ -142,7 +142,7 @@ export class ScripInMemory {
 
   /** Lets the other read models have everything, too. */
   async project(): Promise<void> {
-    this.world.work(projections.filter((projection) => !agenda.includes(projection)));
+    this.world.work(projections.filter((projection) => !dueWork.includes(projection)));
     await this.world.reached(await this.world.store.head());
   }
 

@@ -10,7 +10,7 @@ import { problemAnswer, type Answer } from '../../http/answer.js';
 import { Problem } from '../../http/problem.js';
 import { bodyFor } from '../../http/replies.js';
 import { Needs } from '../../http/route.js';
-import { Turns } from '../../http/admission/turns.js';
+import { WeightedSemaphore } from '../../http/admission/weighted-semaphore.js';
 import { OtherRoute } from '../../openapi/api-docs.js';
 import { ref } from '../../openapi/schema.js';
 import { AccountService } from '../commands/account-service.js';
@@ -20,7 +20,7 @@ import { bulkCommands, bulkExample, bulkKinds, maxCommands, type BulkItem, type 
 @ApiTags('Credits')
 @Controller('v1/commands')
 export class BulkController {
-  readonly #turns = new Turns(maxCommands);
+  readonly #semaphore = new WeightedSemaphore(maxCommands);
 
   constructor(
     private readonly accounts: AccountService,
@@ -46,7 +46,7 @@ export class BulkController {
     const places = items.length - 1;
     if (!this.load.grow(places)) throw new Problem('overloaded');
     try {
-      await this.#turns.begin(items.length);
+      await this.#semaphore.acquire(items.length);
       const pricing = await this.prices.pricing(creditEventsIn(items));
       const answers = await Promise.all(items.map((item) => this.#answerWhatever(item, request, pricing)));
       const results = answers.map((answer) => ({
@@ -56,7 +56,7 @@ export class BulkController {
       }));
       return { results };
     } finally {
-      this.#turns.end(items.length);
+      this.#semaphore.release(items.length);
       this.load.leave(places);
     }
   }

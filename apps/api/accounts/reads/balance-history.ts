@@ -4,7 +4,7 @@ import { Clock } from '#kernel/clock.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { accountStream, customerStream, type StreamName } from '#kernel/stream-name.js';
 import { balanceAt, type AccountBalance } from '#projections/balances/queries.js';
-import { soon } from '../../reads/soon.js';
+import { withDeadline } from '../../reads/with-deadline.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
 import { PastAccounts } from './past-accounts.js';
 
@@ -38,19 +38,19 @@ export class BalanceHistory {
   async #over(stream: StreamName, at: Instant): Promise<void> {
     const now = this.clock.now();
     if (msOf(at) === now) await this.clock.sleep(1);
-    if (msOf(at) <= now) await soon(this.clock, this.writer.settled(stream));
+    if (msOf(at) <= now) await withDeadline(this.clock, this.writer.settled(stream));
   }
 
   /** When the event at a position was recorded, or the first of all before that; now, when there is none. */
   async #timeOf(position: Position): Promise<Instant> {
     const before = position === START ? START : String(BigInt(position) - 1n).padStart(START.length, '0');
-    const [event] = await soon(this.clock, this.store.readAll(before, 1));
+    const [event] = await withDeadline(this.clock, this.store.readAll(before, 1));
     return event === undefined ? instantOf(this.clock.now()) : metadataText(event, 'recordedAt');
   }
 
   async #isKnown(stream: StreamName, customerId: string): Promise<boolean> {
     const first = await Promise.all(
-      [stream, customerStream(customerId)].map((name) => soon(this.clock, this.store.readStream(name, 0, 1))),
+      [stream, customerStream(customerId)].map((name) => withDeadline(this.clock, this.store.readStream(name, 0, 1))),
     );
     return first.some((events) => events.length > 0);
   }

@@ -18,7 +18,7 @@ import { initialAccount, type AccountState } from '#ledger/account/state.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { AccountLog } from '#projections/balances/account-log.js';
 import type { BoundedReads } from '../../reads/bounded-reads.js';
-import { soon } from '../../reads/soon.js';
+import { withDeadline } from '../../reads/with-deadline.js';
 
 /** Which events of an account count: those with an `at` until then, or none after that place. */
 export type PastMoment = { readonly at: Instant } | { readonly position: Position } | { readonly revision: number };
@@ -72,7 +72,7 @@ export class PastAccounts extends AccountLog {
   }
 
   #read(stream: StreamName, from: number, limit: number): Promise<readonly RecordedEvent[]> {
-    return soon(this.clock, this.store.readStream(stream, from, limit));
+    return withDeadline(this.clock, this.store.readStream(stream, from, limit));
   }
 
   /** The newest snapshot of before the moment that the log has the event of; null when there is none. */

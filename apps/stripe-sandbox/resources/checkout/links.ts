@@ -68,9 +68,13 @@ function modeOf(tx: Tx, form: Readonly<Record<string, string>>): 'payment' | 'su
   return recurs ? 'subscription' : 'payment';
 }
 
-type Sold = Pick<PaymentLink, 'invoice_creation' | 'payment_intent_data' | 'subscription_data'>;
+type SessionData = Pick<PaymentLink, 'invoice_creation' | 'payment_intent_data' | 'subscription_data'>;
 
-function dataOf(params: Params, content: Pick<SellingSession, 'sandbox'>, mode: 'payment' | 'subscription'): Sold {
+function dataOf(
+  params: Params,
+  content: Pick<SellingSession, 'sandbox'>,
+  mode: 'payment' | 'subscription',
+): SessionData {
   const { paymentData, subscriptionData } = content.sandbox;
   const invoiced = params.child('invoice_creation')?.flag('enabled') ?? false;
   const isPayment = mode === 'payment';

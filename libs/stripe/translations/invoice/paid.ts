@@ -76,8 +76,8 @@ function topUp(invoice: Invoice, customerId: string, lookups: Lookups): Translat
   const paid = paidElsewhere ? null : costOf(amountPaid, currency);
   const sale = { session: null, intent, invoice: id, paid };
   const cost = costOf(net, currency);
-  const sold = { id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice' } as const;
-  const grant = grantOfSale(sold, lookups);
+  const purchase = { id, customerId, metadata, soldAt, cost, sale, charged, by: 'invoice' } as const;
+  const grant = grantOfSale(purchase, lookups);
   return 'kind' in grant ? grant : commands(grant);
 }
 

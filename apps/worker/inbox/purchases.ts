@@ -17,34 +17,39 @@ export const isSale = (fact: FactCommand): fact is SaleFact =>
 const isOfSale = (event: AccountEvent): event is AccountEventOf<'CreditsGranted'> =>
   event.type === 'CreditsGranted' && event.sale !== undefined;
 
-/** How a sale ended: under which id its payment is kept, null while nobody knows; and why it waits, if it does. */
-export type Sold = {
+/** How a purchase ended: under which id its payment is recorded, null while that is unknown; and why it is parked, if it is. */
+export type PurchaseOutcome = {
   readonly reference: string | null;
   readonly granted: boolean;
   readonly reason: ParkReason | null;
 };
 
-/** An invoice may be paid by several intents, an account have several sales of as much: more links than this are not followed. */
-const MAX_APART = 100;
+/** Bound of the links that are followed for one purchase: an invoice may be paid by several intents of the same amount. */
+const MAX_DISTINCT = 100;
 
 /**
- * Grants what was sold, once for each payment, whatever reports it and in whatever order: session, intent and invoice are one
- * sale where they name each other, or where a link that is known by now says so. What may be the same sale, and no link says
- * whether, waits for the link. Throws TryAgainLater when it has to be repeated, CommandTooLarge.
+ * Grants the credits of a purchase once for each payment, whichever objects report it and in whatever order. Session, intent and
+ * invoice are one purchase where they name each other, or where a recorded link does. A possible duplicate without a link is
+ * parked until the link is known. Throws TryAgainLater when it has to be repeated, CommandTooLarge.
  */
-export async function sell(
+export async function grantPurchase(
   handlers: LedgerHandlers,
   { stream, key, command }: SaleFact,
   by: Omit<CommandRequest<never>, 'stream' | 'key' | 'command'>,
-): Promise<Sold> {
+): Promise<PurchaseOutcome> {
   const linked = async (id: string): Promise<string | null> =>
     (await handlers.payment.load(paymentStream(id))).state.invoiceId;
   let { sale } = command;
   // A session names its intent and its invoice itself.
   if (sale.session === null) sale = await withLink(sale, linked);
-  const apart: string[] = [];
+  const knownDistinct: string[] = [];
   for (;;) {
-    const outcome = await handlers.account.execute({ ...by, stream, key, command: { ...command, sale, apart } });
+    const outcome = await handlers.account.execute({
+      ...by,
+      stream,
+      key,
+      command: { ...command, sale, knownDistinct },
+    });
     if (outcome.kind === 'unchanged') return { reference: command.paymentReference, granted: false, reason: null };
     if (outcome.kind === 'recorded') {
       // What time did by then is recorded before it: also a grant of what went on from a month that had ended.
@@ -59,11 +64,11 @@ export async function sell(
       return { reference: command.paymentReference, granted: false, reason: refusedBy(stream, refusal.rejected) };
     }
     const { other } = refusal;
-    const link = apart.length < MAX_APART ? await linked(other) : null;
+    const link = knownDistinct.length < MAX_DISTINCT ? await linked(other) : null;
     if (link === null) return { reference: null, granted: false, reason: doubtOf(sale, other) };
     if (link === sale.invoice) sale = { ...sale, intent: other };
     else if (link === sale.intent) sale = { ...sale, invoice: other };
-    else apart.push(other);
+    else knownDistinct.push(other);
   }
 }
 

@@ -4,8 +4,8 @@ import { dueAccounts, type DueAccount } from '#projections/balances/due-accounts
 import { lapsedSubscriptions, type LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { Reader } from '#database/database.js';
 
-/** Lists what time has made due, in pages. May lag behind the log: what was done a moment ago can still be listed. */
-export abstract class Agenda {
+/** Lists the work that is due by now, in pages. May lag behind the log: work done a moment ago can still be listed. */
+export abstract class DueWork {
   abstract accounts(now: Instant, after: DueAccount | null, limit: number): Promise<readonly DueAccount[]>;
   /** Customers whose months of a free plan are not what they should be. `credits`: what a month of each free plan gives. */
   abstract allowances(
@@ -24,8 +24,8 @@ export abstract class Agenda {
 
 const DAY_MS = 86_400_000;
 
-/** The agenda as the projections have it. */
-export class ProjectedAgenda extends Agenda {
+/** The due work as the projections have it. */
+export class ProjectedDueWork extends DueWork {
   constructor(
     private readonly reader: Reader,
     private readonly graceDays: number,
