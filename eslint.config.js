@@ -37,6 +37,20 @@ const internals = {
   regex: '^(?!ajv/dist/2020\\.js$)(@[^/]+/)?[a-z][^/:]*/(.+/)?(_?internals?|generated|dist|lib|src)(/|\\.|$)',
   message: 'What a package does not document may change with any release of it.',
 };
+/** Words with a better one: docs/glossary.md has the terms. */
+const privateWords = [
+  'told',
+  'tell',
+  'telling',
+  'errand',
+  'making',
+  'wish',
+  'anew',
+  'apart',
+  'heard',
+  'agenda',
+  'soon',
+];
 const throws = {
   selector: 'ThrowStatement',
   message: 'The domain refuses with values; a bug is reported by assert().',
@@ -52,6 +66,7 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-definitions': 'off',
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       'no-duplicate-imports': 'error',
+      'id-denylist': ['error', ...privateWords.flatMap((word) => [word, word[0].toUpperCase() + word.slice(1)])],
       'no-restricted-syntax': ['error', ...house],
       '@typescript-eslint/no-restricted-imports': ['error', { patterns: [internals] }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],

@@ -118,6 +118,8 @@ const impurities: readonly [file: string, code: string, message: RegExp][] = [
     "import { stdout } from 'node:process'; stdout.removeAllListeners('error');",
     /Remove the listeners that you added/,
   ],
+  ['libs/kernel/bad-word.ts', 'export const told = 1;', /'told' is restricted/],
+  ['libs/stripe/bad-type.ts', 'export type Errand = string;', /'Errand' is restricted/],
   ['libs/kernel/bad-constructor.ts', `export class X { constructor(${sevenParameters}) {} }`, /six collaborators/],
 ];
 

@@ -32,7 +32,7 @@ const commands: readonly Command[] = [
   ...reconcileCommands,
 ];
 
-/** What is a mistake of whoever called, not of this program: told in one line, without a stack. */
+/** What is a mistake of whoever called, not of this program: reported in one line, without a stack. */
 const expected = [ConfigError, DataDirInUse, StoreUnavailable, DatabaseError];
 
 function overview(): string {

@@ -7,7 +7,7 @@ const written = [
   ['commands', 'scrip_worker_commands_total', 'Commands of the worker, by stream category.'],
 ] as const;
 
-/** What the worker tells Prometheus. */
+/** What the worker exports to Prometheus. */
 export class WorkerMetrics {
   readonly #registry = new Registry();
 

@@ -11,7 +11,7 @@ export type Page<Item> = {
   readonly next: Cursor | null;
 };
 
-/** Makes a page from `limit + 1` rows: the extra one only tells that there are more. */
+/** Makes a page from `limit + 1` rows: the extra one only shows that there are more. */
 export function pageOf<Row, Item>(
   rows: readonly Row[],
   limit: number,

@@ -186,7 +186,7 @@ export async function dropRetired(db: Database, generation: Generation): Promise
   });
 }
 
-/** Asks the workers to build the projection anew. False when there is no projection of that name. */
+/** Asks the workers to rebuild the projection. False when there is no projection of that name. */
 export async function requestRebuild(reader: Reader, name: string): Promise<boolean> {
   const rows = await reader.query({
     text: `update ${SCHEMA}.projection_checkpoints set rebuild_requested = true where name = $1 and role = 'live' returning name`,

@@ -35,7 +35,7 @@ export class ProjectedEvent<Event> {
   get decoded(): ReturnType<Decode<Event>> {
     if (this.#event !== undefined) return this.#event;
     const decoded = this.#decode(this.recorded);
-    // What failed is tried anew: a projection that is resumed may find the same page kept.
+    // What failed is tried again: a projection that is resumed may find the same page kept.
     if (!isUndecodable(decoded)) this.#event = decoded;
     return decoded;
   }
@@ -91,7 +91,7 @@ export type Oracle<Event> = {
 
 export type Projection<Event> = {
   readonly name: string;
-  /** Raised whenever tables or handlers change their meaning: the worker then builds it anew beside the old one. */
+  /** Raised whenever tables or handlers change their meaning: the worker then rebuilds it beside the old one. */
   readonly version: number;
   /** The stream categories it looks at; events of others pass by undecoded. */
   readonly categories: readonly string[];

@@ -1,4 +1,4 @@
-/** The schema of all read models: it may be dropped, and is built anew from the log. */
+/** The schema of all read models: it may be dropped, and is rebuilt from the log. */
 export const SCHEMA = 'scrip_read';
 
 /** The full name of a projection's table in one generation. */

@@ -12,7 +12,7 @@ export type Table = {
   /** The name that readers use. */
   readonly name: string;
   readonly visibleTo: Visibility;
-  /** The columns that tell its rows apart: the primary key. */
+  /** The columns of the primary key. */
   readonly key: readonly string[];
   readonly columns: { readonly [column: string]: Column };
   /** More indexes, each as what follows `create index on {name}`. */

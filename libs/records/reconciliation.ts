@@ -147,7 +147,7 @@ export async function unlistedOf(reader: Reader, runId: string, ids: readonly st
   return rows.map(({ id }) => id);
 }
 
-/** Notes that a run has come to its end: the next one starts anew. */
+/** Notes that a run has come to its end: the next one starts from the beginning. */
 export async function finishRun(reader: Reader, runId: string, at: Instant): Promise<void> {
   await reader.query({
     text: `update ${SCHEMA}.reconciliation_runs set finished_at = $2 where id = $1`,

@@ -30,7 +30,7 @@ describe('bytes that are not HTTP', () => {
   });
 
   /** What comes on a connection until it is closed. */
-  const heard = (socket: Socket): Promise<string> =>
+  const received = (socket: Socket): Promise<string> =>
     new Promise((ended) => {
       let text = '';
       socket.on('data', (chunk) => (text += chunk.toString())).on('close', () => ended(text));
@@ -46,12 +46,12 @@ describe('bytes that are not HTTP', () => {
   it('are answered by a problem', async () => {
     const socket = open();
     socket.write(nonsense);
-    expect(await heard(socket)).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"invalid_request"/);
+    expect(await received(socket)).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"invalid_request"/);
   });
 
   it('are so behind an answer, and behind a request that cannot be read to its end', async () => {
     const socket = open();
-    const text = heard(socket);
+    const text = received(socket);
     socket.write(request);
     await whenHeld(1);
     held[0]?.();
@@ -63,17 +63,17 @@ describe('bytes that are not HTTP', () => {
     expect(await text).toMatch(/^HTTP\/1\.1 200 [^]*ok[^]*HTTP\/1\.1 400 /);
     const cut = open();
     cut.write(cutShort);
-    expect(await heard(cut)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await received(cut)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   it('are not answered where that would be taken for the answer to a request before', async () => {
     const socket = open();
-    const text = heard(socket);
+    const text = received(socket);
     socket.write(request + nonsense);
     await whenHeld(1);
     expect(await text).toBe('');
     const pipelined = open();
-    const nothing = heard(pipelined);
+    const nothing = received(pipelined);
     pipelined.write(request + cutShort);
     expect(await nothing).toBe('');
   });

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { WriteStatistics } from '#event-store/writing/limits.js';
 import type { ProjectionStatus } from '#projecting/status.js';
 
-/** What the process tells Prometheus. Labels are route patterns and fixed words, so their number is bounded. */
+/** What the process exports to Prometheus. Labels are route patterns and fixed words, so their number is bounded. */
 @Injectable()
 export class Metrics {
   static readonly contentType: string = Registry.PROMETHEUS_CONTENT_TYPE;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
-/** Where a command's answer goes (stdout) and where it tells how far it is (stderr). */
+/** Where a command's answer goes (stdout) and where its progress goes (stderr). */
 export class Output {
   #hasStatus = false;
   #hasAnswered = false;

@@ -69,7 +69,7 @@ export function pageOf(title: string, content: Markup, status = 200, width: 'nar
   return { status, headers, body: body.text };
 }
 
-/** A page that only tells something. */
+/** A page with a message only. */
 export const notice = (title: string, text: string, status = 200, more: Markup | null = null): Page =>
   pageOf(
     title,

@@ -28,7 +28,7 @@ const CONCURRENCY = 64;
 const PAGE = 500;
 /** Younger events than this were set aside by nobody. */
 const JUST_NOW_MS = 60_000;
-/** How many events that tell nothing may pass before the checkpoint is moved for them. */
+/** How many events without meaning for the inbox may pass before the checkpoint is moved for them. */
 const SAVE_EVERY = 10_000;
 
 type InboxParts = {
@@ -66,7 +66,7 @@ export class Inbox {
 
   /**
    * Acts upon the next batch of the log after `checkpoint` (and after batches that were not saved since) and returns the
-   * checkpoint as it is then: batches that tell nothing are saved with a later one. Throws without moving the checkpoint when the
+   * checkpoint as it is then: batches without meaning for the inbox are saved with a later one. Throws without moving the checkpoint when the
    * store fails (TryAgainLater), another worker has taken over (InboxFenced) or an event cannot be read (InboxHalted).
    */
   async process(checkpoint: Position, batch: readonly RecordedEvent[]): Promise<Position> {
@@ -285,7 +285,7 @@ export class Inbox {
     return this.#account({ stream, command, ...repeatable });
   }
 
-  /** Records how a Stripe event ended: that which is worked off, or one that it tells something about. */
+  /** Records how a Stripe event ended: that which is worked off, or one that it affects. */
   async #record(event: ReceivedStripeEvent, command: StripeEventCommand, about = event.stripeEventId): Promise<void> {
     const stream = stripeEventStream(about);
     await refusalOf(this.#handlers.stripeEvent.execute({ stream, key: null, command, ...requestBy(event) }));

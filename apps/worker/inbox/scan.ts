@@ -16,7 +16,7 @@ export type Links = ReadonlyMap<string, readonly OwnerSince[]>;
 /** Stripe events to try: id → its content, where the batch has it. */
 export type Due = Map<string, (ReceivedStripeEvent & { readonly at: Instant }) | null>;
 
-/** What a batch of the log tells the inbox. */
+/** What a batch of the log means for the inbox. */
 export type Seen = {
   readonly due: Due;
   readonly links: Map<string, readonly OwnerSince[]>;
@@ -30,10 +30,10 @@ export type Seen = {
 export const hasNews = ({ due, links, parked, linked, catalogChanged }: Seen): boolean =>
   due.size > 0 || links.size > 0 || parked.size > 0 || linked.size > 0 || catalogChanged;
 
-/** Events outside of Stripe's own that tell the inbox something. */
+/** Events outside of Stripe's own that matter to the inbox. */
 const linkingTypes: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
 
-/** What a batch tells. Throws InboxHalted when an event cannot be read. */
+/** What a batch means for the inbox. Throws InboxHalted when an event cannot be read. */
 export function scan(batch: readonly RecordedEvent[]): Seen {
   const seen: Seen = {
     due: new Map(),

@@ -39,7 +39,7 @@ export function proposalOf(event: EncodedEvent): BinaryEventData {
 const ENVELOPE_BYTES = 300;
 
 /**
- * The most bytes that an event counts for the server's limit, told without encoding it: a type counts two bytes for a
+ * The most bytes that an event counts for the server's limit, known without encoding it: a type counts two bytes for a
  * character, and the event's own metadata, a text within JSON, at most doubles.
  */
 export const proposalBytesOf = ({ type, data, metadata }: EncodedEvent): number =>

@@ -87,7 +87,7 @@ export class EventStoreDbSubscription {
 /** The events that a call has brought and nobody has taken yet. Full, it stops reading, and the server has to wait. */
 class Inbox {
   #events: ReceivedEvent[] = [];
-  #heard = false;
+  #active = false;
   #wake: ((filled: boolean) => void) | null = null;
   readonly #ended = new AbortController();
 
@@ -97,7 +97,7 @@ class Inbox {
     private readonly limits: Limits,
   ) {
     call.on('data', ({ event }) => {
-      this.#heard = true;
+      this.#active = true;
       if (event === undefined) return;
       this.#events.push(event);
       if (this.#events.length >= limits.maxBufferedEvents) call.pause();
@@ -141,9 +141,9 @@ class Inbox {
 
   async #watchSilence(): Promise<void> {
     while (!this.over) {
-      this.#heard = false;
+      this.#active = false;
       await this.clock.sleep(this.limits.silenceMs, this.#ended.signal);
-      if (!this.#heard) this.#awaken(false);
+      if (!this.#active) this.#awaken(false);
     }
   }
 }

@@ -62,7 +62,7 @@ export type ExportEnd = {
   readonly events: number;
   /** Of the last event; `after` when there is none. */
   readonly position: Position;
-  /** SHA-256, in hexadecimal digits, over the `hash` of every event in turn: kept elsewhere, it tells this export from any other. */
+  /** SHA-256, in hexadecimal digits, over the `hash` of every event in turn. Kept elsewhere, it identifies this export. */
   readonly hash: string;
 };
 

@@ -10,7 +10,7 @@ const maxStreams = 50_000;
 
 /**
  * Where the streams stand that this process wrote: true as long as the newest event of the log is the one that it stored last.
- * The log is never cut, so a stream cannot stand before; whether somebody else has written since, only the database can tell.
+ * The log is never cut, so a stream cannot stand before; whether somebody else has written since, only the database knows.
  */
 export class KnownStreams {
   readonly #revisions = new Map<string, number>();

@@ -302,7 +302,7 @@ export class PostgresWriter {
       connectionTimeoutMillis: this.limits.connectMs,
       keepAlive: true,
       // The timeout is shorter than the deadline, so that a lock held too long is a certain refusal and not an unknown outcome.
-      // Planned once: all of it walks an index or what was sent, and planning a small flush anew costs more than running it.
+      // Planned once: all of it walks an index or what was sent, and planning a small flush again costs more than running it.
       options: `${sessionOptions(this.limits.deadlineMs * 0.8)} -c plan_cache_mode=force_generic_plan`,
     });
     const lost = (): void => {

@@ -138,7 +138,7 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     return this.#settle(stream, batch, begun, position);
   }
 
-  /** After a bug, or a log that contradicts itself: everybody is told, and the stream is folded anew. */
+  /** After a bug, or a log that contradicts itself: everybody is told, and the stream is loaded again. */
   fail(stream: StreamName, batch: readonly Item<Command, Event, State, Refusal>[], error: unknown): void {
     this.#cache.delete(stream);
     for (const item of batch) item.reject(error);

@@ -12,7 +12,7 @@ export type CommandRequest<Command> = {
    */
   readonly key: string | null;
   readonly origin: 'api' | 'stripe' | 'scheduler' | 'cli';
-  /** What tells an equal body from another; null where the key alone decides (a fact told twice in two shapes is one fact). */
+  /** The fingerprint that distinguishes request bodies; null where the key alone decides (a fact reported twice in two shapes is one fact). */
   readonly fingerprint: string | null;
   readonly actor: string;
   readonly causationId: string | null;

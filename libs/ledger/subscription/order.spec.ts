@@ -9,7 +9,7 @@ type Observe = Extract<SubscriptionCommand, { type: 'ObserveSubscription' }>;
 type Terms = SubscriptionStep['before'];
 
 const later = '2026-10-02T00:00:00.000Z';
-const [soon, end] = ['2026-10-20T00:00:00.000Z', '2026-11-01T00:00:00.000Z'];
+const [early, end] = ['2026-10-20T00:00:00.000Z', '2026-11-01T00:00:00.000Z'];
 
 const shown = (terms: Terms, stage: SubscriptionSnapshot['stage'], seenAt = later): SubscriptionSnapshot => ({
   subscriptionId: 'sub_1',
@@ -33,12 +33,12 @@ const shown = (terms: Terms, stage: SubscriptionSnapshot['stage'], seenAt = late
 });
 
 const created: Observe = { type: 'ObserveSubscription', snapshot: shown({}, 0, '2026-10-01T00:00:00.000Z') };
-const told = (terms: Terms, stage: 1 | 2 = 1): Observe => ({
+const reported = (terms: Terms, stage: 1 | 2 = 1): Observe => ({
   type: 'ObserveSubscription',
   snapshot: shown(terms, stage),
 });
 const changed = (before: Terms, terms: Terms, request: string | null = null): Observe => ({
-  ...told(terms),
+  ...reported(terms),
   step: { before, request },
 });
 
@@ -55,7 +55,7 @@ function after(commands: readonly Observe[]) {
 }
 
 function inAnyOrder(facts: readonly Observe[], terms: Terms): void {
-  const { standing } = after([told(terms)]);
+  const { standing } = after([reported(terms)]);
   for (const order of permutations(facts)) expect(after([...order, ...order.slice(0, 2)]).standing).toEqual(standing);
 }
 
@@ -69,8 +69,8 @@ describe('changes of one second', () => {
     const cancel = changed({ cancelAt: null }, { planId: 'pro', cancelAt: end });
     inAnyOrder([created, upgrade, cancel], { planId: 'pro', cancelAt: end });
     inAnyOrder([upgrade, cancel], { planId: 'pro', cancelAt: end });
-    const sooner = changed({ cancelAt: end }, { planId: 'pro', cancelAt: soon });
-    inAnyOrder([created, upgrade, cancel, sooner], { planId: 'pro', cancelAt: soon });
+    const sooner = changed({ cancelAt: end }, { planId: 'pro', cancelAt: early });
+    inAnyOrder([created, upgrade, cancel, sooner], { planId: 'pro', cancelAt: early });
   });
 
   test('are undone and made again where they come of calls of their own', () => {
@@ -83,8 +83,8 @@ describe('changes of one second', () => {
     const pause = changed({ paused: false }, { paused: true });
     const resume = changed({ paused: true }, {});
     const cancel = changed({ cancelAt: null }, { cancelAt: end });
-    inAnyOrder([created, pause, told({ paused: true }, 2), resume, told({}, 2)], {});
-    inAnyOrder([created, pause, told({ paused: true }, 2), resume, cancel], { cancelAt: end });
+    inAnyOrder([created, pause, reported({ paused: true }, 2), resume, reported({}, 2)], {});
+    inAnyOrder([created, pause, reported({ paused: true }, 2), resume, cancel], { cancelAt: end });
   });
 
   test('begin with the creation where that is of the same second', () => {
@@ -103,13 +103,13 @@ describe('changes of one second', () => {
   });
 
   test('that do not say what was before are ordered by what they show', () => {
-    inAnyOrder([created, told({ cancelAt: end }), told({})], {});
-    inAnyOrder([told({ status: 'past_due' }), told({ status: 'active' })], { status: 'past_due' });
+    inAnyOrder([created, reported({ cancelAt: end }), reported({})], {});
+    inAnyOrder([reported({ status: 'past_due' }), reported({ status: 'active' })], { status: 'past_due' });
     inAnyOrder([schedule, undo], {}); // a circle: where it begins is not known
   });
 
   test('an end is the last of all, whatever comes of the same second', () => {
-    const ended = told({ status: 'canceled', endedAt: later }, 2);
+    const ended = reported({ status: 'canceled', endedAt: later }, 2);
     inAnyOrder([created, schedule, undo, ended], { status: 'canceled', endedAt: later });
   });
 });
@@ -147,7 +147,7 @@ test('since when a payment is missing does not depend on the order either', () =
 test('any walk through the states of a second is told in any order, parts of it twice', () => {
   const place = fc.record({
     quantity: fc.integer({ min: 1, max: 3 }),
-    cancelAt: fc.constantFrom(null, soon, end),
+    cancelAt: fc.constantFrom(null, early, end),
     paused: fc.boolean(),
   });
   fc.assert(
@@ -160,7 +160,7 @@ test('any walk through the states of a second is told in any order, parts of it 
         .map((command) => ({ command, at: dice.next().value as number }))
         .sort((a, b) => a.at - b.at)
         .map(({ command }) => command);
-      expect(after(order).standing).toEqual(after([told(places.at(-1)!)]).standing);
+      expect(after(order).standing).toEqual(after([reported(places.at(-1)!)]).standing);
     }),
     { numRuns: 300 },
   );

@@ -60,7 +60,7 @@ export async function compareGeneration<Event>(
 }
 
 /**
- * Folds the log anew, by the oracles of the projections and not their handlers, each up to its checkpoint, and compares every
+ * Folds the log again, by the oracles of the projections and not their handlers, each up to its checkpoint, and compares every
  * row with what stands in one snapshot of the database. All projections share a pass over the log. Tables are compared
  * by digests, which the database makes meanwhile; row by row, to name what differs, only where those disagree.
  */

@@ -13,7 +13,7 @@ export type Compared<Event> = {
   readonly salt: Salt;
 };
 
-/** Folds the log anew for one generation, page by page, and adds up the rows that its tables must hold. */
+/** Folds the log again for one generation, page by page, and adds up the rows that its tables must hold. */
 export class ModelFold<Event> {
   readonly compared: Compared<Event>;
   readonly digests: ReadonlyMap<string, RowDigest>;

@@ -33,12 +33,12 @@ const paid = (amount: number, currency = 'usd'): PaymentState => ({
 
 describe('an event', () => {
   const event = { id: 'evt_1', type: 'invoice.paid', created: at };
-  const unheard = stripeEventDecider.initial('stripeEvent-evt_1');
-  const received = { ...unheard, received: {} as never };
+  const neverSeen = stripeEventDecider.initial('stripeEvent-evt_1');
+  const received = { ...neverSeen, received: {} as never };
 
   test('that the ledger has not is missing; one of a type without meaning is not', () => {
-    expect(compareEvent(event, unheard)?.type).toBe('event_missing');
-    expect(compareEvent({ ...event, type: 'product.created' }, unheard)).toBeNull();
+    expect(compareEvent(event, neverSeen)?.type).toBe('event_missing');
+    expect(compareEvent({ ...event, type: 'product.created' }, neverSeen)).toBeNull();
   });
 
   test('that waits or is translated is no difference, one that is parked is', () => {
@@ -216,10 +216,10 @@ describe('an invoice', () => {
 
   test('of a draft is looked for only; of strangers it is not', () => {
     expect(compareInvoice(snapshot({ status: 'draft', total: 1 }), known, true)).toBeNull();
-    const unheard = invoiceDecider.initial('invoice-in_1');
-    expect(compareInvoice(snapshot(), unheard, false)?.type).toBe('invoice_missing');
-    expect(compareInvoice(snapshot({ parent: null }), unheard, false)).toBeNull();
-    expect(compareInvoice(snapshot({ parent: null }), unheard, true)?.type).toBe('invoice_missing');
+    const neverSeen = invoiceDecider.initial('invoice-in_1');
+    expect(compareInvoice(snapshot(), neverSeen, false)?.type).toBe('invoice_missing');
+    expect(compareInvoice(snapshot({ parent: null }), neverSeen, false)).toBeNull();
+    expect(compareInvoice(snapshot({ parent: null }), neverSeen, true)?.type).toBe('invoice_missing');
   });
 });
 
@@ -259,7 +259,7 @@ describe('a subscription', () => {
   });
 
   test('that the ledger has not is missing', () => {
-    const unheard = subscriptionDecider.initial('subscription-sub_1');
-    expect(compareSubscription(snapshot(), unheard, catalog)?.type).toBe('subscription_missing');
+    const neverSeen = subscriptionDecider.initial('subscription-sub_1');
+    expect(compareSubscription(snapshot(), neverSeen, catalog)?.type).toBe('subscription_missing');
   });
 });

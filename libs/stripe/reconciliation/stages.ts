@@ -25,7 +25,7 @@ import * as compare from './compare.js';
 import type { Difference } from './compare.js';
 import { namedCustomer } from '../translations/translation.js';
 
-/** A difference, the event that tells the ledger what Stripe says, if it says anything, and the same comparison with the ledger as it is by then. */
+/** A difference, the event that brings the ledger what Stripe says, if it says anything, and the same comparison with the ledger as it is by then. */
 export type Finding = {
   readonly difference: Difference;
   readonly event: ReceivedStripeEvent | null;

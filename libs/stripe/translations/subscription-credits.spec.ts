@@ -263,8 +263,8 @@ describe('a trial', () => {
     expect(gives(undefined, { trial_start: 1791417600 })).toBe(false);
     expect(update({ trial_end: 1792368001 })).toContain('MoveTrial');
     expect(update({ status: 'trialing' }, { status: 'active' })).toContain('MoveTrial');
-    const soon = commandsOf('customer.subscription.trial_will_end.endive', trial, { trialCredits: 50 });
-    expect(agreedIn(soon)).toEqual([]);
+    const nearEnd = commandsOf('customer.subscription.trial_will_end.endive', trial, { trialCredits: 50 });
+    expect(agreedIn(nearEnd)).toEqual([]);
   });
 
   test('gives nothing by default', () => {

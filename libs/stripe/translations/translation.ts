@@ -11,7 +11,7 @@ import type { SubscriptionCommand } from '#ledger/subscription/subscription.js';
 import type { Metadata } from '../shapes/billing.js';
 import { found } from '../shapes/unreadable.js';
 
-/** A command that a fact at Stripe asks for. `key` names the fact, so that telling it twice has one effect. */
+/** A command that a fact at Stripe asks for. `key` names the fact, so that reporting it twice has one effect. */
 export type FactCommand = { readonly stream: StreamName; readonly key: string } & (
   | { readonly to: 'account'; readonly command: AccountCommand }
   | { readonly to: 'stripeCustomer'; readonly command: StripeCustomerCommand }
@@ -56,7 +56,7 @@ export const park = (code: ParkReason['code'], subject: string | null, detail: s
 export const incompleteLines = (what: 'invoice' | 'credit note'): string =>
   `the ${what} has more lines than its webhook; a worker that has STRIPE_SECRET_KEY fetches them`;
 
-/** The key of what one Stripe event tells about a thing that other events tell about, too. */
+/** Idempotency key of an observation that several Stripe events can report. */
 export const observationKey = ({ stripeEventId }: ReceivedStripeEvent): string => `event:${stripeEventId}`;
 
 /** Our customer of a Stripe customer; null when there is none. */

@@ -18,15 +18,15 @@ let writer: Writer;
 let workers: NodeProcess[] = [];
 let metricsPort: number;
 const customers = Array.from({ length: 40 }, (_, index) => `free-${String(index)}`);
-const soon = () => new Date(Date.now() + 1500).toISOString();
+const nearFuture = () => new Date(Date.now() + 1500).toISOString();
 
 beforeAll(async () => {
   database = await freshDatabase();
   await migrateScrip(database.url);
   writer = await Writer.open(database.url);
   await writer.applyCatalog();
-  await writer.account('expiring', grant(20, { source: 'promotion', expiresAt: soon() }));
-  await writer.account('later', grant(20, { source: 'promotion', effectiveAt: soon() }));
+  await writer.account('expiring', grant(20, { source: 'promotion', expiresAt: nearFuture() }));
+  await writer.account('later', grant(20, { source: 'promotion', effectiveAt: nearFuture() }));
   await writer.account('holding', grant(20, { source: 'promotion' }));
   await writer.account('holding', hold(5, 1));
   await Promise.all(customers.map((customer) => writer.startFreePlan(customer, 'free')));

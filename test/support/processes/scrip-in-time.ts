@@ -64,7 +64,7 @@ export class ScripInTime {
 
   /**
    * Takes a webhook of a sandbox, whose signature must hold: only its time is the machine's, which does not move with the flow, so it
-   * is signed anew at the time of this clock. Answers the status.
+   * is signed again at the time of this clock. Answers the status.
    */
   async take({ body, signature }: Received): Promise<number> {
     Stripe.webhooks.constructEvent(body, signature, WEBHOOK_SECRET);

@@ -17,7 +17,7 @@ import type {
   SettingsBody,
 } from './bodies.dto.js';
 
-/** What a caller asks of an account, and the fingerprint that tells it from another request with the same key. */
+/** What a caller asks of an account, and the fingerprint that distinguishes it from another request with the same key. */
 export type AccountIntent = { readonly command: ApiAccountCommand; readonly fingerprint: string };
 
 /**

@@ -23,7 +23,7 @@ const MAX_GONE = 5;
 @Injectable()
 export class StripeCustomers {
   /** Customers whose Stripe customer is being made, so that one process asks once. */
-  readonly #making = new Map<string, Promise<string>>();
+  readonly #creating = new Map<string, Promise<string>>();
 
   constructor(
     private readonly context: ApiContext,
@@ -70,11 +70,11 @@ export class StripeCustomers {
     if (state.erased) throw new Problem('customer_erased');
     const [known] = stripeCustomersOf(state);
     if (known !== undefined) return known;
-    const underWay = this.#making.get(customerId);
+    const underWay = this.#creating.get(customerId);
     if (underWay !== undefined) return underWay;
-    const making = this.#make(behalf, client).finally(() => this.#making.delete(customerId));
-    this.#making.set(customerId, making);
-    return making;
+    const creating = this.#make(behalf, client).finally(() => this.#creating.delete(customerId));
+    this.#creating.set(customerId, creating);
+    return creating;
   }
 
   /**

@@ -205,8 +205,8 @@ test('whatever versions are told in whatever order around the grant, the newest 
       fc.array(fc.nat({ max: 5 }), { maxLength: 8 }),
       fc.nat({ max: 8 }),
       (versions, order, place) => {
-        const told = [...order.map((index) => index % versions.length), versions.length - 1];
-        const steps = told.map((index) => settle(index + 1, ...(versions[index] ?? [])));
+        const reported = [...order.map((index) => index % versions.length), versions.length - 1];
+        const steps = reported.map((index) => settle(index + 1, ...(versions[index] ?? [])));
         const account = new Account();
         for (const step of steps.toSpliced(place % (steps.length + 1), 0, bought(777, 'pi_1'))) account.run(step);
         const once = new Account();

@@ -297,7 +297,7 @@ describe.each(policies)('a change of plan, policy %j,', (policy) => {
   });
 
   test('of a yearly plan leaves the months to come as they are paid for, in whatever order all is reported', () => {
-    const told = [
+    const reported = [
       year(5000),
       inYear('in_2', day(11), 7000, { ...policy, cost: usd(48_000) }),
       inYear('in_3', day(5, 12), -7000, policy),
@@ -309,11 +309,12 @@ describe.each(policies)('a change of plan, policy %j,', (policy) => {
       for (const command of order) account.run(command);
       return account.books;
     };
-    const first = booksOf(told);
-    for (const order of permutations(told.slice(1))) expect(booksOf([...order, ...told.slice(0, 1)])).toEqual(first);
+    const first = booksOf(reported);
+    for (const order of permutations(reported.slice(1)))
+      expect(booksOf([...order, ...reported.slice(0, 1)])).toEqual(first);
     const account = new LedgerAccount(october);
     const times = [october, day(11), day(5, 12), day(20, 12)];
-    for (const [index, command] of told.slice(0, 4).entries()) account.run(command, times[index]);
+    for (const [index, command] of reported.slice(0, 4).entries()) account.run(command, times[index]);
     account.run({ type: 'RecordDue' }, '2027-01-01T00:00:00.000Z');
     expect(account.available).toBe(12_000);
   });
