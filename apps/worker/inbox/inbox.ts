@@ -243,7 +243,7 @@ export class Inbox {
   async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<ParkReason | null> {
     const outcome = await this.#handlers.payment.execute(request);
     await refusalOf(Promise.resolve(outcome));
-    const { settlement, mismatched } = await this.#toldIn(outcome, request.stream);
+    const { settlement, mismatched } = await this.#settlementAfter(outcome, request.stream);
     const refusal = settlement === null ? null : await this.#settle(event, request, settlement);
     const reason = mismatchOn(request.stream);
     // The others were taken in before the payment's currency was known.
@@ -251,7 +251,7 @@ export class Inbox {
     return mismatched.includes(event.stripeEventId) ? reason : refusal;
   }
 
-  async #toldIn(outcome: CommandOutcome<PaymentEvent, PaymentState, never>, stream: string): Promise<FromPayment> {
+  async #settlementAfter(outcome: CommandOutcome<PaymentEvent, PaymentState, never>, stream: string): Promise<FromPayment> {
     if (outcome.kind === 'recorded' && !outcome.replayed) {
       const last = outcome.events.at(-1)?.event;
       return { settlement: last?.settlement ?? null, mismatched: last?.mismatched ?? [] };
