@@ -251,7 +251,10 @@ export class Inbox {
     return mismatched.includes(event.stripeEventId) ? reason : refusal;
   }
 
-  async #settlementAfter(outcome: CommandOutcome<PaymentEvent, PaymentState, never>, stream: string): Promise<FromPayment> {
+  async #settlementAfter(
+    outcome: CommandOutcome<PaymentEvent, PaymentState, never>,
+    stream: string,
+  ): Promise<FromPayment> {
     if (outcome.kind === 'recorded' && !outcome.replayed) {
       const last = outcome.events.at(-1)?.event;
       return { settlement: last?.settlement ?? null, mismatched: last?.mismatched ?? [] };
