@@ -25,7 +25,8 @@ type Chosen<Event> = { readonly projection: Projection<Event>; readonly generati
 
 /** PostgreSQL's code for a table that does not exist. */
 const UNDEFINED_TABLE = '42P01';
-const ATTEMPTS = 3;
+/** How often a comparison is begun again because a rebuild has just taken the tables away. */
+const BEGINNINGS = 3;
 
 /** Compares the live tables of each projection with an independent fold of the log. */
 export async function compareProjections<Event>(
@@ -35,16 +36,8 @@ export async function compareProjections<Event>(
   projections: readonly Projection<Event>[],
   options: Options = {},
 ): Promise<readonly Comparison[]> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const models = await ModelComparison.ofLive(db, projections, options);
-      return await models.run({ store, decode });
-    } catch (error) {
-      // A rebuild ended meanwhile, and the tables that were live when the comparison began are gone: it begins again.
-      const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
-      if (!isGone || attempt === ATTEMPTS) throw error;
-    }
-  }
+  const models = await ModelComparison.ofLive(db, projections, options);
+  return models.run({ store, decode });
 }
 
 /** Compares one generation of a projection, live or building, with an independent fold of the log. */
@@ -79,7 +72,7 @@ export class ModelComparison<Event> {
   }
 
   /** Opens a comparison of the live generations; those of another version do not have the shape that this code knows. */
-  static ofLive<Event>(
+  static async ofLive<Event>(
     db: Database,
     projections: readonly Projection<Event>[],
     options: Options = {},
@@ -90,7 +83,15 @@ export class ModelComparison<Event> {
         const found = generations.find((each) => each.name === name && each.role === 'live');
         return found?.version === version ? [{ projection, generation: found.generation }] : [];
       });
-    return ModelComparison.of(db, live, options);
+    for (let beginning = 1; ; beginning += 1) {
+      try {
+        return await ModelComparison.of(db, live, options);
+      } catch (error) {
+        // A rebuild ended after the live generation was read, and its tables are gone: another one is live now.
+        const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
+        if (!isGone || beginning === BEGINNINGS) throw error;
+      }
+    }
   }
 
   /** Opens a comparison, and the snapshot that it sees. The caller must `close` it. */
@@ -108,8 +109,10 @@ export class ModelComparison<Event> {
     try {
       const salt = await newSalt(snapshot);
       const generations = await generationsOf(snapshot);
+      const chosen = choose(generations);
+      await hold(snapshot, chosen);
       const compared: Compared<Event>[] = [];
-      for (const { projection, generation } of choose(generations)) {
+      for (const { projection, generation } of chosen) {
         const { name } = projection;
         const known = generations.find((each) => each.name === name && each.generation === generation);
         const passes = await passesOf(snapshot, projection, generation, options.rowsPerPass ?? 100_000);
@@ -213,6 +216,14 @@ export class ModelComparison<Event> {
 
 const isSame = (a: TableDigest | undefined, b: TableDigest | undefined): boolean =>
   a !== undefined && a.rows === b?.rows && a.sum === b.sum;
+
+/** No rebuild removes the tables until the transaction ends. Fails where one of them is gone already. */
+async function hold<Event>(transaction: Reader, chosen: readonly Chosen<Event>[]): Promise<void> {
+  const tables = chosen.flatMap(({ projection, generation }) =>
+    projection.tables.map(({ name }) => tableOf(name, generation)),
+  );
+  if (tables.length > 0) await transaction.query({ text: `lock table ${tables.join(', ')} in access share mode` });
+}
 
 /** What a fold keeps in memory grows with the rows of its largest table, unless it gives them as it goes. */
 async function passesOf<Event>(

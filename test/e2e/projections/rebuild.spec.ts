@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { instantOf } from '#kernel/instant.js';
 import { ledgerCodec } from '#ledger/events.js';
+import { compareProjections } from '#projecting/comparison/compare.js';
 import { runBuilding, runLive, type ProjectionReport } from '#projecting/generation-runner.js';
 import { requestRebuild, startBuilding } from '#projecting/generations.js';
 import { ReaderGroup } from '#projecting/reader-group.js';
-import { Database, type Reader, type Statement, type TransactionOptions } from '#database/database.js';
+import {
+  Database,
+  type LongTransaction,
+  type Reader,
+  type Statement,
+  type TransactionOptions,
+} from '#database/database.js';
 import { historyProjection } from '../../../projections/history/history.js';
 import { consume, grant } from '../../support/ledger/account-commands.js';
 import { ProjectionWorld } from '../../support/worlds/projection-world.js';
@@ -36,6 +43,30 @@ class LateDatabase extends Database {
       };
       return work({ ...reader, query });
     }, options);
+  }
+}
+
+/** Lets something happen once, after a comparison has read which generations are live and before it looks at their tables. */
+class RebuiltMeanwhile extends Database {
+  #happened = false;
+  constructor(
+    url: string,
+    private readonly happen: () => Promise<void>,
+  ) {
+    super(url, { clock: world.clock });
+  }
+
+  override async begin(...options: Parameters<Database['begin']>): Promise<LongTransaction> {
+    const transaction = await super.begin(...options);
+    const query = async <Row>(statement: Statement): Promise<readonly Row[]> => {
+      const rows = await transaction.query<Row>(statement);
+      if (statement.name === 'generations' && !this.#happened) {
+        this.#happened = true;
+        await this.happen();
+      }
+      return rows;
+    };
+    return { ...transaction, query };
   }
 }
 
@@ -81,5 +112,23 @@ describe('a rebuild', () => {
     stopping.abort();
     await live;
     await late.close();
+  });
+
+  it('that ends while a comparison begins has it begin again, with the tables that are live now', async () => {
+    world.work();
+    await world.writer.run('account-acme', grant(1), at(0));
+    await world.reached(await world.store.head());
+    const db = new RebuiltMeanwhile(world.url, async () => {
+      await requestRebuild(world.db, 'history');
+      await world.eventually(async () =>
+        (await world.generations('history')).every(({ generation }) => generation === 2),
+      );
+    });
+    try {
+      const found = await compareProjections(world.store, db, ledgerCodec.decode, [historyProjection]);
+      expect(found).toMatchObject([{ projection: 'history', generation: 2, rows: 1, differences: [] }]);
+    } finally {
+      await db.close();
+    }
   });
 });
