@@ -36,7 +36,7 @@ async function intend(
   subject: { readonly [member: string]: Json } = {},
   customerId: string | null = 'acme',
 ): Promise<void> {
-  const intentId = `errand.${operation}`;
+  const intentId = `billing.${operation}`;
   intents.add(intentId);
   const stream = stripeIntentStream(intentId);
   const command = { type: 'IntendStripeCall', intentId, customerId, operation, subject } as const;
@@ -44,9 +44,9 @@ async function intend(
 }
 
 const typesOf = async (operation: StripeOperationName): Promise<string[]> =>
-  (await world.store.readStream(stripeIntentStream(`errand.${operation}`), 0, 10)).map(({ type }) => type);
+  (await world.store.readStream(stripeIntentStream(`billing.${operation}`), 0, 10)).map(({ type }) => type);
 const madeBy = (operation: StripeOperationName, more: Answer): Answer => ({
-  metadata: { scrip_intent: `errand.${operation}` },
+  metadata: { scrip_intent: `billing.${operation}` },
   ...more,
 });
 
@@ -95,7 +95,7 @@ const cases: [StripeOperationName, { [member: string]: Json }, string, Answer, A
     {},
     '/v1/checkout/sessions',
     list({ id: 'cs_0' }, madeBy('create_checkout_session', { id: 'cs_1' })),
-    list({ id: 'cs_0', metadata: { scrip_intent: 'errand.other' } }),
+    list({ id: 'cs_0', metadata: { scrip_intent: 'billing.other' } }),
   ],
   [
     'create_payment_intent',
@@ -200,7 +200,7 @@ test('an answer that comes after all is taken, a lapse after an answer is not', 
   await settle();
   expect(await typesOf('create_portal_session')).toEqual(['StripeCallIntended', 'StripeCallLapsed']);
   expect(asked).toEqual([]);
-  const stream = stripeIntentStream('errand.create_portal_session');
+  const stream = stripeIntentStream('billing.create_portal_session');
   const answer = { type: 'RecordStripeAnswer', attempt: 1, objectType: 'x', objectId: 'bps_1' } as const;
   await world.handlers.stripeIntent.execute({ ...byTest, stream, command: answer });
   const lapse = { type: 'RecordStripeLapse', attempt: 1 } as const;

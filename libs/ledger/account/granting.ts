@@ -155,7 +155,7 @@ export function evolveGrants(state: AccountState, event: GrantEvent, revision: n
 
 /**
  * Why a sale grants nothing: it has granted before; or it may have, because the account has a sale of as much money whose invoice
- * or intent is not known and may be this one's. Null where it is a sale of its own. `apart`: ids of sales that are known to be others.
+ * or intent is not known and may be this one's. Null where it is a sale of its own. `knownDistinct`: ids of sales that are known to be others.
  */
 function refusalOfSale(state: AccountState, sale: Sale, knownDistinct: readonly string[]): PurchaseRefusal | null {
   let doubt: PurchaseRefusal | null = null;

@@ -4,7 +4,7 @@ import { saleOf, sessionParams } from './checkout.js';
 import { atRateOf, unchargeable } from './money.js';
 
 const state = catalogState();
-const who = { customerId: 'acme', stripeCustomerId: 'cus_1', intentId: 'errand.1', customerKey: 'customer_id' };
+const who = { customerId: 'acme', stripeCustomerId: 'cus_1', intentId: 'billing.1', customerKey: 'customer_id' };
 const settings = { successUrl: 'https://a.example', cancelUrl: 'https://b.example', automaticTax: false, taxRates: [] };
 
 describe('a sale', () => {

@@ -33,7 +33,7 @@ export function neverGiven(periods: readonly Deal[], changes: readonly Deal[]): 
       lots.push(...fresh.flatMap(({ charged }) => charged).map((seats) => ({ ...seats })));
       const buys = deals.flatMap(({ charged }) => charged).map((seats): Lot => ({ ...seats }));
       const anything = lots.length > 0;
-      // Which of several came first is not known: none of them gives back what another one charges.
+      // Which of several came first is not known, so what one gives back may be what another charges.
       const before = deals.length === 1 ? lots : [...lots, ...buys];
       const after = deals.length === 1 ? buys : [];
       lots = before;

@@ -33,7 +33,7 @@ export function requestOf<Operation extends BillingOperation>(
     readonly [member: string]: Json;
   };
   const fingerprint = hash('sha256', canonicalJson({ ...present, operation }), 'hex').slice(0, 32);
-  return { ...asking, id: `errand.${name}`, operation, key: key === null ? null : { value: key, fingerprint } };
+  return { ...asking, id: `billing.${name}`, operation, key: key === null ? null : { value: key, fingerprint } };
 }
 
 /** Identifies the call to Stripe that a request leads to. `subject` holds no personal data and no addresses. */
