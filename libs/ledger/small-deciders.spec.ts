@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { isRefused, type Decider, type Refused, type TypedEvent } from '#kernel/decider.js';
+import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
+import { DecidedStream } from '../../test/support/ledger/decided-stream.js';
 import { permutations } from '../../test/support/permutations.js';
 import { customerDecider, stripeCustomersOf, type CustomerCommand, type StripeCustomerLink } from './customer.js';
 import { invoiceDecider } from './invoice.js';
@@ -9,21 +10,10 @@ import { subscriptionDecider, type SubscriptionCommand } from './subscription/su
 
 const at = '2026-10-01T00:00:00.000Z';
 
-/** What a stream answers to commands one after the other: event types, or the code of a refusal. */
-function answers<C, E extends TypedEvent, S, R extends Refused>(decider: Decider<C, E, S, R>, commands: readonly C[]) {
-  let state = decider.initial(`${decider.category}-x`);
-  let revision = 0;
-  return {
-    said: commands.map((command) => {
-      const decision = decider.decide(state, command, { at, revision, commandId: '', past: null });
-      if (isRefused(decision)) return decision.rejected;
-      for (const event of decision) state = decider.evolve(state, event, revision++);
-      return decision.map(({ type }) => type);
-    }),
-    get state() {
-      return state;
-    },
-  };
+/** What a stream answers to commands one after the other, and its state then. */
+function after<C, E extends TypedEvent, S, R extends Refused>(decider: Decider<C, E, S, R>, commands: readonly C[]) {
+  const stream = new DecidedStream(decider, at);
+  return { outcomes: commands.map((command) => stream.run(command)), state: stream.state };
 }
 
 describe('a customer', () => {
@@ -44,27 +34,27 @@ describe('a customer', () => {
   });
 
   test('is registered once, by whatever is heard of it first', () => {
-    expect(answers(customerDecider, [register, register]).said).toEqual([['CustomerRegistered'], []]);
-    expect(answers(customerDecider, [observed('cus_1', 1)]).said).toEqual([
-      ['CustomerRegistered', 'StripeCustomerLinked'],
+    expect(after(customerDecider, [register, register]).outcomes).toEqual(['CustomerRegistered', '']);
+    expect(after(customerDecider, [observed('cus_1', 1)]).outcomes).toEqual([
+      'CustomerRegistered StripeCustomerLinked',
     ]);
-    expect(answers(customerDecider, [change(['name']), change([])]).said).toEqual([
-      ['CustomerRegistered', 'CustomerContactChanged'],
-      [],
+    expect(after(customerDecider, [change(['name']), change([])]).outcomes).toEqual([
+      'CustomerRegistered CustomerContactChanged',
+      '',
     ]);
   });
 
   test('buys under the Stripe customer that named it first, in whatever order they are known', () => {
     const steps = [observed('cus_2', 1), observed('cus_1', 1), observed('cus_3', 1)];
     for (const order of permutations(steps)) {
-      const { state, said } = answers(customerDecider, [...order, ...steps]);
+      const { state, outcomes } = after(customerDecider, [...order, ...steps]);
       expect(stripeCustomersOf(state)).toEqual(['cus_1', 'cus_2', 'cus_3']);
-      expect(said.slice(3)).toEqual([[], [], []]);
+      expect(outcomes.slice(3)).toEqual(['', '', '']);
     }
   });
 
   test('buys under the next one when the first was deleted, whatever an older version says', () => {
-    const { state } = answers(customerDecider, [
+    const { state } = after(customerDecider, [
       observed('cus_1', 1),
       observed('cus_2', 1),
       observed('cus_1', 3, 'deleted'),
@@ -75,12 +65,12 @@ describe('a customer', () => {
   });
 
   test('is erased once and not registered again', () => {
-    const said = answers(customerDecider, [erase, register, erase, erase, register, change(['name'])]).said;
-    expect(said).toEqual([
+    const outcomes = after(customerDecider, [erase, register, erase, erase, register, change(['name'])]).outcomes;
+    expect(outcomes).toEqual([
       'customer_not_found',
-      ['CustomerRegistered'],
-      ['CustomerErased'],
-      [],
+      'CustomerRegistered',
+      'CustomerErased',
+      '',
       'customer_erased',
       'customer_erased',
     ]);
@@ -105,33 +95,29 @@ describe('a Stripe event', () => {
   const translated: StripeEventCommand = { type: 'RecordTranslation', effects: [] };
 
   test('is received once and must be there before anything else', () => {
-    expect(answers(stripeEventDecider, [translated, park('a'), retry]).said).toEqual(
+    expect(after(stripeEventDecider, [translated, park('a'), retry]).outcomes).toEqual(
       Array(3).fill('stripe_event_not_found'),
     );
-    expect(answers(stripeEventDecider, [receive, receive, translated, receive]).said).toEqual([
-      ['StripeEventReceived'],
-      [],
-      ['StripeEventTranslated'],
-      [],
+    expect(after(stripeEventDecider, [receive, receive, translated, receive]).outcomes).toEqual([
+      'StripeEventReceived',
+      '',
+      'StripeEventTranslated',
+      '',
     ]);
   });
 
   test('is parked once for each reason, again after a retry, never after its translation', () => {
-    const said = answers(stripeEventDecider, [
-      receive,
-      retry,
-      park('a'),
-      park('a'),
-      park('b'),
-      retry,
-      retry,
-      park('b'),
-      translated,
-      translated,
-      park('c'),
-      retry,
-    ]).said;
-    expect(said.slice(1).map((events) => events.length)).toEqual([0, 1, 0, 1, 1, 0, 1, 1, 0, 0, 0]);
+    const event = new DecidedStream(stripeEventDecider, at).given(receive);
+    expect(event.run(retry)).toBe('');
+    expect([park('a'), park('a'), park('b')].map((command) => event.run(command))).toEqual([
+      'StripeEventParked',
+      '',
+      'StripeEventParked',
+    ]);
+    expect([retry, retry].map((command) => event.run(command))).toEqual(['StripeEventRetryRequested', '']);
+    expect(event.run(park('b'))).toBe('StripeEventParked');
+    expect([translated, translated].map((command) => event.run(command))).toEqual(['StripeEventTranslated', '']);
+    expect([park('c'), retry].map((command) => event.run(command))).toEqual(['', '']);
   });
 });
 
@@ -156,10 +142,10 @@ describe('a subscription', () => {
       period('2026-10-01T00:00:00.000Z', '2026-11-01T00:00:00.000Z', true),
       period('2026-11-01T00:00:00.000Z', '2026-12-01T00:00:00.000Z'),
     ];
-    const forth = answers(subscriptionDecider, [one, two]);
-    const back = answers(subscriptionDecider, [two, one]);
-    expect(forth.said).toEqual([['SubscriptionActivated'], ['SubscriptionRenewed']]);
-    expect(back.said).toEqual([['SubscriptionRenewed'], ['SubscriptionActivated']]);
+    const forth = after(subscriptionDecider, [one, two]);
+    const back = after(subscriptionDecider, [two, one]);
+    expect(forth.outcomes).toEqual(['SubscriptionActivated', 'SubscriptionRenewed']);
+    expect(back.outcomes).toEqual(['SubscriptionRenewed', 'SubscriptionActivated']);
     expect(back.state).toEqual(forth.state);
   });
 
@@ -170,10 +156,10 @@ describe('a subscription', () => {
       customerId: 'acme',
       planId,
     });
-    expect(answers(subscriptionDecider, [start('free'), start('free'), start('other')]).said).toEqual([
-      ['SubscriptionStarted'],
-      [],
-      ['SubscriptionStarted'],
+    expect(after(subscriptionDecider, [start('free'), start('free'), start('other')]).outcomes).toEqual([
+      'SubscriptionStarted',
+      '',
+      'SubscriptionStarted',
     ]);
   });
 });
@@ -192,7 +178,7 @@ test('a payment and a paid invoice are recorded once', () => {
     invoiceId: null,
     sessionId: null,
   } as const;
-  expect(answers(paymentDecider, [payment, payment]).said).toEqual([['PaymentSucceeded'], []]);
+  expect(after(paymentDecider, [payment, payment]).outcomes).toEqual(['PaymentSucceeded', '']);
   const invoice = {
     type: 'RecordInvoicePaid',
     invoiceId: 'in_1',
@@ -205,5 +191,5 @@ test('a payment and a paid invoice are recorded once', () => {
     periodEnd: null,
     hostedInvoiceUrl: null,
   } as const;
-  expect(answers(invoiceDecider, [invoice, invoice]).said).toEqual([['InvoicePaid'], []]);
+  expect(after(invoiceDecider, [invoice, invoice]).outcomes).toEqual(['InvoicePaid', '']);
 });

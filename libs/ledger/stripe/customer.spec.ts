@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { DecidedStream } from '../../../test/support/ledger/decided-stream.js';
 import { permutations } from '../../../test/support/permutations.js';
 import { newsOf, stripeCustomerDecider, type StripeCustomerState } from './customer.js';
 import { MAX_STATEMENTS, ownerAt, ownershipOf, type OwnerStatement, type StatementSource } from './customer-owner.js';
 
-const moment = { at: '2026-11-30T00:00:00.000Z' };
-type Moment = Parameters<typeof stripeCustomerDecider.decide>[2];
 const second = (at: number): string => new Date(1_790_000_000_000 + at * 1000).toISOString();
 
 const says = (customerId: string, at: number, more: Partial<OwnerStatement> = {}): OwnerStatement => ({
@@ -16,16 +15,10 @@ const says = (customerId: string, at: number, more: Partial<OwnerStatement> = {}
   ...more,
 });
 
-function after(statements: readonly OwnerStatement[]): StripeCustomerState {
-  let state = stripeCustomerDecider.initial('stripeCustomer-cus_1');
-  for (const statement of statements) {
-    const command = { type: 'NameStripeCustomer', stripeCustomerId: 'cus_1', statement } as const;
-    const decision = stripeCustomerDecider.decide(state, command, moment as Moment);
-    if (!Array.isArray(decision)) throw new Error('refused');
-    for (const event of decision) state = stripeCustomerDecider.evolve(state, event, state.version);
-  }
-  return state;
-}
+const after = (statements: readonly OwnerStatement[]): StripeCustomerState =>
+  new DecidedStream(stripeCustomerDecider, '2026-11-30T00:00:00.000Z').given(
+    ...statements.map((statement) => ({ type: 'NameStripeCustomer', stripeCustomerId: 'cus_1', statement }) as const),
+  ).state;
 
 const ownerOf = (statements: readonly OwnerStatement[]) => {
   const { owners, overruled } = ownershipOf(after(statements).statements);

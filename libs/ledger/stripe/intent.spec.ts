@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isRefused } from '#kernel/decider.js';
+import { DecidedStream } from '../../../test/support/ledger/decided-stream.js';
 import { stripeIntentDecider, type StripeIntentCommand, type StripeIntentState } from './intent.js';
 
 const intend = {
@@ -15,38 +15,28 @@ const refuse = (attempt: number) =>
   ({ type: 'RecordStripeRefusal', attempt, status: 400, code: 'resource_missing' }) as const;
 const again = (after: number) => ({ type: 'AttemptStripeCallAgain', after }) as const;
 
-function after(...commands: readonly StripeIntentCommand[]): { state: StripeIntentState; types: string[] } {
-  let state = stripeIntentDecider.initial('stripeIntent-customer.acme');
-  const types: string[] = [];
-  for (const command of commands) {
-    const moment = { at: '2026-10-01T00:01:00.000Z', revision: types.length, commandId: '', past: null };
-    const decision = stripeIntentDecider.decide(state, command, moment);
-    if (isRefused(decision)) types.push(decision.rejected);
-    else
-      for (const event of decision) {
-        types.push(event.type);
-        state = stripeIntentDecider.evolve(state, event, types.length);
-      }
-  }
-  return { state, types };
+function after(...commands: readonly StripeIntentCommand[]): { state: StripeIntentState; outcomes: string[] } {
+  const intent = new DecidedStream(stripeIntentDecider, '2026-10-01T00:01:00.000Z');
+  const outcomes = commands.map((command) => intent.run(command)).filter((outcome) => outcome !== '');
+  return { state: intent.state, outcomes };
 }
 
 describe('an intent', () => {
   test('is pending under one key, however often it is intended', () => {
-    const { state, types } = after(intend, intend);
-    expect(types).toEqual(['StripeCallIntended']);
+    const { state, outcomes } = after(intend, intend);
+    expect(outcomes).toEqual(['StripeCallIntended']);
     expect(state).toMatchObject({ status: 'pending', attempt: 1, idempotencyKey: 'scrip.customer.acme.1' });
   });
 
   test('keeps its first answer', () => {
-    const { state, types } = after(intend, answer(1), answer(1, 'cus_2'), refuse(1));
-    expect(types).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
+    const { state, outcomes } = after(intend, answer(1), answer(1, 'cus_2'), refuse(1));
+    expect(outcomes).toEqual(['StripeCallIntended', 'StripeCallAnswered']);
     expect(state).toMatchObject({ status: 'answered', objectId: 'cus_1' });
   });
 
   test('is tried again under another key after a refusal, once', () => {
-    const { state, types } = after(intend, refuse(1), again(1), again(1));
-    expect(types).toEqual(['StripeCallIntended', 'StripeCallRefused', 'StripeCallIntended']);
+    const { state, outcomes } = after(intend, refuse(1), again(1), again(1));
+    expect(outcomes).toEqual(['StripeCallIntended', 'StripeCallRefused', 'StripeCallIntended']);
     expect(state).toMatchObject({ status: 'pending', attempt: 2, idempotencyKey: 'scrip.customer.acme.2' });
   });
 
@@ -56,6 +46,6 @@ describe('an intent', () => {
   });
 
   test('that nobody has knows no answer', () => {
-    expect(after(answer(1)).types).toEqual(['stripe_intent_not_found']);
+    expect(after(answer(1)).outcomes).toEqual(['stripe_intent_not_found']);
   });
 });

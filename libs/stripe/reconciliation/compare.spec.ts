@@ -23,6 +23,7 @@ import {
   compareSubscription,
   paymentOfSession,
 } from './compare.js';
+import { DecidedStream } from '../../../test/support/ledger/decided-stream.js';
 
 const at = '2026-10-01T00:00:00.000Z';
 const nothing = paymentDecider.initial('payment-pi_1');
@@ -173,14 +174,6 @@ describe('money back', () => {
   });
 });
 
-const fold = <C, E, S>(
-  decider: { initial(stream: string): S; decide(s: S, c: C, m: never): unknown; evolve(s: S, e: E, r: number): S },
-  command: C,
-): S => {
-  const state = decider.initial('x-1');
-  const events = decider.decide(state, command, { at, revision: 0, commandId: '', past: null } as never) as E[];
-  return events.reduce((folded, event, revision) => decider.evolve(folded, event, revision), state);
-};
 const objectOf = (name: Parameters<typeof stripeEvent>[0], change: Record<string, unknown> = {}): Fields =>
   stripeEvent(name, {}, change).data.object as { [key: string]: Json };
 
@@ -190,11 +183,11 @@ describe('an invoice', () => {
     if (!('ok' in read)) throw new Error(read.unreadable);
     return read.ok;
   };
-  const known = fold(invoiceDecider, {
+  const known = new DecidedStream(invoiceDecider, at).given({
     type: 'ObserveInvoice',
     what: 'finalized',
     snapshot: { ...snapshot().snapshot, customerId: 'acme' },
-  });
+  }).state;
 
   test.each([
     ['status', { status: 'void' }],
@@ -234,7 +227,7 @@ describe('a subscription', () => {
   };
   const { items, trialStart, trialEnd, canceledAt, endedAt, paused, status, cancelAt, cancelAtPeriodEnd } = snapshot();
   const [item] = items;
-  const known = fold(subscriptionDecider, {
+  const known = new DecidedStream(subscriptionDecider, at).given({
     type: 'ObserveSubscription',
     snapshot: {
       ...{ subscriptionId: 'sub_1', customerId: 'acme', planId: 'starter', interval: 'month', stage: 1, seenAt: at },
@@ -242,7 +235,7 @@ describe('a subscription', () => {
       ...{ trialStart, trialEnd, canceledAt, endedAt, paused, status },
       cancelAt: cancelAt ?? (cancelAtPeriodEnd ? item!.periodEnd : null),
     } as const,
-  });
+  }).state;
 
   test.each([
     ['quantity', { quantity: 9 }, {}],

@@ -1,66 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isRefused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
-import { accountDecider, conservationOf } from '../account.js';
 import type { AccountCommand } from '../commands.js';
-import type { AccountEvent } from '../events.js';
 import { allocate } from './allocation.js';
 import type { Claim } from '../../payment/claims.js';
 import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 
-const stream = 'account-acme';
 const october = '2026-10-01T00:00:00.000Z';
 const november = '2026-11-01T00:00:00.000Z';
 const december = '2026-12-01T00:00:00.000Z';
 
-/** An account that is told commands one after the other; the books are checked after each. */
-class Account {
-  state = accountDecider.initial(stream);
-  readonly log: AccountEvent[] = [];
-  #commands = 0;
-
-  run(command: AccountCommand, at: Instant = october): string {
-    this.#commands += 1;
-    const commandId = `00000000-0000-5000-8000-${String(this.#commands).padStart(12, '0')}`;
-    const moment = { at, revision: this.log.length, commandId, past: null };
-    const decision = accountDecider.decide(this.state, command, moment);
-    if (isRefused(decision)) return decision.rejected;
-    for (const event of decision) {
-      this.state = accountDecider.evolve(this.state, event, this.log.length);
-      this.log.push(event);
-    }
-    expect(conservationOf(this.state).violations).toEqual([]);
-    const snapshot = JSON.stringify(accountDecider.snapshot?.encode(this.state));
-    this.state = accountDecider.snapshot?.decode(JSON.parse(snapshot), stream) ?? this.state;
-    return decision.map(({ type }) => type).join(' ');
-  }
-
-  get balance() {
-    return this.state.balance;
-  }
-
-  /** Without ids and revisions, which tell of the order; with every cent in its place. */
-  get booksToTheCent() {
-    const grants = [...this.state.grants.values()].map(({ id: _id, revision: _revision, ...rest }) => ({
-      ...rest,
-      revocations: rest.revocations.map((each) => JSON.stringify(each)).sort(),
-    }));
-    return { balance: this.balance, grants: grants.map((each) => JSON.stringify(each)).sort() };
-  }
-
-  /** Without ids and revisions, which tell of the order. */
-  get books() {
-    const grants = [...this.state.grants.values()].map(
-      ({ id: _id, revision: _revision, effectiveAt: _at, costLeft: _cost, revocations, ...grant }) =>
-        JSON.stringify({
-          ...grant,
-          taken: revocations.map(({ cause, amount }) => `${cause.id} ${String(amount)}`).sort(),
-        }),
-    );
-    return { balance: this.balance, grants: grants.sort() };
-  }
-}
+/** What a settlement must leave alike in any order: without ids and revisions, which follow the order. */
+const booksOf = ({ state }: LedgerAccount) => {
+  const grants = [...state.grants.values()].map(
+    ({ id: _id, revision: _revision, effectiveAt: _at, costLeft: _cost, revocations, ...rest }) =>
+      JSON.stringify({
+        ...rest,
+        taken: revocations.map(({ cause, amount }) => `${cause.id} ${String(amount)}`).sort(),
+      }),
+  );
+  return { balance: state.balance, grants: grants.sort() };
+};
 
 const bought = (amount: number, paymentReference: string | null, more: object = {}): AccountCommand =>
   grant(amount, { paymentReference, ...more });
@@ -80,68 +41,68 @@ const settle = (version: number, ...claims: readonly Claim[]): AccountCommand =>
 
 describe('what is claimed of a payment', () => {
   test('takes its share of the grants, whichever is heard of first', () => {
-    const after = new Account();
+    const after = new LedgerAccount(october);
     after.run(bought(300, 'pi_1'));
     after.run(settle(1, claim('re_1', 333)));
-    const before = new Account();
+    const before = new LedgerAccount(october);
     before.run(settle(1, claim('re_1', 333)));
     before.run(bought(300, 'pi_1'));
-    expect(after.balance).toEqual({ available: 200, held: 0, debt: 0 });
-    expect(before.books).toEqual(after.books);
+    expect(after.state.balance).toEqual({ available: 200, held: 0, debt: 0 });
+    expect(booksOf(before)).toEqual(booksOf(after));
   });
 
   test('is settled once for each version, and an older version changes nothing', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     expect(account.run(settle(2, claim('re_1', 500)))).toContain('CreditsRevoked');
     expect(account.run(settle(2, claim('re_1', 500)))).toBe('');
     expect(account.run(settle(1))).toBe('');
     expect(account.run(settle(3, claim('re_1', 500)))).toBe('PaymentClaimed');
-    expect(account.balance.available).toBe(150);
+    expect(account.state.balance.available).toBe(150);
   });
 
   test('touches no other payment’s grants', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_2'));
     account.run(bought(300, null));
     expect(account.run(settle(1, claim('re_1', 1000)))).toBe('PaymentClaimed');
-    expect(account.balance.available).toBe(600);
+    expect(account.state.balance.available).toBe(600);
   });
 
   test('of credits to come by the month is taken as each comes', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(100, 'pi_1'));
     account.run(settle(1, claim('re_1', 500)));
     account.run(bought(100, 'pi_1'), november);
-    expect(account.balance.available).toBe(100);
+    expect(account.state.balance.available).toBe(100);
   });
 
   test('becomes debt where it is spent, paid at once by what else there is, and given back when it is undone', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     account.run(consume(300));
     account.run(bought(100, 'pi_2'));
     account.run(settle(1, claim('du_1', 1000)));
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 200 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 200 });
     account.run(bought(500, 'pi_3'));
-    expect(account.balance).toEqual({ available: 300, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 300, held: 0, debt: 0 });
     account.run(settle(2));
-    expect(account.balance).toEqual({ available: 600, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 600, held: 0, debt: 0 });
   });
 
   test('is written off once where the account’s policy says so', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run({ type: 'ChangeSettings', debtPolicy: 'write_off' });
     account.run(bought(300, 'pi_1'));
     account.run(consume(300));
     account.run(settle(1, claim('re_1', 500)));
     account.run(settle(2, claim('re_1', 500), claim('re_2', 100)));
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
     expect([...account.state.grants.values()].map(({ clawedBack }) => clawedBack)).toEqual([180]);
   });
 
   test('is accounted for in a frozen and in a closed account', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     account.run({ type: 'FreezeAccount', reason: 'x' });
     expect(account.run(settle(1, claim('re_1', 100)))).toContain('CreditsRevoked');
@@ -152,24 +113,24 @@ describe('what is claimed of a payment', () => {
 
 describe('what may be claimed', () => {
   test('is reserved without a time-out, and free again when it is given up', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     account.run(settle(1, claim('du_1', 1000, 'reserved')));
-    expect(account.balance).toEqual({ available: 0, held: 300, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 300, debt: 0 });
     account.run({ type: 'RecordDue' }, '2036-01-01T00:00:00.000Z');
-    expect(account.balance.held).toBe(300);
+    expect(account.state.balance.held).toBe(300);
     account.run(settle(2), '2036-01-01T00:00:00.000Z');
-    expect(account.balance).toEqual({ available: 300, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 300, held: 0, debt: 0 });
   });
 
   test('is only what is left; what is spent is asked back when the money is gone', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     account.run(consume(200));
     account.run(settle(1, claim('du_1', 1000, 'reserved')));
-    expect(account.balance).toEqual({ available: 0, held: 100, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 100, debt: 0 });
     account.run(settle(2, claim('du_1', 1000)));
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 200 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 200 });
   });
 });
 
@@ -207,12 +168,12 @@ test('whatever versions are told in whatever order around the grant, the newest 
       (versions, order, place) => {
         const reported = [...order.map((index) => index % versions.length), versions.length - 1];
         const steps = reported.map((index) => settle(index + 1, ...(versions[index] ?? [])));
-        const account = new Account();
+        const account = new LedgerAccount(october);
         for (const step of steps.toSpliced(place % (steps.length + 1), 0, bought(777, 'pi_1'))) account.run(step);
-        const once = new Account();
+        const once = new LedgerAccount(october);
         once.run(bought(777, 'pi_1'));
         once.run(settle(versions.length, ...(versions.at(-1) ?? [])));
-        expect(account.books).toEqual(once.books);
+        expect(booksOf(account)).toEqual(booksOf(once));
       },
     ),
     { numRuns: 300 },
@@ -221,8 +182,8 @@ test('whatever versions are told in whatever order around the grant, the newest 
 
 describe('what was written off', () => {
   const cost = { amount: 1000, currency: 'usd' };
-  const spentAndRefunded = (...rest: readonly AccountCommand[]): Account => {
-    const account = new Account();
+  const spentAndRefunded = (...rest: readonly AccountCommand[]): LedgerAccount => {
+    const account = new LedgerAccount(october);
     account.run({ type: 'ChangeSettings', debtPolicy: 'write_off' });
     account.run(bought(1000, 'pi_1', { costBasis: cost }));
     account.run(consume(600));
@@ -232,11 +193,11 @@ describe('what was written off', () => {
 
   test('is not any more when the refund fails, so that another one takes all that is its own', () => {
     const account = spentAndRefunded(settle(1, claim('re_1', 1000)), settle(2));
-    expect(account.balance).toEqual({ available: 400, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 400, held: 0, debt: 0 });
     const [before] = [...account.state.grants.values()];
     expect(before).toMatchObject({ clawedBack: 0, revocations: [] });
     account.run(settle(3, claim('re_2', 1000)));
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
     const [after] = [...account.state.grants.values()];
     expect(after).toMatchObject({ revoked: 400, clawedBack: 600 });
     expect(after?.revocations).toEqual([
@@ -251,8 +212,8 @@ describe('what was written off', () => {
       settle(2, claim('re_1', 500), claim('re_2', 500)),
       settle(3, claim('re_2', 500)),
     );
-    expect(around.booksToTheCent).toEqual(direct.booksToTheCent);
-    expect(direct.balance.available).toBe(0);
+    expect(around.books).toEqual(direct.books);
+    expect(direct.state.balance.available).toBe(0);
   });
 });
 
@@ -274,36 +235,36 @@ describe('the examples of the README', () => {
   });
 
   test('a year of which three months were used, and the rest refunded, owes nothing', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     for (const month of year) account.run(bought(5000, 'in_1', month));
     for (const { effectiveAt } of year.slice(0, 3)) account.run(consume(5000), effectiveAt);
     account.run(refund(1, 49_000, [36_750, '2026-12-15T00:00:00.000Z']), '2026-12-15T00:00:00.000Z');
     const revoked = [...account.state.grants.values()].map((each) => each.revoked);
     expect(revoked).toEqual([0, 0, 0, ...Array.from({ length: 9 }, () => 5000)]);
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
   });
 
   test.each([october, december])('half of a month, of which the rest had expired or not, owes nothing', (heardAt) => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(5000, 'in_1', { expiresAt: november, costBasis: { amount: 4900, currency: 'usd' } }));
     account.run(consume(2000));
     account.run(refund(1, 4900, [2450, october]), heardAt);
     account.run({ type: 'RecordDue' }, december);
     expect([...account.state.grants.values()]).toMatchObject([{ consumed: 2000, revoked: 2500, expired: 500 }]);
     expect([...account.state.grants.values()]).toMatchObject([{ costLeft: 0, costExpired: 490 }]);
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
   });
 
   test('a pack of which 40 of 100 were used owes 40 when all of it is refunded after it expired', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(100, 'in_1', { expiresAt: november }));
     account.run(consume(40));
     account.run(refund(1, 1000, [500, december]), december);
     expect([...account.state.grants.values()]).toMatchObject([{ revoked: 50, expired: 10 }]);
-    expect(account.balance.debt).toBe(0);
+    expect(account.state.balance.debt).toBe(0);
     account.run(refund(2, 1000, [500, december], [500, december]), december);
     expect([...account.state.grants.values()]).toMatchObject([{ revoked: 60, expired: 0 }]);
-    expect(account.balance.debt).toBe(40);
+    expect(account.state.balance.debt).toBe(40);
   });
 });
 
@@ -311,7 +272,7 @@ describe('what claims reserve', () => {
   const reserved = settle(1, claim('du_1', 1000, 'reserved'));
 
   test('ends with its grant, and is no caller’s to settle', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1', { expiresAt: november }));
     account.run(reserved);
     const [hold] = [...account.state.holds.values()];
@@ -319,23 +280,23 @@ describe('what claims reserve', () => {
     expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' })).toBe('hold_not_found');
     expect(account.run({ type: 'RecordDue' }, november)).toBe('HoldReleased CreditsExpired');
     expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' }, november)).toBe('hold_not_found');
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
     account.run(settle(2), december);
     expect([...account.state.grants.values()]).toMatchObject([{ expired: 300, revoked: 0 }]);
   });
 
   test('is reserved of credits to come at the instant at which they begin', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1', { effectiveAt: november }));
     account.run(reserved);
-    expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
     account.run({ type: 'RecordDue' }, '2026-11-01T00:00:00.001Z');
-    expect(account.balance).toEqual({ available: 0, held: 300, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 300, debt: 0 });
     expect(account.run(consume(1), december)).toBe('insufficient_credits');
   });
 
   test('looks at the owner, not at how long it lasts', () => {
-    const account = new Account();
+    const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1'));
     account.run(consume(100));
     account.run(reserved);
@@ -343,17 +304,17 @@ describe('what claims reserve', () => {
     account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 900, description: null, metadata: {} });
     const callers = [...account.state.holds.values()].find(({ owner }) => owner === 'caller');
     expect(account.run({ type: 'ReleaseHold', holdId: callers?.id ?? '' })).toBe('HoldReleased');
-    expect(account.balance).toEqual({ available: 100, held: 200, debt: 0 });
+    expect(account.state.balance).toEqual({ available: 100, held: 200, debt: 0 });
   });
 });
 
 test('a reversal of what was spent undoes the debt of a claim, also after the grant expired', () => {
-  const account = new Account();
+  const account = new LedgerAccount(october);
   account.run(bought(100, 'pi_1', { expiresAt: november }));
   account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 40 * 86_400, description: null, metadata: {} });
   account.run(settle(1, claim('re_1', 1000)));
-  expect(account.balance).toEqual({ available: 0, held: 100, debt: 100 });
+  expect(account.state.balance).toEqual({ available: 0, held: 100, debt: 100 });
   expect(account.run({ type: 'RecordDue' }, december)).toBe('HoldReleased CreditsExpired DebtForgiven CreditsRevoked');
-  expect(account.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
   expect([...account.state.grants.values()]).toMatchObject([{ revoked: 100, expired: 0 }]);
 });

@@ -4,9 +4,8 @@ import { isRefused } from '#kernel/decider.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { AccountBooks } from '#audit/account-books.js';
 import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
-import { accountDecider, conservationOf } from '../account.js';
+import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import type { AccountCommand } from '../commands.js';
-import type { AccountEvent } from '../events.js';
 import type { AccountState } from '../state.js';
 import { sortedClaims, type Claim } from '../../payment/claims.js';
 
@@ -14,26 +13,14 @@ const HOUR = 3_600_000;
 const start = msOf('2026-10-01T00:00:00.000Z');
 const hour = (hours: number): Instant => instantOf(start + hours * HOUR);
 
-/** An account that checks its books and its claims after each command. */
-class Account {
-  state = accountDecider.initial('account-acme');
-  readonly log: AccountEvent[] = [];
+/** An account that compares its books and its claims with the audit's and with the README after each command. */
+class AuditedAccount extends LedgerAccount {
   readonly #books = new AccountBooks();
-  #commands = 0;
 
-  run(command: AccountCommand, at: Instant): readonly AccountEvent[] {
-    this.#commands += 1;
-    const commandId = `00000000-0000-5000-8000-${String(this.#commands).padStart(12, '0')}`;
-    const needed = accountDecider.needs?.(this.state, command) ?? null;
-    const past = needed === null ? null : (this.log[needed] ?? null);
-    const decision = accountDecider.decide(this.state, command, { at, revision: this.log.length, commandId, past });
-    if (isRefused(decision)) return [];
-    for (const event of decision) {
-      this.state = accountDecider.evolve(this.state, event, this.log.length);
-      this.log.push(event);
-      expect(this.#books.enter(event)).toBeNull();
-    }
-    expect(conservationOf(this.state).violations).toEqual([]);
+  override when(command: AccountCommand, at: Instant) {
+    const decision = super.when(command, at);
+    if (isRefused(decision)) return decision;
+    for (const event of decision) expect(this.#books.enter(event)).toBeNull();
     expect(this.#books.close().problem).toBeNull();
     for (const [reference, { paid, claims }] of this.state.claims.entries())
       expect(claimedNow(this.state, reference)).toEqual(claimedBy(this.state, reference, paid, claims, at));
@@ -202,7 +189,7 @@ test('after every decision claims have what the rules give them, and no more', (
       steps,
       fc.integer({ min: 1, max: 6 }),
       (mine, others, one, two, todo, pace) => {
-        const account = new Account();
+        const account = new AuditedAccount(hour(0));
         account.run({ type: 'ChangeSettings', overdraftLimit: 20 }, hour(0));
         const waiting = [...mine.map((lot) => ['pi_1', lot] as const), ...others.map((lot) => ['pi_2', lot] as const)];
         const reached = { pi_1: one.map(() => -1), pi_2: two.map(() => -1) };
@@ -249,7 +236,7 @@ test('after every decision claims have what the rules give them, and no more', (
 });
 
 /** What is known of an account at the end, whatever order it was reported in. */
-function endOf({ state }: Account): unknown {
+function endOf({ state }: AuditedAccount): unknown {
   const grants = [...state.grants.values()].map(
     ({ id: _id, revision: _revision, revocations, costLeft: _left, costExpired: _expired, ...rest }) => ({
       ...rest,
@@ -273,7 +260,7 @@ test('refund, dispute, expiry, release and reversal end the same in whatever ord
       fc.boolean(),
       (mine, list, uses, spare, early, late, spareFirst) => {
         const play = (times: readonly number[], spareAt: number): unknown => {
-          const account = new Account();
+          const account = new AuditedAccount(hour(0));
           for (const lot of mine) account.run(grant(lot.amount, { ...lot, paymentReference: 'pi_1' }), hour(0));
           const todo: (readonly [number, () => AccountCommand])[] = [];
           for (const [index, amount] of uses.entries()) {
