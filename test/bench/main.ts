@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { asOf } from './as-of.js';
 import { balanceRead, lag } from './balance-reads.js';
 import { Bench, type Benchmark, type Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
@@ -19,6 +20,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'catch-up': catchUp,
   lag,
   'balance-read': balanceRead,
+  'as-of': asOf,
   webhook,
   'stripe-lives': stripeLives,
   verify,
