@@ -5,6 +5,7 @@ import {
   asOf,
   credits,
   customerId,
+  dryRun,
   flag,
   list,
   metadata,
@@ -27,7 +28,11 @@ const account = { customerId, unit };
 const source = word(...sources);
 const burnOrder = word(...burnOrders);
 const priority: Schema = { type: 'integer', format: 'int32', minimum: 0, maximum: 100 };
-const recorded = { balance: ref('DecidedBalance'), position };
+const recorded = {
+  balance: ref('DecidedBalance'),
+  'position?': { ...position, description: 'Where it is in the log. Absent in a dry run.' },
+  'dryRun?': dryRun,
+};
 const settings = {
   status: word('active', 'frozen', 'closed'),
   burnOrder,

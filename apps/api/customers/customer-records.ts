@@ -12,7 +12,8 @@ import { Database } from '#database/database.js';
 import { StripeContacts } from '../billing/stripe/contacts.js';
 import { Answer, answerOf } from '../http/answer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
-import { RunCustomerCommand } from './run-customer-command.js';
+import { asDryRun } from '../http/dry-run.js';
+import { customerRequest, RunCustomerCommand } from './run-customer-command.js';
 import type { CustomerBody } from './customer.dto.js';
 
 /** Registers customers: the log learns that they exist and which fields changed, their content goes to the contacts. */
@@ -27,29 +28,36 @@ export class CustomerRecords {
     private readonly clock: Clock,
   ) {}
 
-  /** 201 when the customer was not registered before, else 200. May be repeated. */
-  async put(customerId: string, body: CustomerBody, actor: string, requestId: string): Promise<Answer> {
+  /** 201 when the customer was not registered before, else 200. May be repeated. In a dry run it answers the same and keeps nothing. */
+  async put(
+    customerId: string,
+    body: CustomerBody,
+    { actor, requestId, dryRun }: { readonly actor: string; readonly requestId: string; readonly dryRun: boolean },
+  ): Promise<Answer> {
     const change = changeOf(body);
     const present = (await contactOf(this.database, customerId)) ?? nobody;
     const fields = contactFields.filter((field) => differs(change, present, field));
-    const outcome = await this.commands.execute(
-      new RunCustomerCommand({ type: 'ChangeContact', customerId, fields }, actor, requestId),
-    );
+    const command = { type: 'ChangeContact', customerId, fields } as const;
+    const outcome = dryRun
+      ? await this.customers.preview(customerRequest(command, actor, requestId))
+      : await this.commands.execute(new RunCustomerCommand(command, actor, requestId));
     // The event comes first: a customer who was erased is refused before anything personal is stored.
-    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged')
+    if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged' && outcome.kind !== 'would_record')
       return answerOf(
         outcome,
         requestId,
         () => ({}),
         () => ({}),
       );
+    const isNew =
+      outcome.kind !== 'unchanged' && outcome.events.some(({ event }) => event.type === 'CustomerRegistered');
+    const status = isNew ? 201 : 200;
+    if (dryRun) return asDryRun(new Answer(status, await this.#body(customerId, { ...present, ...change })));
     const contact =
       fields.length === 0 ? present : await putContact(this.database, customerId, change, instantOf(this.clock.now()));
     // Also where nothing changed: the request that changed it may have ended before this.
     await this.stripeContacts.intend({ customerId, actor, requestId });
-    const isNew =
-      outcome.kind === 'recorded' && outcome.events.some(({ event }) => event.type === 'CustomerRegistered');
-    return new Answer(isNew ? 201 : 200, await this.#body(customerId, contact));
+    return new Answer(status, await this.#body(customerId, contact));
   }
 
   async #body(customerId: string, contact: Contact): Promise<object> {

@@ -3,6 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import { customersCursor } from '#projections/customers/queries.js';
 import type { ApiRequest } from '../http/caller.js';
+import { isDryRun } from '../http/dry-run.js';
 import { Problem } from '../http/problem.js';
 import { Needs } from '../http/route.js';
 import { OtherRoute, QueryRoute } from '../openapi/api-docs.js';
@@ -24,7 +25,7 @@ export class CustomersController {
 
   @Put(':customerId')
   @HttpCode(201)
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @OtherRoute({
     id: 'putCustomer',
     summary: 'Register a customer or change their contact',
@@ -39,7 +40,8 @@ export class CustomersController {
     @Param('customerId') customerId: string,
     @Body() body: CustomerBody,
   ): Promise<object> {
-    return await this.records.put(customerId, body, request.caller?.actor ?? 'nobody', request.id);
+    const asking = { actor: request.caller?.actor ?? 'nobody', requestId: request.id, dryRun: isDryRun(request) };
+    return await this.records.put(customerId, body, asking);
   }
 
   @Get(':customerId')

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { CommandOutcome } from '#event-store/writing/command.js';
+import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
 import { customerStream } from '#kernel/stream-name.js';
 import type { CustomerCommand, CustomerEvent, CustomerRefusal, CustomerState } from '#ledger/customer.js';
 import { CustomerWriter } from '../writes/ledger-writers.js';
@@ -22,15 +22,22 @@ export class RunCustomerCommandHandler implements ICommandHandler<RunCustomerCom
   constructor(private readonly customers: CustomerWriter) {}
 
   execute({ command, actor, requestId }: RunCustomerCommand): Promise<CustomerOutcome> {
-    return this.customers.execute({
-      stream: customerStream(command.customerId),
-      command,
-      key: null,
-      origin: 'api',
-      fingerprint: null,
-      actor,
-      causationId: null,
-      correlationId: requestId,
-    });
+    return this.customers.execute(customerRequest(command, actor, requestId));
   }
 }
+
+/** A customer's command as the write path takes it. */
+export const customerRequest = (
+  command: CustomerCommand,
+  actor: string,
+  requestId: string,
+): CommandRequest<CustomerCommand> => ({
+  stream: customerStream(command.customerId),
+  command,
+  key: null,
+  origin: 'api',
+  fingerprint: null,
+  actor,
+  causationId: null,
+  correlationId: requestId,
+});

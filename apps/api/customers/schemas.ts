@@ -1,5 +1,6 @@
 import {
   asOf,
+  dryRun,
   customerId,
   metadata,
   object,
@@ -25,7 +26,7 @@ const customer = {
 export const customerSchemas: AnswerSchemas = {
   schemas: {
     Customer: object(customer),
-    CustomerAnswer: object({ ...customer, 'asOf?': asOf, 'position?': orNull(position) }),
+    CustomerAnswer: object({ ...customer, 'asOf?': asOf, 'position?': orNull(position), 'dryRun?': dryRun }),
     CustomerList: page('Customer'),
   },
   byRoute: {

@@ -1,4 +1,4 @@
-import type { CommandOutcome, Recorded } from '#event-store/writing/command.js';
+import type { CommandPreview, Recorded } from '#event-store/writing/command.js';
 import type { Refused } from '#kernel/decider.js';
 import { problemBody, retryAfter } from './problem.js';
 import { problemKinds, type ProblemCode } from './problems.js';
@@ -43,7 +43,7 @@ export class JsonText {
  * handle them first.
  */
 export function answerOf<Event, State, Code extends ProblemCode>(
-  outcome: Exclude<CommandOutcome<Event, State, Refused<Code>>, { kind: 'unchanged' }>,
+  outcome: Exclude<CommandPreview<Event, State, Refused<Code>>, { kind: 'unchanged' }>,
   requestId: string,
   bodyOf: (events: readonly Recorded<Event>[]) => object,
   membersOf: (refusal: Refused<Code>) => { readonly [member: string]: unknown },
@@ -51,6 +51,8 @@ export function answerOf<Event, State, Code extends ProblemCode>(
   switch (outcome.kind) {
     case 'recorded':
       return new Answer(201, bodyOf(outcome.events), outcome.replayed);
+    case 'would_record':
+      return new Answer(201, bodyOf(outcome.events));
     case 'refused':
       return problemAnswer(outcome.refusal.rejected, requestId, membersOf(outcome.refusal));
     case 'key_reused':

@@ -27,6 +27,8 @@ export type RouteDemands = {
   readonly rawBody: boolean;
   /** Bytes; the server's own limit when absent. */
   readonly maxBody?: number;
+  /** Whether it can decide without recording, for the header Scrip-Dry-Run. */
+  readonly dryRun?: boolean;
 };
 
 /**

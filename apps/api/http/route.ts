@@ -2,19 +2,24 @@ import { applyDecorators } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { Scope } from '#records/scopes.js';
-import { forPeople } from '../openapi/route-facts.js';
+import { canDryRun, forPeople } from '../openapi/route-facts.js';
 import type { RouteDemands } from './caller.js';
 
 /**
  * Says who may use a route. Every route under /v1 needs it or `Public`, else the server does not start.
- * `people`: also the people of the customer in the path, for their own customer.
+ * `people`: also the people of the customer in the path, for their own customer. `dryRun`: its command can be decided without being
+ * recorded.
  */
-export const Needs = (scope: Scope, options: { readonly people?: boolean } = {}): MethodDecorator =>
+export const Needs = (
+  scope: Scope,
+  { people = false, dryRun = false }: { readonly people?: boolean; readonly dryRun?: boolean } = {},
+): MethodDecorator =>
   applyDecorators(
-    demanding({ demand: { scope, people: options.people === true }, rawBody: false }),
+    demanding({ demand: { scope, people }, rawBody: false, dryRun }),
     ApiSecurity('personToken'),
     ApiSecurity('apiKey', [scope]),
-    ApiExtension(forPeople, options.people === true),
+    ApiExtension(forPeople, people),
+    ApiExtension(canDryRun, dryRun),
   );
 
 /** A route for who runs the process. */

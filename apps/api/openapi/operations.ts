@@ -1,7 +1,7 @@
 import type { ProblemCode } from '../http/problems.js';
 import { problemResponses, type ProblemResponse } from './problem-schemas.js';
-import { forPeople, routeFacts, type RouteFacts } from './route-facts.js';
-import { customerId, ref, text, type AnswerSchemas, type Schema } from './schema.js';
+import { canDryRun, forPeople, routeFacts, type RouteFacts } from './route-facts.js';
+import { customerId, flag, ref, text, type AnswerSchemas, type Schema } from './schema.js';
 
 export type Parameter = { readonly name: string; readonly in: string; readonly [member: string]: unknown };
 type Response = { description?: string; content?: object; headers?: object };
@@ -16,6 +16,7 @@ export type Operation = {
   responses: { [status: string]: Response | { readonly $ref: string } };
   [routeFacts]?: RouteFacts;
   [forPeople]?: boolean;
+  [canDryRun]?: boolean;
 };
 
 /** Where a route is, and what it answers with. */
@@ -30,16 +31,24 @@ export function completeOperation(
   place: Place,
   note: (response: ProblemResponse) => { readonly $ref: string },
 ): void {
-  const { [routeFacts]: facts = { problems: [] }, [forPeople]: people = false } = operation;
-  for (const key of [routeFacts, forPeople]) Reflect.deleteProperty(operation, key);
+  const {
+    [routeFacts]: facts = { problems: [] },
+    [forPeople]: people = false,
+    [canDryRun]: dryRun = false,
+  } = operation;
+  for (const key of [routeFacts, forPeople, canDryRun]) Reflect.deleteProperty(operation, key);
   operation.security ??= [];
-  operation.parameters = parametersOf(operation, place.path, facts);
+  operation.parameters = parametersOf(operation, place.path, { ...facts, dryRun });
   describeSuccess(operation, place, facts);
   const problems = new Set([...serverProblems(operation, place, { people, facts }), ...facts.problems]);
   for (const problem of problemResponses(problems)) operation.responses[problem.status] = note(problem);
 }
 
-function parametersOf({ parameters = [] }: Operation, path: string, { key, unit }: RouteFacts): readonly Parameter[] {
+function parametersOf(
+  { parameters = [] }: Operation,
+  path: string,
+  { key, unit, dryRun }: RouteFacts & { readonly dryRun: boolean },
+): readonly Parameter[] {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -56,7 +65,21 @@ function parametersOf({ parameters = [] }: Operation, path: string, { key, unit 
     example: 'order-1001',
   };
   const ofUnit = { name: 'unit', in: 'query', required: false, schema: ref('Unit') };
-  return [...inPath, ...others, ...(unit === true ? [ofUnit] : []), ...(key === undefined ? [] : [ofKey])];
+  const ofDryRun = {
+    name: 'Scrip-Dry-Run',
+    in: 'header',
+    required: false,
+    description:
+      'With `true` the command is decided and answered with `dryRun: true` and without `position`; nothing is recorded, its key stays free.',
+    schema: flag,
+  };
+  return [
+    ...inPath,
+    ...others,
+    ...(unit === true ? [ofUnit] : []),
+    ...(key === undefined ? [] : [ofKey]),
+    ...(dryRun ? [ofDryRun] : []),
+  ];
 }
 
 /** The problems that the server finds, whatever the route does. */

@@ -12,5 +12,8 @@ export type RouteFacts = {
   readonly unit?: boolean;
 };
 
+/** Where a route leaves that it offers a dry run. */
+export const canDryRun = 'x-can-dry-run';
+
 /** Where a route leaves that the people of a customer may use it. */
 export const forPeople = 'x-for-people';

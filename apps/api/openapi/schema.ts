@@ -66,6 +66,8 @@ export const position: Schema = {
   pattern: '^\\d{19}$',
   description: 'A place in the log; later is greater.',
 };
+/** A member of the answer to a command that can be decided without being recorded. */
+export const dryRun: Schema = { ...flag, enum: [true], description: 'Set where nothing was recorded.' };
 export const asOf = ref('AsOf');
 /** A page of a list, each entry of the shape of that name. */
 export const page = (entry: string): Schema =>

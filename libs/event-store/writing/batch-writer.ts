@@ -1,8 +1,9 @@
+import { assert } from '#kernel/assert.js';
 import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
 import { sleepJittered, type Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import type { Codec, CommandOutcome, CommandRequest, Recorded } from './command.js';
+import type { Codec, CommandOutcome, CommandPreview, CommandRequest, Recorded } from './command.js';
 import { BatchQuestions } from './questions.js';
 import { planBatch, type Decided, type Known, type Plan } from './plan.js';
 import { KeyLookup } from './key-lookup.js';
@@ -197,10 +198,57 @@ export class BatchWriter<Command, Event extends TypedEvent, State, Refusal exten
     return answerAll(batch, { kind: 'conflict' });
   }
 
+  /** How a command would end now. It is decided on a state of its own, beside the batches, and nothing is appended. */
+  async preview(request: CommandRequest<Command>): Promise<CommandPreview<Event, State, Refusal>> {
+    const { stream } = request;
+    const batch = [{ request }];
+    const found = new Map<string, number>();
+    const failed = new Map<number, unknown>();
+    const missing = new Set<number>();
+    const loaded = await this.#loaded(stream);
+    for (; loaded !== null;) {
+      const past = await this.#questions.prepare(stream, loaded, batch, { found, missing });
+      if (past === null) break;
+      const plan = this.#plan(stream, loaded, batch, { found, failed, past, missing });
+      if (plan === null) continue;
+      const staleness = await this.#questions.staleness(stream, loaded, batch, { fresh: true, found });
+      if (staleness === 'unavailable') break;
+      if (staleness === 'fresh') return this.#foreseen(request, { loaded, plan });
+    }
+    return { kind: 'unavailable' };
+  }
+
+  async #loaded(stream: StreamName): Promise<LoadedStream<State> | null> {
+    try {
+      return await this.#loader.load(stream);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  }
+
+  #foreseen(
+    request: CommandRequest<Command>,
+    { loaded, plan }: Planned<Event, State, Refusal>,
+  ): CommandPreview<Event, State, Refusal> | Promise<CommandPreview<Event, State, Refusal>> {
+    const [verdict] = plan.verdicts;
+    assert(verdict !== undefined && verdict.kind !== 'follows', 'a single command was not decided');
+    if (verdict.kind === 'failed') throw verdict.error;
+    if (verdict.kind === 'known')
+      return replay(this.#store, (event) => this.#loader.decode(event), request, verdict.revision);
+    if (verdict.kind === 'unchanged') return { kind: 'unchanged', state: loaded.state };
+    if (verdict.kind !== 'events') return verdict;
+    const { revision, position } = loaded;
+    const events = verdict.events.map((event, index) => {
+      return { event, id: plan.encoded[index]?.id ?? '', revision: revision + 1 + index, position };
+    });
+    return { kind: 'would_record', events };
+  }
+
   #plan(
     stream: StreamName,
     loaded: LoadedStream<State>,
-    batch: readonly Item<Command, Event, State, Refusal>[],
+    batch: readonly { readonly request: CommandRequest<Command> }[],
     known: Known<Event>,
   ): Plan<Event, State, Refusal> | null {
     return planBatch(this.#decider, this.#codec, {

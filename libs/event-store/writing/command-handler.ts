@@ -1,7 +1,7 @@
 import type { Decider, Refused, TypedEvent } from '#kernel/decider.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import { BatchWriter, type Begun, type Item, type WriterParts } from './batch-writer.js';
-import type { CommandOutcome, CommandRequest } from './command.js';
+import type { CommandOutcome, CommandPreview, CommandRequest } from './command.js';
 import type { Position } from '../port/event-store.js';
 import type { WriteLimits, WriteStatistics } from './limits.js';
 
@@ -55,6 +55,14 @@ export class CommandHandler<Command, Event extends TypedEvent, State, Refusal ex
       // What is called in the same turn belongs to the same batch.
       if (this.#ready.push(lane) === 1) void this.#startReady();
     });
+  }
+
+  /**
+   * Decides a command on what the store has now and records nothing, so that its key stays free. A key that was used before is answered
+   * as `execute` would. Rejects only for a bug or a log that contradicts itself.
+   */
+  preview(request: CommandRequest<Command>): Promise<CommandPreview<Event, State, Refusal>> {
+    return this.#writer.preview(request);
   }
 
   /** The stream's state as the store has it now, and its newest event. For reading: the state belongs to the caller. */

@@ -53,6 +53,11 @@ export type CommandOutcome<Event, State, Refusal extends Refused> =
   /** It may have been recorded; the same key settles it. */
   | { readonly kind: 'outcome_unknown' };
 
+/** How a command would end if it were given now. Its events have ids and revisions that only it would give them, and the stream's newest position. */
+export type CommandPreview<Event, State, Refusal extends Refused> =
+  | CommandOutcome<Event, State, Refusal>
+  | { readonly kind: 'would_record'; readonly events: readonly Recorded<Event>[] };
+
 /** How events become bytes and come back; the ledger's table, given by the composition root. */
 export type Codec<Event extends TypedEvent> = {
   decode(stored: EncodedEvent): Event | { readonly undecodable: string };

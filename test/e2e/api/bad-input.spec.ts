@@ -208,19 +208,6 @@ describe('bad input', () => {
     expect([answer.status, answer.body.code]).toEqual([415, 'unsupported_media_type']);
   });
 
-  it('records nothing for who asks for a dry run, and says that there is none', async () => {
-    const before = await countOfEvents();
-    for (const path of [grants, '/v1/customers/c/account/freeze', '/v1/commands']) {
-      const answer = await api.call('POST', path, {
-        body: grant(''),
-        key: 'dry',
-        headers: { 'scrip-dry-run': 'true' },
-      });
-      expect([answer.status, answer.body.errors[0]?.field]).toEqual([400, 'Scrip-Dry-Run']);
-    }
-    expect(await countOfEvents()).toBe(before);
-  });
-
   it('counts characters as its document does', async () => {
     expect(
       (

@@ -4,6 +4,7 @@ import { accountStream, DEFAULT_UNIT } from '#kernel/stream-name.js';
 import { ApiContext } from '../../api-context.js';
 import { PriceList, type Pricing } from '../../catalogue/price-list.js';
 import { hasScope, type ApiRequest } from '../../http/caller.js';
+import { isDryRun } from '../../http/dry-run.js';
 import { failureAnswer } from '../../http/failures.js';
 import { LoadLimit } from '../../http/admission/load-limit.js';
 import { problemAnswer, type Answer } from '../../http/answer.js';
@@ -31,12 +32,12 @@ export class BulkController {
 
   @Post()
   @HttpCode(200)
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @OtherRoute({
     id: 'runCommands',
     summary: 'Run up to 1,000 commands',
     description:
-      'Results are in the order of the commands; one that fails does not fail another. Commands for one account run in their order.',
+      'Results are in the order of the commands; one that fails does not fail another. Commands for one account run in their order. In a dry run each is decided by itself.',
     problems: ['store_unavailable'],
     answer: 'One result for each command.',
   })
@@ -84,7 +85,15 @@ export class BulkController {
     const { command, fingerprint } = intentOf(item as BulkItem, pricing);
     const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
     return this.accounts.run(
-      { command, fingerprint, stream, key: idempotencyKey, actor: caller.actor, requestId: request.id },
+      {
+        command,
+        fingerprint,
+        stream,
+        key: idempotencyKey,
+        actor: caller.actor,
+        requestId: request.id,
+        dryRun: isDryRun(request),
+      },
       bodyOf,
     );
   }

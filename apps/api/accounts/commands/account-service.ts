@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { StreamName } from '#kernel/stream-name.js';
 import { Answer, answerOf } from '../../http/answer.js';
+import { asDryRun } from '../../http/dry-run.js';
 import type { ApiAccountRefusal } from '../../writes/api-account-decider.js';
 import type { AccountAnswer } from './answers.js';
 import { RunAccountCommand, type AccountOrder, type AccountOutcome } from './run-account-command.js';
@@ -19,7 +20,8 @@ export class AccountService {
   async run(order: AccountOrder, bodyOf: AccountAnswer): Promise<Answer> {
     const outcome = await this.commands.execute(new RunAccountCommand(order));
     if (outcome.kind === 'unchanged') throw new Error(`${order.command.type} was accepted and recorded nothing`);
-    return this.#answerTo(outcome, order, bodyOf);
+    const answer = this.#answerTo(outcome, order, bodyOf);
+    return order.dryRun ? asDryRun(answer) : answer;
   }
 
   /**
@@ -28,7 +30,17 @@ export class AccountService {
    */
   async set(order: AccountOrder, bodyOf: (recorded: Recording | null) => Promise<object>): Promise<Answer> {
     const outcome = await this.commands.execute(new RunAccountCommand(order));
+    const answer = await this.#stateAfter(outcome, order, bodyOf);
+    return order.dryRun ? asDryRun(answer) : answer;
+  }
+
+  async #stateAfter(
+    outcome: AccountOutcome,
+    order: AccountOrder,
+    bodyOf: (recorded: Recording | null) => Promise<object>,
+  ): Promise<Answer> {
     if (outcome.kind === 'unchanged') return new Answer(200, await bodyOf(null));
+    if (outcome.kind === 'would_record') return new Answer(200, await bodyOf(outcome.events));
     if (outcome.kind === 'recorded') return new Answer(200, await bodyOf(outcome.events), outcome.replayed);
     return this.#answerTo(outcome, order, () => ({}));
   }

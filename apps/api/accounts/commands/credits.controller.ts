@@ -51,7 +51,7 @@ export class CreditsController {
   ) {}
 
   @Post('grants')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'grantCredits',
     summary: 'Grant credits',
@@ -63,7 +63,7 @@ export class CreditsController {
   }
 
   @Post('consumptions')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'consumeCredits',
     summary: 'Consume credits, or a priced credit event',
@@ -76,7 +76,7 @@ export class CreditsController {
   }
 
   @Post('consumptions/:consumptionId/reversals')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'reverseConsumption',
     summary: 'Give a consumption back, whole or in part',
@@ -88,7 +88,7 @@ export class CreditsController {
   }
 
   @Post('holds')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'placeHold',
     summary: 'Reserve credits for work under way',
@@ -100,7 +100,7 @@ export class CreditsController {
   }
 
   @Post('holds/:holdId/captures')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'captureHold',
     summary: 'Consume what was reserved',
@@ -112,7 +112,7 @@ export class CreditsController {
   }
 
   @Post('holds/:holdId/releases')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'releaseHold',
     summary: 'Give back what was reserved',
@@ -124,7 +124,7 @@ export class CreditsController {
   }
 
   @Post('holds/:holdId/extensions')
-  @Needs('credits:write')
+  @Needs('credits:write', { dryRun: true })
   @CommandRoute({
     id: 'extendHold',
     summary: 'Keep a hold open longer, counted from now',
@@ -136,7 +136,7 @@ export class CreditsController {
   }
 
   @Post('adjustments')
-  @Needs('admin')
+  @Needs('admin', { dryRun: true })
   @CommandRoute({
     id: 'adjustBalance',
     summary: 'Correct a balance by hand, in either direction',

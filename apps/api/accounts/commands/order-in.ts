@@ -1,5 +1,6 @@
 import { accountStream, DEFAULT_UNIT, isUnit, type StreamName } from '#kernel/stream-name.js';
 import type { ApiRequest } from '../../http/caller.js';
+import { isDryRun } from '../../http/dry-run.js';
 import { keyIn } from '../../http/idempotency-key.js';
 import { Problem } from '../../http/problem.js';
 import type { AccountIntent } from './intents.js';
@@ -17,13 +18,15 @@ export function orderIn(
 ): AccountOrder {
   const { customerId } = request.params as { readonly customerId: string };
   const { unit: inQuery } = request.query as { readonly unit?: unknown };
+  const dryRun = isDryRun(request);
   return {
     command,
     fingerprint,
     stream: streamOf(customerId, inQuery, unit),
-    key: keyIn(request, keyRequired),
+    key: keyIn(request, keyRequired && !dryRun),
     actor: request.caller?.actor ?? 'nobody',
     requestId: request.id,
+    dryRun,
   };
 }
 

@@ -1,13 +1,13 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { CommandOutcome } from '#event-store/writing/command.js';
+import type { CommandPreview, CommandRequest } from '#event-store/writing/command.js';
 import type { StreamName } from '#kernel/stream-name.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import type { AccountState } from '#ledger/account/state.js';
-import type { ApiAccountRefusal } from '../../writes/api-account-decider.js';
+import type { ApiAccountCommand, ApiAccountRefusal } from '../../writes/api-account-decider.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
 import type { AccountIntent } from './intents.js';
 
-export type AccountOutcome = CommandOutcome<AccountEvent, AccountState, ApiAccountRefusal>;
+export type AccountOutcome = CommandPreview<AccountEvent, AccountState, ApiAccountRefusal>;
 
 /** What a caller asks of one account. */
 export type AccountOrder = AccountIntent & {
@@ -16,6 +16,8 @@ export type AccountOrder = AccountIntent & {
   readonly key: string | null;
   readonly actor: string;
   readonly requestId: string;
+  /** Only how it would end is asked; nothing is recorded. */
+  readonly dryRun: boolean;
 };
 
 /** One command of a caller for one account. */
@@ -30,8 +32,8 @@ export class RunAccountCommandHandler implements ICommandHandler<RunAccountComma
   constructor(private readonly accounts: AccountWriter) {}
 
   execute({ order }: RunAccountCommand): Promise<AccountOutcome> {
-    const { stream, command, key, fingerprint, actor, requestId } = order;
-    return this.accounts.execute({
+    const { stream, command, key, fingerprint, actor, requestId, dryRun } = order;
+    const request: CommandRequest<ApiAccountCommand> = {
       stream,
       command,
       key,
@@ -40,6 +42,7 @@ export class RunAccountCommandHandler implements ICommandHandler<RunAccountComma
       actor,
       causationId: null,
       correlationId: requestId,
-    });
+    };
+    return dryRun ? this.accounts.preview(request) : this.accounts.execute(request);
   }
 }

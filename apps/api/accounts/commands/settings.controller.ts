@@ -25,7 +25,7 @@ export class AccountSettingsController {
   ) {}
 
   @Patch()
-  @Needs('admin')
+  @Needs('admin', { dryRun: true })
   @CommandRoute({
     id: 'changeAccountSettings',
     summary: 'Change settings of an account',
@@ -38,7 +38,7 @@ export class AccountSettingsController {
   }
 
   @Post('freeze')
-  @Needs('admin')
+  @Needs('admin', { dryRun: true })
   @CommandRoute({
     id: 'freezeAccount',
     summary: 'Stop new spending',
@@ -51,7 +51,7 @@ export class AccountSettingsController {
   }
 
   @Post('unfreeze')
-  @Needs('admin')
+  @Needs('admin', { dryRun: true })
   @CommandRoute({
     id: 'unfreezeAccount',
     summary: 'Allow spending again',
@@ -64,7 +64,7 @@ export class AccountSettingsController {
   }
 
   @Post('close')
-  @Needs('admin')
+  @Needs('admin', { dryRun: true })
   @CommandRoute({ id: 'closeAccount', summary: 'End an account for good', body: ReasonBody, setsState: true })
   close(@Req() request: ApiRequest, @Body() body: ReasonBody): Promise<Answer> {
     return this.#run(request, body.unit, statusIntent('CloseAccount', body));

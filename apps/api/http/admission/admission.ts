@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, HookHandlerDoneFunction } from 'fastify';
 import type { ApiRequest, Authenticates, Caller, RouteDemands } from '../caller.js';
+import { dryRunHeader } from '../dry-run.js';
 import { LoadLimit } from './load-limit.js';
 import { Problem } from '../problem.js';
 import type { RateLimit } from './rate-limit.js';
@@ -30,7 +31,7 @@ export function admitRequests(server: FastifyInstance, gatekeepers: Gatekeepers)
     // The getter makes a new object each time: it is asked once.
     const demands = request.routeOptions.config as Partial<RouteDemands>;
     request.demands = demands;
-    const refusal = unanswerable(request);
+    const refusal = unanswerable(request, demands);
     if (refusal !== null) refuse(done, refusal);
     else if (demands.demand == null) done();
     else {
@@ -71,13 +72,15 @@ function enter(
 }
 
 /** Why no route could answer the request; null when one can. */
-function unanswerable({ headers, raw }: ApiRequest): Problem | null {
+function unanswerable({ headers, raw, method }: ApiRequest, { dryRun }: Partial<RouteDemands>): Problem | null {
   const { host, expect } = headers;
   if (host === undefined && raw.httpVersion !== '1.0') return invalid('Host', 'must be sent');
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') return new Problem('expectation_failed');
+  const asked = headers[dryRunHeader] ?? 'false';
+  if (asked !== 'true' && asked !== 'false') return invalid('Scrip-Dry-Run', 'must be true or false; nothing was done');
   // A caller trusts that nothing is recorded.
-  if ((headers['scrip-dry-run'] ?? 'false') !== 'false')
-    return invalid('Scrip-Dry-Run', 'is not offered yet; nothing was done');
+  if (asked === 'true' && method !== 'GET' && dryRun !== true)
+    return invalid('Scrip-Dry-Run', 'is not offered by this operation; nothing was done');
   return null;
 }
 
