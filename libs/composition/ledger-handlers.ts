@@ -16,6 +16,7 @@ import { stripeCustomerDecider } from '#ledger/stripe/customer.js';
 import { stripeEventDecider } from '#ledger/stripe/event.js';
 import { stripeIntentDecider } from '#ledger/stripe/intent.js';
 import { subscriptionDecider } from '#ledger/subscription/subscription.js';
+import { usageDecider } from '#ledger/usage/usage.js';
 
 /** What the write paths of a process stand on. `snapshots`: null where none are kept; `keys`: null where the store knows every id. */
 export type WriteParts = {
@@ -25,7 +26,7 @@ export type WriteParts = {
   readonly clock: Clock;
 };
 
-/** Accounts are written again and again and stay in memory longest; the others are written a few times each. */
+/** Accounts and usage are written again and again and stay in memory longest; the others are written a few times each. */
 const cachedStreams = { customer: 2_000, other: 500 } as const;
 
 /** Of every stream category its write path. */
@@ -52,6 +53,7 @@ export function ledgerHandlersWith<Command, Refusal extends Refused>(
     subscription: new CommandHandler(subscriptionDecider, ofOthers),
     payment: new CommandHandler(paymentDecider, ofOthers),
     invoice: new CommandHandler(invoiceDecider, ofOthers),
+    usage: new CommandHandler(usageDecider, all),
   };
 }
 

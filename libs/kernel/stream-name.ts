@@ -38,6 +38,8 @@ export const stripeEventIdPattern = /^[\w.:-]{1,255}$/;
 export const stripeEventStream = (stripeEventId: string): StreamName => `stripeEvent-${stripeEventId}`;
 /** By Stripe's id of the subscription, or that of a free plan. */
 export const subscriptionStream = (subscriptionId: string): StreamName => `subscription-${subscriptionId}`;
+/** What a customer used of the features of plans, and the plans that count for it. */
+export const usageStream = (customerId: string): StreamName => `usage-${customerId}`;
 /** By the payment intent's id, else the session's or the invoice's. */
 export const paymentStream = (paymentId: string): StreamName => `payment-${paymentId}`;
 /** By Stripe's id of the invoice. */

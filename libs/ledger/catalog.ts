@@ -18,6 +18,9 @@ export type PlanPolicy = {
   readonly downgradeClawback?: boolean;
 };
 
+/** How much of a feature may be used in a day (UTC), a calendar month (UTC), and a period of the subscription. None: no limit. */
+export type FeatureLimits = { readonly day?: Amount; readonly month?: Amount; readonly period?: Amount };
+
 export type Plan = {
   readonly id: string;
   readonly name: string;
@@ -30,7 +33,8 @@ export type Plan = {
   readonly free: boolean;
   readonly trialDays: number | null;
   readonly features: readonly string[];
-  readonly limits: { readonly [name: string]: number };
+  /** Features whose use is limited, with their limits; what is named here need not be named among the features. */
+  readonly limits: { readonly [feature: string]: FeatureLimits };
   readonly policy?: PlanPolicy;
 };
 export type CreditProduct = {

@@ -20,6 +20,7 @@ import { stripeEventDecider } from './stripe/event.js';
 import { stripeCustomerDecider } from './stripe/customer.js';
 import { stripeIntentDecider } from './stripe/intent.js';
 import { subscriptionDecider } from './subscription/subscription.js';
+import { usageDecider } from './usage/usage.js';
 
 /** An event as it was stored when its version was current, after those that came before it in its stream. Never edited. */
 type Stored = { readonly type: string; readonly schemaVersion: number; readonly data: object };
@@ -40,6 +41,7 @@ const deciders = new Map(
     stripeEventDecider,
     stripeIntentDecider,
     subscriptionDecider,
+    usageDecider,
   ].map((decider) => [decider.category, decider as unknown as Decider<unknown, LedgerEvent, unknown, Refused>]),
 );
 

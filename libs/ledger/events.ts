@@ -7,6 +7,7 @@ import type { StripeCustomerEvent } from './stripe/customer.js';
 import type { StripeEventEvent } from './stripe/event.js';
 import type { StripeIntentEvent } from './stripe/intent.js';
 import type { SubscriptionEvent } from './subscription/subscription.js';
+import type { UsageEvent } from './usage/usage.js';
 import type { Json } from '#kernel/json.js';
 
 /** Every event that Scrip records. */
@@ -19,7 +20,8 @@ export type LedgerEvent =
   | StripeIntentEvent
   | SubscriptionEvent
   | PaymentEvent
-  | InvoiceEvent;
+  | InvoiceEvent
+  | UsageEvent;
 export type LedgerEventType = LedgerEvent['type'];
 
 /** Turns the stored data of one schema version into that of the next. */
@@ -115,6 +117,9 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   InvoiceActionRequired: [],
   InvoiceVoided: [],
   InvoiceMarkedUncollectible: [],
+  UsageRecorded: [],
+  PlanObserved: [],
+  FreePlanEntered: [],
 };
 
 export const eventTypes = Object.keys(upcasters) as readonly LedgerEventType[];

@@ -68,6 +68,15 @@ describe('the catalogue file', () => {
     expect(plan(', policy: { proratedUpgrade: false }')?.policy).toEqual({ proratedUpgrade: false });
   });
 
+  it('may limit the use of features in three windows, or in none', () => {
+    const limits = '{ videos: { day: 3, month: 60, period: 50 }, calls: {} }';
+    const text = `plans: [{ id: a, name: A, creditsPerMonth: 1, features: [api], limits: ${limits} }]`;
+    expect(parseCatalog(text).plans[0]).toMatchObject({
+      features: ['api'],
+      limits: { videos: { day: 3, month: 60, period: 50 }, calls: {} },
+    });
+  });
+
   it('may price in tiers', () => {
     const text = 'creditEvents: [{ id: a, name: A, tiers: [{ upTo: 10, cost: 2 }, { cost: 1 }] }]';
     expect(parseCatalog(text).creditEvents[0]?.price).toEqual({
@@ -89,6 +98,15 @@ describe('the catalogue file', () => {
     ['plans: [{ id: a, name: A, creditsPerMonth: 1.5 }]', 'catalog.plans[0].creditsPerMonth must be a whole number'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, policy: { rollover: 1 } }]', 'policy.rollover is not a known key'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, policy: { proratedUpgrade: 1 } }]', 'must be true or false'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, features: [api, api] }]', 'features must be a list of names, each'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, features: [a/b] }]', 'features must be a list of names, each'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, limits: { calls: 3 } }]', 'limits.calls must be a mapping'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, limits: { c: { week: 3 } } }]', 'limits.c.week is not a known key'],
+    ['plans: [{ id: a, name: A, creditsPerMonth: 1, limits: { c: { day: -3 } } }]', 'limits.c.day must be a whole'],
+    [
+      'plans: [{ id: a, name: A, creditsPerMonth: 1, limits: { c d: { day: 3 } } }]',
+      'limits must be a mapping of names',
+    ],
     ['plans: [{ id: a b, name: A, creditsPerMonth: 1 }]', 'catalog.plans[0].id may hold'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, freee: true }]', 'catalog.plans[0].freee is not a known key'],
     ['plans: [{ id: a, name: A, creditsPerMonth: 1, monthly: { amount: 1, currency: USD } }]', 'three lower-case'],

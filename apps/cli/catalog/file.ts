@@ -2,11 +2,13 @@ import { parse as parseYaml } from 'yaml';
 import { isAmount, MAX_AMOUNT } from '#kernel/amount.js';
 import { isSupportedCurrency } from '#kernel/currency.js';
 import type { IgnoreRule } from '#ledger/ignore-rule.js';
+import { limitWindows } from '#ledger/usage/limits.js';
 import type {
   Catalog,
   CreditEvent,
   CreditEventPrice,
   CreditProduct,
+  FeatureLimits,
   Plan,
   PlanPolicy,
   PlanPrice,
@@ -21,6 +23,8 @@ export class CatalogFileError extends Error {
 }
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const nameRule = 'may hold letters, digits, "_", "." and "-"';
+const isName = (value: unknown): value is string => typeof value === 'string' && idPattern.test(value);
 const oneYear = 365;
 
 /** One mapping of the file. Remembers what was asked for, so that a misspelt key is found. */
@@ -56,7 +60,7 @@ class Entry {
 
   id(): string {
     const id = this.text('id');
-    return id === '' || idPattern.test(id) ? id : this.wrong('id', 'may hold letters, digits, "_", "." and "-"', id);
+    return id === '' || isName(id) ? id : this.wrong('id', nameRule, id);
   }
 
   number(key: string, min: number, max: number): number {
@@ -78,16 +82,22 @@ class Entry {
     return value === null || typeof value === 'boolean' ? value : this.wrong(key, 'must be true or false', null);
   }
 
-  texts(key: string): readonly string[] {
+  /** A list of names, each once. */
+  names(key: string): readonly string[] {
     const value = this.take(key) ?? [];
-    const fits = Array.isArray(value) && value.every((item) => typeof item === 'string');
-    return fits ? (value as string[]) : this.wrong(key, 'must be a list of texts', []);
+    const fits = Array.isArray(value) && value.every(isName) && new Set(value).size === value.length;
+    return fits ? (value as string[]) : this.wrong(key, `must be a list of names, each once; a name ${nameRule}`, []);
   }
 
-  numbers(key: string): { readonly [name: string]: number } {
+  /** Entries by names. */
+  named(key: string): readonly (readonly [name: string, entry: Entry])[] {
     const value = this.take(key) ?? {};
-    const fits = typeof value === 'object' && !Array.isArray(value) && Object.values(value).every(isAmount);
-    return fits ? (value as { [name: string]: number }) : this.wrong(key, 'must be a mapping to whole numbers', {});
+    const fits = typeof value === 'object' && !Array.isArray(value) && Object.keys(value).every(isName);
+    if (!fits) return this.wrong(key, `must be a mapping of names; a name ${nameRule}`, []);
+    return Object.entries(value).map(([name, item]) => [
+      name,
+      new Entry(item, `${this.path}.${key}.${name}`, this.problems),
+    ]);
   }
 
   /** A mapping of one or more texts. */
@@ -207,13 +217,22 @@ function planOf(entry: Entry): Plan {
     creditsPerMonth: entry.number('creditsPerMonth', 0, MAX_AMOUNT),
     free: entry.flag('free'),
     trialDays: entry.optionalNumber('trialDays', 1, 2 * oneYear),
-    features: entry.texts('features'),
-    limits: entry.numbers('limits'),
+    features: entry.names('features'),
+    limits: Object.fromEntries(entry.named('limits').map(([feature, limits]) => [feature, limitsOf(limits)])),
     ...policyOf(entry.entry('policy')),
   };
   if (plan.free && (plan.monthly !== null || plan.yearly !== null))
     entry.wrong('free', 'and a price exclude each other', 0);
   return plan;
+}
+
+function limitsOf(entry: Entry): FeatureLimits {
+  const limits = limitWindows.flatMap((window) => {
+    const limit = entry.optionalNumber(window, 0, MAX_AMOUNT);
+    return limit === null ? [] : [[window, limit] as const];
+  });
+  entry.end();
+  return Object.fromEntries(limits);
 }
 
 /** Only what the file says: a default that is not written down may change. */

@@ -25,7 +25,7 @@ export const catalog: Catalog = {
       free: false,
       trialDays: 14,
       features: ['api'],
-      limits: { seats: 1 },
+      limits: { seats: { month: 1 } },
     },
   ],
   creditProducts: [
