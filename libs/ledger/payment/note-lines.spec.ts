@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Instant } from '#kernel/instant.js';
 import { allocate } from '../account/claims/allocation.js';
 import type { ClaimedLot } from '../account/claims/demands.js';
 import { byLinesOfNotes, creditedBefore } from './note-lines.js';
@@ -158,6 +159,33 @@ test('a note on the charged line of an upgrade is a share of that line’s own a
   const claims = byLinesOfNotes([claim('cn_1', 2475)], [half]);
   expect(taken(claims, [upgrade], 2500)).toBe(1750);
   expect(taken([...claims, claim('re_1', 25)], [upgrade], 2500)).toBe(3500);
+});
+
+describe('two plans of one invoice, a year of each', () => {
+  const year = (line: string, amount: number, monthly: number): readonly ClaimedLot[] =>
+    ['11', '12'].map((month) => ({
+      ...{ ...plan, id: `gr_${String(monthly)}_${month}`, amount: monthly, unspent: monthly, cost: amount / 2 },
+      lines: [{ id: line, amount }],
+      effectiveAt: `2026-${month}-01T00:00:00.000Z` as Instant,
+      expiresAt: `2026-${month}-30T00:00:00.000Z` as Instant,
+    }));
+  const lots = [...year('il_2', 4900, 1000), ...year('il_1', 4900, 5000)];
+  const credited = note(2450, { lines: [{ id: 'il_1', amount: 2450 }] });
+  const met = (since: Instant, all: readonly ClaimedLot[]): readonly string[] =>
+    allocate(
+      all,
+      { paid: 9800 },
+      byLinesOfNotes([claim('re_1', 2450), claim('cn_1', 2450)], [credited]).map((one) => ({ ...one, since })),
+    ).map(({ unspent }) => unspent.map(({ lotId, amount }) => `${String(amount)} of ${lotId}`).join(', '));
+
+  test('meet a claim in the order of their lines, so that what a note on a line then finds does not depend on who was recorded first', () => {
+    const ahead = ['3000 of gr_5000_12', '2000 of gr_5000_12, 3000 of gr_5000_11'];
+    expect(met(at, lots)).toEqual(ahead);
+    expect(met(at, lots.toReversed())).toEqual(ahead);
+    const begun = ['3000 of gr_5000_11', '2000 of gr_5000_11, 3000 of gr_5000_12'];
+    expect(met('2026-12-31T00:00:00.000Z', lots)).toEqual(begun);
+    expect(met('2026-12-31T00:00:00.000Z', lots.toReversed())).toEqual(begun);
+  });
 });
 
 test('what was overpaid goes back first, and takes nothing', () => {

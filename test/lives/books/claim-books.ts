@@ -55,9 +55,11 @@ export function claimedOf(
   return met;
 }
 
+/** Of what begins and ends alike, by the smallest id of the lines that bought it. */
 function inOrderOf(lots: readonly Lot[], since: number): readonly Lot[] {
-  const ahead = lots.filter(({ startsAt }) => startsAt > since).toSorted((a, b) => b.startsAt - a.startsAt);
-  const begun = lots
+  const byLine = lots.toSorted((a, b) => ((a.lines.toSorted()[0] ?? '') < (b.lines.toSorted()[0] ?? '') ? -1 : 1));
+  const ahead = byLine.filter(({ startsAt }) => startsAt > since).toSorted((a, b) => b.startsAt - a.startsAt);
+  const begun = byLine
     .filter(({ startsAt }) => startsAt <= since)
     .toSorted((a, b) => (a.expiresAt ?? Infinity) - (b.expiresAt ?? Infinity) || a.startsAt - b.startsAt);
   return [...ahead, ...begun];

@@ -1,7 +1,7 @@
 import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { RevocationCause } from '../events.js';
-import { Demands, namesOf, type Asking, type ClaimedLot } from './demands.js';
+import { Demands, type Asking, type ClaimedLot } from './demands.js';
 import type { Claim, Paid } from '../../payment/claims.js';
 
 /** Credits of one grant. */
@@ -67,7 +67,8 @@ function inOrderFor(lots: readonly ClaimedLot[], since: Instant): readonly Claim
   const begun = (lot: ClaimedLot): boolean => lot.effectiveAt <= since;
   return lots.toSorted((a, b) => {
     if (begun(a) !== begun(b)) return begun(a) ? 1 : -1;
-    return begun(a) ? byExpiry(a, b) : byEffect(b, a);
+    const byTime = begun(a) ? byExpiry(a, b) : compare(b.effectiveAt, a.effectiveAt);
+    return byTime || byLines(a, b) || a.amount - b.amount || compare(a.id, b.id);
   });
 }
 
@@ -75,13 +76,12 @@ function inOrderFor(lots: readonly ClaimedLot[], since: Instant): readonly Claim
 const NEVER = '~';
 
 const byExpiry = (a: ClaimedLot, b: ClaimedLot): number =>
-  compare(a.expiresAt ?? NEVER, b.expiresAt ?? NEVER) || byEffect(a, b);
+  compare(a.expiresAt ?? NEVER, b.expiresAt ?? NEVER) || compare(a.effectiveAt, b.effectiveAt);
 
-/** Grants that are alike are told apart by what bought them, and not by when they were recorded. */
-const byEffect = (a: ClaimedLot, b: ClaimedLot): number =>
-  compare(a.effectiveAt, b.effectiveAt) ||
-  compare(namesOf(a), namesOf(b)) ||
-  a.amount - b.amount ||
-  compare(a.id, b.id);
+/** Grants of the same time are told apart by what bought them, and not by when they were recorded: a claim by lines may follow. */
+const byLines = (a: ClaimedLot, b: ClaimedLot): number => compare(firstLineOf(a), firstLineOf(b));
+
+const firstLineOf = ({ lines }: ClaimedLot): string =>
+  (lines ?? []).reduce<string | null>((first, { id }) => (first === null || id < first ? id : first), null) ?? '';
 
 const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);

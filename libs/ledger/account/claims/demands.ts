@@ -29,7 +29,7 @@ type Take = (lots: readonly ClaimedLot[], credits: Amount) => Amount;
 type Base = { readonly money: number; readonly credits: Amount; readonly claimed: number };
 
 /** The lines that bought a lot, as one name; empty where they are not known. */
-export const namesOf = ({ lines }: ClaimedLot): string => (lines ?? []).map(({ id }) => id).join(' ');
+const namesOf = ({ lines }: ClaimedLot): string => (lines ?? []).map(({ id }) => id).join(' ');
 
 const amountOf = (lots: readonly ClaimedLot[]): Amount => lots.reduce((sum, { amount }) => sum + amount, 0);
 const moneyOf = (lines: readonly BoughtLine[]): number => lines.reduce((sum, { amount }) => sum + amount, 0);
