@@ -50,39 +50,67 @@ const seats = fc.record({
 });
 type Seats = typeof seats extends fc.Arbitrary<infer Value> ? Value : never;
 
+type Change = {
+  readonly since: number;
+  readonly credits: number;
+  readonly grants: boolean;
+  readonly takesBack: boolean;
+};
+
+/** A change within a year that ends on a day of January, and of which nothing is known to be paid. */
+function changeOfUnpaid(day: number, { since, credits, ...policy }: Change, books: Books, at: string): AccountCommand {
+  const changeId = `ch_${String(Object.values(books.changes).flat().length)}`;
+  const end = Date.UTC(Number(at.slice(0, 4)) + 1, 0, day) / 1000;
+  const parts = [{ since: text(secondsOf(at) + since * DAY), credits }];
+  return {
+    type: 'ChangePeriod',
+    subscriptionId: 'sub_1',
+    changeId,
+    periods: [{ end: text(end), interval: 'year', parts, cost: null, lines: [], ...policy }],
+    paymentReference: changeId,
+    metadata: {},
+  };
+}
+
 /** A change within one of the periods that are known. */
 const change = fc
   .record({
     of: fc.nat(30),
     since: fc.constantFrom(-5, -1, 0, 0, 0),
     credits: fc.integer({ min: -40, max: 40 }).filter((credits) => credits !== 0),
+    /** Within a year that no known payment bought and that ends on this day of January; null: within one of the periods. */
+    unpaidUntil: fc.constantFrom(null, null, null, 15, 31),
     /** What is given back and charged; undefined where no plans are known. */
     plans: fc.option(fc.tuple(seats, seats), { nil: undefined }),
     grants: fc.boolean(),
     takesBack: fc.boolean(),
   })
-  .map(({ of, since, credits, plans, grants, takesBack }) => (books: Books, at: string): AccountCommand => {
-    const terms = books.grants.flatMap(({ term }) => (term?.kind === 'period' ? [term] : []));
-    const term = terms[of % Math.max(1, terms.length)];
-    if (term === undefined) return { type: 'RecordDue' };
-    const months = terms.filter(
-      (one) => one.periodStart === term.periodStart && one.subscription === term.subscription,
-    );
-    const end = Math.max(...months.map((one) => one.end));
-    const from = Math.min(end - DAY, Math.max(term.periodStart, secondsOf(at) + since * DAY));
-    const known = Object.values(books.changes).flat().length;
-    const part = { since: text(from), credits };
-    const parts = [plans === undefined || term.plan === undefined ? part : ofPlans(part, term.plan, plans)];
-    const interval = months.length > 1 ? ('year' as const) : ('month' as const);
-    return {
-      type: 'ChangePeriod',
-      subscriptionId: term.subscription,
-      changeId: `ch_${String(known)}`,
-      periods: [{ end: text(end), interval, parts, cost: null, lines: [], grants, takesBack }],
-      paymentReference: `ch_${String(known)}`,
-      metadata: {},
-    };
-  });
+  .map(
+    ({ of, since, credits, unpaidUntil, plans, grants, takesBack }) =>
+      (books: Books, at: string): AccountCommand => {
+        const terms = books.grants.flatMap(({ term }) => (term?.kind === 'period' ? [term] : []));
+        const term = terms[of % Math.max(1, terms.length)];
+        if (unpaidUntil !== null) return changeOfUnpaid(unpaidUntil, { since, credits, grants, takesBack }, books, at);
+        if (term === undefined) return { type: 'RecordDue' };
+        const months = terms.filter(
+          (one) => one.periodStart === term.periodStart && one.subscription === term.subscription,
+        );
+        const end = Math.max(...months.map((one) => one.end));
+        const from = Math.min(end - DAY, Math.max(term.periodStart, secondsOf(at) + since * DAY));
+        const known = Object.values(books.changes).flat().length;
+        const part = { since: text(from), credits };
+        const parts = [plans === undefined || term.plan === undefined ? part : ofPlans(part, term.plan, plans)];
+        const interval = months.length > 1 ? ('year' as const) : ('month' as const);
+        return {
+          type: 'ChangePeriod',
+          subscriptionId: term.subscription,
+          changeId: `ch_${String(known)}`,
+          periods: [{ end: text(end), interval, parts, cost: null, lines: [], grants, takesBack }],
+          paymentReference: `ch_${String(known)}`,
+          metadata: {},
+        };
+      },
+  );
 
 const trial = fc
   .record({

@@ -15,6 +15,14 @@ export function monthsLater(start: number, months: number): number {
   return date.getTime() / 1000;
 }
 
+/** When the month of a period began that ends then: its months are counted back from its end. */
+export function monthUntil(end: number, periodEnd: number): number {
+  for (let back = 1; ; back += 1) {
+    const start = monthsLater(periodEnd, -back);
+    if (start < end) return start;
+  }
+}
+
 /** A month of a period. `measuredFrom`: when the whole month began of which this is the rest, its own start for a whole one. */
 export type Month = { readonly start: number; readonly end: number; readonly measuredFrom: number };
 

@@ -1,7 +1,7 @@
 import type { Invoice, InvoiceLine } from '../../../apps/stripe-sandbox/core/model.js';
 import type { Market, Offer } from '../story/market.js';
 import type { DueGrant, Money } from './books.js';
-import { asOneMonth, monthsLater, monthsOf, restOf, shares, type Month } from './calendar.js';
+import { asOneMonth, monthsOf, monthUntil, restOf, shares, type Month } from './calendar.js';
 import { directionOf, isChange, itemOf, type Direction } from './line-directions.js';
 import { neverGiven, type Deal, type Seats } from './unpaid-books.js';
 
@@ -251,7 +251,7 @@ function changedMonth(
   if (within.length === 0) return null;
   const since = Math.max(...within.map(({ line }) => line.period.start));
   const subscription = subscriptionOf(invoice);
-  // As long as it is: from its own start, where a period of the subscription tells it; else the month that ends then.
+  // As long as it is: from its own start, where a period of the subscription tells it; else as its months are counted.
   const known = found.grants.filter(
     ({ term }) =>
       term?.subscription === subscription &&
@@ -260,7 +260,7 @@ function changedMonth(
       term.start <= Math.max(month.start, since),
   );
   const start = Math.max(...known.map(({ term }) => term!.measuredFrom), -Infinity);
-  const measuredFrom = start === -Infinity ? monthsLater(end, -1) : start;
+  const measuredFrom = start === -Infinity ? monthUntil(end, group[0]!.line.period.end) : start;
   // What is more or less from one time on is one sum.
   const parts = Map.groupBy(within, ({ line }) => line.period.start);
   const credits = [...parts].reduce((sum, [from, lines]) => {

@@ -3,6 +3,7 @@ import type { AgreedSeats, ChangedPart, ChangedPeriod, PlanChange } from '#ledge
 import {
   asOneMonth,
   monthsLater,
+  monthUntil,
   monthsOf,
   restOf,
   secondsOf,
@@ -189,7 +190,7 @@ export class Terms extends Bookkeeping {
       .filter((term) => term.kind === 'period' && term.subscription === subscription && term.end === end)
       .filter(({ start }) => start <= Math.max(month.start, within[0]!.since))
       .map((term) => term.measuredFrom);
-    const measuredFrom = starts.length === 0 ? monthsLater(end, -1) : Math.max(...starts);
+    const measuredFrom = starts.length === 0 ? monthUntil(end, secondsOf(period.end)) : Math.max(...starts);
     const credits = within.reduce(
       (total, part) =>
         total + Math.sign(part.credits) * restOf(Math.abs(part.credits), part.since, { measuredFrom, end }),
