@@ -7,6 +7,7 @@ import { AccountSettingsController } from './commands/settings.controller.js';
 import { RunAccountCommandHandler } from './commands/run-account-command.js';
 import { CreditsController } from './commands/credits.controller.js';
 import { BalanceHistory } from './reads/balance-history.js';
+import { GetForecastHandler } from './reads/forecast.js';
 import { BulkController } from './bulk/bulk.controller.js';
 import {
   GetAccountHandler,
@@ -24,6 +25,7 @@ const handlers = [
   GetAccountHandler,
   GetBalanceAtHandler,
   GetBalanceHandler,
+  GetForecastHandler,
   ListClaimsHandler,
   ListGrantsHandler,
   ListHistoryHandler,

@@ -14,6 +14,7 @@ import { QueryRoute } from '../../openapi/api-docs.js';
 import { pageBody, pageWanted } from '../../reads/pages.js';
 import { positionFrom, readRequest } from '../../reads/read-request.js';
 import { AccountQuery, BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './queries.dto.js';
+import { GetForecast } from './forecast.js';
 import type { PastMoment } from './balance-history.js';
 import { GetAccount, GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './queries.js';
 
@@ -58,6 +59,25 @@ export class AccountReadsController {
     );
     if (result === null) throw new Problem('customer_not_found');
     return { ...result, asOf };
+  }
+
+  @Get('forecast')
+  @Needs('credits:read', { people: true })
+  @QueryRoute({
+    id: 'getForecast',
+    summary: 'How long the credits last at the present rate, and what expires unused',
+    problems: ['customer_not_found'],
+  })
+  async forecast(
+    @Req() request: ApiRequest,
+    @Param('customerId') customerId: string,
+    @Query() query: AccountQuery,
+  ): Promise<object> {
+    const forecast = await this.queries.execute(
+      new GetForecast(customerId, query.unit ?? DEFAULT_UNIT, readRequest(query, request.caller)),
+    );
+    if (forecast === null) throw new Problem('customer_not_found');
+    return forecast;
   }
 
   @Get('grants')

@@ -29,9 +29,17 @@ export class BalanceHistory {
     const stream = accountStream(customerId, unit);
     if ('at' in moment) await this.#over(stream, moment.at);
     const account = await this.accounts.load(stream, moment);
-    if (account.position === START && !(await this.#isKnown(stream, customerId))) return null;
+    if (account.position === START && !(await this.isKnown(stream, customerId))) return null;
     const now = 'at' in moment ? moment.at : account.state.lastAt || (await this.#timeOf(moment.position));
     return balanceAt(account, now, account.position);
+  }
+
+  /** Whether the log has heard of a customer, in this unit or at all. Errors: StoreUnavailable. */
+  async isKnown(stream: StreamName, customerId: string): Promise<boolean> {
+    const first = await Promise.all(
+      [stream, customerStream(customerId)].map((name) => withDeadline(this.clock, this.store.readStream(name, 0, 1))),
+    );
+    return first.some((events) => events.length > 0);
   }
 
   /** Waits until an instant that is the present one is past, and what this process decided by then is recorded. */
@@ -46,12 +54,5 @@ export class BalanceHistory {
     const before = position === START ? START : String(BigInt(position) - 1n).padStart(START.length, '0');
     const [event] = await withDeadline(this.clock, this.store.readAll(before, 1));
     return event === undefined ? instantOf(this.clock.now()) : metadataText(event, 'recordedAt');
-  }
-
-  async #isKnown(stream: StreamName, customerId: string): Promise<boolean> {
-    const first = await Promise.all(
-      [stream, customerStream(customerId)].map((name) => withDeadline(this.clock, this.store.readStream(name, 0, 1))),
-    );
-    return first.some((events) => events.length > 0);
   }
 }
