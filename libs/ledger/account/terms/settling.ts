@@ -176,16 +176,18 @@ export function grantChanges(recording: Recording, subscriptionId: string): void
   const terms = state.terms.get(subscriptionId);
   if (terms === undefined || terms.changes.length === 0) return;
   const granted = new Map<string, number>();
+  const begun = new Set<string>();
   for (const id of terms.grants) {
     const { term, amount } = grantOf(state, id);
     if (term?.changeId === undefined) continue;
     const name = monthName({ changeId: term.changeId, end: term.end });
     granted.set(name, (granted.get(name) ?? 0) + amount);
+    begun.add(periodName(term.changeId, term.periodEnd));
   }
   const { months } = factsOf(state, terms);
   for (const change of terms.changes) {
     const toMore = (months.get(change.changeId) ?? []).filter(({ amount, grants }) => amount > 0 && grants);
-    if (toMore.length > 0) grantChange(recording, { subscriptionId, change, months: toMore, granted });
+    if (toMore.length > 0) grantChange(recording, { subscriptionId, change, months: toMore, granted, begun });
   }
 }
 
@@ -195,20 +197,24 @@ type ChangeToMore = {
   readonly months: readonly ChangedMonth[];
   /** What was granted of changes before, by the name of the month. */
   readonly granted: ReadonlyMap<string, number>;
+  /** The names of the changed periods of which anything was granted before: that has all of the change's money. */
+  readonly begun: ReadonlySet<string>;
 };
 
-function grantChange(recording: Recording, { subscriptionId, change, months, granted }: ChangeToMore): void {
+const periodName = (changeId: string, periodEnd: Instant): string => `${changeId} ${periodEnd}`;
+
+function grantChange(recording: Recording, { subscriptionId, change, months, granted, begun }: ChangeToMore): void {
   for (const { end, cost } of change.periods) {
     const own = months.filter((month) => month.periodEnd === end);
     const shares = sharesOfCost(
-      cost,
+      begun.has(periodName(change.changeId, end)) ? null : cost,
       own.map(({ amount }) => amount),
     );
     for (const [index, month] of own.entries()) {
-      const before = granted.get(monthName(month));
-      const paid = before === undefined ? (shares[index] ?? null) : null;
-      const missing = Math.min(month.amount - (before ?? 0), MAX_AMOUNT - recording.state.granted);
-      if (missing > 0) grantMonth(recording, { subscriptionId, change, month, amount: missing, cost: paid });
+      const before = granted.get(monthName(month)) ?? 0;
+      const missing = Math.min(month.amount - before, MAX_AMOUNT - recording.state.granted);
+      if (missing > 0)
+        grantMonth(recording, { subscriptionId, change, month, amount: missing, cost: shares[index] ?? null });
     }
   }
 }

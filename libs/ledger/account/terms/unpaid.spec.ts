@@ -135,3 +135,36 @@ describe('what is given back counts as paid', () => {
     expectEnd([periodOf(plus, november), to('in_3', pro, starter, 16)], 12_000 - halfOf(4000));
   });
 });
+
+test('the money of a change is divided once, though its period shows later that it gives more in further months', () => {
+  const parts = [
+    {
+      since: day(1, 5),
+      credits: 7000,
+      plans: [
+        { ...pro, quantity: -1 },
+        { ...plus, quantity: 1 },
+      ],
+    },
+    {
+      since: day(1, 6),
+      credits: -10_000,
+      plans: [
+        { ...plus, quantity: -1 },
+        { ...starter, quantity: 2 },
+      ],
+    },
+  ];
+  const cost = { amount: 9000, currency: 'usd' };
+  const change: AccountCommand = {
+    ...{ type: 'ChangePeriod', subscriptionId: 'sub_1', changeId: 'in_2', paymentReference: 'in_2', metadata: {} },
+    periods: [{ end: year.to, interval: 'year', parts, cost, lines: [], grants: true, takesBack: true }],
+  };
+  for (const order of permutations([change, periodOf(starter, year)])) {
+    const account = new LedgerAccount(day(1, 5));
+    for (const fact of order) account.run(fact);
+    const bought = [...account.state.grants.values()].filter(({ paymentReference }) => paymentReference === 'in_2');
+    expect(bought.map(({ amount }) => amount)).toEqual([7000, ...Array<number>(10).fill(1000)]);
+    expect(bought.reduce((sum, { costBasis }) => sum + (costBasis?.amount ?? 0), 0)).toBe(9000);
+  }
+});
