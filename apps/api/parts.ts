@@ -28,6 +28,7 @@ import {
   StripeEventWriter,
   StripeIntentWriter,
   SubscriptionWriter,
+  UsageWriter,
 } from './writes/ledger-writers.js';
 
 /** What the process holds open. */
@@ -94,6 +95,7 @@ export const valuesOf = (parts: Parts): Provider[] => [
   { provide: StripeEventWriter, useValue: parts.writers.stripeEvent },
   { provide: StripeIntentWriter, useValue: parts.writers.stripeIntent },
   { provide: SubscriptionWriter, useValue: parts.writers.subscription },
+  { provide: UsageWriter, useValue: parts.writers.usage },
   { provide: CatalogReader, useValue: parts.writers.catalog },
   { provide: LoadLimit, useValue: parts.load },
   { provide: HealthChecks, useValue: parts.checks },

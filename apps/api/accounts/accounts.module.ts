@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CatalogueModule } from '../catalogue/catalogue.module.js';
+import { UsageModule } from '../usage/usage.module.js';
 import { ReadsModule } from '../reads/reads.module.js';
 import { AccountReadsController } from './reads/account-reads.controller.js';
 import { AccountService } from './commands/account-service.js';
@@ -34,7 +35,7 @@ const handlers = [
 
 /** Accounts: the commands that move their credits, alone and in bulk, their settings, and what they hold. */
 @Module({
-  imports: [CatalogueModule, ReadsModule],
+  imports: [CatalogueModule, ReadsModule, UsageModule],
   controllers: [CreditsController, AccountReadsController, AccountSettingsController, BulkController],
   providers: [AccountService, BalanceHistory, TopUp, ...handlers],
 })

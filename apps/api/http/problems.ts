@@ -1,6 +1,7 @@
 import type { AccountRefusal, PurchaseRefusal } from '#ledger/account/commands.js';
 import type { PricingRefusal } from '#ledger/catalog.js';
 import type { CustomerRefusal } from '#ledger/customer.js';
+import type { UsageRefusal } from '#ledger/usage/usage.js';
 import type { StripeEventRefusal } from '#ledger/stripe/event.js';
 import type { SaleRefusal } from '#stripe/operations/checkout.js';
 
@@ -8,7 +9,12 @@ import type { SaleRefusal } from '#stripe/operations/checkout.js';
 export type ProblemKind = { readonly status: number; readonly title: string; readonly detail: string };
 
 type RefusalCode = (
-  Exclude<AccountRefusal, PurchaseRefusal> | PricingRefusal | CustomerRefusal | SaleRefusal | StripeEventRefusal
+  | Exclude<AccountRefusal, PurchaseRefusal>
+  | PricingRefusal
+  | CustomerRefusal
+  | SaleRefusal
+  | StripeEventRefusal
+  | Exclude<UsageRefusal, { rejected: 'usage_time_out_of_range' }>
 )['rejected'];
 
 /**
@@ -47,6 +53,18 @@ export const problemKinds = {
     status: 403,
     title: 'Not allowed',
     detail: 'Use credentials that have the scope which this route asks for.',
+  },
+  usage_limit_exceeded: {
+    status: 403,
+    title: 'The limit of the plan is reached',
+    detail:
+      'Nothing was recorded. `used` of `limit` are used in this `window`; try again after `windowEnd`, ask for less, or change the plan.',
+  },
+  feature_not_in_plan: {
+    status: 403,
+    title: 'The plan does not have the feature',
+    detail:
+      'Nothing was recorded. See GET …/entitlements for what the customer may use, and /v1/plans for plans that have it.',
   },
   not_found: { status: 404, title: 'No such route', detail: 'See /openapi.json for the routes.' },
   customer_not_found: {
@@ -188,6 +206,16 @@ export const problemKinds = {
     status: 422,
     title: 'The price of this quantity is out of range',
     detail: 'Send a smaller quantity.',
+  },
+  feature_unknown: {
+    status: 422,
+    title: 'No plan has such a feature',
+    detail: 'See /v1/plans for the features and limits of plans.',
+  },
+  usage_out_of_range: {
+    status: 422,
+    title: 'More was used than can be counted',
+    detail: 'What is used of a feature within some 65 days sums to at most 2^53-1. Count it in a larger unit.',
   },
   plan_not_for_sale: {
     status: 422,

@@ -16,6 +16,7 @@ const tags = {
   Accounts: 'What an account holds, what happened in it, and its settings.',
   Customers: 'Who the customers are.',
   Billing: 'What customers buy, pay and subscribe to, by way of Stripe.',
+  Usage: 'What customers may use of their plans, and what they used.',
   Catalogue: 'What is on sale.',
   Log: 'The log itself.',
   Operators: 'For those who run the installation.',

@@ -1,6 +1,6 @@
 import { problemBody, retryAfter, type ProblemMembers } from '../http/problem.js';
 import { problemKinds, type ProblemCode } from '../http/problems.js';
-import { credits, list, object, orNull, ref, text, word, type Schema } from './schema.js';
+import { credits, list, object, orNull, ref, text, time, word, type Schema } from './schema.js';
 
 const codes = Object.keys(problemKinds) as readonly ProblemCode[];
 
@@ -15,6 +15,15 @@ const membersOf: { readonly [Code in ProblemCode]?: Members } = {
     unit: text,
     'topUpUrl?': { type: 'string', description: 'Where more can be bought.' },
   },
+  usage_limit_exceeded: {
+    feature: text,
+    limit: { ...credits, description: 'How much the plan allows in the window.' },
+    used: { ...credits, description: 'How much of it was used.' },
+    requested: credits,
+    window: word('day', 'month', 'period'),
+    windowEnd: time,
+  },
+  feature_not_in_plan: { feature: text },
   stripe_refused: {
     stripeCode: { ...orNull(text), description: "Stripe's code of the error." },
     stripeParam: { ...orNull(text), description: 'The parameter that Stripe names.' },
@@ -24,6 +33,11 @@ const membersOf: { readonly [Code in ProblemCode]?: Members } = {
 const exampleMembers: { readonly [Code in ProblemCode]?: ProblemMembers } = {
   invalid_request: { errors: [{ field: 'amount', message: 'must be a whole number from 1 to 9007199254740991' }] },
   insufficient_credits: { available: 3, required: 5, unit: 'credits', topUpUrl: 'https://shop.example/credits' },
+  usage_limit_exceeded: {
+    ...{ feature: 'api_calls', limit: 100, used: 100, requested: 1 },
+    ...{ window: 'day', windowEnd: '2026-11-22T00:00:00.000Z' },
+  },
+  feature_not_in_plan: { feature: 'team' },
   stripe_refused: { stripeCode: 'resource_missing', stripeParam: 'customer' },
 };
 

@@ -17,6 +17,8 @@ import type {
   StripeIntentState,
 } from '#ledger/stripe/intent.js';
 import type { SubscriptionCommand, SubscriptionEvent, SubscriptionState } from '#ledger/subscription/subscription.js';
+import type { UsageCommand, UsageEvent, UsageRefusal } from '#ledger/usage/usage.js';
+import type { UsageState } from '#ledger/usage/state.js';
 import type { ApiAccountCommand, ApiAccountRefusal } from './api-account-decider.js';
 
 /** Injection tokens of the process's write paths, one a stream category: see libs/composition. */
@@ -46,5 +48,6 @@ export class SubscriptionWriter extends CommandHandler<
   SubscriptionState,
   never
 > {}
+export class UsageWriter extends CommandHandler<UsageCommand, UsageEvent, UsageState, UsageRefusal> {}
 /** The API reads the catalogue; `scrip catalog apply` writes it. */
 export class CatalogReader extends CommandHandler<CatalogCommand, CatalogEvent, CatalogState, never> {}

@@ -20,6 +20,7 @@ import type { InboxState } from './state.js';
 import { CommandTooLarge, refusalOf } from '../outcomes.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, hasNews, type Due, type Links, type Seen } from './scan.js';
+import { recordPlan } from './plans.js';
 import { refusedBy } from './refusals.js';
 import { isSale, grantPurchase } from './purchases.js';
 import { asTheTrialStands, isOfTrial } from './trials.js';
@@ -165,8 +166,9 @@ export class Inbox {
     const rest = translation.commands.filter(
       (fact) => fact !== sale && (purchase === null || !isPaymentBeside(fact, purchase.reference)),
     );
+    for (const fact of rest) if (fact.to === 'usage') await this.#execute(event, fact);
     const trials = rest.filter(isOfTrial);
-    const others = rest.filter((fact) => !isOfTrial(fact));
+    const others = rest.filter((fact) => fact.to !== 'usage' && !isOfTrial(fact));
     const reasons = await Promise.all(others.map((fact) => this.#execute(event, fact)));
     for (const fact of trials) reasons.push(await this.#execute(event, await asTheTrialStands(this.#handlers, fact)));
     const conflict = await this.#name(event, rest);
@@ -228,6 +230,9 @@ export class Inbox {
         return refusalOf(this.#handlers.invoice.execute({ ...request, command: fact.command }));
       case 'subscription':
         return refusalOf(this.#handlers.subscription.execute({ ...request, command: fact.command }));
+      case 'usage':
+        await recordPlan(this.#handlers, { ...request, command: fact.command });
+        return null;
     }
   }
 

@@ -2,7 +2,7 @@ import type { LedgerHandlers } from '#composition/ledger-handlers.js';
 import type { CommandRequest } from '#event-store/writing/command.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
-import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
+import { accountStream, catalogStream, DEFAULT_UNIT, subscriptionStream, usageStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { freePlanOf, type CatalogState } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
@@ -77,7 +77,9 @@ export class Scheduler {
         const subscriptionId = freeSubscriptionId(customerId);
         const stream = subscriptionStream(subscriptionId);
         const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
+        const enter = { type: 'EnterFreePlan', planId: free.id } as const;
         await this.#guarded(stream, async () => {
+          await refusalOf(this.#handlers.usage.execute(request(usageStream(customerId), null, enter)));
           await refusalOf(this.#handlers.subscription.execute(request(stream, null, command)));
         });
       },

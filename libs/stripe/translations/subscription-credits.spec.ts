@@ -274,10 +274,12 @@ describe('a trial', () => {
 
 test('the end of a subscription puts its customer on the free plan', () => {
   const list = commandsOf('customer.subscription.deleted.endive', {}, {});
-  const [standing, ended, fall] = list.filter(({ type }) => type !== 'NameStripeCustomer');
+  const [standing, plan, ended, fall, entered] = list.filter(({ type }) => type !== 'NameStripeCustomer');
   expect(standing).toMatchObject({ type: 'ObserveSubscription', snapshot: { status: 'canceled' } });
+  expect(plan).toMatchObject({ type: 'ObservePlan', stream: 'usage-acme', snapshot: { status: 'canceled' } });
   expect(ended).toMatchObject({ type: 'EndSubscription', stream: 'account-acme', subscriptionId: 'sub_1' });
   expect(fall).toMatchObject({ type: 'StartFreePlan', stream: 'subscription-free_acme', planId: 'free' });
+  expect(entered).toMatchObject({ type: 'EnterFreePlan', stream: 'usage-acme', planId: 'free' });
 });
 
 test('a cancellation at the end of the period and one at a date are the same', () => {

@@ -1,6 +1,6 @@
 import { isAmount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { accountStream, DEFAULT_UNIT, subscriptionStream } from '#kernel/stream-name.js';
+import { accountStream, DEFAULT_UNIT, subscriptionStream, usageStream } from '#kernel/stream-name.js';
 import { freePlanOf } from '#ledger/catalog.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import type { ReceivedStripeEvent } from '#ledger/stripe/event.js';
@@ -98,8 +98,15 @@ const translateStanding =
       key: observationKey(event),
       command: { type: 'ObserveSubscription', snapshot, ...step },
     };
+    const observePlan: FactCommand = {
+      to: 'usage',
+      stream: usageStream(snapshot.customerId),
+      key: observationKey(event),
+      command: { type: 'ObservePlan', snapshot, ...step },
+    };
     return commands(
       observe,
+      observePlan,
       ...namingOfSubject(event, lookups),
       ...trialOf(event, seen),
       ...endTerms(snapshot),
@@ -170,6 +177,11 @@ function fallOf(
   const free = hasEnded(status) ? freePlanOf(catalog) : null;
   if (free === null) return [];
   const subscriptionId = freeSubscriptionId(customerId);
-  const command = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
-  return [{ to: 'subscription', stream: subscriptionStream(subscriptionId), key: observationKey(event), command }];
+  const key = observationKey(event);
+  const start = { type: 'StartFreePlan', subscriptionId, customerId, planId: free.id } as const;
+  const enter = { type: 'EnterFreePlan', planId: free.id } as const;
+  return [
+    { to: 'subscription', stream: subscriptionStream(subscriptionId), key, command: start },
+    { to: 'usage', stream: usageStream(customerId), key: `free:${key}`, command: enter },
+  ];
 }

@@ -8,6 +8,7 @@ import type { PaymentCommand } from '#ledger/payment/payment.js';
 import type { StripeCustomerCommand } from '#ledger/stripe/customer.js';
 import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe/event.js';
 import type { SubscriptionCommand } from '#ledger/subscription/subscription.js';
+import type { UsageCommand } from '#ledger/usage/usage.js';
 import type { Metadata } from '../shapes/billing.js';
 import { found } from '../shapes/unreadable.js';
 
@@ -18,6 +19,8 @@ export type FactCommand = { readonly stream: StreamName; readonly key: string } 
   | { readonly to: 'payment'; readonly command: PaymentCommand }
   | { readonly to: 'invoice'; readonly command: InvoiceCommand }
   | { readonly to: 'subscription'; readonly command: SubscriptionCommand }
+  /** Whose usage it is is known by the stream; carried out before all others, so that nobody sees a subscription that does not count yet. */
+  | { readonly to: 'usage'; readonly command: UsageCommand }
 );
 
 /** What a translation may know besides the event; all of it is data. */

@@ -2,7 +2,7 @@ import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handler
 import { SystemClock } from '#config/system-clock.js';
 import { openEventStore } from '#event-store/event-store.module.js';
 import type { EventStore } from '#event-store/port/event-store.js';
-import { stripeEventStream } from '#kernel/stream-name.js';
+import { stripeEventStream, usageStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
 import { catalog } from './catalog.js';
@@ -57,6 +57,8 @@ export class Writer {
 
   async startFreePlan(customerId: string, planId: string): Promise<void> {
     const subscriptionId = freeSubscriptionId(customerId);
+    const enter = { type: 'EnterFreePlan', planId } as const;
+    await done(() => this.handlers.usage.execute({ ...by, stream: usageStream(customerId), command: enter }));
     const command = { type: 'StartFreePlan', customerId, planId, subscriptionId } as const;
     await done(() => this.handlers.subscription.execute({ ...by, stream: `subscription-${subscriptionId}`, command }));
   }

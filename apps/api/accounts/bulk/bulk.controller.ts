@@ -14,6 +14,8 @@ import { Needs } from '../../http/route.js';
 import { WeightedSemaphore } from '../../http/admission/weighted-semaphore.js';
 import { OtherRoute } from '../../openapi/api-docs.js';
 import { ref } from '../../openapi/schema.js';
+import type { UsageBody } from '../../usage/bodies.dto.js';
+import { UsageRecorder } from '../../usage/recorder.js';
 import { AccountService } from '../commands/account-service.js';
 import { bulkCommands, bulkExample, bulkKinds, maxCommands, type BulkItem, type BulkKind } from './commands.js';
 
@@ -25,6 +27,7 @@ export class BulkController {
 
   constructor(
     private readonly accounts: AccountService,
+    private readonly usage: UsageRecorder,
     private readonly prices: PriceList,
     private readonly load: LoadLimit,
     private readonly context: ApiContext,
@@ -37,7 +40,7 @@ export class BulkController {
     id: 'runCommands',
     summary: 'Run up to 1,000 commands',
     description:
-      'Results are in the order of the commands; one that fails does not fail another. Commands for one account run in their order. In a dry run each is decided by itself.',
+      'Results are in the order of the commands; one that fails does not fail another. Commands for one account, and for the usage of one customer, run in their order. In a dry run each is decided by itself.',
     problems: ['store_unavailable'],
     answer: 'One result for each command.',
   })
@@ -76,26 +79,18 @@ export class BulkController {
     const kind = kindOf(item);
     if (kind === null)
       return invalid(request.id, [{ field: 'type', message: `must be one of ${bulkKinds.join(', ')}` }]);
-    const { errors: errorsOf, needsAdmin, intentOf, bodyOf } = bulkCommands[kind];
-    const errors = errorsOf(item);
+    const wanted = bulkCommands[kind];
+    const errors = wanted.errors(item);
     if (errors.length > 0) return invalid(request.id, errors);
     const { caller } = request;
-    if (caller === null || (needsAdmin && !hasScope(caller, 'admin'))) return problemAnswer('forbidden', request.id);
-    const { customerId, idempotencyKey, unit } = item as BulkItem;
-    const { command, fingerprint } = intentOf(item as BulkItem, pricing);
+    if (caller === null || (wanted.needsAdmin && !hasScope(caller, 'admin')))
+      return problemAnswer('forbidden', request.id);
+    const { customerId, idempotencyKey: key, unit } = item as BulkItem;
+    const by = { key, actor: caller.actor, requestId: request.id, dryRun: isDryRun(request) };
+    if (wanted.of === 'usage') return this.usage.record({ ...by, customerId }, item as UsageBody);
+    const { command, fingerprint } = wanted.intentOf(item as BulkItem, pricing);
     const stream = accountStream(customerId, unit ?? DEFAULT_UNIT);
-    return this.accounts.run(
-      {
-        command,
-        fingerprint,
-        stream,
-        key: idempotencyKey,
-        actor: caller.actor,
-        requestId: request.id,
-        dryRun: isDryRun(request),
-      },
-      bodyOf,
-    );
+    return this.accounts.run({ ...by, command, fingerprint, stream }, wanted.bodyOf);
   }
 }
 

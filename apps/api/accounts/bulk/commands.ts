@@ -38,31 +38,30 @@ import {
   ReleaseBody,
   ReversalBody,
 } from '../commands/bodies.dto.js';
+import { UsageBody } from '../../usage/bodies.dto.js';
 
 /** So many commands a bulk request may hold. */
 export const maxCommands = 1_000;
 
 export type BulkItem = BulkTarget & { readonly unit?: string };
 
-type BulkCommand = {
+type Checked = {
   /** Whose fields it has. */
   readonly classes: readonly Dto[];
   /** What is wrong with an item; empty when it is such a command. */
   readonly errors: (item: unknown) => readonly FieldError[];
   readonly needsAdmin: boolean;
-  readonly intentOf: (item: BulkItem, pricing: Pricing) => AccountIntent;
-  readonly bodyOf: AccountAnswer;
   /** The name of the answer's schema. */
   readonly answer: string;
 };
+type AccountKind = Checked & {
+  readonly of: 'account';
+  readonly intentOf: (item: BulkItem, pricing: Pricing) => AccountIntent;
+  readonly bodyOf: AccountAnswer;
+};
+type BulkCommand = AccountKind | (Checked & { readonly of: 'usage' });
 
-/** A kind of command in a bulk request: the classes whose fields it has, what it means, how it is answered. */
-function command<Fields extends object>(
-  classes: readonly Dto[],
-  intentOf: (fields: Fields, pricing: Pricing) => AccountIntent,
-  { bodyOf, answer }: Pick<BulkCommand, 'bodyOf' | 'answer'>,
-  needsAdmin = false,
-): BulkCommand {
+function checked(classes: readonly Dto[], answer: string, needsAdmin = false): Checked {
   const all = [BulkTarget, ...classes];
   const checker = new Checker(...all);
   const forms = all.flatMap(formsOf);
@@ -73,11 +72,22 @@ function command<Fields extends object>(
       return found.length > 0 ? found : formErrors(forms, item as object);
     },
     needsAdmin,
-    intentOf: (item, pricing) => intentOf(item as unknown as Fields, pricing),
-    bodyOf,
     answer,
   };
 }
+
+/** A kind of command in a bulk request: the classes whose fields it has, what it means, how it is answered. */
+const command = <Fields extends object>(
+  classes: readonly Dto[],
+  intentOf: (fields: Fields, pricing: Pricing) => AccountIntent,
+  { bodyOf, answer }: Pick<AccountKind, 'bodyOf' | 'answer'>,
+  needsAdmin = false,
+): AccountKind => ({
+  ...checked(classes, answer, needsAdmin),
+  of: 'account',
+  intentOf: (item, pricing) => intentOf(item as unknown as Fields, pricing),
+  bodyOf,
+});
 
 /** The commands that a bulk request may hold: the same classes, meanings and answers as the single routes. */
 export const bulkCommands = {
@@ -112,6 +122,7 @@ export const bulkCommands = {
     { bodyOf: adjustmentAnswer, answer: 'AdjustmentAnswer' },
     true,
   ),
+  usage: { ...checked([UsageBody], 'UsageAnswer'), of: 'usage' },
 } as const satisfies { readonly [kind: string]: BulkCommand };
 
 export type BulkKind = keyof typeof bulkCommands;

@@ -2,6 +2,7 @@ import { problemKinds, type ProblemCode } from '../../http/problems.js';
 import { schemasOf } from '../../openapi/dto-schemas.js';
 import { problemOf } from '../../openapi/problem-schemas.js';
 import { flag, list, object, ref, type Schema } from '../../openapi/schema.js';
+import { usageProblems } from '../../usage/refusals.js';
 import { commandProblems } from '../commands/refusals.js';
 import { bulkCommands, bulkKinds, maxCommands } from './commands.js';
 
@@ -21,7 +22,7 @@ const everyCommand: readonly ProblemCode[] = [
 const commandName = (kind: string): string => `${kind.charAt(0).toUpperCase()}${kind.slice(1)}Command`;
 
 const codes = Object.keys(problemKinds) as readonly ProblemCode[];
-const kindProblems = Object.values(commandProblems).flat();
+const kindProblems = [...Object.values(commandProblems).flat(), ...usageProblems];
 const refusals = codes.filter((code) => everyCommand.includes(code) || kindProblems.includes(code as never));
 
 /** The shapes of a bulk request: its commands, by their `type` those of the single routes, and their results. */

@@ -231,13 +231,13 @@ export class ReasonBody {
 
 /** The members that a command in a bulk request has besides its body. */
 export class BulkTarget {
-  @OneOf(['grant', 'consume', 'reverse', 'hold', 'capture', 'release', 'extend', 'adjust'], {
+  @OneOf(['grant', 'consume', 'reverse', 'hold', 'capture', 'release', 'extend', 'adjust', 'usage'], {
     description: 'Which command.',
     example: 'consume',
   })
   type!: string;
 
-  @CustomerId({ description: 'Whose account.', example: 'customer-1' })
+  @CustomerId({ description: 'Whose account, or whose usage.', example: 'customer-1' })
   customerId!: string;
 
   @Pattern(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters', {

@@ -24,7 +24,7 @@ export type AccountIntent = { readonly command: ApiAccountCommand; readonly fing
  * 32 hexadecimal digits of the SHA-256 over what was asked, defaults applied. Null members are left out, so a field that is
  * added later changes no fingerprint of an older request.
  */
-function fingerprintOf(said: { readonly [member: string]: unknown }): string {
+export function fingerprintOf(said: { readonly [member: string]: unknown }): string {
   const present: Record<string, Json> = {};
   for (const name in said) {
     const value = said[name];

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { assert } from '#kernel/assert.js';
 import { catalogStream, subscriptionStream } from '#kernel/stream-name.js';
 import { hasEnded } from '#ledger/subscription/standing.js';
 import { freeSubscriptionId } from '#ledger/subscription/subscription.js';
+import { RunUsageCommand } from '../../usage/run-usage-command.js';
 import { RunCustomerCommand } from '../../customers/run-customer-command.js';
 import { Problem } from '../../http/problem.js';
 import { CatalogReader, SubscriptionWriter } from '../../writes/ledger-writers.js';
@@ -41,6 +43,7 @@ export class FreePlans {
     if (paid && running.status !== 'incomplete') throw new Problem('already_subscribed');
     await this.#register(request);
     await this.answers.note(request);
+    await this.#enter(request, planId);
     const subscriptionId = freeSubscriptionId(customerId);
     const stream = subscriptionStream(subscriptionId);
     const outcome = await this.subscriptions.execute({
@@ -56,6 +59,15 @@ export class FreePlans {
     recordedOrProblem(outcome);
     const { position } = await this.subscriptions.load(stream);
     return this.answers.kept(request, { id: subscriptionId, status: 'active', plan: planId, interval: null, position });
+  }
+
+  /** First, so that who sees the subscription can use what it gives. */
+  async #enter({ customerId, actor, requestId }: OnBehalfOf, planId: string): Promise<void> {
+    const command = { type: 'EnterFreePlan', planId } as const;
+    const order = { customerId, command, key: null, fingerprint: null, actor, requestId, dryRun: false };
+    const outcome = await this.commands.execute(new RunUsageCommand(order));
+    assert(outcome.kind !== 'refused' && outcome.kind !== 'would_record', 'a free plan is always entered');
+    recordedOrProblem(outcome);
   }
 
   async #register({ customerId, actor, requestId }: OnBehalfOf): Promise<void> {
