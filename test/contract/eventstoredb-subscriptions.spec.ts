@@ -109,7 +109,6 @@ test('a slow consumer holds a bounded number of events', async () => {
   const small = new EventStoreDbEventStore(double.url, new SystemClock(), {
     ...limits,
     maxBufferedEvents: 100,
-    pageEvents: 100,
   });
   const stop = new AbortController();
   let largest = 0;
@@ -123,6 +122,27 @@ test('a slow consumer holds a bounded number of events', async () => {
   expect(count).toBe(12_000);
   expect(largest).toBeLessThanOrEqual(100);
   await small.close();
+});
+
+test('a slow consumer of large events holds a bounded number of bytes', async () => {
+  const [small] = appendOf('account-1').events;
+  for (let index = 0; index < 60; index += 1) {
+    const event = { ...small!, data: 'x'.repeat(100_000), hash: String(10 + index).repeat(32) };
+    await store.append({ stream: 'account-1', expectedRevision: index - 1, events: [event] });
+  }
+  const bounded = new EventStoreDbEventStore(double.url, new SystemClock(), { ...limits, maxBufferedBytes: 450_000 });
+  const stop = new AbortController();
+  let largest = 0;
+  let count = 0;
+  for await (const batch of bounded.subscribe(START, stop.signal)) {
+    largest = Math.max(largest, batch.length);
+    count += batch.length;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (count >= 60) stop.abort();
+  }
+  expect(count).toBe(60);
+  expect(largest).toBe(5);
+  await bounded.close();
 });
 
 test('events of the server itself are neither delivered nor in the way', async () => {
@@ -184,55 +204,4 @@ test('a consumer that leaves the loop leaves nothing behind', async () => {
     break;
   }
   expect(await store.head()).not.toBe(START);
-});
-
-test('a dozen subscriptions are one to the server, wherever they begin, and get the same batches', async () => {
-  await write(40, 20);
-  const starts = [START, ...double.log.all.slice(0, 11).map(({ position }) => position.toString().padStart(19, '0'))];
-  const batches = starts.map(() => new Set<readonly RecordedEvent[]>());
-  let atTheEnd = 0;
-  const taking = starts.map(async (start, index) => {
-    const enough = new AbortController();
-    const taken: RecordedEvent[] = [];
-    for await (const batch of store.subscribe(start, enough.signal)) {
-      taken.push(...batch);
-      batches[index]?.add(batch);
-      if (taken.length === 800 - index) atTheEnd += 1;
-      if (taken.length >= 1_600 - index) enough.abort();
-    }
-    return taken;
-  });
-  while (atTheEnd < starts.length) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await write(40, 20);
-  for (const [index, start] of starts.entries()) expectAll((await taking[index]) ?? [], start);
-  const shared = [...(batches[0] ?? [])].filter((batch) => batches.every((others) => others.has(batch)));
-  expect(shared.length).toBeGreaterThan(0);
-  expect(double.seen.subscriptions).toBeLessThan(2 + double.seen.tooSlow);
-});
-
-test('a subscription that is overtaken by what is kept of the newest events reads on in pages', async () => {
-  const forgetful = new EventStoreDbEventStore(double.url, new SystemClock(), {
-    ...limits,
-    recentEvents: 20,
-    pageEvents: 7,
-  });
-  await write(2, 3);
-  const stop = new AbortController();
-  const slow: RecordedEvent[] = [];
-  const fast: RecordedEvent[] = [];
-  const follow = async (into: RecordedEvent[], pause: number): Promise<void> => {
-    for await (const batch of forgetful.subscribe(START, stop.signal)) {
-      into.push(...batch);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (slow.length >= 306 && fast.length >= 306) stop.abort();
-    }
-  };
-  const both = [follow(slow, 15), follow(fast, 0)];
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  await write(100, 3);
-  await Promise.all(both);
-  expectAll(slow);
-  expectAll(fast);
-  await forgetful.close();
 });

@@ -16,7 +16,6 @@ import {
 } from '../port/event-store.js';
 import { EventStoreDbAppends } from './appends.js';
 import { connectionTo, type EventStoreDbConnection } from './connection.js';
-import { EventStoreDbFeed } from './feed.js';
 import { proposalBytesOf } from './metadata.js';
 import { EventStoreDbReads } from './reads.js';
 import { EventStoreDbSubscription } from './subscription.js';
@@ -32,12 +31,9 @@ export type EventStoreDbLimits = {
   readonly maxPendingBytes: number;
   /** Below the server's own limit (`MaxAppendSize`, 1 MiB unless it is configured). */
   readonly maxAppendBytes: number;
+  /** What a subscription holds of events that its consumer has not taken; full, it lets the server wait. */
   readonly maxBufferedEvents: number;
-  /** What subscriptions that are behind read at a time. */
-  readonly pageEvents: number;
-  /** The newest events that subscriptions share, and the bytes of theirs and of shared pages. */
-  readonly recentEvents: number;
-  readonly recentBytes: number;
+  readonly maxBufferedBytes: number;
 };
 
 const defaultLimits: EventStoreDbLimits = {
@@ -49,9 +45,7 @@ const defaultLimits: EventStoreDbLimits = {
   maxPendingBytes: 64 * 1024 * 1024,
   maxAppendBytes: 1_000_000,
   maxBufferedEvents: 2_000,
-  pageEvents: 500,
-  recentEvents: 10_000,
-  recentBytes: 16 * 1024 * 1024,
+  maxBufferedBytes: 8 * 1024 * 1024,
 };
 
 const MAX_UNSETTLED = 10_000;
@@ -74,7 +68,7 @@ export class EventStoreDbEventStore extends EventStore {
   readonly #connection: EventStoreDbConnection;
   readonly #appends: EventStoreDbAppends;
   readonly #reads: EventStoreDbReads;
-  readonly #feed: EventStoreDbFeed;
+  readonly #clock: Clock;
   readonly #closing = new AbortController();
   /** Appends that were left open: what is repeated of them is first looked for. The oldest are forgotten. */
   readonly #unsettled = new Set<string>();
@@ -87,13 +81,7 @@ export class EventStoreDbEventStore extends EventStore {
     this.#connection = connectionTo(url);
     this.#appends = new EventStoreDbAppends(this.#connection, clock, this.#limits);
     this.#reads = new EventStoreDbReads(this.#connection, clock, this.#limits);
-    const parts = { connection: this.#connection, clock, limits: this.#limits, head: () => this.head() };
-    this.#feed = new EventStoreDbFeed({
-      clock,
-      limits: this.#limits,
-      read: (after, limit) => this.#reads.readAll(after, limit),
-      follow: (after, signal) => new EventStoreDbSubscription(parts, after, signal).batches(),
-    });
+    this.#clock = clock;
   }
 
   override async append(request: AppendRequest): Promise<AppendResult> {
@@ -155,8 +143,14 @@ export class EventStoreDbEventStore extends EventStore {
   }
 
   override subscribe(after: Position, signal: AbortSignal): AsyncIterable<readonly RecordedEvent[]> {
+    const parts = {
+      connection: this.#connection,
+      clock: this.#clock,
+      limits: this.#limits,
+      head: () => this.head(),
+    };
     const ended = AbortSignal.any([signal, this.#closing.signal]);
-    return this.#feed.after(after, ended);
+    return new EventStoreDbSubscription(parts, after, ended).batches();
   }
 
   override async close(): Promise<void> {

@@ -5,7 +5,11 @@ import type { EventStoreDbConnection } from './connection.js';
 import { isSystem, recordedOf, type ReceivedEvent } from './metadata.js';
 import { clientPosition } from './reads.js';
 
-type Limits = { readonly silenceMs: number; readonly maxBufferedEvents: number };
+type Limits = {
+  readonly silenceMs: number;
+  readonly maxBufferedEvents: number;
+  readonly maxBufferedBytes: number;
+};
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2_000;
@@ -87,6 +91,7 @@ export class EventStoreDbSubscription {
 /** The events that a call has brought and nobody has taken yet. Full, it stops reading, and the server has to wait. */
 class Inbox {
   #events: ReceivedEvent[] = [];
+  #bytes = 0;
   #active = false;
   #wake: ((filled: boolean) => void) | null = null;
   readonly #ended = new AbortController();
@@ -100,7 +105,8 @@ class Inbox {
       this.#active = true;
       if (event === undefined) return;
       this.#events.push(event);
-      if (this.#events.length >= limits.maxBufferedEvents) call.pause();
+      this.#bytes += event.isJson ? 0 : event.data.length; // Scrip's own are never JSON to the server
+      if (this.#events.length >= limits.maxBufferedEvents || this.#bytes >= limits.maxBufferedBytes) call.pause();
       this.#awaken(true);
     });
     for (const ending of ['end', 'close', 'error'] as const) call.on(ending, () => this.#end());
@@ -114,6 +120,7 @@ class Inbox {
   take(): readonly ReceivedEvent[] {
     const events = this.#events;
     this.#events = [];
+    this.#bytes = 0;
     if (this.call.isPaused()) this.call.resume();
     return events;
   }
