@@ -5,13 +5,13 @@ import { DAY } from './books/calendar.js';
 import { ledgerViews } from './audit/ledger-view.js';
 import { live, type Life } from './story/life.js';
 import { kindsOf, sumOfKinds, type Occurrences } from './story/kinds.js';
-import { openMarket } from './story/market.js';
+import { openMarket, type Market } from './story/market.js';
 import { fetchOf } from './story/stripe-account.js';
 import { differencesOf } from './audit/reconciled.js';
 import { ScripInMemory } from './audit/scrip-in-memory.js';
 
-/** A leap year's February is in it. */
-const START = Date.UTC(2027, 6, 1) / 1000;
+/** When lives begin, in seconds. A leap year's February is in what follows. */
+export const START = Date.UTC(2027, 6, 1) / 1000;
 const TICK = DAY / 4;
 const WEEK = 7 * DAY;
 /** How often a reconciliation finds what was lost. */
@@ -37,12 +37,19 @@ export type Batch = {
 };
 
 /** Lives these lives side by side, through webhooks, ledger and read models, and audits each against its books. */
-export async function play({ seeds, years, without }: Batch): Promise<Played> {
+export function play({ seeds, years, without }: Batch): Promise<Played> {
   const market = openMarket(START - DAY);
   const end = START + years * 365 * DAY;
-  const lives = seeds.map((seed) =>
-    live(seed, market, { start: START, end, types: translatedTypes, without: new Set(without) }),
+  const options = { start: START, end, types: translatedTypes, without: new Set(without) };
+  return playLives(
+    market,
+    seeds.map((seed) => live(seed, market, options)),
+    end,
   );
+}
+
+/** Plays lives that were lived from `START` until `end`, in seconds. */
+export async function playLives(market: Market, lives: readonly Life[], end: number): Promise<Played> {
   const scrip = await ScripInMemory.open(market, fetchOf(lives.map(({ stripe }) => stripe)));
   try {
     const consumed = await through(scrip, lives, end);

@@ -5,6 +5,8 @@ export type Direction = -1 | 0 | 1;
 
 /** Whether a line is of a change within a period. */
 export const isChange = (line: InvoiceLine): boolean => line.parent?.invoice_item_details?.proration === true;
+/** Whether anything is left of a changed period; of one that ended while its subscription was paused, nothing is. */
+export const isWithin = ({ period }: InvoiceLine): boolean => period.start < period.end;
 export const itemOf = (line: InvoiceLine): string => line.parent?.subscription_item_details?.subscription_item ?? '';
 
 /** A change of 0.00 that says nothing itself is the opposite of all else that begins then and may be of its item. */

@@ -2,7 +2,7 @@ import type { Invoice, InvoiceLine } from '../../../apps/stripe-sandbox/core/mod
 import type { Market, Offer } from '../story/market.js';
 import type { DueGrant, Money } from './books.js';
 import { asOneMonth, monthsOf, monthUntil, restOf, shares, type Month } from './calendar.js';
-import { directionOf, isChange, itemOf, type Direction } from './line-directions.js';
+import { directionOf, isChange, isWithin, itemOf, type Direction } from './line-directions.js';
 import { neverGiven, type Deal, type Seats } from './unpaid-books.js';
 
 /**
@@ -55,7 +55,9 @@ export function termBooksOf(market: Market, invoices: readonly Invoice[]): TermB
     }
   }
   const changing = paid.flatMap((invoice): readonly Change[] => {
-    const lines = planLinesOf(market, invoice, []).filter(({ line, direction }) => isChange(line) && direction !== 0);
+    const lines = planLinesOf(market, invoice, []).filter(
+      ({ line, direction }) => isChange(line) && isWithin(line) && direction !== 0,
+    );
     const byEnd = Map.groupBy(lines, ({ line, offer }) => `${String(line.period.end)} ${offer.interval}`);
     return [...byEnd.values()].map((group) => ({ invoice, group }));
   });

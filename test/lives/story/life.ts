@@ -55,7 +55,7 @@ const versions = [
 
 /** How a life's webhooks travel: most in order and at once, some doubled, late by days, or lost. */
 type Delivery = { readonly twice: number; readonly late: number; readonly lost: number; readonly maxDelay: number };
-const calm: Delivery = { twice: 0, late: 0, lost: 0, maxDelay: 0 };
+export const calm: Delivery = { twice: 0, late: 0, lost: 0, maxDelay: 0 };
 const rough: readonly Delivery[] = [
   { twice: 0.1, late: 0.2, lost: 0, maxDelay: 2 * HOUR },
   { twice: 0.05, late: 0.1, lost: 0, maxDelay: 5 * DAY },
@@ -125,7 +125,7 @@ function birthOf(random: SeededRandom, { start, end }: LifeOptions): number {
 }
 
 /** In steps shorter than Stripe's memory of events. */
-function advance(stripe: StripeAccount, post: Post, to: number): void {
+export function advance(stripe: StripeAccount, post: Post, to: number): void {
   while (stripe.now < to) {
     stripe.advanceTo(Math.min(to, stripe.now + 20 * DAY));
     post.take(stripe);
@@ -145,7 +145,7 @@ function act(actor: Actor): string {
 }
 
 /** Carries webhooks, with the faults of one life's delivery. */
-class Post {
+export class Post {
   readonly arrivals: Arrival[] = [];
   readonly lost: Arrival[] = [];
   readonly standings: Standing[] = [];

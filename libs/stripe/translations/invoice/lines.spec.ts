@@ -132,6 +132,25 @@ describe.each([
     }
   });
 
+  test('says nothing of a period that had ended by the time of a change, neither by its credits nor by its policy', () => {
+    const strict = { ...plan('strict', 3000, 9000), policy: { proratedUpgrade: false, downgradeClawback: true } };
+    const known = { ...lookups, catalog: catalogState({ ...wanted, plans: [...wanted.plans, strict] }) };
+    const changes: readonly Line[] = [
+      { price: 'price_pro', amount: -4000, proration: true },
+      { price: 'price_pro', amount: 8000, quantity: 2, proration: true },
+    ];
+    const [alone] = ofType(commandsOf(changes, old, {}, known), 'ChangePeriod');
+    expect(alone).toMatchObject({ periods: [{ parts: [{ credits: 2000 }], grants: true, takesBack: false }] });
+    for (const start of [october.end, october.end + 11 * 86_400]) {
+      const period = { start, end: october.end };
+      const after: readonly Line[] = [
+        { price: 'price_pro', amount: 0, quantity: 2, proration: true, credits: true, period },
+        { price: 'price_strict', amount: 0, proration: true, item: 'si_9', period },
+      ];
+      expect(ofType(commandsOf([...changes, ...after], old, {}, known), 'ChangePeriod')).toEqual([alone]);
+    }
+  });
+
   test('takes the cost and the lines of a change from the plans that give credits, whatever an add-on of 0 credits costs', () => {
     const back: Line = { price: 'price_pro', amount: -4000, proration: true };
     const more: Line = { price: 'price_pro', amount: 8000, quantity: 2, proration: true };

@@ -1,0 +1,69 @@
+import { expect, test } from '@jest/globals';
+import { translatedTypes } from '#stripe/translations/registry.js';
+import { playLives, START } from './play.js';
+import { openMarket, type Interval } from './story/market.js';
+import { running } from './story/parts.js';
+import type { StripeAccount } from './story/stripe-account.js';
+import { toldLife, type Deed } from './story/told-life.js';
+
+const DAY = 86_400;
+const market = openMarket(START - DAY);
+const end = START + 500 * DAY;
+
+const price = (name: string, interval: Interval): string =>
+  market.offers.find(({ planId, interval: each }) => planId === `${name}-usd` && each === interval)!.priceId;
+
+/** Does something that Stripe must not refuse. */
+function post(stripe: StripeAccount, path: string, form: Readonly<Record<string, string | number | boolean>>): void {
+  expect(stripe.post(path, form)).toMatchObject({ ok: true });
+}
+
+const card: Deed = [
+  0,
+  (stripe) => {
+    post(stripe, `payment_methods/pm_card_visa/attach`, { customer: stripe.customer.id });
+    const [method] = stripe.all('payment_method');
+    post(stripe, `customers/${stripe.customer.id}`, { 'invoice_settings[default_payment_method]': method!.id });
+  },
+];
+const subscribe = (name: string, interval: Interval, seats = 1, more = {}): Deed => [
+  1,
+  (stripe) => {
+    const items = { 'items[0][price]': price(name, interval), 'items[0][quantity]': seats };
+    post(stripe, 'subscriptions', { customer: stripe.customer.id, ...items, ...more });
+  },
+];
+const change =
+  (form: Readonly<Record<string, string | number>>, proration: string) =>
+  (stripe: StripeAccount): void => {
+    const { id, items } = running(stripe)!;
+    post(stripe, `subscriptions/${id}`, {
+      ...{ 'items[0][id]': items.data[0]!.id, proration_behavior: proration },
+      ...Object.fromEntries(Object.entries(form).map(([key, value]) => [`items[0][${key}]`, value])),
+    });
+  };
+const pause: Deed = [5, (stripe) => post(stripe, `subscriptions/${running(stripe)!.id}/pause`, {})];
+
+test.each<readonly [string, readonly Deed[]]>([
+  [
+    'a change to more, whose plan grants it, and one that grants nothing after the end of the period',
+    [
+      ...[card, subscribe('small', 'month'), pause],
+      [3, change({ quantity: 4 }, 'create_prorations')],
+      [45, change({ price: price('strict', 'month'), quantity: 1 }, 'always_invoice')],
+    ],
+  ],
+  [
+    'a change to less, whose plan takes nothing back, and one that would after the end of the period',
+    [
+      ...[card, subscribe('large', 'month'), pause],
+      [3, change({ price: price('small', 'month') }, 'create_prorations')],
+      [45, change({ price: price('strict', 'month') }, 'always_invoice')],
+    ],
+  ],
+])('%s', async (_what, deeds) => {
+  const inOrder = deeds.toSorted(([a], [b]) => a - b);
+  const life = toldLife(market, 1, { start: START, end, types: translatedTypes }, inOrder);
+  const { failures, faults } = await playLives(market, [life], end);
+  expect([...failures, ...faults]).toEqual([]);
+});
