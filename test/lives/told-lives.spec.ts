@@ -44,6 +44,15 @@ const change =
   };
 const pause: Deed = [5, (stripe) => post(stripe, `subscriptions/${running(stripe)!.id}/pause`, {})];
 
+const payOpen =
+  (reason: string) =>
+  (stripe: StripeAccount): void => {
+    const [invoice] = stripe
+      .all('invoice')
+      .filter(({ status, billing_reason: of }) => status === 'open' && of === reason);
+    post(stripe, `invoices/${invoice!.id}/pay`, {});
+  };
+
 test.each<readonly [string, readonly Deed[]]>([
   [
     'a change to more, whose plan grants it, and one that grants nothing after the end of the period',
@@ -59,6 +68,18 @@ test.each<readonly [string, readonly Deed[]]>([
       ...[card, subscribe('large', 'month'), pause],
       [3, change({ price: price('small', 'month') }, 'create_prorations')],
       [45, change({ price: price('strict', 'month') }, 'always_invoice')],
+    ],
+  ],
+  [
+    'a change that is paid before the period that it falls in, and that shows then that it gives more in further months',
+    [
+      ...[card, subscribe('small', 'year', 1, { collection_method: 'send_invoice', days_until_due: 30 })],
+      [2, change({ price: price('kind', 'year') }, 'none')],
+      [50, change({ price: price('large', 'year') }, 'create_prorations')],
+      [100, change({ price: price('small', 'year'), quantity: 4 }, 'create_prorations')],
+      [110, change({ quantity: 5 }, 'always_invoice')],
+      [111, payOpen('subscription_update')],
+      [150, payOpen('subscription_create')],
     ],
   ],
 ])('%s', async (_what, deeds) => {

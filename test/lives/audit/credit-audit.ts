@@ -43,7 +43,15 @@ function lotOf({ grant, due }: Pair): Lot {
   const { id, amount, consumed, repaid, effectiveAt, expiresAt } = grant;
   const spent = consumed + repaid;
   return {
-    ...{ id, amount, spent, unspent: amount - spent, lines: due.lines, cost: due.cost ?? 0 },
+    // What was too much was not bought, so nothing is claimed of it.
+    ...{
+      id,
+      amount: amount - (due.excess ?? 0),
+      spent,
+      unspent: amount - spent,
+      lines: due.lines,
+      cost: due.cost ?? 0,
+    },
     startsAt: due.startsAt ?? secondsOf(effectiveAt),
     expiresAt: expiresAt === null ? null : secondsOf(expiresAt),
   };
@@ -86,7 +94,7 @@ function takenBySubscription(
   const unspent = ({ id, amount, consumed, repaid, held }: GrantSeen): number =>
     amount - consumed - repaid - held - (claimed.get(id)?.unspent ?? 0);
   const claimedOfGrant = ({ id }: GrantSeen): number => claimed.get(id)?.unspent ?? 0;
-  const lots: TermLot[] = pairs.flatMap(({ grant, due: { term, reference } }): readonly TermLot[] =>
+  const lots: TermLot[] = pairs.flatMap(({ grant, due: { term, reference, excess = 0 } }): readonly TermLot[] =>
     term === null
       ? []
       : [
@@ -94,6 +102,7 @@ function takenBySubscription(
             id: grant.id,
             invoiceId: reference ?? '',
             amount: grant.amount,
+            excess,
             term,
             rolledOver: false,
             unspent: unspent(grant),

@@ -18,8 +18,29 @@ const wanted = ({ why, amount, cost, reference, endsAt }: DueGrant): string =>
 export type Pair = { readonly grant: GrantSeen; readonly due: DueGrant };
 export type Paired = { readonly pairs: readonly Pair[]; readonly faults: readonly string[] };
 
-/** Each grant has its reason, each reason its grant; what need not be comes last. */
-export function paired({ grants: due }: Books, { grants }: LedgerView): Paired {
+/**
+ * Each grant has its reason, each reason its grant. What a change of plan gives may come as several grants, where what it is measured
+ * by was reported after it.
+ */
+export function paired({ grants, changesAsReported }: Books, view: LedgerView): Paired {
+  const known = pairedWith(grants, view);
+  if (known.faults.length === 0) return known;
+  const others = grants.filter(({ why }) => why !== 'proration');
+  return pairedWith([...others, ...changesAsReported(reportedInvoices(view))], view);
+}
+
+/** The invoices of which the account has heard that they bought a period or a change, in this order. */
+const reportedInvoices = ({ events }: LedgerView): readonly string[] => [
+  ...new Set(
+    events.flatMap(({ type, changeId, term, paymentReference }) => {
+      if (type === 'PeriodChanged') return changeId ?? [];
+      return type === 'CreditsGranted' && term?.kind === 'period' ? (paymentReference ?? []) : [];
+    }),
+  ),
+];
+
+/** What need not be comes last. */
+function pairedWith(due: readonly DueGrant[], { grants }: LedgerView): Paired {
   const open = [...due];
   const pairs: Pair[] = [];
   // Of several that came late the first is for what was due first.

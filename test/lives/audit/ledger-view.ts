@@ -50,6 +50,8 @@ export type AccountEventSeen = {
   readonly restored?: readonly { readonly grantId: string; readonly amount: number }[];
   readonly term?: TermSeen;
   readonly debtId?: string;
+  readonly changeId?: string;
+  readonly paymentReference?: string | null;
   readonly cause?: { readonly kind: string; readonly id: string; readonly grantId?: string | null };
 };
 

@@ -4,6 +4,7 @@ import type { Life } from '../story/life.js';
 import type { Market } from '../story/market.js';
 import { textOf } from './calendar.js';
 import { paymentOfInvoice, type Claim } from './payment-books.js';
+import { changesAsReported } from './reported-books.js';
 import { salesOf } from './sales-books.js';
 import { trialsOf } from './subscription-books.js';
 import { termBooksOf, type ChangedMonth } from './term-books.js';
@@ -14,6 +15,8 @@ import { termBooksOf, type ChangedMonth } from './term-books.js';
  */
 export type Books = {
   readonly grants: readonly DueGrant[];
+  /** What changes of plan give where invoices were reported in this order of their ids: more than one grant for a month, maybe. */
+  readonly changesAsReported: (order: readonly string[]) => readonly DueGrant[];
   readonly trials: readonly DueTrial[];
   readonly payments: ReadonlyMap<string, DuePayment>;
   /** What changes of plan and quantity mean, month by month. */
@@ -42,6 +45,8 @@ export type DueGrant = {
   readonly optional: boolean;
   /** The invoice lines that bought them. */
   readonly lines: readonly string[];
+  /** What of them is more than was due in the end, by what was reported later; left out for nothing. */
+  readonly excess?: number;
   /** What a subscription gives them for. */
   readonly term: DueTerm | null;
 };
@@ -90,6 +95,7 @@ export function booksOf(life: Life, market: Market): Books {
   const payments = [...sales.payments, ...invoices.flatMap((invoice) => paymentOfInvoice(life, invoice))];
   return {
     grants: [...sales.grants, ...terms.grants],
+    changesAsReported: (order) => changesAsReported(market, invoices, order),
     trials: trialsOf(life, market),
     payments: new Map(payments.map((payment) => [payment.id, payment])),
     changes: terms.changes,

@@ -7,6 +7,8 @@ export type TermLot = {
   /** The invoice that bought it; empty for what went on. */
   readonly invoiceId: string;
   readonly amount: number;
+  /** What of it is too much, by what was reported later; left out for nothing. */
+  readonly excess?: number;
   readonly term: DueTerm;
   readonly rolledOver: boolean;
   readonly unspent: number;
@@ -44,6 +46,7 @@ export function takenByChanges(
   const given: TermLot[] = [];
   for (const fact of inOrder(lots, changes)) {
     if ('lot' in fact) {
+      take(fact.lot, fact.lot.excess ?? 0);
       if (!fact.lot.rolledOver) meetKept(fact.lot, counting(fact.lot, kept, ends), take);
       given.push(fact.lot);
       continue;
