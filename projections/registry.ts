@@ -11,6 +11,7 @@ import { parkedEventsProjection } from './parked-events/parked-events.js';
 import { paymentsProjection } from './payments/payments.js';
 import { stripeIntentsProjection } from './stripe-intents/stripe-intents.js';
 import { subscriptionsProjection } from './subscriptions/subscriptions.js';
+import { usageProjection } from './usage/usage.js';
 
 /** Every projection there is. */
 export const projections: readonly LedgerProjection[] = [
@@ -25,6 +26,7 @@ export const projections: readonly LedgerProjection[] = [
   paymentsProjection,
   invoicesProjection,
   stripeIntentsProjection,
+  usageProjection,
   commandKeysProjection,
 ];
 

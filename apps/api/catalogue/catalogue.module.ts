@@ -11,6 +11,6 @@ import { PriceList } from './price-list.js';
   imports: [ReadsModule],
   controllers: [CatalogueController],
   providers: [ListCatalogueHandler, KnownCatalog, PriceList, FeatureOffers],
-  exports: [PriceList, FeatureOffers],
+  exports: [KnownCatalog, PriceList, FeatureOffers],
 })
 export class CatalogueModule {}

@@ -133,6 +133,42 @@ describe('the use of features over HTTP', () => {
     expect([await counted('bulk'), await counted('dry')]).toEqual([2, 0]);
   });
 
+  it('can be read as it would be decided, and summed by hours, days and months', async () => {
+    await startFree('reader');
+    const get = (path: string, position?: string): Promise<ApiAnswer> =>
+      api.get(`/v1/customers/reader/${path}${position === undefined ? '' : `minPosition=${position}&waitMs=9000`}`);
+    const used = (await use('reader', { feature: 'calls', quantity: 49 })).body;
+    const all = (await get('entitlements?', used.position)).body;
+    expect(all).toMatchObject({
+      customerId: 'reader',
+      plan: { id: 'free', name: 'Free', status: 'active' },
+      features: ['calls'],
+      limits: used['limits'],
+    });
+    expect(all.asOf.position >= used.position).toBe(true);
+    const check = { feature: 'calls', allowed: true, reason: null, limits: used['limits'] };
+    expect((await get('entitlements/calls?')).body).toMatchObject(check);
+    const { position } = (await use('reader', { feature: 'calls' })).body;
+    expect((await get('entitlements/calls?', position)).body).toMatchObject({
+      ...{ allowed: false, reason: 'usage_limit_exceeded', limits: [{ used: 50, remaining: 0 }] },
+    });
+    for (const feature of ['export', 'nonsense'])
+      expect((await get(`entitlements/${feature}?`)).body).toMatchObject({
+        ...{ feature, allowed: false, reason: 'feature_not_in_plan', limits: [] },
+      });
+    expect((await api.get('/v1/customers/nobody/entitlements')).body).toMatchObject({ plan: null, features: [] });
+    const [hour, day] = [daysAgo(0).slice(0, 13), daysAgo(0).slice(0, 10)];
+    const sums = async (interval: string): Promise<object> => (await get(`usage?interval=${interval}`)).body.data;
+    const next = tomorrow;
+    expect(await sums('hour')).toMatchObject([{ feature: 'calls', start: `${hour}:00:00.000Z`, quantity: 50 }]);
+    expect(await sums('day')).toEqual([{ feature: 'calls', start: `${day}T00:00:00.000Z`, end: next, quantity: 50 }]);
+    expect(await sums('month')).toMatchObject([{ start: `${day.slice(0, 7)}-01T00:00:00.000Z`, quantity: 50 }]);
+    expect((await get('usage?feature=export')).body.data).toEqual([]);
+    expect((await get(`usage?to=${daysAgo(1)}`)).body.data).toEqual([]);
+    expect((await get('usage?interval=week')).body.code).toBe('invalid_request');
+    expect((await get(`usage?interval=hour&from=${daysAgo(90)}`)).body.errors).toMatchObject([{ field: 'from' }]);
+  });
+
   it('follows the subscription at Stripe', async () => {
     const send = async (body: StripeEventBody): Promise<void> => {
       const payload = JSON.stringify(body);
