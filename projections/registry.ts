@@ -4,6 +4,7 @@ import { catalogueProjection } from './catalogue/catalogue.js';
 import { claimsProjection } from './claims/claims.js';
 import { commandKeysProjection } from './command-keys/command-keys.js';
 import { customersProjection } from './customers/customers.js';
+import { grantUsesProjection } from './grant-uses/grant-uses.js';
 import { historyProjection } from './history/history.js';
 import { invoicesProjection } from './invoices/invoices.js';
 import type { LedgerProjection } from './ledger-projection.js';
@@ -18,6 +19,7 @@ export const projections: readonly LedgerProjection[] = [
   balances,
   historyProjection,
   claimsProjection,
+  grantUsesProjection,
   customersProjection,
   catalogueProjection,
   parkedEventsProjection,

@@ -60,7 +60,13 @@ export type HoldEntry = {
   readonly metadata: Json;
   readonly createdAt: Instant;
 };
-export type AccountFilter<Status> = { readonly customerId: string; readonly unit: string; readonly status?: Status };
+export type AccountFilter<Status> = {
+  readonly customerId: string;
+  readonly unit: string;
+  readonly status?: Status;
+  /** Only those with one of these ids. */
+  readonly ids?: readonly string[];
+};
 export const grantsCursor: CursorShape = ['text'];
 export const holdsCursor: CursorShape = ['text'];
 
@@ -133,6 +139,7 @@ export async function grantsOf(
   if (passed !== null) {
     const wanted = [...passed.state.grants.values()]
       .filter((grant) => filter.status === undefined || statusOf(grant, at) === filter.status)
+      .filter(({ id }) => filter.ids === undefined || filter.ids.includes(id))
       .filter(({ id }) => cursor === null || id < String(cursor[0]))
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit + 1);
@@ -149,6 +156,7 @@ export async function grantsOf(
   }
   let query = own.orderBy('grant_id', 'desc').limit(limit + 1);
   if (filter.status !== undefined) query = query.where(statusInRow(at), '=', filter.status);
+  if (filter.ids !== undefined) query = query.where(sql<boolean>`grant_id = any(${arrayText(filter.ids)}::text[])`);
   if (cursor !== null) query = query.where('grant_id', '<', String(cursor[0]));
   return pageOf(await reader.rows(query), limit, grantEntry, ({ grant_id }) => [grant_id]);
 }
@@ -222,6 +230,7 @@ export async function holdsOf(
     .orderBy('hold_id', 'desc')
     .limit(limit + 1);
   if (filter.status !== undefined) query = query.where(status, '=', filter.status);
+  if (filter.ids !== undefined) query = query.where(sql<boolean>`hold_id = any(${arrayText(filter.ids)}::text[])`);
   if (cursor !== null) query = query.where('hold_id', '<', String(cursor[0]));
   return pageOf(
     await reader.rows(query),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import { InMemoryEventStore } from '../../../libs/event-store/in-memory.js';
+import type { AccountEventOf } from '#ledger/account/events.js';
 import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ProjectedEvent, relevant, type ExpectedRow } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
@@ -10,7 +11,7 @@ import type { LedgerProjection, Projected } from '../../../projections/ledger-pr
 import { projections } from '../../../projections/registry.js';
 import { consume, grant, hold } from '../../support/ledger/account-commands.js';
 import { goldenLogs, logsEndingWith } from '../../support/ledger/golden-events.js';
-import { LedgerWriter } from '../../support/ledger/ledger-writer.js';
+import { LedgerWriter, type AnyCommand } from '../../support/ledger/ledger-writer.js';
 import { ProjectionWorld } from '../../support/worlds/projection-world.js';
 
 let world: ProjectionWorld;
@@ -52,7 +53,10 @@ describe('a row that is not what the log says', () => {
       await world.store.append({ stream: log[0]!.stream, expectedRevision: -1, events: log });
     const first = '2026-01-01T00:00:00.000Z';
     const claim = consume(1, { resource: { type: 'job', id: '1' } });
-    for (const command of [grant(5), claim, hold(1)]) world.writer.decide('account-buyer', command, first);
+    const bought = (command: AnyCommand) => world.writer.decide('account-buyer', command, first);
+    const [, used] = [bought(grant(5)), bought(claim), bought(hold(1))];
+    const { consumptionId } = used[0] as AccountEventOf<'CreditsConsumed'>;
+    bought({ type: 'ReverseConsumption', consumptionId, amount: 1, reason: null });
     await world.writer.flush();
     const worker = world.work();
     await world.reached(await world.store.head());

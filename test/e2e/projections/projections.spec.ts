@@ -282,7 +282,7 @@ describe('an event that cannot be applied', () => {
         .filter(({ kind }) => kind === 'halted')
         .map(({ projection }) => projection)
         .sort(),
-    ).toEqual(['balances', 'claims', 'history']);
+    ).toEqual(['balances', 'claims', 'grant-uses', 'history']);
     broken = false;
     expect(await resumeProjection(world.db, 'balances')).toBe('resumed');
     expect(await resumeProjection(world.db, 'balances')).toBe('running');

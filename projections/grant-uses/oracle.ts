@@ -1,0 +1,106 @@
+import { accountOf } from '#kernel/stream-name.js';
+import { accountDecider } from '#ledger/account/account.js';
+import type { AccountEvent, AccountEventOf, Slice } from '#ledger/account/events.js';
+import type { AccountState, Grant } from '#ledger/account/state.js';
+import type { LedgerEvent } from '#ledger/events.js';
+import { document } from '#database/values.js';
+import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
+import type { Projected } from '../ledger-projection.js';
+
+type Folded = { state: AccountState; readonly counts: Map<string, number> };
+type Part = Pick<Slice, 'grantId' | 'amount' | 'cost'>;
+
+/** Folds accounts, and takes each use from what the counters of a grant were before an event and are after it. */
+class GrantUsesOracle implements OracleFold<LedgerEvent> {
+  readonly #accounts = new Map<string, Folded>();
+
+  add(projected: Projected): readonly ExpectedRow[] {
+    const { stream, revision } = projected.recorded;
+    const event = projected.event as AccountEvent;
+    const folded = this.#accounts.get(stream) ?? { state: accountDecider.initial(stream), counts: new Map() };
+    this.#accounts.set(stream, folded);
+    const parts = partsOf(event);
+    const ids = [...new Set(parts.map(({ grantId }) => grantId))];
+    const before = ids.map((id) => folded.state.grants.get(id));
+    folded.state = accountDecider.evolve(folded.state, event, revision);
+    const rows: ExpectedRow[] = event.type === 'ConsumptionReversed' ? [reversalRow(projected, event)] : [];
+    for (const [index, id] of ids.entries()) {
+      const [then, now] = [before[index], folded.state.grants.get(id)];
+      if (then === undefined || now === undefined) continue;
+      const money = parts.reduce((sum, { grantId, cost }) => sum + (grantId === id ? (cost?.amount ?? 0) : 0), 0);
+      for (const [type, amount] of changesOf(event, then, now)) {
+        const n = (folded.counts.get(id) ?? 0) + 1;
+        folded.counts.set(id, n);
+        const cost = then.costBasis === null ? null : amount < 0 ? 0 - money : money;
+        rows.push({
+          table: 'grant_uses',
+          row: {
+            ...placeOf(projected),
+            ...{ grant_id: id, type, n, amount },
+            cost_amount: cost,
+            cost_currency: then.costBasis?.currency ?? null,
+            consumption_id: 'consumptionId' in event ? event.consumptionId : null,
+            hold_id: event.type === 'HoldCaptured' ? event.holdId : null,
+          },
+        });
+      }
+    }
+    return rows;
+  }
+
+  rest(): readonly ExpectedRow[] {
+    return [];
+  }
+}
+
+/** What an event says of grants, whichever way. */
+function partsOf(event: AccountEvent): readonly Part[] {
+  if ('restored' in event) return event.restored;
+  if ('allocations' in event) return event.allocations.map((slice) => ({ cost: null, ...slice }));
+  return 'grantId' in event && 'cost' in event && 'amount' in event ? [event] : [];
+}
+
+const counters = ['consumed', 'expired', 'revoked', 'repaid'] as const;
+const names = {
+  consumed: (event: AccountEvent, by: number): string =>
+    by < 0 ? 'reversed' : event.type === 'HoldCaptured' ? 'captured' : 'consumed',
+  expired: (): string => 'expired',
+  revoked: (_: AccountEvent, by: number): string => (by < 0 ? 'reinstated' : 'revoked'),
+  repaid: (_: AccountEvent, by: number): string => (by < 0 ? 'debt_forgiven' : 'debt_repaid'),
+};
+
+function changesOf(event: AccountEvent, before: Grant, after: Grant): readonly (readonly [string, number])[] {
+  return counters.flatMap((counter) => {
+    const by = after[counter] - before[counter];
+    return by === 0 ? [] : [[names[counter](event, by), by] as const];
+  });
+}
+
+const placeOf = ({ recorded: { stream, revision, id, position }, event }: Projected) => ({
+  stream,
+  revision,
+  customer_id: accountOf(stream)?.customerId ?? null,
+  at: (event as AccountEvent).at,
+  event_id: id,
+  position,
+});
+
+const reversalRow = (projected: Projected, event: AccountEventOf<'ConsumptionReversed'>): ExpectedRow => ({
+  table: 'reversals',
+  row: {
+    ...placeOf(projected),
+    consumption_revision: event.consumptionRevision,
+    reversal_id: event.reversalId,
+    amount: event.amount,
+    debt_reversed: event.debtReversed,
+    restored: document(event.restored),
+    reason: event.reason,
+  },
+});
+
+/** A row for each change of a grant's counters, at once. */
+export const grantUsesOracle: Oracle<LedgerEvent> = {
+  keyOf: ({ stream }) => stream,
+  streaming: true,
+  fold: () => new GrantUsesOracle(),
+};
