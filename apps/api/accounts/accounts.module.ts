@@ -7,6 +7,10 @@ import { AccountService } from './commands/account-service.js';
 import { AccountSettingsController } from './commands/settings.controller.js';
 import { RunAccountCommandHandler } from './commands/run-account-command.js';
 import { CreditsController } from './commands/credits.controller.js';
+import { ExplainingController } from './explaining/explaining.controller.js';
+import { GetConsumptionHandler } from './explaining/consumption.js';
+import { GetExplanationHandler } from './explaining/explanation.js';
+import { ListGrantUsesHandler } from './explaining/grant-uses.js';
 import { BalanceHistory } from './reads/balance-history.js';
 import { GetForecastHandler } from './reads/forecast.js';
 import { BulkController } from './bulk/bulk.controller.js';
@@ -26,9 +30,12 @@ const handlers = [
   GetAccountHandler,
   GetBalanceAtHandler,
   GetBalanceHandler,
+  GetConsumptionHandler,
+  GetExplanationHandler,
   GetForecastHandler,
   ListClaimsHandler,
   ListGrantsHandler,
+  ListGrantUsesHandler,
   ListHistoryHandler,
   ListHoldsHandler,
 ];
@@ -36,7 +43,13 @@ const handlers = [
 /** Accounts: the commands that move their credits, alone and in bulk, their settings, and what they hold. */
 @Module({
   imports: [CatalogueModule, ReadsModule, UsageModule],
-  controllers: [CreditsController, AccountReadsController, AccountSettingsController, BulkController],
+  controllers: [
+    CreditsController,
+    AccountReadsController,
+    ExplainingController,
+    AccountSettingsController,
+    BulkController,
+  ],
   providers: [AccountService, BalanceHistory, TopUp, ...handlers],
 })
 export class AccountsModule {}

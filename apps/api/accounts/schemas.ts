@@ -1,4 +1,5 @@
 import { burnOrders, sources } from '#ledger/account/events.js';
+import { useTypes } from '#ledger/account/reading/uses.js';
 import { historyTypes } from '#projections/history/history.js';
 import { bulkSchemas } from './bulk/schemas.js';
 import {
@@ -80,6 +81,18 @@ const hold = {
   allocations: list(heldSlice),
 };
 
+/** granted = the sum of the others. */
+const grantSums = {
+  granted: credits,
+  scheduled: credits,
+  available: credits,
+  held: credits,
+  consumed: credits,
+  expired: credits,
+  revoked: credits,
+  repaidDebt: credits,
+};
+
 export const accountSchemas: AnswerSchemas = {
   schemas: {
     DecidedBalance: object(amounts, { description: 'The balance after the command.' }),
@@ -127,6 +140,86 @@ export const accountSchemas: AnswerSchemas = {
       }),
       nextExpiry: orNull(object({ at: time, amount: credits })),
       usage,
+      asOf,
+    }),
+    GrantDetail: object({ ...grant, metadata, asOf }),
+    HoldDetail: object({ ...hold, description: orNull(text), metadata, createdAt: time, asOf }),
+    GrantUse: object({
+      type: word(...useTypes),
+      at: time,
+      amount: { ...whole, description: 'Negative where credits came back.' },
+      cost: orNull(object({ amount: whole, currency: text })),
+      'consumptionId?': text,
+      'holdId?': text,
+      eventId: text,
+      position,
+    }),
+    GrantUseList: page('GrantUse'),
+    Consumption: object({
+      id: text,
+      ...account,
+      amount: credits,
+      allocations: list(slice),
+      debt: credits,
+      burnOrder,
+      usage: orNull(object({ creditEvent: text, quantity: credits })),
+      resource: orNull(resource),
+      'holdId?': text,
+      description: orNull(text),
+      metadata,
+      at: time,
+      reversed: credits,
+      reversals: list(
+        object({
+          id: text,
+          at: time,
+          amount: credits,
+          debtReversed: credits,
+          restored: list(slice),
+          reason: orNull(text),
+          eventId: text,
+          position,
+        }),
+      ),
+      why: list(
+        object({
+          grantId: text,
+          rank: { ...credits, description: 'From 1: its place in burn order among the grants that could have paid.' },
+          among: { ...credits, description: 'How many grants could have paid.' },
+          source,
+          priority,
+          effectiveAt: time,
+          expiresAt: orNull(time),
+        }),
+      ),
+      eventId: text,
+      position,
+      asOf,
+    }),
+    Explanation: object({
+      ...account,
+      at: time,
+      position,
+      ...amounts,
+      grants: list(
+        object({
+          grantId: text,
+          source,
+          ...grantSums,
+          uses: credits,
+          firstUse: orNull(time),
+          lastUse: orNull(time),
+        }),
+      ),
+      debts: list(
+        object({
+          debtId: text,
+          cause: object({ kind: text, id: text, grantId: orNull(text) }),
+          outstanding: credits,
+          repaid: credits,
+        }),
+      ),
+      sums: object({ ...grantSums, debt: credits }),
       asOf,
     }),
     Forecast: object({
@@ -200,6 +293,11 @@ export const accountSchemas: AnswerSchemas = {
     [`POST ${ofCustomer}/account/close`]: 'AccountAnswer',
     'POST /v1/commands': 'BulkAnswer',
     [`GET ${ofCustomer}/balance`]: 'Balance',
+    [`GET ${ofCustomer}/explanation`]: 'Explanation',
+    [`GET ${ofCustomer}/grants/{grantId}`]: 'GrantDetail',
+    [`GET ${ofCustomer}/grants/{grantId}/uses`]: 'GrantUseList',
+    [`GET ${ofCustomer}/holds/{holdId}`]: 'HoldDetail',
+    [`GET ${ofCustomer}/consumptions/{consumptionId}`]: 'Consumption',
     [`GET ${ofCustomer}/forecast`]: 'Forecast',
     [`GET ${ofCustomer}/history`]: 'History',
     [`GET ${ofCustomer}/claims`]: 'ClaimList',

@@ -16,8 +16,8 @@ export type Authenticates = {
   callerOf(authorization: string | undefined): Caller | null | Promise<Caller | null>;
 };
 
-/** What a route asks of its caller. `people`: customers' own people may use it for their own customer. */
-export type Demand = { readonly scope: Scope | 'none'; readonly people: boolean };
+/** What a route asks of its caller: one of the scopes. `people`: customers' own people may use it for their own customer. */
+export type Demand = { readonly scopes: readonly Scope[] | 'none'; readonly people: boolean };
 
 /** What the server must know of a route. */
 export type RouteDemands = {

@@ -8,19 +8,21 @@ import type { RouteDemands } from './caller.js';
 /**
  * Says who may use a route. Every route under /v1 needs it or `Public`, else the server does not start.
  * `people`: also the people of the customer in the path, for their own customer. `dryRun`: its command can be decided without being
- * recorded.
+ * recorded. `or`: another scope that is enough.
  */
 export const Needs = (
   scope: Scope,
-  { people = false, dryRun = false }: { readonly people?: boolean; readonly dryRun?: boolean } = {},
-): MethodDecorator =>
-  applyDecorators(
-    demanding({ demand: { scope, people }, rawBody: false, dryRun }),
+  { people = false, dryRun = false, or }: { people?: boolean; dryRun?: boolean; or?: Scope } = {},
+): MethodDecorator => {
+  const scopes = or === undefined ? [scope] : [scope, or];
+  return applyDecorators(
+    demanding({ demand: { scopes, people }, rawBody: false, dryRun }),
     ApiSecurity('personToken'),
-    ApiSecurity('apiKey', [scope]),
+    ...scopes.map((each) => ApiSecurity('apiKey', [each])),
     ApiExtension(forPeople, people),
     ApiExtension(canDryRun, dryRun),
   );
+};
 
 /** A route for who runs the process. */
 export const ForOperations = (): MethodDecorator => demanding({ demand: null, rawBody: false });
@@ -28,7 +30,7 @@ export const ForOperations = (): MethodDecorator => demanding({ demand: null, ra
 /** A route without login. */
 export const Public = (options: { readonly rawBody?: boolean; readonly maxBody?: number } = {}): MethodDecorator =>
   demanding({
-    demand: { scope: 'none', people: true },
+    demand: { scopes: 'none', people: true },
     rawBody: options.rawBody === true,
     ...(options.maxBody === undefined ? {} : { maxBody: options.maxBody }),
   });

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EventStore, type Position } from '#event-store/port/event-store.js';
+import { EventStore, START, type Position } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
 import { Problem } from '../http/problem.js';
@@ -20,6 +20,12 @@ export class LogReads {
   async asOf({ minPosition, waitMs }: ReadRequest): Promise<AsOf> {
     if (minPosition !== null) await this.reached(minPosition, waitMs);
     return { position: await withDeadline(this.clock, this.store.head()), time: instantOf(this.clock.now()) };
+  }
+
+  /** Waits until the log has come to what the request asks for, and to `named`. Throws the problem `projection_behind` as `reached` does. */
+  async reachedFor({ minPosition, waitMs }: ReadRequest, named: Position): Promise<void> {
+    const last = minPosition !== null && minPosition > named ? minPosition : named;
+    if (last !== START) await this.reached(last, waitMs);
   }
 
   /** Waits until the log has come to a position. Throws the problem `projection_behind` when it has not after `waitMs`. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ApiAnswer, ApiClient } from '../../support/api/client.js';
+import type { ApiAnswer, ApiClient, Body } from '../../support/api/client.js';
 import { RunningScrip } from '../../support/processes/running-scrip.js';
 
 describe('what is told about an account', () => {
@@ -61,5 +61,158 @@ describe('what is told about an account', () => {
       available: 0,
     });
     expect((await api.get('/v1/customers/unheard-of/forecast')).body.code).toBe('customer_not_found');
+  });
+
+  const uses = async (customer: string, grantId: string, query: string): Promise<Body[]> => {
+    const all: Body[] = [];
+    for (let cursor = ''; ;) {
+      const path = `/v1/customers/${customer}/grants/${grantId}/uses?limit=2&${query}${cursor}`;
+      const { body } = await api.get(path);
+      all.push(...body.data);
+      if (body['hasMore'] !== true) return all;
+      cursor = `&cursor=${String(body['nextCursor'])}`;
+    }
+  };
+
+  it('explains a balance grant by grant, now and at any moment of the past, the same for ever', async () => {
+    const path = '/v1/customers/explained';
+    const costBasis = { amount: 1000, currency: 'usd' };
+    const { body: paid } = await command('explained', 'grants', { amount: 100, source: 'purchase', costBasis });
+    const { body: trial } = await command('explained', 'grants', { amount: 40, source: 'trial', expiresAt: inDays(9) });
+    await command('explained', 'grants', { amount: 7, source: 'promotion', effectiveAt: inDays(3) });
+    const { body: used } = await command('explained', 'consumptions', { amount: 110 });
+    const { body: held } = await command('explained', 'holds', { amount: 20 });
+    await command('explained', `consumptions/${used.id}/reversals`, { amount: 15 });
+    const { body: last } = await command('explained', `holds/${held.id}/captures`, { amount: 5, final: false });
+    const explanation = async (query: string): Promise<Body & { grants: Body[]; sums: object }> => {
+      const { status, body } = await api.get(`${path}/explanation?${query}`);
+      expect(status).toBe(200);
+      return body as Body & { grants: Body[]; sums: object };
+    };
+    const now = await explanation(`minPosition=${last.position}`);
+    expect(now).toMatchObject({
+      available: 25,
+      held: 15,
+      debt: 0,
+      position: last.position,
+      grants: [
+        { grantId: paid.id, source: 'purchase', granted: 100, available: 5, held: 0, consumed: 95, uses: 2 },
+        { grantId: trial.id, source: 'trial', granted: 40, available: 20, held: 15, consumed: 5, uses: 3 },
+        { granted: 7, scheduled: 7, available: 0, uses: 0, firstUse: null, lastUse: null },
+      ],
+      sums: { granted: 147, scheduled: 7, available: 25, held: 15, consumed: 100, debt: 0 },
+    });
+    const then = await explanation(`position=${used.position}`);
+    expect(then).toMatchObject({ available: 30, held: 0, grants: [{ uses: 1 }, { uses: 1, available: 30 }, {}] });
+    await command('explained', 'consumptions', { amount: 1 });
+    expect(await explanation(`position=${used.position}`)).toEqual(then);
+    const instant = `at=${String(now['at'])}`;
+    expect({ ...(await explanation(instant)), asOf: null, position: null, at: null }).toEqual({
+      ...now,
+      asOf: null,
+      position: null,
+      at: null,
+    });
+
+    const ofTrial = await uses('explained', trial.id, `minPosition=${last.position}`);
+    expect(ofTrial.slice(0, 3).map(({ type, amount }) => [type, amount])).toEqual([
+      ['consumed', 10],
+      ['reversed', -10],
+      ['captured', 5],
+    ]);
+    expect(ofTrial[2]).toMatchObject({ holdId: held.id, consumptionId: last['consumptionId'], cost: null });
+    const [first, second] = await uses('explained', paid.id, `minPosition=${last.position}`);
+    expect([first, second]).toMatchObject([
+      { type: 'consumed', amount: 100, cost: costBasis, consumptionId: used.id },
+      { type: 'reversed', amount: -5, cost: { amount: -50 } },
+    ]);
+    const grant = (await api.get(`${path}/grants/${paid.id}`)).body;
+    const { data } = (await api.get(`${path}/grants/${paid.id}/uses`)).body;
+    expect(data.reduce((sum, { amount }) => sum + Number(amount), 0) + Number(grant['remaining'])).toBe(100);
+  });
+
+  it('shows one consumption with what was given back and why these grants paid', async () => {
+    const path = '/v1/customers/chosen';
+    const { body: late } = await command('chosen', 'grants', {
+      amount: 10,
+      source: 'promotion',
+      expiresAt: inDays(30),
+    });
+    const { body: sooner } = await command('chosen', 'grants', {
+      amount: 10,
+      source: 'promotion',
+      expiresAt: inDays(5),
+    });
+    const resource = { type: 'lead', id: '7' };
+    const { body: used } = await command('chosen', 'consumptions', { amount: 12, resource });
+    const { body: reversal } = await command('chosen', `consumptions/${used.id}/reversals`, {
+      amount: 3,
+      reason: 'dud',
+    });
+    const { body: read } = await api.get(`${path}/consumptions/${used.id}?minPosition=${reversal.position}`);
+    expect(read).toMatchObject({
+      id: used.id,
+      amount: 12,
+      allocations: [
+        { grantId: sooner.id, amount: 10 },
+        { grantId: late.id, amount: 2 },
+      ],
+      burnOrder: 'purchased-first',
+      resource,
+      reversed: 3,
+      reversals: [{ id: reversal.id, amount: 3, reason: 'dud', debtReversed: 0, position: reversal.position }],
+      why: [
+        { grantId: sooner.id, rank: 1, among: 2 },
+        { grantId: late.id, rank: 2, among: 2 },
+      ],
+    });
+    const { body: held } = await command('chosen', 'holds', { amount: 4 });
+    const { body: captured } = await command('chosen', `holds/${held.id}/captures`, { amount: 4 });
+    const consumption = `${path}/consumptions/${String(captured['consumptionId'])}`;
+    expect((await api.get(`${consumption}?minPosition=${captured.position}`)).body).toMatchObject({
+      holdId: held.id,
+      amount: 4,
+      why: [
+        { grantId: sooner.id, rank: 1, among: 2 },
+        { grantId: late.id, rank: 2, among: 2 },
+      ],
+    });
+  });
+
+  it('finds one grant and one hold, and says when there is none', async () => {
+    const path = '/v1/customers/looked-up';
+    const { body: granted } = await command('looked-up', 'grants', { amount: 10, source: 'purchase' });
+    const { body: held } = await command('looked-up', 'holds', { amount: 4, description: 'job' });
+    const at = `minPosition=${held.position}`;
+    expect((await api.get(`${path}/grants/${granted.id}?${at}`)).body).toMatchObject({ id: granted.id, held: 4 });
+    expect((await api.get(`${path}/holds/${held.id}?${at}`)).body).toMatchObject({
+      id: held.id,
+      status: 'open',
+      description: 'job',
+    });
+    expect((await api.get(`${path}/grants/${granted.id}/uses?${at}`)).body.data).toEqual([]);
+    const codes = async (...routes: readonly string[]): Promise<readonly string[]> =>
+      Promise.all(routes.map(async (route) => (await api.get(`/v1/customers/${route}`)).body.code));
+    expect(
+      await codes(
+        'looked-up/grants/gr_0',
+        'looked-up/grants/gr_0/uses',
+        'looked-up/holds/hold_0',
+        'looked-up/consumptions/con_0',
+        `looked-up/consumptions/${held.id.replace('hold_', 'con_')}`,
+        `looked-up/grants/${granted.id}?unit=points`,
+        'unheard-of/grants/gr_0',
+        'unheard-of/explanation',
+      ),
+    ).toEqual([
+      'grant_not_found',
+      'grant_not_found',
+      'hold_not_found',
+      'consumption_not_found',
+      'consumption_not_found',
+      'grant_not_found',
+      'customer_not_found',
+      'customer_not_found',
+    ]);
   });
 });

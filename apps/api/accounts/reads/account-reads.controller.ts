@@ -15,7 +15,7 @@ import { pageBody, pageWanted } from '../../reads/pages.js';
 import { positionFrom, readRequest } from '../../reads/read-request.js';
 import { AccountQuery, BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './queries.dto.js';
 import { GetForecast } from './forecast.js';
-import type { PastMoment } from './balance-history.js';
+import { pastMoment } from './past-moment.js';
 import { GetAccount, GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './queries.js';
 
 /** What an account holds and what happened in it. Customers' own people may read their own. */
@@ -170,13 +170,6 @@ const accountIn = (customerId: string, query: { readonly unit?: string }): { cus
   customerId,
   unit: query.unit ?? DEFAULT_UNIT,
 });
-
-function pastMoment({ at, position }: BalanceQuery): PastMoment | null {
-  if (at !== undefined && position !== undefined) throw invalid('position', 'cannot be combined with at');
-  if (position !== undefined) return { position: positionFrom(position) };
-  const instant = at === undefined ? null : parseInstant(at);
-  return instant === null ? null : { at: instant };
-}
 
 function historyFilter(customerId: string, query: HistoryQuery): HistoryFilter {
   const types = query.type?.split(',');

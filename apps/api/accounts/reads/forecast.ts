@@ -1,8 +1,8 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { EventStore, START } from '#event-store/port/event-store.js';
+import { EventStore } from '#event-store/port/event-store.js';
 import { assert } from '#kernel/assert.js';
 import { Clock } from '#kernel/clock.js';
-import { later, type Instant } from '#kernel/instant.js';
+import type { Instant } from '#kernel/instant.js';
 import { accountStream, type StreamName } from '#kernel/stream-name.js';
 import { timePassed } from '#ledger/account/at.js';
 import type { AccountEvent } from '#ledger/account/events.js';
@@ -47,9 +47,9 @@ export class GetForecastHandler implements IQueryHandler<GetForecast> {
   async execute({ customerId, unit, request }: GetForecast): Promise<AccountForecast | null> {
     const asOf = await this.log.asOf(request);
     const stream = accountStream(customerId, unit);
-    const account = await this.accounts.load(stream, { revision: Number.MAX_SAFE_INTEGER });
-    if (account.position === START && !(await this.history.isKnown(stream, customerId))) return null;
-    const to = later(asOf.time, account.state.lastAt);
+    const found = await this.history.accountNow(customerId, unit);
+    if (found === null) return null;
+    const { account, now: to } = found;
     const openedAt = await this.#openedAt(stream);
     const from = basisFrom(openedAt, to);
     // Nothing was consumed before the account was opened.

@@ -24,7 +24,13 @@ import { withDeadline } from '../../reads/with-deadline.js';
 export type PastMoment = { readonly at: Instant } | { readonly position: Position } | { readonly revision: number };
 
 /** An account as its events left it. `position`: of the newest one, for an instant the newest recorded by then; START when there is none. */
-export type PastAccount = { state: AccountState; revision: number; position: Position };
+export type PastAccount = {
+  state: AccountState;
+  revision: number;
+  position: Position;
+  /** Of the newest event, also where it is the record of what time had done by then; START when there is none. */
+  head: Position;
+};
 
 /** Most accounts are short: only a longer one is worth a lookup of a snapshot. */
 const FIRST_PAGE = 64;
@@ -53,7 +59,7 @@ export class PastAccounts extends AccountLog {
   }
 
   async #load(stream: StreamName, moment: PastMoment): Promise<PastAccount> {
-    const account: PastAccount = { state: initialAccount(stream), revision: -1, position: START };
+    const account: PastAccount = { state: initialAccount(stream), revision: -1, position: START, head: START };
     const first = await this.#read(stream, 0, FIRST_PAGE);
     if (!fold(account, first, moment) || first.length < FIRST_PAGE) return account;
     const found = await this.#snapshotBefore(stream, moment);
@@ -82,7 +88,7 @@ export class PastAccounts extends AccountLog {
     const { revision, head } = snapshot;
     const [event] = await this.#read(stream, revision, 1);
     if (event?.hash !== head.hash) return null;
-    return { state: decodeAccount(snapshot.state, stream), revision, position: event.position };
+    return { state: decodeAccount(snapshot.state, stream), revision, position: event.position, head: event.position };
   }
 
   /** Keeps a snapshot; says after how many events the next is due. */
@@ -111,6 +117,7 @@ function fold(account: PastAccount, events: readonly RecordedEvent[], moment: Pa
     if ('at' in moment && accountEvent.at > moment.at) return false;
     account.state = evolveAccount(account.state, accountEvent, recorded.revision);
     account.revision = recorded.revision;
+    account.head = recorded.position;
     // What time did by then may be recorded later: it is no news that would change where the answer stands.
     if (!('at' in moment) || metadataText(recorded, 'recordedAt') <= moment.at) account.position = recorded.position;
   }

@@ -17,7 +17,7 @@ export class BalanceQuery extends AccountQuery {
 }
 
 /** A page of what belongs to one account. */
-class AccountListQuery extends ListQuery {
+export class AccountListQuery extends ListQuery {
   @Unit()
   unit?: string;
 }

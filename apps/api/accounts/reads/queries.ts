@@ -103,10 +103,7 @@ export class GetBalanceAtHandler implements IQueryHandler<GetBalanceAt> {
   ) {}
 
   async execute({ customerId, unit, moment, request }: GetBalanceAt): Promise<AccountBalance | null> {
-    const { minPosition, waitMs } = request;
-    const named = 'position' in moment ? moment.position : START;
-    const last = minPosition !== null && minPosition > named ? minPosition : named;
-    if (last !== START) await this.log.reached(last, waitMs);
+    await this.log.reachedFor(request, 'position' in moment ? moment.position : START);
     return this.history.balanceAt(customerId, unit, moment);
   }
 }

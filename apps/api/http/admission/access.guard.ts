@@ -11,11 +11,12 @@ export class AccessGuard implements CanActivate {
     const demand = request.demands?.demand ?? null;
     if (demand === null) return true;
     const { customerId } = request.params as { readonly customerId?: string };
-    if (demand.scope !== 'none') {
+    const { scopes } = demand;
+    if (scopes !== 'none') {
       const { caller } = request;
       if (caller === null) throw new Problem('unauthenticated');
       if (caller.ownCustomerId === null) {
-        if (!hasScope(caller, demand.scope)) throw new Problem('forbidden');
+        if (!scopes.some((scope) => hasScope(caller, scope))) throw new Problem('forbidden');
       } else if (!demand.people) throw new Problem('forbidden');
       else if (customerId !== caller.ownCustomerId) throw new Problem('customer_not_found');
     }

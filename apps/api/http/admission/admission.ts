@@ -39,7 +39,7 @@ export function admitRequests(server: FastifyInstance, gatekeepers: Gatekeepers)
       if (leave === null) return refuse(done, new Problem('overloaded'));
       request.leave = leave;
       reply.raw.on('close', leave);
-      if (demands.demand.scope === 'none') done();
+      if (demands.demand.scopes === 'none') done();
       else identify(request, gatekeepers, done);
     }
   });
