@@ -9,6 +9,7 @@ import { CliEnvironment } from './cli.module.js';
 import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './terminal/command.js';
 import { DataDirInUse } from './installation/data-dir.js';
 import { eventCommands } from './commands/events.js';
+import { explainCommands } from './commands/explain.js';
 import { keyCommands } from './commands/keys.js';
 import { Output } from './terminal/output.js';
 import { processCommands } from './commands/processes.js';
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   ...catalogCommands,
   ...catalogPushCommands,
   ...replayCommands,
+  ...explainCommands,
   ...auditCommands,
   ...eventCommands,
   ...projectionCommands,

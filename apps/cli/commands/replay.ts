@@ -19,7 +19,7 @@ type Line = {
 };
 
 /** The events of a stream, oldest first. */
-async function* eventsOf(store: EventStore, stream: string): AsyncGenerator<RecordedEvent> {
+export async function* eventsOf(store: EventStore, stream: string): AsyncGenerator<RecordedEvent> {
   for (let revision = 0; ;) {
     const page = await store.readStream(stream, revision, pageSize);
     yield* page;

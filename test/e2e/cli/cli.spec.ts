@@ -92,6 +92,28 @@ describe('scrip, the command line', () => {
     expect(before.answer).toMatchObject({ balance: { available: 0 }, events: [] });
   });
 
+  it('explains a balance at any moment, and forecasts', async () => {
+    const now = await json('explain', '--customer', 'acme');
+    expect(now).toMatchObject({
+      code: 0,
+      answer: {
+        available: 70,
+        grants: [{ source: 'purchase', granted: 100, available: 70, consumed: 30, uses: 1 }],
+        sums: { granted: 100, available: 70, consumed: 30, debt: 0 },
+      },
+    });
+    const { events } = (await json('replay', '--customer', 'acme')).answer as { events: { position: string }[] };
+    const then = await json('explain', '--customer', 'acme', '--position', String(Number(events[1]!.position)));
+    expect(then.answer).toMatchObject({ available: 100, position: events[1]!.position, grants: [{ uses: 0 }] });
+    const before = await json('explain', '--customer', 'acme', '--at', '2020-01-01T00:00:00Z');
+    expect(before.answer).toMatchObject({ available: 0, grants: [] });
+    expect((await run('explain', '--customer', 'acme')).stdout).toMatch(/70 credits available, 0 held, 0 owed\n$/);
+    const forecast = { available: 70, perDay: '30', daysLeft: 2.33, expiringUnused: [], basis: { consumed: 30 } };
+    expect(await json('forecast', '--customer', 'acme')).toMatchObject({ code: 0, answer: forecast });
+    expect((await run('forecast', '--customer', 'acme')).stdout).toMatch(/30 a day: they run out on .*, in 2.33 days/);
+    expect((await run('forecast', '--customer', 'nosuch')).code).toBe(1);
+  });
+
   it('exports the log, and verifies it with and without a database', async () => {
     expect(await run('events', 'export', '--output', exported)).toMatchObject({ code: 0, stdout: '' });
     const { stdout } = await run('events', 'export');
@@ -221,6 +243,8 @@ describe('scrip, the command line', () => {
       ['keys'],
       ['keys', 'create'],
       ['replay'],
+      ['explain', '--customer', 'acme', '--at', '2026-01-01T00:00:00Z', '--position', '1'],
+      ['explain', '--customer', 'acme', '--position', 'first'],
       ['keys', 'list', '--nope'],
       ['keys', 'list', 'more'],
     ])
