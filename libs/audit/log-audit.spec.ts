@@ -8,6 +8,7 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import { accountDecider } from '#ledger/account/account.js';
 import { dataToStore } from '#ledger/events.js';
 import { LogAudit, type LogReport } from './log-audit.js';
+import { goldenLogs } from '../../test/support/ledger/golden-events.js';
 import { consume, grant, hold } from '../../test/support/ledger/account-commands.js';
 
 const day = 86_400_000;
@@ -211,6 +212,17 @@ describe('an audit of a log', () => {
     const data = events[index]!.data.replace(/"expiresAt":"2026-01-11/, '"expiresAt":"2026-01-02');
     const [first] = audit(rechained(events, index, data)).findings;
     expect(first).toMatchObject({ problem: expect.stringContaining('after it expired') });
+  });
+
+  it('sees uses that do not add up, though every hash fits', () => {
+    const golden = goldenLogs.find((log) => log.at(-1)?.type === 'UsageRecorded') ?? [];
+    expect(audit(golden).findings).toEqual([]);
+    const index = golden.length - 1;
+    const data = golden[index]!.data.replace('"quantity":3', '"quantity":4');
+    const [first] = audit(rechained(golden, index, data)).findings;
+    expect(first).toMatchObject({ stream: 'usage-acme', problem: expect.stringContaining('sum up to 6') });
+    const [shapeless] = audit(rechained(golden, index, golden[index]!.data.replace('"limits"', '"bounds"'))).findings;
+    expect(shapeless).toMatchObject({ problem: expect.stringContaining('UsageRecorded does not have its shape') });
   });
 
   it('counts what it does not name', () => {

@@ -10,7 +10,9 @@ import {
 } from '#event-store/port/event-store.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
+import type { UsageEvent } from '#ledger/usage/usage.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
+import { UsageBooks } from './usage-books.js';
 
 /** Something wrong with an event of the log. */
 export type Finding = {
@@ -42,6 +44,8 @@ type StreamRecord = {
   lastRecordedAt: number;
   /** Null for other streams than accounts, and once the books contradict themselves. */
   books: AccountBooks | null;
+  /** The same of what was used. */
+  usage: UsageBooks | null;
 };
 
 type Decoded = { readonly recorded: RecordedEvent; readonly decoded: LedgerEvent | UndecodableEvent };
@@ -50,7 +54,7 @@ const namedFindings = 100;
 
 /**
  * Reads a log from its first event to its last and checks that it is whole: positions and revisions without gaps, every
- * stream's hash chain, time that does not go back, and the books of every account.
+ * stream's hash chain, time that does not go back, and the books of every account and of every customer's usage.
  */
 export class LogAudit {
   readonly #contiguous: boolean;
@@ -124,8 +128,10 @@ export class LogAudit {
     this.#checkPosition(event);
     let stream = this.#streams.get(event.stream);
     if (stream === undefined) {
-      const books = categoryOf(event.stream) === 'account' ? new AccountBooks() : null;
-      stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: 0, lastRecordedAt: -Infinity, books };
+      const category = categoryOf(event.stream);
+      const books = category === 'account' ? new AccountBooks() : null;
+      const usage = category === 'usage' ? new UsageBooks() : null;
+      stream = { revision: NO_STREAM, hash: ZERO_HASH, lastPosition: 0, lastRecordedAt: -Infinity, books, usage };
       this.#streams.set(event.stream, stream);
     }
     this.#checkChain(event, stream);
@@ -161,15 +167,11 @@ export class LogAudit {
   }
 
   #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
-    if (isUndecodable(decoded)) {
-      stream.books = null;
-      this.#find(event, decoded.undecodable);
-    } else if (stream.books !== null) {
-      const problem = enter(stream.books, decoded as AccountEvent);
-      if (problem === null) return;
-      stream.books = null;
-      this.#find(event, problem);
-    }
+    const problem = isUndecodable(decoded) ? decoded.undecodable : entered(stream, decoded);
+    if (problem === null) return;
+    stream.books = null;
+    stream.usage = null;
+    this.#find(event, problem);
   }
 
   #find(where: { position: Position; stream: string; revision: number; id: string | null }, problem: string): void {
@@ -190,9 +192,9 @@ function recordedAtOf(event: RecordedEvent): number {
 }
 
 /** Data of another shape than the type promises must be a finding, not the end of the audit. */
-function enter(books: AccountBooks, event: AccountEvent): string | null {
+function entered({ books, usage }: StreamRecord, event: LedgerEvent): string | null {
   try {
-    return books.enter(event);
+    return books?.enter(event as AccountEvent) ?? usage?.enter(event as UsageEvent) ?? null;
   } catch {
     return `the data of this ${event.type} does not have its shape`;
   }

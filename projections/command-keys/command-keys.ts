@@ -31,7 +31,7 @@ class CommandKeysWriter implements ProjectionWriter<LedgerEvent> {
 /** The index of command keys. It looks at no event's content, so events that nobody can read do not halt it. */
 export const commandKeysProjection: LedgerProjection = {
   name: 'command-keys',
-  version: 2,
+  version: 3,
   categories: [
     'account',
     'customer',
@@ -42,6 +42,7 @@ export const commandKeysProjection: LedgerProjection = {
     'subscription',
     'payment',
     'invoice',
+    'usage',
   ],
   tables: [commandKeys],
   handlers: Object.fromEntries(eventTypes.map((type) => [type, 'indexed'])),

@@ -6,6 +6,7 @@ import type { Json } from '#kernel/json.js';
 import { catalogDecider, emptyCatalog, type Catalog, type FeatureLimits } from '#ledger/catalog.js';
 import { offerOf } from '#ledger/usage/offers.js';
 import { usageDecider, type UsageCommand, type UsageEvent, type UsageRefusal } from '#ledger/usage/usage.js';
+import { UsageBooks } from '#audit/usage-books.js';
 import { NaiveUsage, type ModelPlan, type Shown } from './model/usage-limits.js';
 
 const SECOND = 1_000;
@@ -109,6 +110,7 @@ class Play {
   #usesUnreported = 0;
   #lastSeen = 0;
   #revision = 0;
+  readonly #books = new UsageBooks();
 
   constructor(private now: number) {}
 
@@ -283,6 +285,7 @@ class Play {
     if (isRefused<UsageEvent, UsageRefusal>(decision)) return decision;
     let fork = usageDecider.fork(this.#state);
     for (const event of decision) {
+      expect(this.#books.enter(event)).toBeNull();
       fork = usageDecider.evolve(fork, event, this.#revision);
       this.#revision += 1;
     }
