@@ -53,6 +53,23 @@ const payOpen =
     post(stripe, `invoices/${invoice!.id}/pay`, {});
   };
 
+/** A note of so many minor units, of the whole of the first invoice or of its line of a plan. */
+const credit =
+  (amount: number, priceId: string | null = null) =>
+  (stripe: StripeAccount): void => {
+    const [invoice] = stripe.all('invoice');
+    const line = invoice!.lines.data.find(({ pricing }) => pricing?.price_details?.price === priceId);
+    const ofLine = {
+      'lines[0][type]': 'invoice_line_item',
+      'lines[0][invoice_line_item]': String(line?.id),
+      'lines[0][amount]': amount,
+    };
+    post(stripe, 'credit_notes', {
+      ...{ invoice: invoice!.id, credit_amount: amount },
+      ...(priceId === null ? { amount } : ofLine),
+    });
+  };
+
 test.each<readonly [string, readonly Deed[]]>([
   [
     'a change to more, whose plan grants it, and one that grants nothing after the end of the period',
@@ -82,6 +99,25 @@ test.each<readonly [string, readonly Deed[]]>([
       [150, payOpen('subscription_create')],
     ],
   ],
+  [
+    'a change of a year from 31 January that is never paid, in the month before a short one ends',
+    [
+      card,
+      [214, subscribe('small', 'year', 1, { collection_method: 'send_invoice', days_until_due: 30 })[1]],
+      [224, change({ price: price('kind', 'year') }, 'always_invoice')],
+      [225, payOpen('subscription_update')],
+    ],
+  ],
+  ...[['small', 'kind'] as const, ['kind', 'small'] as const].map(
+    ([one, other]): readonly [string, readonly Deed[]] => [
+      `money of ${one} and ${other} on one invoice that goes back by no lines, and then of one line`,
+      [
+        ...[card, subscribe(one, 'year', 1, { 'items[1][price]': price(other, 'year') })],
+        [20, credit(10_000)],
+        [30, credit(5000, price('small', 'year'))],
+      ],
+    ],
+  ),
 ])('%s', async (_what, deeds) => {
   const inOrder = deeds.toSorted(([a], [b]) => a - b);
   const life = toldLife(market, 1, { start: START, end, types: translatedTypes }, inOrder);
