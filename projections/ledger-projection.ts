@@ -21,6 +21,7 @@ export const lotsIgnored = {
   CreditsActivated: 'ignored',
   CreditsHeld: 'ignored',
   HoldExtended: 'ignored',
+  HoldRaised: 'ignored',
   HoldCaptured: 'ignored',
   HoldReleased: 'ignored',
   CreditsExpired: 'ignored',

@@ -86,6 +86,10 @@ export class AccountBooks {
         this.#equal(sumOf(event.allocations), event.amount, 'the slices', 'the amount');
         this.#holds.set(event.holdId, event.amount);
         return this.#spend(event.allocations, 'held', event.at);
+      case 'HoldRaised':
+        this.#equal(sumOf(event.allocations), event.amount, 'the slices', 'the amount');
+        this.#takeFromHold(event.holdId, -event.amount, event.remaining);
+        return this.#spend(event.allocations, 'held', event.at);
       case 'HoldCaptured':
         this.#equal(sumOf(event.allocations), event.amount, 'the slices', 'the amount');
         this.#takeFromHold(event.holdId, event.amount, event.remaining);

@@ -38,6 +38,7 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   CreditsConsumed: [],
   CreditsHeld: [],
   HoldExtended: [],
+  HoldRaised: [],
   HoldCaptured: [],
   HoldReleased: [],
   CreditsExpired: [],

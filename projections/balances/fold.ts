@@ -324,6 +324,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       status: 'open',
       expires_at: event.expiresAt,
       allocations: document(event.allocations),
+      resource: event.resource === undefined ? null : document(event.resource),
       description: event.description,
       metadata: document(event.metadata),
       created_at: event.at,
@@ -331,6 +332,10 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   },
   HoldExtended: (fold, event, { recorded }) => {
     changeHold(fold, recorded, event);
+  },
+  HoldRaised: (fold, event, { recorded }) => {
+    for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'free', 'held');
+    changeHold(fold, recorded, event).amount = event.heldAmount;
   },
   HoldCaptured: (fold, event, { recorded }) => {
     for (const slice of event.allocations) move(fold, recorded, slice, 'held', 'consumed');

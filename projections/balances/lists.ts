@@ -5,7 +5,7 @@ import type { Json } from '#kernel/json.js';
 import type { Money } from '#kernel/amount.js';
 import { accountStream } from '#kernel/stream-name.js';
 import { timePassed, type TimePassed } from '#ledger/account/at.js';
-import type { AccountEventOf, AccountEventType, HeldSlice, Source } from '#ledger/account/events.js';
+import type { AccountEventOf, AccountEventType, HeldSlice, Resource, Source } from '#ledger/account/events.js';
 import type { Grant } from '#ledger/account/state.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
 import type { Reader } from '#database/database.js';
@@ -56,6 +56,7 @@ export type HoldEntry = {
   /** Null for what a refund under way or a dispute reserves of credits that never expire. */
   readonly expiresAt: Instant | null;
   readonly allocations: readonly HeldSlice[];
+  readonly resource: Resource | null;
   readonly description: string | null;
   readonly metadata: Json;
   readonly createdAt: Instant;
@@ -256,6 +257,7 @@ function holdEntry(row: StoredHold, passed: TimePassed | null): HoldEntry {
     status: over ? 'expired' : (row.status as HoldStatus),
     expiresAt: row.expires_at,
     allocations: over ? [] : (JSON.parse(row.allocations) as readonly HeldSlice[]),
+    resource: row.resource === null ? null : (JSON.parse(row.resource) as Resource),
     description: row.description,
     metadata: JSON.parse(row.metadata) as Json,
     createdAt: row.created_at,

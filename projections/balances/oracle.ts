@@ -12,7 +12,13 @@ import type { Projected } from '../ledger-projection.js';
 
 /** What the ledger's own state does not keep, because no decision needs it. */
 type Annotations = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
-type HoldFacts = Annotations & { captured: number; status: string; amount: number; expires_at: string | null };
+type HoldFacts = Annotations & {
+  readonly resource: string | null;
+  captured: number;
+  status: string;
+  amount: number;
+  expires_at: string | null;
+};
 type Folded = {
   state: AccountState;
   readonly usage: UsageOracle;
@@ -76,6 +82,7 @@ function note(folded: Folded, event: AccountEvent): void {
       folded.holds.set(event.holdId, {
         ...annotationsOf(event),
         amount,
+        resource: event.resource === undefined ? null : document(event.resource),
         captured: 0,
         status: 'open',
         expires_at: expiresAt,
@@ -84,6 +91,9 @@ function note(folded: Folded, event: AccountEvent): void {
     }
     case 'HoldExtended':
       holdOf(folded, event.holdId).expires_at = event.expiresAt;
+      return;
+    case 'HoldRaised':
+      holdOf(folded, event.holdId).amount += event.amount;
       return;
     case 'HoldCaptured': {
       const hold = holdOf(folded, event.holdId);
@@ -168,6 +178,7 @@ function holdRow(stream: string, { state }: Folded, id: string, facts: HoldFacts
     status: facts.status,
     expires_at: facts.expires_at,
     allocations: document(open?.allocations ?? []),
+    resource: facts.resource,
     description: facts.description,
     metadata: facts.metadata,
     created_at: facts.created_at,

@@ -87,6 +87,7 @@ export const holds = {
     status: 'text',
     expires_at: 'text?',
     allocations: 'text',
+    resource: 'text?',
     description: 'text?',
     metadata: 'text',
     created_at: 'text',

@@ -15,7 +15,7 @@ import {
 } from '../ledger-projection.js';
 import { claimsOracle } from './oracle.js';
 
-/** One row per consumption that named what was bought with it. */
+/** One row per consumption that named what was bought with it, itself or by its hold. */
 export const claims = {
   name: 'claims',
   visibleTo: 'own-rows',
@@ -46,7 +46,12 @@ type Reversal = { readonly stream: string; readonly revision: number; readonly t
 type Fold = { readonly claimed: Map<string, Row>; readonly reversed: Map<string, Reversal> };
 const keyOf = (stream: string, revision: number): string => `${stream} ${String(revision)}`;
 
-function rowOf({ recorded }: Projected, event: AccountEventOf<'CreditsConsumed'>, resource: Resource): Row {
+type Consumption = AccountEventOf<'CreditsConsumed'> | AccountEventOf<'HoldCaptured'>;
+
+function rowOf({ recorded }: Projected, event: Consumption, resource: Resource): Row {
+  // What only a consumption says that was not held before.
+  const { debt, usage, description, metadata } =
+    event.type === 'CreditsConsumed' ? event : { debt: 0, usage: null, description: null, metadata: {} };
   return {
     stream: recorded.stream,
     revision: recorded.revision,
@@ -55,31 +60,36 @@ function rowOf({ recorded }: Projected, event: AccountEventOf<'CreditsConsumed'>
     resource_type: resource.type,
     resource_id: resource.id,
     amount: event.amount,
-    debt: event.debt,
+    debt,
     reversed: 0,
-    credit_event: event.usage?.creditEvent ?? null,
-    quantity: event.usage?.quantity ?? null,
+    credit_event: usage?.creditEvent ?? null,
+    quantity: usage?.quantity ?? null,
     allocations: document(event.allocations),
-    description: event.description,
-    metadata: document(event.metadata),
+    description,
+    metadata: document(metadata),
     at: event.at,
     position: recorded.position,
   };
 }
 
 const handlers: Handlers<Fold, AccountEvent> = {
+  AccountOpened: 'ignored',
+  CreditsGranted: 'ignored',
+  ...lotsIgnored,
+  ...settingsIgnored,
   CreditsConsumed: (fold, event, projected) => {
     const { stream, revision } = projected.recorded;
     if (event.resource !== null) fold.claimed.set(keyOf(stream, revision), rowOf(projected, event, event.resource));
+  },
+  HoldCaptured: (fold, event, projected) => {
+    const { stream, revision } = projected.recorded;
+    if (event.resource !== undefined)
+      fold.claimed.set(keyOf(stream, revision), rowOf(projected, event, event.resource));
   },
   ConsumptionReversed: (fold, event, { recorded: { stream } }) => {
     const { consumptionRevision: revision, reversedTotal: total } = event;
     fold.reversed.set(keyOf(stream, revision), { stream, revision, total });
   },
-  AccountOpened: 'ignored',
-  CreditsGranted: 'ignored',
-  ...lotsIgnored,
-  ...settingsIgnored,
 };
 
 class ClaimsWriter implements ProjectionWriter<LedgerEvent> {
@@ -111,7 +121,7 @@ class ClaimsWriter implements ProjectionWriter<LedgerEvent> {
 /** What customers bought with their credits. */
 export const claimsProjection: LedgerProjection = {
   name: 'claims',
-  version: 2,
+  version: 3,
   categories: ['account'],
   tables: [claims],
   handlers,

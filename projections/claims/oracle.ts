@@ -15,8 +15,8 @@ class ClaimsOracle implements OracleFold<LedgerEvent> {
 
   add(projected: Projected): readonly ExpectedRow[] {
     const { type, stream } = projected.recorded;
-    if (type === 'CreditsConsumed') {
-      const consumption = projected.event as AccountEventOf<'CreditsConsumed'>;
+    if (type === 'CreditsConsumed' || type === 'HoldCaptured') {
+      const consumption = projected.event as Consumption;
       const row = rowOf(projected, consumption);
       if (row !== null) this.#rows.set(`${stream} ${consumption.consumptionId}`, JSON.stringify(row));
     } else if (type === 'ConsumptionReversed') {
@@ -35,15 +35,19 @@ class ClaimsOracle implements OracleFold<LedgerEvent> {
   }
 }
 
+type Consumption = AccountEventOf<'CreditsConsumed'> | AccountEventOf<'HoldCaptured'>;
+
 /** Null for a consumption that did not say what was bought with it. */
-function rowOf(
-  { recorded: { stream, revision, position } }: Projected,
-  { resource, usage, amount, debt, at, description, ...event }: AccountEventOf<'CreditsConsumed'>,
-): ExpectedRow['row'] | null {
-  if (resource === null) return null;
+function rowOf({ recorded: { stream, revision, position } }: Projected, event: Consumption): ExpectedRow['row'] | null {
+  const { resource, amount, at } = event;
+  if (resource == null) return null;
   const account = accountOf(stream);
+  const direct = event.type === 'CreditsConsumed' ? event : null;
+  const usage = direct === null ? null : direct.usage;
   return {
-    ...{ stream, revision, position, at, amount, debt, description },
+    ...{ stream, revision, position, at, amount },
+    debt: direct === null ? 0 : direct.debt,
+    description: direct === null ? null : direct.description,
     customer_id: account?.customerId ?? null,
     unit: account?.unit ?? null,
     consumption_id: event.consumptionId,
@@ -52,7 +56,7 @@ function rowOf(
     credit_event: usage === null ? null : usage.creditEvent,
     quantity: usage === null ? null : usage.quantity,
     allocations: document(event.allocations),
-    metadata: document(event.metadata),
+    metadata: document(direct === null ? {} : direct.metadata),
   };
 }
 

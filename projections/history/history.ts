@@ -1,4 +1,10 @@
-import { balanceChange, type AccountEvent, type AccountEventType, type Balance } from '#ledger/account/events.js';
+import {
+  balanceChange,
+  type AccountEvent,
+  type AccountEventType,
+  type Balance,
+  type Resource,
+} from '#ledger/account/events.js';
 import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ProjectionWriter } from '#projecting/projection.js';
@@ -79,6 +85,11 @@ const shown = (metadata: Json): string | null => {
   return text === '{}' ? null : text;
 };
 
+const namedBy = (resource: Resource | null = null): Pick<Movement, 'resource_type' | 'resource_id'> => ({
+  resource_type: resource?.type ?? null,
+  resource_id: resource?.id ?? null,
+});
+
 /** What an event is in a customer's history; null when it moves nothing for the customer. */
 const movements: {
   readonly [Type in AccountEventType]: null | ((event: Extract<AccountEvent, { type: Type }>) => Movement);
@@ -98,17 +109,23 @@ const movements: {
     consumption_id: consumptionId,
     description,
     metadata: shown(metadata),
-    resource_type: resource?.type ?? null,
-    resource_id: resource?.id ?? null,
+    ...namedBy(resource),
   }),
-  CreditsHeld: ({ holdId, description, metadata }) => ({
+  CreditsHeld: ({ holdId, description, metadata, resource }) => ({
     type: 'held',
     hold_id: holdId,
     description,
     metadata: shown(metadata),
+    ...namedBy(resource),
   }),
   HoldExtended: null,
-  HoldCaptured: ({ holdId, consumptionId }) => ({ type: 'captured', hold_id: holdId, consumption_id: consumptionId }),
+  HoldRaised: ({ holdId }) => ({ type: 'held', hold_id: holdId }),
+  HoldCaptured: ({ holdId, consumptionId, resource }) => ({
+    type: 'captured',
+    hold_id: holdId,
+    consumption_id: consumptionId,
+    ...namedBy(resource),
+  }),
   HoldReleased: ({ holdId }) => ({ type: 'released', hold_id: holdId }),
   CreditsExpired: ({ grantId }) => ({ type: 'expired', grant_id: grantId }),
   CreditsRevoked: ({ grantId, cause, reason }) =>
@@ -199,7 +216,7 @@ class HistoryWriter implements ProjectionWriter<LedgerEvent> {
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
-  version: 3,
+  version: 4,
   categories: ['account'],
   tables: [history],
   handlers,

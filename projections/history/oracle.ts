@@ -60,15 +60,14 @@ function shownOf(event: AccountEvent): Columns | null {
     }
     case 'CreditsActivated':
       return { type: 'granted', grant_id: event.grantId };
-    case 'CreditsConsumed': {
-      const { consumptionId, resource } = event;
-      const bought = resource === null ? {} : { resource_type: resource.type, resource_id: resource.id };
-      return { type: 'consumed', consumption_id: consumptionId, ...bought, ...notes(event) };
-    }
+    case 'CreditsConsumed':
+      return { type: 'consumed', consumption_id: event.consumptionId, ...boughtBy(event), ...notes(event) };
     case 'CreditsHeld':
-      return { type: 'held', hold_id: event.holdId, ...notes(event) };
+      return { type: 'held', hold_id: event.holdId, ...boughtBy(event), ...notes(event) };
+    case 'HoldRaised':
+      return { type: 'held', hold_id: event.holdId };
     case 'HoldCaptured':
-      return { type: 'captured', hold_id: event.holdId, consumption_id: event.consumptionId };
+      return { type: 'captured', hold_id: event.holdId, consumption_id: event.consumptionId, ...boughtBy(event) };
     case 'HoldReleased':
       return { type: 'released', hold_id: event.holdId };
     case 'CreditsExpired':
@@ -96,6 +95,12 @@ function shownOf(event: AccountEvent): Columns | null {
       return null;
   }
 }
+
+const boughtBy = ({
+  resource,
+}: {
+  readonly resource?: { readonly type: string; readonly id: string } | null;
+}): Columns => (resource == null ? {} : { resource_type: resource.type, resource_id: resource.id });
 
 type Noted = Pick<Extract<AccountEvent, { type: 'CreditsGranted' }>, 'description' | 'metadata'>;
 

@@ -135,7 +135,13 @@ class Life {
       case 'consume':
         return { type: 'ConsumeCredits', amount: act.amount, usage: null, resource: null, ...annotations };
       case 'hold':
-        return { type: 'HoldCredits', amount: act.amount, expiresInSeconds: act.seconds, ...annotations };
+        return {
+          type: 'HoldCredits',
+          resource: null,
+          amount: act.amount,
+          expiresInSeconds: act.seconds,
+          ...annotations,
+        };
       case 'capture':
         return { type: 'CaptureHold', holdId: this.#holds.at(-1) ?? 'hold_0', amount: act.amount, final: false };
       case 'reverse':

@@ -141,7 +141,7 @@ const moved = fc
 const hold = fc
   .record({ amount: fc.integer({ min: 1, max: 30 }), days: fc.constantFrom(1, 5, 20) })
   .map(({ amount, days }) => (): AccountCommand => {
-    const nothing = { description: null, metadata: {} };
+    const nothing = { resource: null, description: null, metadata: {} };
     return { type: 'HoldCredits', amount, expiresInSeconds: days * DAY, ...nothing };
   });
 

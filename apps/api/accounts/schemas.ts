@@ -31,7 +31,7 @@ const burnOrder = word(...burnOrders);
 const priority: Schema = { type: 'integer', format: 'int32', minimum: 0, maximum: 100 };
 const recorded = {
   balance: ref('DecidedBalance'),
-  'position?': { ...position, description: 'Where it is in the log. Absent in a dry run.' },
+  position: { ...position, description: 'Where it is in the log. A dry run has none.' },
   'dryRun?': dryRun,
 };
 const settings = {
@@ -52,6 +52,7 @@ export const usage = object({
 });
 export const amounts = { available: credits, held: credits, debt: credits };
 export const bySource: Schema = { type: 'object', additionalProperties: credits };
+const requested: Schema = { ...credits, description: 'What was asked, where `partial` got less.' };
 const grant = {
   id: text,
   source,
@@ -103,6 +104,7 @@ export const accountSchemas: AnswerSchemas = {
       id: text,
       ...account,
       amount: credits,
+      'requested?': requested,
       allocations: list(slice),
       debt: credits,
       burnOrder,
@@ -118,9 +120,10 @@ export const accountSchemas: AnswerSchemas = {
       restored: list(object({ grantId: text, amount: credits })),
       ...recorded,
     }),
-    Hold: object({ ...hold, description: orNull(text), metadata, createdAt: time }),
+    Hold: object({ ...hold, resource: orNull(resource), description: orNull(text), metadata, createdAt: time }),
     HoldList: page('Hold'),
-    HoldAnswer: object({ ...hold, 'consumptionId?': text, ...recorded }),
+    HoldAnswer: object({ ...hold, 'requested?': requested, 'consumptionId?': text, ...recorded }),
+    RevocationAnswer: object({ id: text, grantId: text, amount: credits, ...recorded }),
     AdjustmentAnswer: object({ id: text, amount: whole, 'grantId?': text, 'allocations?': list(slice), ...recorded }),
     Account: object({ ...account, ...settings, asOf }),
     AccountAnswer: object({ ...account, ...settings, ...recorded }),
@@ -282,6 +285,8 @@ export const accountSchemas: AnswerSchemas = {
     [`POST ${ofCustomer}/consumptions/{consumptionId}/reversals`]: 'ReversalAnswer',
     [`POST ${ofCustomer}/holds`]: 'HoldAnswer',
     [`GET ${ofCustomer}/holds`]: 'HoldList',
+    [`POST ${ofCustomer}/holds/{holdId}/raises`]: 'HoldAnswer',
+    [`POST ${ofCustomer}/grants/{grantId}/revocations`]: 'RevocationAnswer',
     [`POST ${ofCustomer}/holds/{holdId}/captures`]: 'HoldAnswer',
     [`POST ${ofCustomer}/holds/{holdId}/releases`]: 'HoldAnswer',
     [`POST ${ofCustomer}/holds/{holdId}/extensions`]: 'HoldAnswer',

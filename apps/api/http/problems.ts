@@ -182,6 +182,11 @@ export const problemKinds = {
     detail: 'Send an `effectiveAt` before `expiresAt`.',
   },
   amount_exceeds_hold: { status: 422, title: 'More than the hold has left', detail: 'Capture at most `remaining`.' },
+  amount_exceeds_grant: {
+    status: 422,
+    title: 'More than is unspent of the grant',
+    detail: 'Revoke at most `unspent`. What a hold reserves can be revoked when it is released; what is spent stays.',
+  },
   amount_exceeds_consumption: {
     status: 422,
     title: 'More than is left of the consumption',

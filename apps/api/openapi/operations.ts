@@ -70,7 +70,7 @@ function parametersOf(
     in: 'header',
     required: false,
     description:
-      'With `true` the command is decided and answered with `dryRun: true` and without `position`; nothing is recorded, its key stays free.',
+      'With `true` the command is decided and answered as below with `dryRun: true` besides, but without `position`; nothing is recorded, its key stays free.',
     schema: flag,
   };
   return [

@@ -24,6 +24,7 @@ const membersOf: { readonly [Code in ProblemCode]?: Members } = {
     windowEnd: time,
   },
   feature_not_in_plan: { feature: text },
+  amount_exceeds_grant: { unspent: { ...credits, description: 'What can be revoked.' } },
   stripe_refused: {
     stripeCode: { ...orNull(text), description: "Stripe's code of the error." },
     stripeParam: { ...orNull(text), description: 'The parameter that Stripe names.' },
@@ -38,6 +39,7 @@ const exampleMembers: { readonly [Code in ProblemCode]?: ProblemMembers } = {
     ...{ window: 'day', windowEnd: '2026-11-22T00:00:00.000Z' },
   },
   feature_not_in_plan: { feature: 'team' },
+  amount_exceeds_grant: { unspent: 40 },
   stripe_refused: { stripeCode: 'resource_missing', stripeParam: 'customer' },
 };
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AccountCommand } from './commands.js';
 import type { AccountEvent } from './events.js';
+import type { Claim } from '../payment/claims.js';
 import { accountDecider } from './account.js';
 import { accountAt } from './at.js';
 import { consume, grant, hold } from '../../../test/support/ledger/account-commands.js';
@@ -255,5 +256,84 @@ describe('taking back', () => {
     account.events(consume(1), day(1));
     account.events({ type: 'CloseAccount', reason: 'gone' }, day(1));
     expect(account.when(grantOf(1), day(1))).toEqual({ rejected: 'account_closed' });
+  });
+});
+
+describe('spending options', () => {
+  test('a partial consumption takes what balance and overdraft allow, and is refused only where that is nothing', () => {
+    const account = given([day(1), grantOf(10)], [day(1), { type: 'ChangeSettings', overdraftLimit: 5 }]);
+    expect(account.events(consume(40, { partial: true }), day(2))[0]).toMatchObject({
+      amount: 15,
+      requested: 40,
+      debt: 5,
+    });
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 5 });
+    expect(account.when(consume(1, { partial: true }), day(2))).toEqual({
+      rejected: 'insufficient_credits',
+      available: 0,
+      required: 1,
+    });
+    account.events(grantOf(100), day(3));
+    expect(account.events(consume(40, { partial: true }), day(3))[0]).not.toHaveProperty('requested');
+  });
+
+  test('a partial hold reserves what is available, without an overdraft', () => {
+    const account = given([day(1), grantOf(10)], [day(1), { type: 'ChangeSettings', overdraftLimit: 5 }]);
+    expect(account.events({ ...hold(40), partial: true }, day(2))[0]).toMatchObject({ amount: 10, requested: 40 });
+    expect(account.when({ ...hold(1), partial: true }, day(2))).toMatchObject({ rejected: 'insufficient_credits' });
+  });
+
+  test('a raised hold pins more of the same grants, keeps its time-out, and captures all of it', () => {
+    const account = given([day(1), grantOf(10, { expiresAt: day(3) })], [day(1), grantOf(10)]);
+    const resource = { type: 'job', id: 'job-1' };
+    const holdId = idOf(account.events({ ...hold(5), resource }, day(2)), 'holdId');
+    const [raised] = account.events({ type: 'RaiseHold', holdId, amount: 10 }, day(2));
+    expect(raised).toMatchObject({ heldAmount: 15, remaining: 15, expiresAt: '2026-01-02T00:15:00.000Z' });
+    expect(raised?.type === 'HoldRaised' && raised.heldAllocations.map(({ amount }) => amount)).toEqual([10, 5]);
+    expect(account.when({ type: 'RaiseHold', holdId, amount: 6 })).toMatchObject({ rejected: 'insufficient_credits' });
+    expect(account.events({ type: 'CaptureHold', holdId, amount: null, final: true })[0]).toMatchObject({
+      amount: 15,
+      resource,
+    });
+    expect(account.when({ type: 'RaiseHold', holdId, amount: 1 })).toEqual({ rejected: 'hold_not_open' });
+    account.events({ type: 'FreezeAccount', reason: 'review' });
+    expect(account.when({ type: 'RaiseHold', holdId, amount: 1 })).toEqual({ rejected: 'account_frozen' });
+  });
+
+  test('a revoked grant gives no more, keeps what is spent or held, and a later refund asks nothing back twice', () => {
+    const account = given();
+    const bought = grantOf(100, {
+      source: 'purchase',
+      paymentReference: 'pi_1',
+      costBasis: { amount: 1000, currency: 'usd' },
+    });
+    const grantId = idOf(account.events(bought, day(1)), 'grantId');
+    account.events(consume(20), day(1));
+    account.events(hold(10), day(1));
+    const revoke = (amount: number | null): AccountCommand => ({
+      type: 'RevokeGrant',
+      grantId,
+      amount,
+      reason: 'fraud',
+    });
+    expect(account.when(revoke(71))).toEqual({ rejected: 'amount_exceeds_grant', unspent: 70 });
+    expect(account.run(revoke(30))).toBe('CreditsRevoked');
+    expect(account.events(revoke(null))[0]).toMatchObject({ amount: 40, cause: { kind: 'operator' }, reason: 'fraud' });
+    expect(account.when(revoke(null))).toEqual({ rejected: 'amount_exceeds_grant', unspent: 0 });
+    expect(account.state.balance).toEqual({ available: 0, held: 10, debt: 0 });
+    expect(account.when({ ...revoke(1), grantId: 'gr_0' } as AccountCommand)).toEqual({ rejected: 'grant_not_found' });
+    const refund = (amount: number): Claim => ({
+      cause: { kind: 'refund', id: 're_1' },
+      state: 'taken',
+      amount,
+      since: day(1),
+    });
+    const settle = (version: number, amount: number): AccountCommand => {
+      return { type: 'SettlePayment', paymentReference: 'pi_1', version, paid: 1000, claims: [refund(amount)] };
+    };
+    account.run(settle(1, 700));
+    expect(account.state.balance).toEqual({ available: 0, held: 10, debt: 0 });
+    account.run(settle(2, 900));
+    expect(account.state.balance).toEqual({ available: 0, held: 10, debt: 20 });
   });
 });

@@ -3,9 +3,9 @@ import type { Decider, Moment } from '#kernel/decider.js';
 import { keepFreeMonths } from './terms/free-months.js';
 import { adjustCredits, grantCredits } from './granting.js';
 import { repayOwed } from './debt.js';
-import { reinstateCredits, revokeCredits } from './claims/clawback.js';
+import { reinstateCredits, revokeCredits, revokeGrant } from './claims/clawback.js';
 import { settlePayment } from './claims/claims.js';
-import { captureHold, extendHold, holdCredits, releaseHold, revisionOfHold } from './holds.js';
+import { captureHold, extendHold, holdCredits, raiseHold, releaseHold, revisionOfHold } from './holds.js';
 import { Recording, openAccount } from './recording.js';
 import { changeSettings, changeStatus } from './settings.js';
 import { consumeCredits, reverseConsumption, revisionToReverse } from './spending.js';
@@ -19,7 +19,7 @@ import { changePeriod, endSubscription, grantPeriod } from './terms/terms.js';
 import { agreeTrial, moveTrial } from './terms/trials.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
-const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits'];
+const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits', 'RaiseHold'];
 /**
  * What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for. Of billing goes on
  * what sells it nothing.
@@ -63,6 +63,8 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return holdCredits(recording, command);
     case 'ExtendHold':
       return extendHold(recording, command);
+    case 'RaiseHold':
+      return raiseHold(recording, command);
     case 'CaptureHold':
       return captureHold(recording, command);
     case 'ReleaseHold':
@@ -71,6 +73,8 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return adjustCredits(recording, command);
     case 'RevokeCredits':
       return revokeCredits(recording, command);
+    case 'RevokeGrant':
+      return revokeGrant(recording, command);
     case 'ReinstateCredits':
       return reinstateCredits(recording, command);
     case 'GrantPeriod':
@@ -109,6 +113,7 @@ function needs(state: AccountState, command: AccountCommand): number | null {
     case 'ReverseConsumption':
       return revisionToReverse(command);
     case 'ExtendHold':
+    case 'RaiseHold':
     case 'CaptureHold':
     case 'ReleaseHold':
       return state.holds.get(command.holdId) === undefined ? revisionOfHold(command) : null;

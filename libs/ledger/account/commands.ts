@@ -60,6 +60,8 @@ export type AccountCommand =
   | (Annotations & {
       readonly type: 'ConsumeCredits';
       readonly amount: Amount;
+      /** Takes as much of it as the account allows. */
+      readonly partial?: true;
       readonly usage: Usage | null;
       readonly resource: Resource | null;
     })
@@ -69,7 +71,15 @@ export type AccountCommand =
       readonly amount: Amount | null;
       readonly reason: string | null;
     }
-  | (Annotations & { readonly type: 'HoldCredits'; readonly amount: Amount; readonly expiresInSeconds: number })
+  | (Annotations & {
+      readonly type: 'HoldCredits';
+      readonly amount: Amount;
+      /** Reserves as much of it as there is. */
+      readonly partial?: true;
+      readonly resource: Resource | null;
+      readonly expiresInSeconds: number;
+    })
+  | { readonly type: 'RaiseHold'; readonly holdId: string; readonly amount: Amount }
   | { readonly type: 'ExtendHold'; readonly holdId: string; readonly expiresInSeconds: number }
   | { readonly type: 'CaptureHold'; readonly holdId: string; readonly amount: Amount | null; readonly final: boolean }
   | { readonly type: 'ReleaseHold'; readonly holdId: string }
@@ -82,6 +92,13 @@ export type AccountCommand =
       readonly amount: Amount;
       readonly cause: RevocationCause;
       readonly reason: string | null;
+    }
+  /** An operator ends a grant, or takes `amount` of it: only what is unspent and not reserved. */
+  | {
+      readonly type: 'RevokeGrant';
+      readonly grantId: string;
+      readonly amount: Amount | null;
+      readonly reason: string;
     }
   /** Undoes what was revoked of a grant under `cause`: forgives its debt, gives the rest back. */
   | {
@@ -158,6 +175,7 @@ export type PurchaseRefusal =
 export type AccountRefusal =
   | PurchaseRefusal
   | { readonly rejected: 'insufficient_credits'; readonly available: Amount; readonly required: Amount }
+  | { readonly rejected: 'amount_exceeds_grant'; readonly unspent: Amount }
   | {
       readonly rejected:
         | 'account_frozen'

@@ -196,8 +196,10 @@ type Facts = {
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };
   CreditsConsumed: Annotations & {
     readonly consumptionId: string;
-    /** What was asked: the sum of the slices and of `debt`. */
+    /** What was taken: the sum of the slices and of `debt`. */
     readonly amount: Amount;
+    /** What was asked; left out where it is what was taken. */
+    readonly requested?: Amount;
     readonly allocations: readonly Slice[];
     /** The part beyond the available credits, within the overdraft limit; a DebtIncurred follows. */
     readonly debt: Amount;
@@ -208,7 +210,11 @@ type Facts = {
   CreditsHeld: Annotations & {
     readonly holdId: string;
     readonly amount: Amount;
+    /** What was asked; left out where it is what was reserved. */
+    readonly requested?: Amount;
     readonly allocations: readonly HeldSlice[];
+    /** What it is to pay for; left out where it was not named. */
+    readonly resource?: Resource;
     /** Null for claims on a grant that never expires. */
     readonly expiresAt: Instant | null;
     readonly owner: HoldOwner;
@@ -216,11 +222,21 @@ type Facts = {
     readonly burnOrder: BurnOrder | null;
   };
   HoldExtended: HoldAfter & { readonly holdId: string };
+  /** `amount` more credits were reserved by an open hold. */
+  HoldRaised: HoldAfter & {
+    readonly holdId: string;
+    readonly amount: Amount;
+    readonly allocations: readonly HeldSlice[];
+    /** By which the slices were chosen. */
+    readonly burnOrder: BurnOrder;
+  };
   HoldCaptured: HoldAfter & {
     readonly holdId: string;
     readonly consumptionId: string;
     readonly amount: Amount;
     readonly allocations: readonly Slice[];
+    /** What the hold named; left out where it named nothing. */
+    readonly resource?: Resource;
     /** True when the rest, if any, is released with it. */
     readonly final: boolean;
   };
@@ -359,6 +375,7 @@ export function balanceChange(fact: AccountFact, at: Instant): { available: numb
     case 'CreditsConsumed':
       return { available: -total(fact.allocations), held: 0, debt: 0 };
     case 'CreditsHeld':
+    case 'HoldRaised':
       return { available: -fact.amount, held: fact.amount, debt: 0 };
     case 'HoldCaptured':
       return { available: 0, held: -fact.amount, debt: 0 };

@@ -39,6 +39,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
       return evolveSpending(state, event);
     case 'CreditsHeld':
     case 'HoldExtended':
+    case 'HoldRaised':
     case 'HoldCaptured':
     case 'HoldReleased':
       return evolveHolds(state, event);

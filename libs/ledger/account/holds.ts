@@ -1,11 +1,11 @@
-import type { Amount } from '#kernel/amount.js';
+import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
 import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
 import { burnOrderOf, slicesToHold } from './burn-order.js';
 import type { AccountCommand, AccountRefusal } from './commands.js';
 import { costOf } from './cost.js';
-import type { AccountEventOf, HeldSlice, HoldOwner, Slice } from './events.js';
+import type { AccountEventOf, HeldSlice, Slice } from './events.js';
 import { compareDue, grantOf, holdReleased, move, timeoutOf } from './lots.js';
 import type { Recording } from './recording.js';
 import type { AccountState, Hold } from './state.js';
@@ -13,17 +13,21 @@ import { letTimePass } from './time.js';
 import { insertSorted, removeSorted } from '../sorted.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
-type HoldCommand = Command<'ExtendHold' | 'CaptureHold' | 'ReleaseHold'>;
+type HoldCommand = Command<'ExtendHold' | 'RaiseHold' | 'CaptureHold' | 'ReleaseHold'>;
 
-/** Reserves credits in burn order for work under way. Never uses an overdraft. */
+/** Reserves credits in burn order for work under way; a partial hold as much as there is. Never uses an overdraft. */
 export function holdCredits(recording: Recording, command: Command<'HoldCredits'>): AccountRefusal | null {
+  const { amount: requested, partial = false, resource } = command;
   const { available } = recording.balance;
-  if (command.amount > available) return { rejected: 'insufficient_credits', available, required: command.amount };
+  const amount = partial ? Math.min(requested, available) : requested;
+  if (amount > available || amount === 0) return { rejected: 'insufficient_credits', available, required: requested };
   recording.record({
     type: 'CreditsHeld',
     holdId: recording.newId('hold'),
-    amount: command.amount,
-    allocations: slicesToHold(recording.state, command.amount),
+    amount,
+    ...(amount === requested ? {} : { requested }),
+    allocations: slicesToHold(recording.state, amount),
+    ...(resource === null ? {} : { resource }),
     expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
     owner: 'caller',
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),
@@ -50,6 +54,39 @@ function openHold(recording: Recording, command: HoldCommand): CallersHold | Acc
   const wasPlaced =
     timedOutJustNow || (past?.type === 'CreditsHeld' && past.holdId === command.holdId && past.owner === 'caller');
   return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
+}
+
+/** Reserves more credits by an open hold, in burn order. When it times out does not change. */
+export function raiseHold(recording: Recording, command: Command<'RaiseHold'>): AccountRefusal | null {
+  const hold = openHold(recording, command);
+  if ('rejected' in hold) return hold;
+  const { amount } = command;
+  const { available } = recording.balance;
+  if (amount > available) return { rejected: 'insufficient_credits', available, required: amount };
+  if (amount > MAX_AMOUNT - hold.amount) return { rejected: 'balance_limit_exceeded' };
+  const allocations = slicesToHold(recording.state, amount);
+  recording.record({
+    type: 'HoldRaised',
+    holdId: hold.id,
+    amount,
+    allocations,
+    burnOrder: burnOrderOf(recording.state.settings.burnOrder),
+    heldAmount: hold.amount + amount,
+    remaining: hold.remaining + amount,
+    heldAllocations: joined(hold.allocations, allocations),
+    expiresAt: hold.expiresAt,
+  });
+  return null;
+}
+
+/** Slices of a hold with those added to it, one of each grant, so that a hold that is raised often stays small. */
+function joined(held: readonly HeldSlice[], added: readonly HeldSlice[]): readonly HeldSlice[] {
+  const slices = new Map(held.map((slice) => [slice.grantId, slice]));
+  for (const slice of added) {
+    const before = slices.get(slice.grantId);
+    slices.set(slice.grantId, before === undefined ? slice : { ...before, amount: before.amount + slice.amount });
+  }
+  return [...slices.values()];
 }
 
 /** The hold times out `expiresInSeconds` from now, or when it would have anyway if that is later. */
@@ -85,6 +122,7 @@ export function captureHold(recording: Recording, command: Command<'CaptureHold'
     consumptionId: recording.newId('con'),
     amount,
     allocations: captured,
+    ...(hold.resource === null ? {} : { resource: hold.resource }),
     final,
     heldAmount: hold.amount,
     remaining,
@@ -137,12 +175,16 @@ function putHold(state: AccountState, hold: Hold): void {
   if (next !== null) state.timeline = insertSorted(state.timeline, next, compareDue);
 }
 
-/** The owner of an open hold, which no event after its first names again. */
-const ownerOf = (state: AccountState, holdId: string): HoldOwner => state.holds.get(holdId)?.owner ?? 'caller';
+/** What of an open hold no event after its first names again. */
+function constantOf(state: AccountState, holdId: string): Pick<Hold, 'owner' | 'resource'> {
+  const { owner = 'caller' as const, resource = null } = state.holds.get(holdId) ?? {};
+  return { owner, resource };
+}
 
 type HoldEvent =
   | AccountEventOf<'CreditsHeld'>
   | AccountEventOf<'HoldExtended'>
+  | AccountEventOf<'HoldRaised'>
   | AccountEventOf<'HoldCaptured'>
   | AccountEventOf<'HoldReleased'>;
 
@@ -158,10 +200,13 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         allocations: event.allocations,
         expiresAt: event.expiresAt,
         owner: event.owner,
+        resource: event.resource ?? null,
       });
       return state;
     case 'HoldExtended':
+    case 'HoldRaised':
     case 'HoldCaptured':
+      if (event.type === 'HoldRaised') for (const slice of event.allocations) move(state, free(slice), 'free', 'held');
       if (event.type === 'HoldCaptured') for (const slice of event.allocations) move(state, slice, 'held', 'consumed');
       putHold(state, {
         id: event.holdId,
@@ -169,7 +214,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: event.remaining,
         allocations: event.heldAllocations,
         expiresAt: event.expiresAt,
-        owner: ownerOf(state, event.holdId),
+        ...constantOf(state, event.holdId),
       });
       return state;
     case 'HoldReleased':
@@ -180,7 +225,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: 0,
         allocations: [],
         expiresAt: event.expiresAt,
-        owner: ownerOf(state, event.holdId),
+        ...constantOf(state, event.holdId),
       });
       return state;
     default:

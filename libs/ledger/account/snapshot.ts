@@ -36,7 +36,7 @@ type Kept = {
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 12;
+export const SNAPSHOT_VERSION = 13;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {

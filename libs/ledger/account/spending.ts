@@ -13,21 +13,25 @@ import { letTimePass } from './time.js';
 type Consume = Extract<AccountCommand, { type: 'ConsumeCredits' }>;
 type Reverse = Extract<AccountCommand, { type: 'ReverseConsumption' }>;
 
-/** Spends in burn order; beyond what is available only within the overdraft limit, which becomes debt. */
+/**
+ * Spends in burn order; beyond what is available only within the overdraft limit, which becomes debt. A partial consumption takes as
+ * much as that allows, and is refused where that is nothing.
+ */
 export function consumeCredits(recording: Recording, command: Consume): AccountRefusal | null {
-  const { amount } = command;
+  const { amount: requested, partial = false } = command;
   const { available, debt } = recording.balance;
   const { settings } = recording.state;
+  const most = available + Math.max(0, settings.overdraftLimit - debt);
+  const amount = partial ? Math.min(requested, most) : requested;
+  if (amount > most || amount === 0) return { rejected: 'insufficient_credits', available, required: requested };
   const missing = Math.max(0, amount - available);
-  if (missing > 0 && (settings.overdraftLimit === 0 || missing > settings.overdraftLimit - debt)) {
-    return { rejected: 'insufficient_credits', available, required: amount };
-  }
   openAccount(recording);
   const consumptionId = recording.newId('con');
   recording.record({
     type: 'CreditsConsumed',
     consumptionId,
     amount,
+    ...(amount === requested ? {} : { requested }),
     allocations: slicesToSpend(recording.state, amount - missing),
     debt: missing,
     burnOrder: burnOrderOf(settings.burnOrder),

@@ -10,6 +10,7 @@ import {
   type Balance,
   type HeldSlice,
   type HoldOwner,
+  type Resource,
   type RevocationCause,
   type Sale,
   type Settings,
@@ -103,6 +104,8 @@ export type Hold = {
   /** Null: when its owner releases it. */
   readonly expiresAt: Instant | null;
   readonly owner: HoldOwner;
+  /** What it is to pay for; null where it was not named. */
+  readonly resource: Resource | null;
 };
 
 export type Debt = {

@@ -30,6 +30,7 @@ const plan: ClaimedLot = {
   lines: [{ id: 'il_plan', amount: 4900 }],
   cost: 4900,
   unspent: 5000,
+  withdrawn: 0,
   spent: 0,
 };
 const taken = (claims: readonly Claim[], lots: readonly ClaimedLot[] = [plan], paid = 14_900): number =>

@@ -48,6 +48,9 @@ const claims = fc.uniqueArray(
   { selector: ({ id }) => id, maxLength: 4 },
 );
 
+const partial = fc.constantFrom(false, false, true);
+const resource = fc.constantFrom(null, null, { type: 'job', id: 'job_1' });
+
 const shapes = {
   GrantCredits: fc.record({
     amount: small,
@@ -58,10 +61,11 @@ const shapes = {
     lifetime,
     costBasis: fc.option(fc.record({ amount: fc.integer({ min: 0, max: 1000 }), currency: fc.constant('usd') })),
   }),
-  ConsumeCredits: fc.record({ size: around }),
+  ConsumeCredits: fc.record({ size: around, partial, resource }),
   ReverseConsumption: fc.record({ of: pick, amount: fc.option(small) }),
-  HoldCredits: fc.record({ size: around, seconds: fc.constantFrom(1, 60, 900, 3600, 86_400) }),
+  HoldCredits: fc.record({ size: around, partial, resource, seconds: fc.constantFrom(1, 900, 86_400, 604_800) }),
   ExtendHold: fc.record({ of: pick, seconds: fc.constantFrom(1, 60, 900, 86_400) }),
+  RaiseHold: fc.record({ of: pick, amount: fc.constantFrom(1, 2, 3, 1000) }),
   CaptureHold: fc.record({ of: pick, amount: fc.option(small), final: fc.boolean() }),
   ReleaseHold: fc.record({ of: pick }),
   AdjustCredits: fc.record({
@@ -71,6 +75,7 @@ const shapes = {
     ),
   }),
   RevokeCredits: fc.record({ of: pick, amount: small, cause }),
+  RevokeGrant: fc.record({ of: pick, amount: fc.option(small) }),
   ReinstateCredits: fc.record({ of: pick, amount: small, cause }),
   SettlePayment: fc.record({ of: fc.constantFrom('in_1', 'in_2'), older: fc.nat(9), claims }),
   RequestBilling: fc.constant({}),
@@ -98,10 +103,12 @@ const weights: Record<keyof typeof shapes, number> = {
   ReverseConsumption: 5,
   HoldCredits: 5,
   ExtendHold: 2,
+  RaiseHold: 5,
   CaptureHold: 4,
   ReleaseHold: 2,
   AdjustCredits: 2,
   RevokeCredits: 4,
+  RevokeGrant: 1,
   ReinstateCredits: 3,
   SettlePayment: 0,
   RequestBilling: 1,
@@ -136,10 +143,12 @@ export const spending = draftsBy({
   ReverseConsumption: 4,
   HoldCredits: 4,
   ExtendHold: 1,
+  RaiseHold: 1,
   CaptureHold: 3,
   ReleaseHold: 3,
   AdjustCredits: 1,
   RevokeCredits: 0,
+  RevokeGrant: 0,
   ReinstateCredits: 0,
   SettlePayment: 0,
   RequestBilling: 0,
@@ -175,9 +184,11 @@ const claimsOf = (drafted: readonly DraftedClaim[], at: string): readonly Claim[
 const after = (at: string, ms: number | null): string | null =>
   ms === null ? null : new Date(Date.parse(at) + ms).toISOString();
 
-/** One of `count` things, or now and then one that does not exist. */
-const nth = (prefix: string, choice: number, count: number): string =>
-  `${prefix}#${String(choice === 40 || count === 0 ? 9999 : choice % count)}`;
+/** One of `count` things, every other time the newest, for the others are often over; now and then one that does not exist. */
+const nth = (prefix: string, choice: number, count: number): string => {
+  if (choice === 40 || count === 0) return `${prefix}#9999`;
+  return `${prefix}#${String(choice % 2 === 0 ? count - 1 : choice % count)}`;
+};
 const sized = (size: { amount: number; near: boolean }, base: number): number =>
   Math.max(1, size.near ? base + size.amount : size.amount);
 
@@ -201,8 +212,9 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
       return {
         type,
         amount: sized(drafted.size, balanceOf(books).available),
+        ...(drafted.partial ? { partial: true } : {}),
         usage: null,
-        resource: null,
+        resource: drafted.resource,
         ...annotations,
       };
     case 'ReverseConsumption':
@@ -216,11 +228,15 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
       return {
         type,
         amount: sized(drafted.size, balanceOf(books).available),
+        ...(drafted.partial ? { partial: true } : {}),
+        resource: drafted.resource,
         expiresInSeconds: drafted.seconds,
         ...annotations,
       };
     case 'ExtendHold':
       return { type, holdId: nth('hold', drafted.of, books.holds.length), expiresInSeconds: drafted.seconds };
+    case 'RaiseHold':
+      return { type, holdId: nth('hold', drafted.of, books.holds.length), amount: drafted.amount };
     case 'CaptureHold':
       return {
         type,
@@ -240,6 +256,8 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
         cause: drafted.cause,
         reason: null,
       };
+    case 'RevokeGrant':
+      return { type, grantId: nth('gr', drafted.of, books.grants.length), amount: drafted.amount, reason: 'operator' };
     case 'ReinstateCredits':
       return {
         type,

@@ -35,6 +35,7 @@ export function live(
           kind: 'refused',
           code: decision.rejected,
           ...('available' in decision ? { available: decision.available, required: decision.required } : {}),
+          ...('unspent' in decision ? { unspent: decision.unspent } : {}),
         }
       : { kind: 'recorded', events: subject.record(decision) };
     books = next;

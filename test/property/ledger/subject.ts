@@ -99,6 +99,7 @@ export class Subject {
       if (ignored.has(key)) return undefined;
       if (typeof value !== 'string') return value;
       if (value.startsWith('adj_')) return 'adj';
+      if (value.startsWith('rvk_')) return 'rvk';
       return value.startsWith('rev_') ? 'rev' : (this.#names.get(value) ?? value);
     });
     return JSON.parse(text) as ModelEvent;

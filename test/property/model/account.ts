@@ -50,16 +50,19 @@ class Session extends Revocations {
         this.grant(command);
         return;
       case 'ConsumeCredits':
-        this.consume(command.amount, command.usage, command.resource);
+        this.consume(command);
         return;
       case 'ReverseConsumption':
         this.reverse(command);
         return;
       case 'HoldCredits':
-        this.hold(command.amount, command.expiresInSeconds);
+        this.hold(command);
         return;
       case 'ExtendHold':
         this.extend(command.holdId, command.expiresInSeconds);
+        return;
+      case 'RaiseHold':
+        this.raise(command.holdId, command.amount);
         return;
       case 'CaptureHold':
         this.capture(command);
@@ -72,6 +75,9 @@ class Session extends Revocations {
         return;
       case 'RevokeCredits':
         this.revoke(command);
+        return;
+      case 'RevokeGrant':
+        this.revokeGrant(command.grantId, command.amount, command.reason);
         return;
       case 'ReinstateCredits':
         this.reinstate(command);

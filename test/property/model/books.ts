@@ -5,7 +5,13 @@ import type { AgreedSeats, PlanChange, RevocationCause, Settings, Source } from 
 
 export type ModelEvent = { readonly type: string; readonly at: string; readonly [field: string]: unknown };
 export type ModelAnswer =
-  | { readonly kind: 'refused'; readonly code: string; readonly available?: number; readonly required?: number }
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly available?: number;
+      readonly required?: number;
+      readonly unspent?: number;
+    }
   | { readonly kind: 'recorded'; readonly events: readonly ModelEvent[] };
 
 /** `returned` of the `amount` credits have been given back, and `returnedCost` with them. */
@@ -49,7 +55,12 @@ export type ModelTerm = DueTerm & {
   readonly bought?: Deal;
 };
 export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
-export type ModelHold = { open: boolean; expiresAt: string; slices: { grant: number; amount: number }[] };
+export type ModelHold = {
+  open: boolean;
+  expiresAt: string;
+  slices: { grant: number; amount: number }[];
+  resource: unknown;
+};
 export type ModelConsumption = { amount: number; uses: Use[]; debt: number | null; reversed: number };
 export type ModelDebt = {
   owed: number;

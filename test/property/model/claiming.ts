@@ -69,7 +69,11 @@ export class Claiming extends Terms {
         .map((one) => one.amount),
     );
     const spent = Math.max(0, consumed + held + repaid - others);
-    return { grant: number, amount, effectiveAt, expiresAt, unspent: scheduled + free + expired, spent };
+    const byOperators = this.books.revocations.filter(
+      (each) => each.grant === number && each.cause.kind === 'operator',
+    );
+    const withdrawn = sum(byOperators.map((each) => each.amount - each.returned));
+    return { grant: number, amount, effectiveAt, expiresAt, unspent: scheduled + free + expired, withdrawn, spent };
   }
 
   /** What is asked back of a grant's spent credits: debt that stands, repaid or not, and what was written off. */

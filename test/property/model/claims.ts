@@ -8,6 +8,8 @@ export type ClaimedLot = {
   readonly effectiveAt: string;
   readonly expiresAt: string | null;
   readonly unspent: number;
+  /** Taken by an operator. */
+  readonly withdrawn: number;
   readonly spent: number;
 };
 
@@ -21,23 +23,26 @@ export type Share = {
 
 /**
  * What the claims on a payment of `paid` meet of its grants: claims in the order of their times, what is taken before what is
- * only reserved; each first what had not begun at its time, the last first, then by expiry, and at last what is spent.
+ * only reserved; each first what had not begun at its time, the last first, then by expiry; then what an operator took of it, and at
+ * last what is spent.
  */
 export function sharesOfClaims(lots: readonly ClaimedLot[], paid: number, claims: readonly Claim[]): readonly Share[] {
   const shares: Share[] = [];
   const granted = sum(lots.map(({ amount }) => amount));
-  const left = new Map(lots.map(({ grant, unspent, spent }) => [grant, { unspent, spent }]));
+  const left = new Map(lots.map(({ grant, unspent, withdrawn, spent }) => [grant, { unspent, withdrawn, spent }]));
   let claimed = 0;
   for (const claim of [...claims.filter(isTaken), ...claims.filter((one) => !isTaken(one))]) {
     const upTo = Math.min(paid, claimed + claim.amount);
     let missing = paid === 0 ? 0 : shareOf(granted, upTo, paid) - shareOf(granted, claimed, paid);
     claimed = upTo;
-    for (const kind of isTaken(claim) ? (['unspent', 'spent'] as const) : (['unspent'] as const)) {
+    for (const kind of isTaken(claim)
+      ? (['unspent', 'withdrawn', 'spent'] as const)
+      : (['unspent', 'withdrawn'] as const)) {
       for (const { grant } of inOrderFor(lots, claim.since)) {
         const part = Math.min(missing, left.get(grant)![kind]);
         left.get(grant)![kind] -= part;
         missing -= part;
-        if (part > 0) shares.push({ grant, claim, unspent: 0, spent: 0, [kind]: part });
+        if (part > 0 && kind !== 'withdrawn') shares.push({ grant, claim, unspent: 0, spent: 0, [kind]: part });
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { RevocationCause } from '#ledger/account/events.js';
-import { refuse, standing, sum, type Use } from './books.js';
+import { Refusal, refuse, standing, sum, type Use } from './books.js';
 import { Spending } from './spending.js';
 
 /** What operators and causes of money that went back take of one grant, and give back. */
@@ -44,6 +44,17 @@ export class Revocations extends Spending {
     }
     if (asDebt > 0)
       this.incur(asDebt, { grant: number, cause: command.cause }, { ...command.cause, grantId: command.grantId });
+  }
+
+  /** Takes only what is unspent and not reserved. */
+  protected revokeGrant(grantId: string, wanted: number | null, reason: string): void {
+    const number = this.grantNumber(grantId);
+    const grant = this.books.grants[number]!;
+    const unspent = grant.scheduled + grant.free;
+    const amount = wanted ?? unspent;
+    if (amount === 0 || amount > unspent) throw new Refusal({ kind: 'refused', code: 'amount_exceeds_grant', unspent });
+    const cause = { kind: 'operator', id: 'rvk' } as const;
+    this.revoke({ grantId, amount, cause, reason });
   }
 
   /** Undoes debt first, newest first, and what was written off, then gives back what was taken. */

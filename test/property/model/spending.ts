@@ -62,9 +62,13 @@ export class Spending extends Time {
     });
   }
 
-  protected consume(amount: number, usage: unknown, resource: unknown): void {
+  protected consume(command: { amount: number; partial?: true; usage: unknown; resource: unknown }): void {
     if (this.books.settings.status === 'frozen') refuse('account_frozen');
+    const { usage, resource } = command;
     const { available, debt } = balanceOf(this.books);
+    const withOverdraft = available + Math.max(this.books.settings.overdraftLimit - debt, 0);
+    const amount = command.partial === true && command.amount > withOverdraft ? withOverdraft : command.amount;
+    if (amount === 0) this.insufficient(command.amount);
     const missing = Math.max(0, amount - available);
     if (missing > 0 && debt + missing > this.books.settings.overdraftLimit) this.insufficient(amount);
     const uses = this.choose(amount - missing).map((part) => this.use(part.grant, 'free', 'consumed', part.amount));
@@ -74,6 +78,7 @@ export class Spending extends Time {
     this.emit('CreditsConsumed', {
       consumptionId,
       amount,
+      ...(amount < command.amount ? { requested: command.amount } : {}),
       allocations,
       debt: missing,
       burnOrder: this.burnOrder(),
@@ -112,18 +117,22 @@ export class Spending extends Time {
     this.passTime();
   }
 
-  protected hold(amount: number, expiresInSeconds: number): void {
+  protected hold(command: { amount: number; partial?: true; resource: unknown; expiresInSeconds: number }): void {
     if (this.books.settings.status === 'frozen') refuse('account_frozen');
-    if (amount > balanceOf(this.books).available) this.insufficient(amount);
+    const { available } = balanceOf(this.books);
+    const amount = command.partial === true && command.amount > available ? available : command.amount;
+    if (amount > available || amount === 0) this.insufficient(command.amount);
     const slices = this.choose(amount);
     for (const part of slices) this.move(part.grant, 'free', 'held', part.amount);
-    const expiresAt = plusSeconds(this.at, expiresInSeconds);
-    const number = this.books.holds.push({ open: true, expiresAt, slices }) - 1;
+    const expiresAt = plusSeconds(this.at, command.expiresInSeconds);
+    const number = this.books.holds.push({ open: true, expiresAt, slices, resource: command.resource }) - 1;
     const allocations = slices.map((part) => this.heldSlice(part));
     this.emit('CreditsHeld', {
       holdId: `hold#${String(number)}`,
       amount,
+      ...(amount < command.amount ? { requested: command.amount } : {}),
       allocations,
+      ...(command.resource === null ? {} : { resource: command.resource }),
       expiresAt,
       owner: 'caller',
       burnOrder: this.burnOrder(),
@@ -153,6 +162,28 @@ export class Spending extends Time {
     });
   }
 
+  protected raise(holdId: string, amount: number): void {
+    if (this.books.settings.status === 'frozen') refuse('account_frozen');
+    const hold = this.books.holds[this.openHold(holdId)]!;
+    if (amount > balanceOf(this.books).available) this.insufficient(amount);
+    const added = this.choose(amount);
+    for (const part of added) {
+      this.move(part.grant, 'free', 'held', part.amount);
+      const pinned = hold.slices.find(({ grant }) => grant === part.grant);
+      if (pinned === undefined) hold.slices.push({ ...part });
+      else pinned.amount += part.amount;
+    }
+    this.emit('HoldRaised', {
+      holdId,
+      amount,
+      allocations: added.map((part) => this.heldSlice(part)),
+      burnOrder: this.burnOrder(),
+      remaining: this.heldBy(hold),
+      expiresAt: hold.expiresAt,
+      heldAllocations: hold.slices.map((part) => this.heldSlice(part)),
+    });
+  }
+
   protected capture(command: { holdId: string; amount: number | null; final: boolean }): void {
     const number = this.openHold(command.holdId);
     const hold = this.books.holds[number]!;
@@ -176,6 +207,7 @@ export class Spending extends Time {
       consumptionId,
       amount,
       allocations: uses.map((use) => this.slice(use)),
+      ...(hold.resource === null ? {} : { resource: hold.resource }),
       final,
       remaining: remaining - amount,
       expiresAt: hold.expiresAt,

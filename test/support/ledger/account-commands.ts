@@ -31,6 +31,7 @@ export const consume = (amount: number, more: Partial<Command<'ConsumeCredits'>>
 export const hold = (amount: number, expiresInSeconds = 900): Command<'HoldCredits'> => ({
   type: 'HoldCredits',
   amount,
+  resource: null,
   expiresInSeconds,
   description: null,
   metadata: {},

@@ -10,8 +10,10 @@ import {
   extensionAnswer,
   grantAnswer,
   holdAnswer,
+  raiseAnswer,
   releaseAnswer,
   reversalAnswer,
+  revocationAnswer,
   type AccountAnswer,
 } from '../commands/answers.js';
 import {
@@ -21,8 +23,10 @@ import {
   extendIntent,
   grantIntent,
   holdIntent,
+  raiseIntent,
   releaseIntent,
   reverseIntent,
+  revokeIntent,
   type AccountIntent,
 } from '../commands/intents.js';
 import {
@@ -33,10 +37,13 @@ import {
   ConsumptionTarget,
   ExtensionBody,
   GrantBody,
+  GrantTarget,
   HoldBody,
   HoldTarget,
+  RaiseBody,
   ReleaseBody,
   ReversalBody,
+  RevocationBody,
 } from '../commands/bodies.dto.js';
 import { UsageBody } from '../../usage/bodies.dto.js';
 
@@ -102,6 +109,10 @@ export const bulkCommands = {
     { bodyOf: reversalAnswer, answer: 'ReversalAnswer' },
   ),
   hold: command<HoldBody>([HoldBody], holdIntent, { bodyOf: holdAnswer, answer: 'HoldAnswer' }),
+  raise: command<RaiseBody & HoldTarget>([RaiseBody, HoldTarget], (fields) => raiseIntent(fields, fields.holdId), {
+    bodyOf: raiseAnswer,
+    answer: 'HoldAnswer',
+  }),
   capture: command<CaptureBody & HoldTarget>(
     [CaptureBody, HoldTarget],
     (fields) => captureIntent(fields, fields.holdId),
@@ -115,6 +126,12 @@ export const bulkCommands = {
     [ExtensionBody, HoldTarget],
     (fields) => extendIntent(fields, fields.holdId),
     { bodyOf: extensionAnswer, answer: 'HoldAnswer' },
+  ),
+  revoke: command<RevocationBody & GrantTarget>(
+    [RevocationBody, GrantTarget],
+    (fields) => revokeIntent(fields, fields.grantId),
+    { bodyOf: revocationAnswer, answer: 'RevocationAnswer' },
+    true,
   ),
   adjust: command<AdjustmentBody>(
     [AdjustmentBody],

@@ -59,6 +59,7 @@ export class AccountService {
   }
 
   #membersOf(refusal: ApiAccountRefusal, stream: StreamName): { readonly [member: string]: unknown } {
+    if (refusal.rejected === 'amount_exceeds_grant') return { unspent: refusal.unspent };
     if (refusal.rejected !== 'insufficient_credits') return {};
     return { available: refusal.available, required: refusal.required, ...this.topUp.members(stream) };
   }

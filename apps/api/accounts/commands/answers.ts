@@ -77,6 +77,7 @@ export const consumptionAnswer: AccountAnswer = (stream, events) => {
     id: consumed.consumptionId,
     ...whose(stream),
     amount: consumed.amount,
+    ...requestedIn(consumed),
     allocations: consumed.allocations,
     debt: consumed.debt,
     burnOrder: consumed.burnOrder.name,
@@ -86,6 +87,10 @@ export const consumptionAnswer: AccountAnswer = (stream, events) => {
     ...after(events),
   };
 };
+
+/** What a partial command asked for, where it got less. */
+const requestedIn = ({ requested }: { readonly requested?: number }): { requested?: number } =>
+  requested === undefined ? {} : { requested };
 
 export const reversalAnswer: AccountAnswer = (_, events) => {
   const reversed = expect(events, 'ConsumptionReversed');
@@ -103,6 +108,7 @@ export const holdAnswer: AccountAnswer = (_, events) => {
   return {
     id: held.holdId,
     amount: held.amount,
+    ...requestedIn(held),
     remaining: held.amount,
     captured: 0,
     status: 'open',
@@ -112,19 +118,20 @@ export const holdAnswer: AccountAnswer = (_, events) => {
   };
 };
 
-export const extensionAnswer: AccountAnswer = (_, events) => {
-  const extended = expect(events, 'HoldExtended');
-  return {
-    id: extended.holdId,
-    amount: extended.heldAmount,
-    remaining: extended.remaining,
-    captured: extended.heldAmount - extended.remaining,
-    status: 'open',
-    expiresAt: extended.expiresAt,
-    allocations: extended.heldAllocations,
-    ...after(events),
-  };
-};
+export const extensionAnswer: AccountAnswer = (_, events) => openHold(expect(events, 'HoldExtended'), events);
+export const raiseAnswer: AccountAnswer = (_, events) => openHold(expect(events, 'HoldRaised'), events);
+
+/** A hold that is still open after an event. */
+const openHold = (event: AccountEventOf<'HoldExtended'> | AccountEventOf<'HoldRaised'>, events: Events): object => ({
+  id: event.holdId,
+  amount: event.heldAmount,
+  remaining: event.remaining,
+  captured: event.heldAmount - event.remaining,
+  status: 'open',
+  expiresAt: event.expiresAt,
+  allocations: event.heldAllocations,
+  ...after(events),
+});
 
 /** `allocations` are the slices that are still held, `captured` is all that was consumed of the hold so far. */
 export const captureAnswer: AccountAnswer = (_, events) => {
@@ -154,6 +161,11 @@ export const releaseAnswer: AccountAnswer = (_, events) => {
     allocations: [],
     ...after(events),
   };
+};
+
+export const revocationAnswer: AccountAnswer = (_, events) => {
+  const { revocationId, grantId, amount } = expect(events, 'CreditsRevoked');
+  return { id: revocationId, grantId, amount, ...after(events) };
 };
 
 export const adjustmentAnswer: AccountAnswer = (_, events) => {

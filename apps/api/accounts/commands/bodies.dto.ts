@@ -46,6 +46,9 @@ export class ResourceBody {
   id!: string;
 }
 
+const partial = (description: string) => Flag({ description, example: false, optional: 'absent', default: false });
+const resource = (description: string) => Nested(() => ResourceBody, { description, optional: 'null' });
+
 export class GrantBody {
   @Credits({ description: 'How many credits.', example: 1000 })
   amount!: number;
@@ -109,7 +112,10 @@ export class ConsumptionBody {
   })
   quantity?: number;
 
-  @Nested(() => ResourceBody, { description: 'What was bought with them; listed as a claim.', optional: 'null' })
+  @partial('Take as much as balance and overdraft allow; refused only when that is nothing.')
+  partial?: boolean;
+
+  @resource('What was bought with them; listed as a claim.')
   resource?: ResourceBody | null;
 
   @description()
@@ -144,14 +150,28 @@ export class HoldBody {
   @Credits({ description: 'How many credits to reserve.', example: 20 })
   amount!: number;
 
+  @partial('Reserve as much as there is; refused only when that is nothing.')
+  partial?: boolean;
+
   @seconds('absent')
   expiresInSeconds?: number;
+
+  @resource('What they are for; a capture is listed as a claim of it.')
+  resource?: ResourceBody | null;
 
   @description()
   description?: string | null;
 
   @Metadata()
   metadata?: Json | null;
+
+  @Unit()
+  unit?: string;
+}
+
+export class RaiseBody {
+  @Credits({ description: 'How many credits to reserve besides.', example: 5 })
+  amount!: number;
 
   @Unit()
   unit?: string;
@@ -176,6 +196,17 @@ export class ReleaseBody {
 export class ExtensionBody {
   @seconds()
   expiresInSeconds!: number;
+
+  @Unit()
+  unit?: string;
+}
+
+export class RevocationBody {
+  @Credits({ description: 'How many credits; default all that are unspent.', example: 100, optional: 'absent' })
+  amount?: number;
+
+  @reason()
+  reason!: string;
 
   @Unit()
   unit?: string;
@@ -231,10 +262,13 @@ export class ReasonBody {
 
 /** The members that a command in a bulk request has besides its body. */
 export class BulkTarget {
-  @OneOf(['grant', 'consume', 'reverse', 'hold', 'capture', 'release', 'extend', 'adjust', 'usage'], {
-    description: 'Which command.',
-    example: 'consume',
-  })
+  @OneOf(
+    ['grant', 'consume', 'reverse', 'hold', 'raise', 'capture', 'release', 'extend', 'revoke', 'adjust', 'usage'],
+    {
+      description: 'Which command.',
+      example: 'consume',
+    },
+  )
   type!: string;
 
   @CustomerId({ description: 'Whose account, or whose usage.', example: 'customer-1' })
@@ -250,6 +284,11 @@ export class BulkTarget {
 export class ConsumptionTarget {
   @Text(1, 64, { description: 'Which consumption.', example: 'con_01' })
   consumptionId!: string;
+}
+
+export class GrantTarget {
+  @Text(1, 64, { description: 'Which grant.', example: 'gr_01' })
+  grantId!: string;
 }
 
 export class HoldTarget {

@@ -12,8 +12,10 @@ import {
   extensionAnswer,
   grantAnswer,
   holdAnswer,
+  raiseAnswer,
   releaseAnswer,
   reversalAnswer,
+  revocationAnswer,
   type AccountAnswer,
 } from './answers.js';
 import {
@@ -23,8 +25,10 @@ import {
   extendIntent,
   grantIntent,
   holdIntent,
+  raiseIntent,
   releaseIntent,
   reverseIntent,
+  revokeIntent,
   type AccountIntent,
 } from './intents.js';
 import { commandProblems } from './refusals.js';
@@ -36,8 +40,10 @@ import {
   ExtensionBody,
   GrantBody,
   HoldBody,
+  RaiseBody,
   ReleaseBody,
   ReversalBody,
+  RevocationBody,
 } from './bodies.dto.js';
 import { orderIn } from './order-in.js';
 
@@ -99,6 +105,18 @@ export class CreditsController {
     return this.#run(request, body.unit, holdIntent(body), holdAnswer);
   }
 
+  @Post('holds/:holdId/raises')
+  @Needs('credits:write', { dryRun: true })
+  @CommandRoute({
+    id: 'raiseHold',
+    summary: 'Reserve more by an open hold',
+    body: RaiseBody,
+    problems: commandProblems.raise,
+  })
+  raise(@Req() request: ApiRequest, @Param('holdId') id: string, @Body() body: RaiseBody): Promise<Answer> {
+    return this.#run(request, body.unit, raiseIntent(body, id), raiseAnswer);
+  }
+
   @Post('holds/:holdId/captures')
   @Needs('credits:write', { dryRun: true })
   @CommandRoute({
@@ -133,6 +151,18 @@ export class CreditsController {
   })
   extend(@Req() request: ApiRequest, @Param('holdId') id: string, @Body() body: ExtensionBody): Promise<Answer> {
     return this.#run(request, body.unit, extendIntent(body, id), extensionAnswer);
+  }
+
+  @Post('grants/:grantId/revocations')
+  @Needs('admin', { dryRun: true })
+  @CommandRoute({
+    id: 'revokeGrant',
+    summary: 'End a grant, or take a part of what is unspent of it',
+    body: RevocationBody,
+    problems: commandProblems.revoke,
+  })
+  revoke(@Req() request: ApiRequest, @Param('grantId') id: string, @Body() body: RevocationBody): Promise<Answer> {
+    return this.#run(request, body.unit, revokeIntent(body, id), revocationAnswer);
   }
 
   @Post('adjustments')

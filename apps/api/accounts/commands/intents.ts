@@ -3,6 +3,7 @@ import { isSupportedCurrency } from '#kernel/currency.js';
 import { parseInstant, type Instant } from '#kernel/instant.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
+import type { Resource } from '#ledger/account/events.js';
 import type { Pricing } from '../../catalogue/price-list.js';
 import type { ApiAccountCommand } from '../../writes/api-account-decider.js';
 import type {
@@ -12,8 +13,11 @@ import type {
   ExtensionBody,
   GrantBody,
   HoldBody,
+  RaiseBody,
   ReasonBody,
+  ResourceBody,
   ReversalBody,
+  RevocationBody,
   SettingsBody,
 } from './bodies.dto.js';
 
@@ -57,11 +61,18 @@ export function grantIntent(body: GrantBody): AccountIntent {
   return { ...wanted, command: { type: 'RefuseRequest', refusal: { rejected: 'currency_unsupported' } } };
 }
 
+const partialOf = ({ partial = false }: { readonly partial?: boolean }): { readonly partial?: true } =>
+  partial ? { partial } : {};
+
+const resourceOf = ({ resource }: { readonly resource?: ResourceBody | null }): Resource | null =>
+  resource ? { type: resource.type, id: resource.id } : null;
+
 /** The caller has seen to it that exactly one of `amount` and `creditEvent` is there. */
 export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountIntent {
   const said = {
     type: 'ConsumeCredits' as const,
-    resource: body.resource ? { type: body.resource.type, id: body.resource.id } : null,
+    ...partialOf(body),
+    resource: resourceOf(body),
     description: body.description ?? null,
     metadata: body.metadata ?? {},
   };
@@ -80,6 +91,8 @@ export const holdIntent = (body: HoldBody): AccountIntent =>
   intent({
     type: 'HoldCredits',
     amount: body.amount,
+    ...partialOf(body),
+    resource: resourceOf(body),
     expiresInSeconds: body.expiresInSeconds ?? 900,
     description: body.description ?? null,
     metadata: body.metadata ?? {},
@@ -88,10 +101,16 @@ export const holdIntent = (body: HoldBody): AccountIntent =>
 export const extendIntent = (body: ExtensionBody, holdId: string): AccountIntent =>
   intent({ type: 'ExtendHold', holdId, expiresInSeconds: body.expiresInSeconds });
 
+export const raiseIntent = ({ amount }: RaiseBody, holdId: string): AccountIntent =>
+  intent({ type: 'RaiseHold', holdId, amount });
+
 export const captureIntent = (body: CaptureBody, holdId: string): AccountIntent =>
   intent({ type: 'CaptureHold', holdId, amount: body.amount ?? null, final: body.final ?? true });
 
 export const releaseIntent = (holdId: string): AccountIntent => intent({ type: 'ReleaseHold', holdId });
+
+export const revokeIntent = ({ amount, reason }: RevocationBody, grantId: string): AccountIntent =>
+  intent({ type: 'RevokeGrant', grantId, amount: amount ?? null, reason });
 
 export const adjustIntent = (body: AdjustmentBody): AccountIntent =>
   intent({ type: 'AdjustCredits', amount: body.amount, reason: body.reason });

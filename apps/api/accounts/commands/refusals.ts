@@ -15,8 +15,10 @@ export const commandProblems = {
   ],
   reverse: ['consumption_not_found', 'already_reversed', 'amount_exceeds_consumption', 'account_closed'],
   hold: ['insufficient_credits', 'account_frozen', 'account_closed'],
+  raise: [...ofHold, 'insufficient_credits', 'balance_limit_exceeded', 'account_frozen'],
   capture: [...ofHold, 'amount_exceeds_hold'],
   release: ofHold,
   extend: ofHold,
+  revoke: ['grant_not_found', 'amount_exceeds_grant', 'account_closed'],
   adjust: ['insufficient_credits', 'balance_limit_exceeded', 'account_closed'],
 } as const satisfies { readonly [kind: string]: readonly ProblemCode[] };

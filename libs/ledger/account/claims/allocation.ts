@@ -24,6 +24,7 @@ export function allocate(lots: readonly ClaimedLot[], paid: Paid, claims: readon
   if (paid.paid <= 0 || lots.length === 0) return [];
   const demands = new Demands(lots, paid);
   const unspent = new Map(lots.map((lot) => [lot.id, lot.unspent]));
+  const withdrawn = new Map(lots.map((lot) => [lot.id, lot.withdrawn]));
   const spent = new Map(lots.map((lot) => [lot.id, lot.spent]));
   const inOrder = [...claims.filter(isTaken), ...claims.filter((claim) => !isTaken(claim))];
   return inOrder.map((claim): ClaimShare => {
@@ -32,7 +33,8 @@ export function allocate(lots: readonly ClaimedLot[], paid: Paid, claims: readon
     const ofSpent = isTaken(claim) ? share.spent : new Map<string, Amount>();
     demands.meet(claim, (among, credits) => {
       const order = inOrderFor(among, claim.since);
-      const met = meet(order, credits, unspent, share.unspent);
+      const here = meet(order, credits, unspent, share.unspent);
+      const met = here + meet(order, credits - here, withdrawn, new Map());
       return met + meet(order, credits - met, spent, ofSpent);
     });
     return { cause: claim.cause, state: claim.state, unspent: partsOf(share.unspent), spent: partsOf(share.spent) };

@@ -4,7 +4,7 @@ import type { Instant } from '#kernel/instant.js';
 import type { AccountCommand } from '../commands.js';
 import { allocate } from './allocation.js';
 import type { Claim } from '../../payment/claims.js';
-import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
+import { consume, grant, hold } from '../../../../test/support/ledger/account-commands.js';
 import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 
 const october = '2026-10-01T00:00:00.000Z';
@@ -148,7 +148,16 @@ test('all claims together take no more than the grant, and all of the money all 
       claims,
       (granted, paid, list) => {
         const times = { effectiveAt: october, expiresAt: null };
-        const lot = { id: 'gr', amount: granted, ...times, lines: null, cost: 0, unspent: granted, spent: 0 };
+        const lot = {
+          id: 'gr',
+          amount: granted,
+          ...times,
+          lines: null,
+          cost: 0,
+          unspent: granted,
+          withdrawn: 0,
+          spent: 0,
+        };
         const met = allocate([lot], { paid }, list).flatMap(({ unspent }) => unspent);
         const sum = met.reduce((total, { amount }) => total + amount, 0);
         expect(sum).toBeLessThanOrEqual(granted);
@@ -275,11 +284,11 @@ describe('what claims reserve', () => {
     const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_1', { expiresAt: november }));
     account.run(reserved);
-    const [hold] = [...account.state.holds.values()];
-    expect(hold).toMatchObject({ owner: { payment: 'pi_1' }, expiresAt: november, remaining: 300 });
-    expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' })).toBe('hold_not_found');
+    const [reservation] = [...account.state.holds.values()];
+    expect(reservation).toMatchObject({ owner: { payment: 'pi_1' }, expiresAt: november, remaining: 300 });
+    expect(account.run({ type: 'ReleaseHold', holdId: reservation?.id ?? '' })).toBe('hold_not_found');
     expect(account.run({ type: 'RecordDue' }, november)).toBe('HoldReleased CreditsExpired');
-    expect(account.run({ type: 'ReleaseHold', holdId: hold?.id ?? '' }, november)).toBe('hold_not_found');
+    expect(account.run({ type: 'ReleaseHold', holdId: reservation?.id ?? '' }, november)).toBe('hold_not_found');
     expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
     account.run(settle(2), december);
     expect([...account.state.grants.values()]).toMatchObject([{ expired: 300, revoked: 0 }]);
@@ -301,7 +310,7 @@ describe('what claims reserve', () => {
     account.run(consume(100));
     account.run(reserved);
     account.run(bought(100, 'caller'));
-    account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 900, description: null, metadata: {} });
+    account.run(hold(100));
     const callers = [...account.state.holds.values()].find(({ owner }) => owner === 'caller');
     expect(account.run({ type: 'ReleaseHold', holdId: callers?.id ?? '' })).toBe('HoldReleased');
     expect(account.state.balance).toEqual({ available: 100, held: 200, debt: 0 });
@@ -311,7 +320,7 @@ describe('what claims reserve', () => {
 test('a reversal of what was spent undoes the debt of a claim, also after the grant expired', () => {
   const account = new LedgerAccount(october);
   account.run(bought(100, 'pi_1', { expiresAt: november }));
-  account.run({ type: 'HoldCredits', amount: 100, expiresInSeconds: 40 * 86_400, description: null, metadata: {} });
+  account.run(hold(100, 40 * 86_400));
   account.run(settle(1, claim('re_1', 1000)));
   expect(account.state.balance).toEqual({ available: 0, held: 100, debt: 100 });
   expect(account.run({ type: 'RecordDue' }, december)).toBe('HoldReleased CreditsExpired DebtForgiven CreditsRevoked');

@@ -6,6 +6,7 @@ import type { Grant } from '../state.js';
 import { letTimePass } from '../time.js';
 
 type Revoke = Extract<AccountCommand, { type: 'RevokeCredits' }>;
+type RevokeGrant = Extract<AccountCommand, { type: 'RevokeGrant' }>;
 type Reinstate = Extract<AccountCommand, { type: 'ReinstateCredits' }>;
 
 /** What of a grant can still be asked back. */
@@ -24,6 +25,18 @@ export function revokeCredits(recording: Recording, command: Revoke): AccountRef
   recordTaken(recording, grant.id, taken, command.cause, command.reason);
   recordSpent(recording, grant.id, amount - taken, command.cause, command.reason);
   settleClaims(recording, [command]);
+  return null;
+}
+
+/** An operator takes what nobody used of a grant, or a part of it. What is spent or reserved of it stays. */
+export function revokeGrant(recording: Recording, { grantId, amount, reason }: RevokeGrant): AccountRefusal | null {
+  const grant = recording.state.grants.get(grantId);
+  if (grant === undefined) return { rejected: 'grant_not_found' };
+  const { free: unspent } = grant;
+  if (unspent === 0 || (amount ?? 0) > unspent) return { rejected: 'amount_exceeds_grant', unspent };
+  const cause = { kind: 'operator', id: recording.newId('rvk') } as const;
+  recordTaken(recording, grantId, amount ?? unspent, cause, reason);
+  settleClaims(recording, [{ grantId }]);
   return null;
 }
 

@@ -15,6 +15,8 @@ export type ClaimedLot = {
   readonly cost: number;
   /** What nobody used: scheduled, available, expired, or taken by claims, a smaller plan or the end of a subscription. */
   readonly unspent: Amount;
+  /** What an operator took when nobody had used it: it meets what claims ask for, and is gone already. */
+  readonly withdrawn: Amount;
   /** What was used or is reserved by callers, and nobody else has asked back. */
   readonly spent: Amount;
 };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isRefused } from '#kernel/decider.js';
 import { instantOf, msOf, type Instant } from '#kernel/instant.js';
 import { AccountBooks } from '#audit/account-books.js';
-import { consume, grant } from '../../../../test/support/ledger/account-commands.js';
+import { consume, grant, hold } from '../../../../test/support/ledger/account-commands.js';
 import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import type { AccountCommand } from '../commands.js';
 import type { AccountState } from '../state.js';
@@ -158,13 +158,7 @@ const settle = (version: number, claims: readonly Claim[], reference = 'pi_1'): 
   claims,
 });
 
-const hold = (amount: number, hours: number): AccountCommand => ({
-  type: 'HoldCredits',
-  amount,
-  expiresInSeconds: hours * 3600,
-  description: null,
-  metadata: {},
-});
+const holdFor = (amount: number, hours: number): AccountCommand => hold(amount, hours * 3600);
 const due: AccountCommand = { type: 'RecordDue' };
 
 /** Works on an account: each step an hour later. */
@@ -204,7 +198,7 @@ test('after every decision claims have what the rules give them, and no more', (
           const at = hour((now += pace));
           const at0 = ids('hold').at(-1 - (step.amount % 3)) ?? 'hold_none';
           if (step.do === 'consume') account.run(consume(step.amount), at);
-          if (step.do === 'hold') account.run(hold(step.amount, 1 + (step.amount % 20)), at);
+          if (step.do === 'hold') account.run(holdFor(step.amount, 1 + (step.amount % 20)), at);
           if (step.do === 'release') account.run({ type: 'ReleaseHold', holdId: at0 }, at);
           if (step.do === 'capture') account.run({ type: 'CaptureHold', holdId: at0, amount: null, final: true }, at);
           if (step.do === 'reverse') {
@@ -266,7 +260,7 @@ test('refund, dispute, expiry, release and reversal end the same in whatever ord
           for (const [index, amount] of uses.entries()) {
             const at = hour(index);
             if (index % 2 === 0) {
-              account.run(hold(amount, 24 * 6), at);
+              account.run(holdFor(amount, 24 * 6), at);
               const placed = account.log.findLast((event) => event.type === 'CreditsHeld');
               if (placed?.type === 'CreditsHeld')
                 todo.push([times[index] ?? 0, () => ({ type: 'ReleaseHold', holdId: placed.holdId })]);

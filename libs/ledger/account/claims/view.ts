@@ -117,6 +117,7 @@ function lotOf(grant: Grant, { taken, spent, held }: OfGrant): ClaimedLot {
   return {
     ...{ id, amount, effectiveAt, expiresAt, lines, cost: costBasis?.amount ?? 0 },
     unspent: grant.free + held + grant.expired + sum(taken) + sum(grant.revocations.filter(isAfterClaims)),
+    withdrawn: sum(grant.revocations.filter(({ cause }) => cause.kind === 'operator')),
     spent: Math.max(0, grant.consumed + grant.repaid + grant.held - held - others),
   };
 }
