@@ -54,6 +54,7 @@ const handlers: Handlers<Fold, AccountEvent> = {
   CreditsConsumed: addUses,
   CreditsHeld: 'ignored',
   HoldExtended: 'ignored',
+  HoldRaised: 'ignored',
   HoldCaptured: addUses,
   HoldReleased: 'ignored',
   CreditsExpired: addUses,
