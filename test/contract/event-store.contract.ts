@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals';
 import type { EventStore } from '#event-store/port/event-store.js';
 import { appendContract } from './appends.contract.js';
+import { interruptionContract } from './interruptions.contract.js';
 import { readContract } from './reads.contract.js';
 import { subscriptionContract } from './subscriptions.contract.js';
 
@@ -65,6 +66,9 @@ export function eventStoreContract(name: string, createLog: () => Promise<Contra
     });
     describe('subscriptions', () => {
       subscriptionContract(contract);
+    });
+    describe('interruptions', () => {
+      interruptionContract(contract);
     });
   });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { assert } from '#kernel/assert.js';
 import { SystemClock } from '#config/system-clock.js';
 import { EventStoreDbEventStore } from '#event-store/eventstoredb/store.js';
 import { appendOf } from '../support/eventstoredb/appends.js';
+import { realServer } from '../support/eventstoredb/real-server.js';
 import { newStream } from '../support/ledger/sample-events.js';
 import { eventStoreContract } from './event-store.contract.js';
 
@@ -10,13 +10,12 @@ import { eventStoreContract } from './event-store.contract.js';
  * The contract on a real server: EVENTSTORE_URL=esdb://127.0.0.1:2113?tls=false npm run test:eventstoredb
  * It writes into streams with new names and leaves them there.
  */
-const url = process.env['EVENTSTORE_URL'] ?? '';
-assert(url !== '', 'EVENTSTORE_URL names the server to be tried');
+const { url, restart } = realServer();
 
 const open = (): EventStoreDbEventStore => new EventStoreDbEventStore(url, new SystemClock());
 
 eventStoreContract('EventStoreDB', () =>
-  Promise.resolve({ open: () => Promise.resolve(open()), interrupt: null, remove: () => Promise.resolve() }),
+  Promise.resolve({ open: () => Promise.resolve(open()), interrupt: restart, remove: () => Promise.resolve() }),
 );
 
 test('throughput, for information', async () => {

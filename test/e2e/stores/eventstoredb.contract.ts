@@ -2,11 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ApiAnswer, ApiClient } from '../../support/api/client.js';
 import { eventually } from '../../support/eventually.js';
+import { runCli } from '../../support/processes/cli.js';
 import type { NodeProcess } from '../../support/processes/node-process.js';
 import { RunningScrip } from '../../support/processes/running-scrip.js';
 
-/** A server for the log; `stop` leaves a real one running. */
-export type Server = { readonly url: string; readonly stop: () => void };
+/** A server for the log. `restart` kills it and starts it again, null when that cannot be; `stop` leaves a real one running. */
+export type Server = {
+  readonly url: string;
+  readonly restart: (() => Promise<void>) | null;
+  readonly stop: () => void;
+};
 
 /** An api and a worker, the real programs, with the log in EventStoreDB and the read models in PostgreSQL. */
 export function installationOnEventStoreDb(start: () => Promise<Server>): void {
@@ -111,6 +116,40 @@ export function installationOnEventStoreDb(start: () => Promise<Server>): void {
       expect(again).toHaveLength(121);
       expect((await consume('alone', 11)).body.code).toBe('idempotency_key_reused');
       expect(await pages(200)).toHaveLength(consumptions.length + 2);
+    });
+
+    it('keeps every answered command, once, when the server is killed under load', async () => {
+      if (server.restart === null) return;
+      const busy = `${customer}-busy`;
+      await api.post(`/v1/customers/${busy}/grants`, { amount: 1_000, source: 'purchase' }, 'grant');
+      const answers = new Map<string, ApiAnswer>();
+      const keys = Array.from({ length: 300 }, (_, n) => `k-${String(n)}`);
+      const waiting = keys.values();
+      const caller = async (): Promise<void> => {
+        for (const key of waiting) {
+          const ask = (): Promise<ApiAnswer> => api.post(`/v1/customers/${busy}/consumptions`, { amount: 1 }, key);
+          answers.set(key, await eventually(ask, ({ status }) => status < 500));
+        }
+      };
+      const load = Promise.all(Array.from({ length: 8 }, caller));
+      await eventually(
+        () => Promise.resolve(answers.size),
+        (count) => count > 50,
+      );
+      await server.restart();
+      expect(answers.size).toBeLessThan(keys.length); // it was killed meanwhile
+      await load;
+      expect([...answers.values()].filter(({ status }) => status !== 201)).toEqual([]);
+      const { body } = await api.get(`/v1/events?customerId=${busy}&limit=200`);
+      const next = await api.get(`/v1/events?customerId=${busy}&limit=200&after=${String(body['nextAfter'])}`);
+      expect([...body.data, ...next.body.data]).toHaveLength(keys.length + 2);
+      const last = [...answers.values()].map((answer) => answer.body.position).sort();
+      const read = (): Promise<ApiAnswer> =>
+        api.get(`/v1/customers/${busy}/balance?minPosition=${String(last.at(-1))}`);
+      const balance = await eventually(read, ({ status }) => status === 200);
+      expect(balance.body.available).toBe(1_000 - keys.length);
+      const audit = await runCli(['audit', 'verify'], { DATABASE_URL: scrip.database.url, ...env });
+      expect([audit.code, audit.stdout]).toEqual([0, expect.stringContaining('the log is sound')]);
     });
   });
 }

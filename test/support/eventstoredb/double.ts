@@ -68,6 +68,8 @@ export class EventStoreDbDouble {
   subscriptionFault: (sent: number) => SubscriptionFault | null = () => null;
   /** How long the server keeps a repetition of an append under way before it reports a timeout. */
   writeTimeoutMs = 300;
+  /** Bytes of data, metadata and types that the server takes in one append (`MaxAppendSize`). */
+  maxAppendBytes = 1024 * 1024;
   /** Counters, so that tests can tell that they tested something. */
   readonly seen = { appends: 0, batchAppends: 0, largestInFlight: 0, reads: 0, subscriptions: 0, tooSlow: 0 };
   #server: Server | null = null;
@@ -224,6 +226,11 @@ export class EventStoreDbDouble {
   ) {
     await this.#awake();
     this.seen.appends += 1;
+    const bytes = events.reduce(
+      (sum, { data, metadata, type }) => sum + data.length + metadata.length + 2 * type.length,
+      0,
+    );
+    if (bytes > this.maxAppendBytes) return reply.fail(status.INVALID_ARGUMENT, 'maximum-append-size-exceeded');
     const fault = this.appendFaults.shift() ?? null;
     const identity = `${stream} ${String(expected)} ${events.map((event) => event.id).join()}`;
     if (this.#underWay.has(identity)) {
