@@ -17,6 +17,7 @@ import { projectionCommands } from './commands/projections.js';
 import { reconcileCommands } from './commands/reconcile.js';
 import { replayCommands } from './commands/replay.js';
 import { stripeCommands } from './commands/stripe.js';
+import { usageCommands } from './commands/usage.js';
 import { upCommands } from './installation/up.js';
 
 const commands: readonly Command[] = [
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   ...catalogPushCommands,
   ...replayCommands,
   ...explainCommands,
+  ...usageCommands,
   ...auditCommands,
   ...eventCommands,
   ...projectionCommands,

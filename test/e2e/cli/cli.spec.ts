@@ -63,6 +63,28 @@ describe('scrip, the command line', () => {
     expect((await run('catalog', 'apply', join(at.dataDir, 'none.yaml'))).code).toBe(2);
   });
 
+  it('records what was used once per key, up to the limit, and sums it up', async () => {
+    await up.call('POST', '/customers/initech/subscription', { plan: 'free' }, 'f');
+    const use = ['usage', 'record', '--customer', 'initech', '--feature', 'api_calls'];
+    const first = await json(...use, '--quantity', '60', '--key', 'k');
+    expect(first).toMatchObject({
+      code: 0,
+      answer: { quantity: 60, replayed: false, limits: [{ used: 60, limit: 100 }] },
+    });
+    const { id } = first.answer;
+    expect(await json(...use, '--quantity', '60', '--key', 'k')).toMatchObject({ answer: { id, replayed: true } });
+    const { code, stderr } = await run(...use, '--quantity', '41');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('60 of 100 api_calls are used in this day')]);
+    expect(await json(...use, '--quantity', '41', '--no-limit-check')).toMatchObject({ code: 0 });
+    expect((await run(...use, '--quantity', '0')).code).toBe(2);
+    expect((await run('usage', 'record', '--customer', 'initech', '--feature', 'none')).code).toBe(1);
+    expect(await json('usage', 'summary', '--customer', 'initech')).toMatchObject({
+      code: 0,
+      answer: { plan: { id: 'free' }, limits: [{ feature: 'api_calls', window: 'day', used: 101 }] },
+    });
+    expect((await run('usage', 'summary', '--customer', 'nosuch')).stdout).toBe('nosuch has no plan\n');
+  });
+
   it('says that there is no such account', async () => {
     expect(await run('replay', '--customer', 'nosuch')).toEqual({
       code: 1,
@@ -125,7 +147,7 @@ describe('scrip, the command line', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(await api.text()).toBe(`${lines.slice(0, -1).join('\n')}\n`);
     expect(JSON.parse(lines.at(-1)!)).toMatchObject({ end: { events: lines.length - 1, after: '0'.repeat(19) } });
-    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 2 } } });
+    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 3 } } });
     const offline = await scrip(['audit', 'verify', '--from-export', exported], {
       DATABASE_URL: 'postgres://127.0.0.1:1/none',
     });

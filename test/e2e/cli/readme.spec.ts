@@ -58,13 +58,18 @@ describe('the tour in the README', () => {
       bySource: { purchase: 856, promotion: 20 },
     });
     expect((json(5, 1)['data'] as unknown[]).length).toBe(5);
-    expect(answers[6]!.join('\n')).toContain('876 credits available, 0 held, 0 owed');
-    expect(answers[6]!.at(-1)).toBe('the log is sound');
-    expect(json(8, 0)).toMatchObject({ available: 1000, bySource: { purchase: 1000 } });
-    expect(json(8, 1)).toMatchObject({
+    expect(answers[7]!.join('\n')).toContain('876 credits available, 0 held, 0 owed');
+    expect(answers[7]!.at(-1)).toBe('the log is sound');
+    expect(json(9, 0)).toMatchObject({ available: 1000, bySource: { purchase: 1000 } });
+    expect(json(9, 1)).toMatchObject({
       data: [{ amount: { amount: 8000, currency: 'usd' }, status: 'succeeded' }],
     });
-    expect(json(9, 0)['url']).toMatch(/\/c\/pay\/cs_test_/);
-    expect(json(9, 1)['url']).toMatch(/\/p\/session\//);
+    expect(json(10, 0)['url']).toMatch(/\/c\/pay\/cs_test_/);
+    expect(json(10, 1)['url']).toMatch(/\/p\/session\//);
+    expect(json(11, 0)).toMatchObject({ plan: 'free' });
+    expect(json(11, 1)).toMatchObject({ allowed: true, limits: [{ window: 'day', used: 99, remaining: 1 }] });
+    expect(json(12, 0)).toMatchObject({ status: 403, code: 'usage_limit_exceeded', used: 99, limit: 100 });
+    expect(json(12, 1)).toMatchObject({ data: [{ feature: 'api_calls', quantity: 99 }] });
+    expect(answers[12]!.join('\n')).toContain('initech is on Free (active): api, api_calls');
   });
 });
