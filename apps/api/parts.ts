@@ -14,7 +14,7 @@ import { ApiContext } from './api-context.js';
 import { apiKeyLookup } from './callers/api-key-lookup.js';
 import { Authenticator } from './callers/authenticator.js';
 import { LoadLimit } from './http/admission/load-limit.js';
-import { EventFinder } from './log/event-finder.js';
+import { EventFinder } from './reads/event-finder.js';
 import { HealthChecks } from './operations/health.js';
 import { Metrics } from './operations/metrics.js';
 import { probeStripe } from './operations/stripe-probe.js';

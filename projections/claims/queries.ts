@@ -29,6 +29,8 @@ export type ClaimFilter = {
   readonly unit: string;
   readonly resourceType?: string;
   readonly resourceId?: string;
+  /** Only consumptions with one of these ids. */
+  readonly ids?: readonly string[];
 };
 export const claimsCursor: CursorShape = ['bigint'];
 
@@ -50,6 +52,8 @@ export async function claimsOf(
     .limit(limit + 1);
   if (filter.resourceType !== undefined) query = query.where('resource_type', '=', filter.resourceType);
   if (filter.resourceId !== undefined) query = query.where('resource_id', '=', filter.resourceId);
+  if (filter.ids !== undefined)
+    query = query.where('consumption_id', 'in', filter.ids.length === 0 ? [''] : filter.ids);
   if (cursor !== null) query = query.where('revision', '<', String(cursor[0]));
   return pageOf(await reader.rows(query), limit, claimOf, ({ revision }) => [revision]);
 }

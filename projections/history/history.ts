@@ -13,6 +13,7 @@ import { document } from '#database/values.js';
 import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { dispatch, ownerOf, type Handlers, type LedgerProjection, type Projected } from '../ledger-projection.js';
 import { historyOracle } from './oracle.js';
+import { historyTerms, metadataTerms, resourceTerms, type TermRow } from './terms.js';
 
 export const historyTypes = [
   'granted',
@@ -190,35 +191,48 @@ function rowOf({ recorded, event, actor }: Projected, movement: Movement, change
   };
 }
 
-const add = (rows: Row[], event: AccountEvent, projected: Projected): void => {
+type Rows = { readonly movements: Row[]; readonly terms: TermRow[] };
+
+const add = (rows: Rows, event: AccountEvent, projected: Projected): void => {
   const movement = movementOf(event);
-  if (movement !== null) rows.push(rowOf(projected, movement, balanceChange(event, event.at)));
+  if (movement === null) return;
+  const row = rowOf(projected, movement, balanceChange(event, event.at));
+  rows.movements.push(row);
+  const { customer_id, unit, position } = row;
+  const terms = [
+    ...resourceTerms(row.resource_type, row.resource_id),
+    ...('metadata' in event ? metadataTerms(event.metadata) : []),
+  ];
+  for (const term of terms) rows.terms.push({ customer_id, unit, term, position });
 };
 
 const handlers = Object.fromEntries(
   Object.entries(movements).map(([type, movement]) => [type, movement === null ? 'ignored' : add]),
-) as Handlers<Row[], AccountEvent>;
+) as Handlers<Rows, AccountEvent>;
 
 class HistoryWriter implements ProjectionWriter<LedgerEvent> {
-  readonly #table: TableWriter<typeof history>;
+  readonly #movements: TableWriter<typeof history>;
+  readonly #terms: TableWriter<typeof historyTerms>;
 
   constructor(table: (name: string) => string) {
-    this.#table = new TableWriter(history, table(history.name));
+    this.#movements = new TableWriter(history, table(history.name));
+    this.#terms = new TableWriter(historyTerms, table(historyTerms.name));
   }
 
   async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
-    const rows: Row[] = [];
+    const rows: Rows = { movements: [], terms: [] };
     for (const projected of batch) dispatch(handlers, rows, projected);
-    await this.#table.insert(transaction, rows);
+    await this.#movements.insert(transaction, rows.movements);
+    await this.#terms.insert(transaction, rows.terms);
   }
 }
 
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
-  version: 4,
+  version: 5,
   categories: ['account'],
-  tables: [history],
+  tables: [history, historyTerms],
   handlers,
   open: (table) => new HistoryWriter(table),
   oracle: historyOracle,

@@ -36,7 +36,9 @@ class HistoryOracle implements OracleFold<LedgerEvent> {
       balance_after: balance.available,
       debt_change: balance.debt - debt,
     };
-    return [{ table: 'history', row }];
+    const of = { customer_id: row.customer_id, unit: row.unit, position };
+    const terms = foundBy(event).map((term) => ({ table: 'history_terms', row: { ...of, term } }));
+    return [{ table: 'history', row }, ...terms];
   }
 
   rest(): readonly ExpectedRow[] {
@@ -101,6 +103,22 @@ const boughtBy = ({
 }: {
   readonly resource?: { readonly type: string; readonly id: string } | null;
 }): Columns => (resource == null ? {} : { resource_type: resource.type, resource_id: resource.id });
+
+/** What a movement is found by. */
+function foundBy(event: AccountEvent): readonly string[] {
+  const found: string[] = [];
+  const { resource_type: type, resource_id: id } = 'resource' in event ? boughtBy(event) : {};
+  if (typeof type === 'string') found.push(`resource.type=${type}`, `resource.id=${String(id)}`);
+  if (event.type === 'CreditsGranted' || event.type === 'CreditsConsumed' || event.type === 'CreditsHeld') {
+    for (const [name, value] of Object.entries(event.metadata as object)) {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      if (text.length < 256) found.push(`metadata=["${inJson(name)}","${inJson(text)}"]`);
+    }
+  }
+  return found;
+}
+
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 type Noted = Pick<Extract<AccountEvent, { type: 'CreditsGranted' }>, 'description' | 'metadata'>;
 

@@ -1,12 +1,15 @@
+import { sql } from 'kysely';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { Resource } from '#ledger/account/events.js';
 import { pageOf, type Cursor, type CursorShape, type Page } from '#database/page.js';
 import { toPosition } from '#projecting/generations.js';
 import type { Reader } from '#database/database.js';
+import { arrayText } from '#database/values.js';
 import { queryBuilder } from '#projecting/query-builder.js';
 import type { StoredRow } from '#projecting/tables.js';
 import type { HistoryType, history } from './history.js';
+import { metadataTerm, resourceTerms, type historyTerms } from './terms.js';
 
 export type HistoryEntry = {
   readonly id: string;
@@ -42,12 +45,18 @@ export type HistoryFilter = {
   readonly to?: Instant;
   /** Nothing after this position. */
   readonly upTo?: string;
+  /** Only at these positions. */
+  readonly positions?: readonly string[];
+  readonly resourceType?: string;
+  readonly resourceId?: string;
+  /** Only with these members of metadata, their values as text. */
+  readonly metadata?: { readonly [name: string]: string };
 };
 /** Where the page starts: at a cursor of one field, or after a number of rows (then the answer has a total). */
 export type HistoryStart = { readonly cursor: Cursor | null } | { readonly offset: number };
 export const historyCursor: CursorShape = ['bigint'];
 
-const build = queryBuilder<{ history: Stored }>();
+const build = queryBuilder<{ history: Stored; history_terms: StoredRow<typeof historyTerms> }>();
 
 /** An account's movements, newest first; `total` only where an offset was given. */
 export async function historyOf(
@@ -65,6 +74,17 @@ export async function historyOf(
   if (filter.from !== undefined) matching = matching.where('at', '>=', filter.from);
   if (filter.to !== undefined) matching = matching.where('at', '<', filter.to);
   if (filter.upTo !== undefined) matching = matching.where('position', '<=', filter.upTo);
+  if (filter.positions !== undefined)
+    matching = matching.where(sql<boolean>`position = any(${arrayText(filter.positions)}::bigint[])`);
+  for (const term of termsWanted(filter))
+    matching = matching.where('position', 'in', (of) =>
+      of
+        .selectFrom('history_terms')
+        .select('history_terms.position')
+        .where('history_terms.customer_id', '=', filter.customerId)
+        .where('history_terms.unit', '=', filter.unit)
+        .where('history_terms.term', '=', term),
+    );
   let page = matching
     .selectAll()
     .orderBy('position', 'desc')
@@ -77,6 +97,11 @@ export async function historyOf(
   const [count] = await reader.rows(matching.select(({ fn }) => fn.countAll<string>().as('total')));
   return { ...data, total: Number(count?.total ?? 0) };
 }
+
+const termsWanted = ({ resourceType, resourceId, metadata = {} }: HistoryFilter): readonly string[] => [
+  ...resourceTerms(resourceType, resourceId),
+  ...Object.entries(metadata).map(([name, value]) => metadataTerm(name, value)),
+];
 
 /** Tables of version 1 are read until those of this version are built. */
 type Stored = Omit<StoredRow<typeof history>, 'debt_change' | 'metadata'> & {

@@ -11,6 +11,7 @@ import { ExplainingController } from './explaining/explaining.controller.js';
 import { GetConsumptionHandler } from './explaining/consumption.js';
 import { GetExplanationHandler } from './explaining/explanation.js';
 import { ListGrantUsesHandler } from './explaining/grant-uses.js';
+import { KeyedCommands } from './reads/keyed-commands.js';
 import { BalanceHistory } from './reads/balance-history.js';
 import { GetForecastHandler } from './reads/forecast.js';
 import { BulkController } from './bulk/bulk.controller.js';
@@ -50,6 +51,6 @@ const handlers = [
     AccountSettingsController,
     BulkController,
   ],
-  providers: [AccountService, BalanceHistory, TopUp, ...handlers],
+  providers: [AccountService, BalanceHistory, KeyedCommands, TopUp, ...handlers],
 })
 export class AccountsModule {}

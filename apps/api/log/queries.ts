@@ -10,7 +10,7 @@ import {
 } from '#event-store/port/event-store.js';
 import { instantOf, type Instant } from '#kernel/instant.js';
 import { isWanted, type EventFilter } from './event-filter.js';
-import { EventFinder } from './event-finder.js';
+import { EventFinder } from '../reads/event-finder.js';
 
 const pageSize = 1_000;
 /** Events that one page may look at. A rare filter then answers with few events, or none, and `hasMore`. */

@@ -215,4 +215,74 @@ describe('what is told about an account', () => {
       'customer_not_found',
     ]);
   });
+
+  it('finds by its key what a command made', async () => {
+    const path = '/v1/customers/keyed';
+    await api.post(`${path}/grants`, { amount: 10, source: 'purchase' }, 'other');
+    const { body: granted } = await api.post(`${path}/grants`, { amount: 30, source: 'purchase' }, 'order 1/2');
+    const resource = { type: 'lead', id: '1' };
+    const { body: used } = await api.post(`${path}/consumptions`, { amount: 5, resource }, 'use');
+    const { body: held } = await api.post(`${path}/holds`, { amount: 5 }, 'reserve');
+    await api.post(`${path}/holds/${held.id}/captures`, { amount: 2 }, 'settle');
+    const idsOf = async (list: string, key: string, more = ''): Promise<readonly unknown[]> => {
+      const { status, body } = await api.get(`${path}/${list}?key=${encodeURIComponent(key)}${more}`);
+      expect(status).toBe(200);
+      return body.data.map((entry) => (list === 'history' ? entry['type'] : entry.id));
+    };
+    expect(await idsOf('grants', 'order 1/2')).toEqual([granted.id]);
+    expect(await idsOf('grants', 'order 1/2', '&status=spent')).toEqual([]);
+    expect(await idsOf('grants', 'use')).toEqual([]);
+    expect(await idsOf('holds', 'reserve')).toEqual([held.id]);
+    expect(await idsOf('holds', 'settle')).toEqual([held.id]);
+    expect(await idsOf('claims', 'use')).toEqual([used.id]);
+    expect(await idsOf('history', 'settle')).toEqual(['released', 'captured']);
+    expect(await idsOf('history', 'settle', '&offset=1')).toEqual(['captured']);
+    expect(await idsOf('history', 'never')).toEqual([]);
+    expect((await api.get(`${path}/grants?key=`)).status).toBe(400);
+    expect((await api.get('/v1/customers/unheard-of/grants?key=use')).body.code).toBe('customer_not_found');
+  });
+
+  it('finds movements by resource and by metadata', async () => {
+    const path = '/v1/customers/labelled';
+    const metadata = { orderId: 'o-1', paid: true, 'a=b': 'c d', big: 'x'.repeat(300) };
+    await api.post(`${path}/grants`, { amount: 100, source: 'purchase', metadata }, 'g');
+    await api.post(`${path}/holds`, { amount: 1, metadata: { orderId: 'o-2' } }, 'h');
+    for (const [key, id] of [
+      ['c1', '1'],
+      ['c2', '2'],
+    ] as const)
+      await api.post(`${path}/consumptions`, { amount: 1, resource: { type: 'lead', id }, metadata: { n: 3 } }, key);
+    const { body: last } = await api.post(`${path}/consumptions`, { amount: 1, metadata: { orderId: 'o-1' } }, 'c3');
+    const typesOf = async (query: string): Promise<readonly unknown[]> => {
+      const { status, body } = await api.get(`${path}/history?minPosition=${last.position}&${query}`);
+      expect([query, status]).toEqual([query, 200]);
+      return body.data.map((entry) => entry['type']);
+    };
+    expect(await typesOf('metadata.orderId=o-1')).toEqual(['consumed', 'granted']);
+    expect(await typesOf('metadata.orderId=o-1&metadata.paid=true')).toEqual(['granted']);
+    expect(await typesOf('metadata.orderId=o-1&type=consumed&offset=0')).toEqual(['consumed']);
+    expect(await typesOf('metadata.a%3Db=c%20d')).toEqual(['granted']);
+    expect(await typesOf('metadata.n=3')).toEqual(['consumed', 'consumed']);
+    expect(await typesOf('resourceType=lead')).toEqual(['consumed', 'consumed']);
+    expect(await typesOf('resourceType=lead&resourceId=2')).toEqual(['consumed']);
+    expect(await typesOf('resourceType=job&resourceId=2')).toEqual([]);
+    expect(await typesOf('metadata.none=1')).toEqual([]);
+    const first = (await api.get(`${path}/history?limit=1&metadata.n=3`)).body;
+    const rest = await api.get(`${path}/history?limit=1&metadata.n=3&cursor=${String(first['nextCursor'])}`);
+    expect([first.data, rest.body.data, rest.body['hasMore']]).toMatchObject([
+      [{ resource: { id: '2' } }],
+      [{ resource: { id: '1' } }],
+      false,
+    ]);
+    const long = 'x'.repeat(256);
+    for (const wrong of [
+      `metadata.big=${long}`,
+      'metadata.=1',
+      'metadata=1',
+      'meta.orderId=1',
+      'metadata.a=1&metadata.a=2',
+    ])
+      expect([wrong, (await api.get(`${path}/history?${wrong}`)).status]).toEqual([wrong, 400]);
+    expect((await api.get(`${path}/grants?metadata.orderId=o-1`)).status).toBe(400);
+  });
 });

@@ -11,9 +11,20 @@ import type { ApiRequest } from '../../http/caller.js';
 import { Problem } from '../../http/problem.js';
 import { Needs } from '../../http/route.js';
 import { QueryRoute } from '../../openapi/api-docs.js';
+import type { ReadRequest } from '../../reads/freshness.js';
 import { pageBody, pageWanted } from '../../reads/pages.js';
+import type { FreshnessQuery } from '../../reads/queries.dto.js';
 import { positionFrom, readRequest } from '../../reads/read-request.js';
-import { AccountQuery, BalanceQuery, ClaimsQuery, GrantsQuery, HistoryQuery, HoldsQuery } from './queries.dto.js';
+import { freshAs, KeyedCommands, type KeyedCommand } from './keyed-commands.js';
+import {
+  AccountQuery,
+  BalanceQuery,
+  ClaimsQuery,
+  GrantsQuery,
+  HistoryQuery,
+  HoldsQuery,
+  metadataPrefix,
+} from './queries.dto.js';
 import { GetForecast } from './forecast.js';
 import { pastMoment } from './past-moment.js';
 import { GetAccount, GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHistory, ListHolds } from './queries.js';
@@ -22,7 +33,10 @@ import { GetAccount, GetBalance, GetBalanceAt, ListClaims, ListGrants, ListHisto
 @ApiTags('Accounts')
 @Controller('v1/customers/:customerId')
 export class AccountReadsController {
-  constructor(private readonly queries: QueryBus) {}
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly commands: KeyedCommands,
+  ) {}
 
   @Get('balance')
   @Needs('credits:read', { people: true })
@@ -89,11 +103,11 @@ export class AccountReadsController {
     @Query() query: GrantsQuery,
   ): Promise<object> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const list = { list: 'grants', ...filter };
+    const list = { list: 'grants', key: query.key, ...filter };
     const page = pageWanted(query, grantsCursor, list);
-    const found = await this.queries.execute(
-      new ListGrants({ filter, ...page, request: readRequest(query, request.caller) }),
-    );
+    const { made, asked } = await this.#asked(customerId, query, request);
+    const wanted = made === null ? filter : { ...filter, ids: made.grants };
+    const found = await this.queries.execute(new ListGrants({ filter: wanted, ...page, request: asked }));
     return pageBody(found, list);
   }
 
@@ -106,11 +120,11 @@ export class AccountReadsController {
     @Query() query: HoldsQuery,
   ): Promise<object> {
     const filter = { ...accountIn(customerId, query), ...(query.status === undefined ? {} : { status: query.status }) };
-    const list = { list: 'holds', ...filter };
+    const list = { list: 'holds', key: query.key, ...filter };
     const page = pageWanted(query, holdsCursor, list);
-    const found = await this.queries.execute(
-      new ListHolds({ filter, ...page, request: readRequest(query, request.caller) }),
-    );
+    const { made, asked } = await this.#asked(customerId, query, request);
+    const wanted = made === null ? filter : { ...filter, ids: made.holds };
+    const found = await this.queries.execute(new ListHolds({ filter: wanted, ...page, request: asked }));
     return pageBody(found, list);
   }
 
@@ -132,11 +146,11 @@ export class AccountReadsController {
       ...(resourceType === undefined ? {} : { resourceType }),
       ...(resourceId === undefined ? {} : { resourceId }),
     };
-    const list = { list: 'claims', ...filter };
+    const list = { list: 'claims', key: query.key, ...filter };
     const page = pageWanted(query, claimsCursor, list);
-    const found = await this.queries.execute(
-      new ListClaims({ filter, ...page, request: readRequest(query, request.caller) }),
-    );
+    const { made, asked } = await this.#asked(customerId, query, request);
+    const wanted = made === null ? filter : { ...filter, ids: made.consumptions };
+    const found = await this.queries.execute(new ListClaims({ filter: wanted, ...page, request: asked }));
     return pageBody(found, list);
   }
 
@@ -145,6 +159,8 @@ export class AccountReadsController {
   @QueryRoute({
     id: 'listHistory',
     summary: 'Every movement with the balance after it, newest first',
+    description:
+      'Also takes `metadata.{name}={value}`: only movements with this member of metadata, at most ten of them.',
     problems: ['customer_not_found'],
   })
   async history(
@@ -155,11 +171,25 @@ export class AccountReadsController {
     if (query.cursor !== undefined && query.offset !== undefined)
       throw invalid('offset', 'cannot be combined with cursor');
     const filter = historyFilter(customerId, query);
-    const list = { list: 'history', ...filter };
+    const list = { list: 'history', key: query.key, ...filter };
     const { limit, cursor } = pageWanted(query, historyCursor, list);
     const start = query.offset === undefined ? { cursor } : { offset: Number(query.offset) };
-    const found = await this.queries.execute(new ListHistory(filter, limit, start, readRequest(query, request.caller)));
+    const { made, asked } = await this.#asked(customerId, query, request);
+    const wanted = made === null ? filter : { ...filter, positions: made.positions };
+    const found = await this.queries.execute(new ListHistory(wanted, limit, start, asked));
     return pageBody(found, list);
+  }
+
+  /** What the command of a key made, if one is named, and the request with read models that know of it. */
+  async #asked(
+    customerId: string,
+    query: FreshnessQuery & { readonly unit?: string; readonly key?: string },
+    { caller }: ApiRequest,
+  ): Promise<{ readonly made: KeyedCommand | null; readonly asked: ReadRequest }> {
+    const asked = readRequest(query, caller);
+    if (query.key === undefined) return { made: null, asked };
+    const made = await this.commands.find(customerId, query.unit ?? DEFAULT_UNIT, query.key);
+    return { made, asked: freshAs(asked, made) };
   }
 }
 
@@ -184,5 +214,17 @@ function historyFilter(customerId: string, query: HistoryQuery): HistoryFilter {
     ...(from === null ? {} : { from }),
     ...(to === null ? {} : { to }),
     ...(query.upTo === undefined ? {} : { upTo: positionFrom(query.upTo) }),
+    ...(query.resourceType === undefined ? {} : { resourceType: query.resourceType }),
+    ...(query.resourceId === undefined ? {} : { resourceId: query.resourceId }),
+    ...metadataIn(query),
+  };
+}
+
+/** The members of metadata that a query names. */
+function metadataIn(query: HistoryQuery): Pick<HistoryFilter, 'metadata'> {
+  const named = Object.entries(query).filter(([name]) => name.startsWith(metadataPrefix));
+  if (named.length === 0) return {};
+  return {
+    metadata: Object.fromEntries(named.map(([name, value]) => [name.slice(metadataPrefix.length), String(value)])),
   };
 }

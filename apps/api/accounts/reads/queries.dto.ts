@@ -1,5 +1,9 @@
 import { OneOf, Pattern, QueryNumber, Text, Time, Unit } from '../../http/validation/rules.js';
+import { OpenMembers } from '../../http/validation/open-members.js';
 import { FreshnessQuery, ListQuery, LogPosition } from '../../reads/queries.dto.js';
+
+/** What stands before the name of a member of metadata in a query: `metadata.orderId=o-1`. */
+export const metadataPrefix = 'metadata.';
 
 export class AccountQuery extends FreshnessQuery {
   @Unit()
@@ -22,7 +26,17 @@ export class AccountListQuery extends ListQuery {
   unit?: string;
 }
 
-export class GrantsQuery extends AccountListQuery {
+/** A list of what commands made. */
+class MadeByCommandsQuery extends AccountListQuery {
+  @Pattern(/^[ -~]{1,255}$/, 'must be 1 to 255 printable ASCII characters', {
+    description: 'Only what the command with this Idempotency-Key made or changed.',
+    example: 'order-1001',
+    optional: 'absent',
+  })
+  key?: string;
+}
+
+export class GrantsQuery extends MadeByCommandsQuery {
   @OneOf(['active', 'scheduled', 'spent', 'expired', 'revoked'], {
     description: 'Only grants in this state.',
     optional: 'absent',
@@ -30,12 +44,13 @@ export class GrantsQuery extends AccountListQuery {
   status?: 'active' | 'scheduled' | 'spent' | 'expired' | 'revoked';
 }
 
-export class HoldsQuery extends AccountListQuery {
+export class HoldsQuery extends MadeByCommandsQuery {
   @OneOf(['open', 'captured', 'released', 'expired'], { description: 'Only holds in this state.', optional: 'absent' })
   status?: 'open' | 'captured' | 'released' | 'expired';
 }
 
-export class HistoryQuery extends AccountListQuery {
+@OpenMembers(metadataPrefix, 'must be text of at most 255 characters', (value) => value.length <= 255)
+export class HistoryQuery extends MadeByCommandsQuery {
   @Pattern(/^[a-z_]{1,32}(,[a-z_]{1,32}){0,20}$/, 'must be one or more kinds of movements, separated by commas', {
     description: 'Only these kinds of movements.',
     example: 'granted,consumed',
@@ -49,6 +64,12 @@ export class HistoryQuery extends AccountListQuery {
   @Time({ description: 'Before this instant.', optional: 'absent' })
   to?: string;
 
+  @Text(1, 64, { description: 'Only what is about a resource of this type.', optional: 'absent' })
+  resourceType?: string;
+
+  @Text(1, 255, { description: 'Only what is about this resource.', optional: 'absent' })
+  resourceId?: string;
+
   @QueryNumber(0, 1_000_000, { description: 'Leave out so many; the answer then has `total`.', example: 0 })
   offset?: string;
 
@@ -58,7 +79,7 @@ export class HistoryQuery extends AccountListQuery {
   upTo?: string;
 }
 
-export class ClaimsQuery extends AccountListQuery {
+export class ClaimsQuery extends MadeByCommandsQuery {
   @Text(1, 64, { description: 'Only resources of this type.', optional: 'absent' })
   resourceType?: string;
 

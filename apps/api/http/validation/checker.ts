@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { assert } from '#kernel/assert.js';
 import type { Dto } from './dto.js';
 import { formErrors, formsOf, type Form } from './forms.js';
+import { openMemberError, openMembersOf, type OpenMember } from './open-members.js';
 import { Problem, type FieldError } from '../problem.js';
 
 const nestedKey = 'scrip:nested';
@@ -30,10 +31,12 @@ type Field = {
 export class Checker {
   readonly #fields: readonly Field[];
   readonly #known: ReadonlySet<string>;
+  readonly #open: OpenMember | null;
 
   constructor(...classes: readonly Dto[]) {
     this.#fields = classes.flatMap(fieldsOf);
     this.#known = new Set(this.#fields.map((field) => field.name));
+    this.#open = classes.map(openMembersOf).find((open) => open !== null) ?? null;
   }
 
   /** What is wrong with `value`, field by field; empty when it is a body of this class. Never quotes the value. */
@@ -46,8 +49,9 @@ export class Checker {
 
   #check(object: Record<string, unknown>, path: string, found: FieldError[]): void {
     for (const name in object) {
-      if (!this.#known.has(name) && found.length < maxErrors)
-        found.push({ field: path + printable(name), message: 'is not a known field' });
+      if (this.#known.has(name) || found.length >= maxErrors) continue;
+      const message = openMemberError(this.#open, object, name);
+      if (message !== null) found.push({ field: path + printable(name), message });
     }
     for (const field of this.#fields) {
       const value = object[field.name];
