@@ -196,10 +196,11 @@ function factsInOrder(grants: readonly TermFacts[], months: readonly ChangedMont
     const { term, paymentReference } = grant;
     if (term.kind === 'trial') continue;
     const since = term.kind === 'rollover' ? term.start : term.periodStart;
-    const name = term.changeId ?? `${term.itemId ?? ''} ${paymentReference ?? ''}`;
+    // What was granted beside a change later comes after it: those of one change stay as they were added.
+    const name = term.changeId ?? [term.itemId ?? '', paymentReference ?? '', grant.amount, grant.id].join(' ');
     const kind = term.kind === 'rollover' ? '0' : term.kind === 'period' ? '2' : '3';
     // Of several items the earlier month comes first, as nobody has had the later one yet.
-    facts.push({ order: `${since} ${kind} ${term.start} ${name} ${String(grant.amount)} ${grant.id}`, grant });
+    facts.push({ order: `${since} ${kind} ${term.start} ${name}`, grant });
   }
   for (const month of months) {
     // What an earlier change of the same second withheld is not taken again.

@@ -106,6 +106,34 @@ test('kept credits count against the earlier month of every item first', () => {
   expect(account.available).toBe(176 + 50);
 });
 
+test.each([700, 7000, 90, 9000])('less takes first what was granted last beside a change of %d to more', (credits) => {
+  const change = (changeId: string, since: string, more: number, takesBack: boolean): AccountCommand => ({
+    type: 'ChangePeriod',
+    subscriptionId: 'sub_1',
+    changeId,
+    periods: [
+      {
+        end: '2026-02-28T00:00:00.000Z',
+        interval: 'month',
+        parts: [{ since: `${since}T00:00:00.000Z`, credits: more }],
+        ...{ cost: null, lines: [], grants: true, takesBack },
+      },
+    ],
+    paymentReference: changeId,
+    metadata: {},
+  });
+  const account = new LedgerAccount('2026-02-21T00:00:00.000Z');
+  account.run(change('in_more', '2026-02-14', credits, true));
+  account.run(change('in_less', '2026-02-21', 10 - credits, true));
+  // Of 31 days, as was guessed, 14 were left; of 28 days they are half.
+  account.run(period('in_1', 5000, '2026-01-31', '2026-02-28'));
+  const bought = [...account.state.grants.values()].filter(({ paymentReference }) => paymentReference === 'in_more');
+  const [first, beside] = [Math.round((credits * 14) / 31), credits / 2 - Math.round((credits * 14) / 31)];
+  expect(bought.map(({ amount }) => amount)).toEqual([first, beside]);
+  const less = Math.round((credits - 10) / 4);
+  expect(bought.map(({ revoked }) => revoked)).toEqual([Math.max(0, less - beside), Math.min(less, beside)]);
+});
+
 describe.each([
   // A month guessed too short gives too much at first, one guessed too long too little.
   { start: '2026-03-15', end: '2026-04-30', since: '2026-04-15', granted: 2283 },
