@@ -12,6 +12,14 @@ export type Step =
       readonly amount: number;
       readonly roll: number;
     }
+  /** A feature of a plan is used; `twice`: asked by two at once. */
+  | {
+      readonly kind: 'use';
+      readonly at: number;
+      readonly name: string;
+      readonly quantity: number;
+      readonly twice: boolean;
+    }
   /** The same command again, perhaps elsewhere, perhaps with another body. */
   | { readonly kind: 'again'; readonly at: number; readonly of: number; readonly otherBody: boolean }
   | { readonly kind: 'kill'; readonly at: number; readonly process: number; readonly downMs: number }
@@ -106,6 +114,19 @@ export function planOf(seed: number): Plan {
     skewMs: random.between(-10_000, 10_000),
   }));
   times(10, (at) => ({ kind: 'webhook', at, index: random.between(0, 3) }));
+  steps.push(...usesOf(new SeededRandom(seed).fork(7)));
   steps.sort((a, b) => a.at - b.at);
   return { seed, knowsEveryId: random.chance(0.5), faults, lagMs: random.chance(0.3) ? 10_000 : 30, steps };
+}
+
+/** Of their own numbers, so that they change nothing of what else happens. */
+function usesOf(random: SeededRandom): Step[] {
+  const burst = random.chance(0.5);
+  return Array.from({ length: random.between(0, 40) }, (_, n) => ({
+    kind: 'use' as const,
+    at: burst ? random.between(0, 2) * 20_000 : random.between(0, ACTIVE_MS),
+    name: `u${String(n)}`,
+    quantity: random.between(1, 6),
+    twice: random.chance(0.2),
+  }));
 }

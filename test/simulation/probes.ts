@@ -26,6 +26,8 @@ export const probeNames = [
   'Stripe event told twice',
   'snapshot used',
   'old key looked up',
+  'use counted once',
+  'limit reached',
 ] as const;
 
 export type Probe = (typeof probeNames)[number];

@@ -3,6 +3,8 @@ import { judge } from './oracles.js';
 import { ACTIVE_MS, planOf, type Plan, type Step } from './plan.js';
 import type { Probes } from './probes.js';
 import type { Sabotage } from './sabotage.js';
+import { usageBooks } from './usage-oracle.js';
+import { user, Users } from './users.js';
 import { World } from './world.js';
 
 /** How long everything may take to come right once all faults are over. */
@@ -15,17 +17,23 @@ export async function play(plan: Plan, sabotage: Sabotage | null = null): Promis
   const world = new World(plan, sabotage);
   await world.start();
   const clients = new Clients(world);
+  const users = new Users(world);
+  users.enter();
   const begin = world.time.now;
-  for (const step of plan.steps) world.time.after(step.at, () => take(world, clients, step));
+  for (const step of plan.steps) world.time.after(step.at, () => take(world, { clients, users }, step));
   await world.time.run(begin + ACTIVE_MS, () => false);
   world.heal();
   // The session that links the Stripe customer comes at the latest now: what waited for it must be found.
   clients.deliverWebhook(0);
   const healed = world.time.now;
   // Late writes land, clients learn how their commands ended, workers catch up.
-  const idle = await world.time.run(healed + HEAL_MS, () => clients.idle && world.time.now > healed + 20_000);
+  const idle = await world.time.run(
+    healed + HEAL_MS,
+    () => clients.idle && users.idle && world.time.now > healed + 20_000,
+  );
   const caughtUp = await world.time.run(healed + 2 * HEAL_MS, () => isCaughtUp(world));
   const wrong = judge(world, clients.commands);
+  wrong.push(...usageBooks(world.server.log.streams.get(user) ?? [], users.asked));
   if (!idle) wrong.push('O6 a client still does not know how its command ended');
   if (!caughtUp) wrong.push('O6 the read model or the inbox does not catch up');
   count(world);
@@ -40,7 +48,9 @@ function isCaughtUp({ server, readModel, inboxState, time }: World): boolean {
   return settled && readModel.checkpoint === head.position && parked === 0;
 }
 
-function take(world: World, clients: Clients, step: Step): void {
+type Callers = { readonly clients: Clients; readonly users: Users };
+
+function take(world: World, { clients, users }: Callers, step: Step): void {
   const { time, probes, server } = world;
   switch (step.kind) {
     case 'command':
@@ -48,6 +58,9 @@ function take(world: World, clients: Clients, step: Step): void {
       return;
     case 'again':
       clients.sendAgain(step.of, step.otherBody);
+      return;
+    case 'use':
+      users.send(step);
       return;
     case 'webhook':
       clients.deliverWebhook(step.index);

@@ -13,6 +13,7 @@ export const sabotages = [
   'inbox-drops-key',
   'trusts-lagging-index',
   'forgets-old-keys',
+  'forgets-uses',
 ] as const;
 
 export type Sabotage = (typeof sabotages)[number];

@@ -5,11 +5,14 @@ import type { EventStore } from '#event-store/port/event-store.js';
 import type { KeyIndex } from '#event-store/port/key-index.js';
 import type { SnapshotStore } from '#event-store/port/snapshots.js';
 import type { Clock } from '#kernel/clock.js';
+import { LayeredMap } from '#kernel/layered-map.js';
 import { isRefused, type Decider } from '#kernel/decider.js';
 import type { AccountCommand, AccountRefusal } from '#ledger/account/commands.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import { forkAccount, type AccountState } from '#ledger/account/state.js';
 import { ledgerCodec } from '#ledger/events.js';
+import type { Counts } from '#ledger/usage/counts.js';
+import { usageDecider } from '#ledger/usage/usage.js';
 import type { Sabotage } from './sabotage.js';
 
 type AccountDecider = Decider<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
@@ -33,6 +36,19 @@ export function sabotaged(
   const execute = handler.execute.bind(handler);
   handler.execute = (request: CommandRequest<AccountCommand>) => execute({ ...request, key: null });
   return handler;
+}
+
+/** The write path of usage, perhaps one that decides without the newest of what was used. */
+export function usageHandler(sabotage: Sabotage | null, parts: Parts) {
+  const forgetful: typeof usageDecider = {
+    ...usageDecider,
+    decide: (state, command, moment) => {
+      const decided = moment.revision % 3 === 2 ? { ...state, features: LayeredMap.empty<string, Counts>() } : state;
+      return usageDecider.decide(decided, command, moment);
+    },
+  };
+  const decider = sabotage === 'forgets-uses' ? forgetful : usageDecider;
+  return new CommandHandler(decider, { ...parts, codec: ledgerCodec });
 }
 
 function withBug(sabotage: Sabotage | null, decider: AccountDecider): AccountDecider {

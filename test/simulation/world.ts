@@ -23,7 +23,7 @@ import { ACCOUNTS, ACTIVE_MS, PROCESSES, type Plan } from './plan.js';
 import { Probes } from './probes.js';
 import { LaggingKeyIndex, ReadModel, runProjection } from './projection.js';
 import { SeededRandom } from './random.js';
-import { sabotaged } from './sabotaged-decider.js';
+import { sabotaged, usageHandler } from './sabotaged-decider.js';
 import type { Sabotage } from './sabotage.js';
 import { Life, SkewedClock, VirtualTime } from './virtual-time.js';
 
@@ -118,7 +118,11 @@ export class World {
     const keys = this.plan.knowsEveryId ? null : new LaggingKeyIndex(this.readModel, this.probes, this.#sabotage);
     const limits = { batchBytes: 2_500, rememberedKeys: 4, snapshotEvery: 5, settleMs: 4_000 };
     const parts = { store: process.store, snapshots: this.snapshots, keys, clock, limits };
-    process.handlers = { ...ledgerHandlers(parts), account: sabotaged(this.#sabotage, accountDecider, parts) };
+    process.handlers = {
+      ...ledgerHandlers(parts),
+      account: sabotaged(this.#sabotage, accountDecider, parts),
+      usage: usageHandler(this.#sabotage, parts),
+    };
     if (index >= 2) this.#work(process, clock);
   }
 
