@@ -4,14 +4,14 @@ import { apiKey, type Bench, type Figure, type Measured } from './bench.js';
 import { grantAll } from './consume.js';
 import { Histogram, median } from './histogram.js';
 
-const customers = 10_000;
-const customerPrefix = 'lag-';
+export const customers = 10_000;
+export const customerPrefix = 'lag-';
 
 /** How late a command shows in the balance query, under 1,000 commands a second. */
 export async function lag(bench: Bench): Promise<readonly Figure[]> {
   const servers = await started(bench);
   const late = new Histogram();
-  const load = await underLoad(bench, servers.api, (signal) => probeLag(servers.api, late, signal));
+  const { load } = await underLoad(bench, servers.api, (signal) => probeLag(servers.api, late, signal));
   await servers.stop();
   return [
     {
@@ -32,7 +32,9 @@ export async function balanceRead(bench: Bench): Promise<readonly Figure[]> {
   for (let round = 0; round < bench.effort.rounds; round += 1)
     alone.push(await bench.run(servers.api, { requests: balance, connections: 64, loop: { kind: 'closed' } }));
   const queries = new Histogram();
-  const load = await underLoad(bench, servers.api, (signal) => probeBalance(servers.api, queries, signal));
+  const { load, probed: refused } = await underLoad(bench, servers.api, (signal) =>
+    probeBalance(servers.api, queries, signal),
+  );
   await servers.stop();
   return [
     {
@@ -47,19 +49,20 @@ export async function balanceRead(bench: Bench): Promise<readonly Figure[]> {
       value: queries.quantile(0.99),
       unit: 'ms p99',
       bar: { atMost: 10 },
-      detail: { ...queries.summary(), queries: queries.total, load },
+      detail: { ...queries.summary(), queries: queries.total, refused, load },
     },
   ];
 }
 
 /** An api and a worker over 10,000 accounts with credits. */
-async function started(bench: Bench): Promise<{ api: NodeProcess; stop: () => Promise<void> }> {
+export async function started(bench: Bench): Promise<{ api: NodeProcess; url: string; stop: () => Promise<void> }> {
   const url = await bench.scripDatabase();
   const [api, worker] = await Promise.all([bench.api(url), bench.worker(url)]);
   await grantAll(api, customerPrefix, customers, 1_000_000_000);
   await sleep(2_000);
   return {
     api,
+    url,
     stop: async () => {
       await api.stop();
       await worker.stop();
@@ -68,11 +71,11 @@ async function started(bench: Bench): Promise<{ api: NodeProcess; stop: () => Pr
 }
 
 /** Runs `probe` while 1,000 commands a second come in, after the load's warm-up. */
-async function underLoad(
+export async function underLoad<Probed>(
   bench: Bench,
   api: NodeProcess,
-  probe: (signal: AbortSignal) => Promise<void>,
-): Promise<Measured> {
+  probe: (signal: AbortSignal) => Promise<Probed>,
+): Promise<{ readonly load: Measured; readonly probed: Probed }> {
   const measuring = new AbortController();
   const loading = bench.run(api, {
     requests: { kind: 'consume', customerPrefix, customers, keyPrefix: customerPrefix },
@@ -85,8 +88,7 @@ async function underLoad(
   const load = await loading.finally(() => {
     measuring.abort();
   });
-  await probing;
-  return load;
+  return { load, probed: await probing };
 }
 
 const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
@@ -109,21 +111,31 @@ async function probeLag(api: NodeProcess, lag: Histogram, signal: AbortSignal): 
   }
 }
 
-/** 100 balance queries a second at fixed instants, counted from when they were due. */
-async function probeBalance(api: NodeProcess, queries: Histogram, signal: AbortSignal): Promise<void> {
+const probeBalance = (api: NodeProcess, queries: Histogram, signal: AbortSignal) =>
+  probeReads(api, queries, signal, (n) => `/v1/customers/${customerPrefix}${String(n % customers)}/balance`);
+
+/** 100 queries a second at fixed instants, counted from when they were due; gives how many were answered with which other code than 200. */
+export async function probeReads(
+  api: NodeProcess,
+  queries: Histogram,
+  signal: AbortSignal,
+  pathOf: (n: number) => string,
+): Promise<Readonly<Record<string, number>>> {
   const begin = performance.now();
   const under: Promise<void>[] = [];
+  const refused: Record<string, number> = {};
   for (let n = 0; !signal.aborted; n += 1) {
     const due = begin + n * 10;
     await sleep(Math.max(0, due - performance.now()));
     const from = Math.max(due, performance.now() - 1); // the timer of this process is not what is measured
     const query = async (): Promise<void> => {
-      await (
-        await fetch(`${api.url}/v1/customers/${customerPrefix}${String(n % customers)}/balance`, { headers })
-      ).arrayBuffer();
+      const response = await fetch(`${api.url}${pathOf(n)}`, { headers });
+      const { code = 'none' } = (await response.json()) as { readonly code?: string };
+      if (response.status !== 200) refused[code] = (refused[code] ?? 0) + 1;
       queries.record((performance.now() - from) * 1000);
     };
     under.push(query());
   }
   await Promise.all(under);
+  return refused;
 }

@@ -9,6 +9,7 @@ import { eventStoreDb } from './eventstoredb.js';
 import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
 import { stripeLives } from './stripe-lives.js';
+import { entitlementCheck, usage } from './usage.js';
 import { webhook } from './webhook.js';
 import { catchUp, verify } from './whole-log.js';
 import { writePath } from './write-path.js';
@@ -21,6 +22,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   lag,
   'balance-read': balanceRead,
   'as-of': asOf,
+  usage,
+  'entitlement-check': entitlementCheck,
   webhook,
   'stripe-lives': stripeLives,
   verify,

@@ -8,6 +8,14 @@ export type Requests =
       readonly customers: number;
       readonly keyPrefix: string;
     }
+  /** Checked uses of one feature, each 1. */
+  | {
+      readonly kind: 'usage';
+      readonly customerPrefix: string;
+      readonly customers: number;
+      readonly keyPrefix: string;
+      readonly feature: string;
+    }
   | {
       readonly kind: 'bulk';
       readonly customerPrefix: string;

@@ -15,6 +15,13 @@ export function requestMaker(job: Job): (n: number) => string {
           `${common}Idempotency-Key: ${requests.keyPrefix}${String(n)}\r\n`,
           '{"amount":1}',
         );
+    case 'usage':
+      return (n) =>
+        post(
+          `/v1/customers/${customer()}/usage`,
+          `${common}Idempotency-Key: ${requests.keyPrefix}${String(n)}\r\n`,
+          `{"feature":"${requests.feature}"}`,
+        );
     case 'bulk':
       return (n) => {
         const commands = Array.from(
