@@ -61,7 +61,11 @@ const areas = [
   {
     name: 'consuming',
     path: '^libs/consuming/',
-    may: ['^libs/(kernel|consuming)/', '^libs/event-store/port/event-store\\.ts$'],
+    may: [
+      '^libs/(kernel|consuming)/',
+      '^libs/event-store/port/event-store\\.ts$',
+      '^libs/database/(database|lock)\\.ts$',
+    ],
   },
   {
     name: 'projecting',
@@ -76,7 +80,14 @@ const areas = [
   {
     name: 'records',
     path: '^libs/records/',
-    may: ['^libs/(kernel|database|records)/', '^libs/event-store/port/event-store\\.ts$', builtins('crypto')],
+    may: [
+      '^libs/(kernel|database|records)/',
+      '^libs/consuming/checkpoint\\.ts$',
+      '^libs/event-store/port/event-store\\.ts$',
+      // What the inbox remembers of the log: owners and reasons.
+      '^libs/ledger/stripe/',
+      builtins('crypto'),
+    ],
   },
   {
     name: 'composition',

@@ -1,7 +1,7 @@
 import type { Logger as PinoLogger } from '#config/logger.js';
 import { StreamCorrupt } from '#event-store/writing/stream-loader.js';
 import { AssertionFailed } from '#kernel/assert.js';
-import { InboxHalted } from './inbox/scan.js';
+import { ConsumerHalted } from './decoded.js';
 
 /** The token under which the worker's parts get their logger. */
 export abstract class Logger {
@@ -11,7 +11,7 @@ export abstract class Logger {
 }
 
 /** What does not pass by itself. */
-const faults = [InboxHalted, AssertionFailed, StreamCorrupt];
+const faults = [ConsumerHalted, AssertionFailed, StreamCorrupt];
 
 /** Logs why a consumer stopped; as an error where a person has to act. */
 export const reportTo =

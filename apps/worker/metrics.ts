@@ -1,17 +1,22 @@
 import type { LedgerHandlers } from '#composition/ledger-handlers.js';
+import type { LogFollower } from '#consuming/log-follower.js';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { InboxConsumer } from './inbox/inbox.consumer.js';
 
 const written = [
   ['events', 'scrip_worker_events_total', 'Events written by the worker, by stream category.'],
   ['commands', 'scrip_worker_commands_total', 'Commands of the worker, by stream category.'],
 ] as const;
 
+const reads = {
+  inbox: 'How far this process has read the log for Stripe events; 0 while another process does it.',
+  settler: 'How far this process has read the log for payments to settle; 0 while another process does it.',
+};
+
 /** What the worker exports to Prometheus. */
 export class WorkerMetrics {
   readonly #registry = new Registry();
 
-  constructor(handlers: LedgerHandlers, inbox: InboxConsumer) {
+  constructor(handlers: LedgerHandlers, followers: Readonly<Record<keyof typeof reads, LogFollower>>) {
     collectDefaultMetrics({ register: this.#registry });
     for (const [member, name, help] of written) {
       const before = new Map<string, number>();
@@ -28,14 +33,16 @@ export class WorkerMetrics {
         },
       });
     }
-    new Gauge({
-      name: 'scrip_inbox_position',
-      help: 'How far this process has read the log for Stripe events; 0 while another process does it.',
-      registers: [this.#registry],
-      collect(): void {
-        this.set(Number(inbox.position));
-      },
-    });
+    for (const name of ['inbox', 'settler'] as const) {
+      new Gauge({
+        name: `scrip_${name}_position`,
+        help: reads[name],
+        registers: [this.#registry],
+        collect(): void {
+          this.set(Number(followers[name].position));
+        },
+      });
+    }
   }
 
   /** The text that Prometheus scrapes. */

@@ -8,7 +8,10 @@ import { endsWithin } from '#consuming/drain.js';
 import { EventStore } from '#event-store/port/event-store.js';
 import { Clock } from '#kernel/clock.js';
 import { pendingIntents, pendingIntentsOf } from '#projections/stripe-intents/queries.js';
+import { PostgresCheckpoint } from '#records/checkpoints.js';
 import { stripeContactOf } from '#records/contacts.js';
+import { PostgresInboxState } from '#records/inbox/postgres-state.js';
+import type { InboxState } from '#records/inbox/state.js';
 import { Database } from '#database/database.js';
 import { stripeClientOf, type StripeClient } from '#stripe/operations/client.js';
 import { ProjectedDueWork } from './scheduler/due-work.js';
@@ -19,17 +22,17 @@ import {
   type MaintenanceTask,
 } from './stripe-maintenance/maintenance.consumer.js';
 import { InboxConsumer } from './inbox/inbox.consumer.js';
-import { InboxState } from './inbox/state.js';
 import { Inbox } from './inbox/inbox.js';
 import { IntentSettler } from './stripe-maintenance/intent-settler.js';
 import { LineFetcher } from './inbox/line-fetcher.js';
 import { Logger } from './logger.js';
 import { WorkerMetrics } from './metrics.js';
 import { serveOperations } from './operations-server.js';
-import { PostgresInboxState } from './inbox/postgres-state.js';
 import { ProjectionsConsumer } from './projections/projections.consumer.js';
 import { SchedulerConsumer } from './scheduler/scheduler.consumer.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import { SettlerConsumer } from './settler/settler.consumer.js';
+import { Settler } from './settler/settler.js';
 
 /** Every read model may be writing at once. */
 const POOL_SIZE = 20;
@@ -52,6 +55,7 @@ class WorkerModule {
     const state = new PostgresInboxState(database);
     const { livemode, customerKey } = config.stripe;
     const inbox = new Inbox({ handlers, state, clock, livemode, customerKey });
+    const settler = new Settler({ handlers, checkpoint: new PostgresCheckpoint(database, 'settler') });
     const client = stripeClientOf(config.stripe, clock);
     const tasks: MaintenanceTasks = {
       all: client === null ? [] : maintenanceTasksOf(client, { handlers, state, clock, database }),
@@ -70,18 +74,20 @@ class WorkerModule {
         { provide: Clock, useValue: clock },
         { provide: EventStore, useValue: store },
         { provide: Database, useValue: database },
-        { provide: InboxState, useValue: state },
         { provide: Inbox, useValue: inbox },
+        { provide: Settler, useValue: settler },
         { provide: Scheduler, useValue: scheduler },
         { provide: MaintenanceTasks, useValue: tasks },
         MaintenanceConsumer,
         InboxConsumer,
         ProjectionsConsumer,
         SchedulerConsumer,
+        SettlerConsumer,
         {
           provide: WorkerMetrics,
-          useFactory: (consumer: InboxConsumer) => new WorkerMetrics(handlers, consumer),
-          inject: [InboxConsumer],
+          useFactory: (...followers: readonly [InboxConsumer, SettlerConsumer]) =>
+            new WorkerMetrics(handlers, { inbox: followers[0], settler: followers[1] }),
+          inject: [InboxConsumer, SettlerConsumer],
         },
       ],
     };
@@ -116,12 +122,15 @@ async function openParts(config: WorkerConfig, logger: PinoLogger, clock: Clock)
 
 export type RunningWorker = { stop(): Promise<void> };
 
+/** What follows the log because of Stripe. */
+const followers = [InboxConsumer, SettlerConsumer];
+
 const drainMs = 10_000;
 
 /**
- * Starts the worker: brings the schemas up to date, then runs the inbox of Stripe events, the projections and the scheduler.
+ * Starts the worker: brings the schemas up to date, then runs the inbox of Stripe events, the settler of payments, the projections and the scheduler.
  * `stop` lets the work under way come to its next checkpoint (at most ten seconds) and closes everything. Without Stripe billing
- * the inbox stands still.
+ * the inbox and the settler stand still.
  */
 export async function startWorker(config: WorkerConfig, logger: PinoLogger, clock: Clock): Promise<RunningWorker> {
   const parts = await openParts(config, logger, clock);
@@ -135,7 +144,7 @@ export async function startWorker(config: WorkerConfig, logger: PinoLogger, cloc
   const consumers = [
     app.get(ProjectionsConsumer).run(stopping.signal),
     app.get(SchedulerConsumer).run(stopping.signal),
-    ...(config.stripe.billingEnabled ? [app.get(InboxConsumer).run(stopping.signal)] : []),
+    ...(config.stripe.billingEnabled ? followers.map((each) => app.get(each).run(stopping.signal)) : []),
     ...(app.get(MaintenanceTasks).all.length > 0 ? [app.get(MaintenanceConsumer).run(stopping.signal)] : []),
   ];
   return {

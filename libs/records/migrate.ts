@@ -33,11 +33,11 @@ const initial = `
     using (customer_id = current_setting('scrip.customer_id', true));
   grant select on ${SCHEMA}.customer_contacts to ${READER_ROLE};
 
-  create table ${SCHEMA}.inbox_checkpoint (
-    only_row boolean primary key default true check (only_row),
+  create table ${SCHEMA}.consumer_checkpoints (
+    consumer text primary key,
     position text not null
   ) with (fillfactor = 50);
-  insert into ${SCHEMA}.inbox_checkpoint (position) values ('${START}');
+  insert into ${SCHEMA}.consumer_checkpoints values ('inbox', '${START}'), ('settler', '${START}');
   create table ${SCHEMA}.inbox_links (
     stripe_customer_id text collate "C" primary key,
     customer_id text not null,

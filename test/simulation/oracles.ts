@@ -8,6 +8,7 @@ import { nextDueAt } from '#ledger/account/time.js';
 import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { Refusal, ClientCommand } from './client.js';
+import { settlements } from './settlements.js';
 import { accounts, type World } from './world.js';
 
 /** What is wrong with the world; empty when all is as promised. Each begins with the name of its oracle. */
@@ -35,6 +36,7 @@ export function judge(world: World, commands: readonly ClientCommand[]): string[
     }
   }
   wrong.push(...stripeBooks(events));
+  wrong.push(...settlements(world));
   return wrong;
 }
 

@@ -113,7 +113,7 @@ export function planOf(seed: number): Plan {
     process: random.between(0, PROCESSES - 1),
     skewMs: random.between(-10_000, 10_000),
   }));
-  times(10, (at) => ({ kind: 'webhook', at, index: random.between(0, 3) }));
+  times(14, (at) => ({ kind: 'webhook', at, index: random.between(0, 6) }));
   steps.push(...usesOf(new SeededRandom(seed).fork(7)));
   steps.sort((a, b) => a.at - b.at);
   return { seed, knowsEveryId: random.chance(0.5), faults, lagMs: random.chance(0.3) ? 10_000 : 30, steps };

@@ -11,6 +11,7 @@ export const sabotages = [
   'projection-not-fenced',
   'subscription-skips-one',
   'inbox-drops-key',
+  'settler-moves-first',
   'trusts-lagging-index',
   'forgets-old-keys',
   'forgets-uses',

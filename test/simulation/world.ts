@@ -1,4 +1,6 @@
 import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
+import { CheckpointMoved } from '#consuming/checkpoint.js';
+import type { LogConsumer } from '#consuming/follow-log.js';
 import { InMemorySnapshotStore } from '#event-store/in-memory.js';
 import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
 import type { Snapshot } from '#event-store/port/snapshots.js';
@@ -13,14 +15,16 @@ import type { LapsedSubscription } from '#projections/subscriptions/queries.js';
 import type { DueAccount } from '#projections/balances/due-accounts.js';
 import { DueWork } from '../../apps/worker/scheduler/due-work.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
-import { InboxFenced, type InboxChange } from '../../apps/worker/inbox/state.js';
+import { Settler } from '../../apps/worker/settler/settler.js';
 import { Scheduler } from '../../apps/worker/scheduler/scheduler.js';
+import type { InboxChange } from '#records/inbox/state.js';
 import { catalog } from '../support/ledger/catalog.js';
+import { InMemoryCheckpoint } from '../support/worlds/in-memory-checkpoint.js';
 import { InMemoryInboxState } from '../support/worlds/in-memory-inbox-state.js';
 import { received, stripeEvent } from '../support/stripe/events.js';
 import { FaultyStore, noFaults, SimulatedServer } from './faulty-store.js';
 import { ACCOUNTS, ACTIVE_MS, PROCESSES, type Plan } from './plan.js';
-import { Probes } from './probes.js';
+import { Probes, type Probe } from './probes.js';
 import { LaggingKeyIndex, ReadModel, runProjection } from './projection.js';
 import { SeededRandom } from './random.js';
 import { sabotaged, usageHandler } from './sabotaged-decider.js';
@@ -35,12 +39,18 @@ export const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
   accountStream(i === 0 ? 'acme' : `customer${String(i)}`, 'credits'),
 );
 
-/** The payments that Stripe reports, some under two ids or in two shapes: four webhooks, three facts. */
+/**
+ * What Stripe reports: two payments, each in two shapes; a refund of either, and that the second one's money paid its invoice, so that
+ * its refund is passed on from payment to payment.
+ */
 export const webhooks = [
   stripeEvent('checkout.session.completed.endive', { id: 'evt_1' }),
   stripeEvent('checkout.session.completed.acacia', { id: 'evt_2' }),
   stripeEvent('invoice.paid.endive', { id: 'evt_3' }),
   stripeEvent('invoice.paid.acacia', { id: 'evt_4' }),
+  stripeEvent('refund.updated.endive', { id: 'evt_5' }),
+  stripeEvent('refund.updated.endive', { id: 'evt_6' }, { id: 're_2', payment_intent: 'pi_sub_1', charge: 'ch_sub_1' }),
+  stripeEvent('invoice_payment.paid.endive', { id: 'evt_7' }),
 ];
 
 class WatchedSnapshots extends InMemorySnapshotStore {
@@ -75,6 +85,7 @@ export class World {
   readonly server: SimulatedServer;
   readonly readModel = new ReadModel();
   readonly inboxState = new WatchedInboxState();
+  readonly settlerCheckpoint = new InMemoryCheckpoint();
   readonly snapshots = new WatchedSnapshots();
   readonly processes = Array.from({ length: PROCESSES }, () => new Process());
   /** Bugs that came to light as exceptions. */
@@ -182,27 +193,42 @@ export class World {
       sabotage: this.#sabotage,
       lagMs: () => this.lagMs,
     }).catch(failed);
-    this.#runInbox(life, store, handlers, clock).catch(failed);
+    const { inboxState: state } = this;
+    const settings = { clock, livemode: false, customerKey: 'customer_id' };
+    const writers = this.#sabotage === 'inbox-drops-key' ? withoutKeys(handlers) : handlers;
+    this.#follow(process, clock, 'inbox fenced', () => new Inbox({ handlers: writers, state, ...settings })).catch(
+      failed,
+    );
+    this.#follow(process, clock, 'settler fenced', () => this.#settler(handlers)).catch(failed);
     this.#runScheduler(life, handlers, clock).catch(failed);
   }
 
-  async #runInbox(life: Life, store: FaultyStore, handlers: LedgerHandlers, clock: SkewedClock): Promise<void> {
-    const writers = this.#sabotage === 'inbox-drops-key' ? withoutKeys(handlers) : handlers;
+  #settler(handlers: LedgerHandlers): LogConsumer {
+    const checkpoint = this.settlerCheckpoint;
+    if (this.#sabotage !== 'settler-moves-first') return new Settler({ handlers, checkpoint });
+    return {
+      checkpoint: () => checkpoint.read(),
+      process: async (from, batch) => {
+        const moved = new InMemoryCheckpoint();
+        moved.position = from;
+        checkpoint.position = batch.at(-1)?.position ?? from;
+        await new Settler({ handlers, checkpoint: moved }).process(from, batch);
+        return checkpoint.position;
+      },
+    };
+  }
+
+  /** What the worker does for a consumer of the log, in memory. */
+  async #follow({ life, store }: Process, clock: SkewedClock, fenced: Probe, make: () => LogConsumer): Promise<void> {
     for (;;) {
-      const inbox = new Inbox({
-        handlers: writers,
-        state: this.inboxState,
-        clock,
-        livemode: false,
-        customerKey: 'customer_id',
-      });
+      const consumer = make();
       try {
-        let checkpoint = await this.inboxState.checkpoint();
-        for await (const batch of store.subscribe(checkpoint, new AbortController().signal)) {
-          checkpoint = await life.through(inbox.process(checkpoint, batch));
+        let checkpoint = await consumer.checkpoint();
+        for await (const batch of store?.subscribe(checkpoint, new AbortController().signal) ?? []) {
+          checkpoint = await life.through(consumer.process(checkpoint, batch));
         }
       } catch (error) {
-        if (error instanceof InboxFenced) this.probes.hit('inbox fenced');
+        if (error instanceof CheckpointMoved) this.probes.hit(fenced);
         else if (!(error instanceof Error) || !['TryAgainLater', 'StoreUnavailable'].includes(error.name)) throw error;
         await clock.sleep(200);
       }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { CheckpointMoved } from '#consuming/checkpoint.js';
 import { InMemoryEventStore } from '#event-store/in-memory.js';
 import {
   metadataOf,
@@ -21,7 +22,6 @@ import {
 } from '../../../test/support/worlds/inbox-world.js';
 import { permutations } from '../../../test/support/permutations.js';
 import { stripeEvent } from '../../../test/support/stripe/events.js';
-import { InboxFenced } from './state.js';
 import { TryAgainLater } from '../outcomes.js';
 import { grant } from '../../../test/support/ledger/account-commands.js';
 
@@ -191,7 +191,7 @@ test('an inbox whose checkpoint another worker has moved commits nothing', async
   await world.deliver(stripeEvent('checkout.session.completed.endive'));
   const batch = await world.store.readAll('', 10);
   world.state.position = 'elsewhere';
-  await expect(world.inbox.process('0000000000000000000', batch)).rejects.toThrow(InboxFenced);
+  await expect(world.inbox.process('0000000000000000000', batch)).rejects.toThrow(CheckpointMoved);
 });
 
 test('events that tell the inbox nothing move its checkpoint only now and then', async () => {

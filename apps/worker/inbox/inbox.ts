@@ -1,27 +1,25 @@
 import type { LedgerHandlers } from '#composition/ledger-handlers.js';
-import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
+import type { CommandRequest } from '#event-store/writing/command.js';
 import type { Position, RecordedEvent } from '#event-store/port/event-store.js';
-import { AssertionFailed } from '#kernel/assert.js';
 import type { Clock } from '#kernel/clock.js';
 import { instantOf } from '#kernel/instant.js';
-import { accountStream, catalogStream, DEFAULT_UNIT, paymentStream, stripeEventStream } from '#kernel/stream-name.js';
+import { catalogStream, stripeEventStream } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { ruleFor } from '#ledger/ignore-rule.js';
-import { mismatchedIn, settlementOf, type Settlement } from '#ledger/payment/settlement.js';
-import type { PaymentCommand, PaymentEvent } from '#ledger/payment/payment.js';
-import type { PaymentState } from '#ledger/payment/state.js';
 import { ownerAt } from '#ledger/stripe/customer-owner.js';
-import type { ParkReason, ReceivedStripeEvent, StripeEventCommand } from '#ledger/stripe/event.js';
+import { effectOf, type ParkReason, type ReceivedStripeEvent, type StripeEventCommand } from '#ledger/stripe/event.js';
 import { ignorableOf } from '#stripe/translations/ignorable.js';
 import { stripeCustomerOf, translate, withObject } from '#stripe/translations/registry.js';
 import type { FactCommand, Lookups } from '#stripe/translations/translation.js';
 import { eachBounded } from '#consuming/bounded.js';
-import type { InboxState } from './state.js';
-import { CommandTooLarge, refusalOf } from '../outcomes.js';
+import type { LogConsumer } from '#consuming/follow-log.js';
+import type { InboxState } from '#records/inbox/state.js';
+import { refusalOf } from '../outcomes.js';
+import { reasonOfFailure, refusedBy } from '../reasons.js';
+import { requestBy } from '../requests.js';
 import { recordStripeCustomer } from './owners.js';
 import { scan, hasNews, type Due, type Links, type Seen } from './scan.js';
 import { recordPlan } from './plans.js';
-import { refusedBy } from './refusals.js';
 import { isSale, grantPurchase } from './purchases.js';
 import { asTheTrialStands, isOfTrial } from './trials.js';
 
@@ -48,7 +46,7 @@ type InboxParts = {
  * the log. Whatever became of a Stripe event passes by in the log again, so an event that was parked while its customer's link
  * or its price was on the way is found when either of the two comes by, whichever is first.
  */
-export class Inbox {
+export class Inbox implements LogConsumer {
   readonly #handlers: LedgerHandlers;
   readonly #state: InboxState;
   readonly #clock: Clock;
@@ -65,10 +63,14 @@ export class Inbox {
     this.#customerKey = parts.customerKey;
   }
 
+  checkpoint(): Promise<Position> {
+    return this.#state.checkpoint();
+  }
+
   /**
    * Acts upon the next batch of the log after `checkpoint` (and after batches that were not saved since) and returns the
    * checkpoint as it is then: batches without meaning for the inbox are saved with a later one. Throws without moving the checkpoint when the
-   * store fails (TryAgainLater), another worker has taken over (InboxFenced) or an event cannot be read (InboxHalted).
+   * store fails (TryAgainLater), another worker has taken over (CheckpointMoved) or an event cannot be read (ConsumerHalted).
    */
   async process(checkpoint: Position, batch: readonly RecordedEvent[]): Promise<Position> {
     const last = batch.at(-1);
@@ -162,7 +164,8 @@ export class Inbox {
     // Each on a stream of its own. A refused grant does not undo that money came in: the payment is recorded all the same, but
     // only under the id that its sale is known by.
     const sale = translation.commands.find(isSale);
-    const purchase = sale === undefined ? null : await grantPurchase(this.#handlers, sale, requestBy(event));
+    const purchase =
+      sale === undefined ? null : await grantPurchase(this.#handlers, sale, requestBy(event.stripeEventId));
     const rest = translation.commands.filter(
       (fact) => fact !== sale && (purchase === null || !isPaymentBeside(fact, purchase.reference)),
     );
@@ -175,7 +178,7 @@ export class Inbox {
     const reason = reasons.find((each) => each !== null) ?? purchase?.reason ?? conflict;
     if (reason !== null) return this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, event) });
     const recorded = sale !== undefined && purchase?.granted === true ? [sale, ...rest] : rest;
-    const effects = recorded.map(({ command, stream }) => `${command.type} ${stream}`);
+    const effects = recorded.map(effectOf);
     return this.#record(event, { type: 'RecordTranslation', effects });
   }
 
@@ -188,10 +191,10 @@ export class Inbox {
     let own: ParkReason | null = null;
     for (const { to, stream, key, command } of facts) {
       if (to !== 'stripeCustomer') continue;
-      const request = { stream, key, command, ...requestBy(event) };
+      const request = { stream, key, command, ...requestBy(event.stripeEventId) };
       for (const { stripeEventId: id, reason } of await recordStripeCustomer(this.#handlers, request)) {
         if (id === event.stripeEventId) own = reason;
-        else await this.#judge(event, id, 'owner_conflict', reason);
+        else await this.#judge(event, id, reason);
       }
     }
     return own;
@@ -201,14 +204,9 @@ export class Inbox {
    * Parks another Stripe event by what this one has made known, or tries it again where `reason` is null. One that waits for
    * something else is left alone: it is judged when that has come, and two events never park each other by turns.
    */
-  async #judge(
-    event: ReceivedStripeEvent,
-    id: string,
-    code: ParkReason['code'],
-    reason: ParkReason | null,
-  ): Promise<void> {
+  async #judge(event: ReceivedStripeEvent, id: string, reason: ParkReason | null): Promise<void> {
     const { received, reason: before } = (await this.#handlers.stripeEvent.load(stripeEventStream(id))).state;
-    const waitsForIt = before?.code === code;
+    const waitsForIt = before?.code === 'owner_conflict';
     // One that is being worked off beside this one may have looked before this was known.
     if (reason !== null && received !== null && (waitsForIt || before === null))
       await this.#record(event, { type: 'ParkStripeEvent', reason: withObject(reason, received) }, id);
@@ -218,14 +216,15 @@ export class Inbox {
   /** Why the fact was not taken, or null. */
   async #execute(event: ReceivedStripeEvent, fact: FactCommand): Promise<ParkReason | null> {
     const { stream, key } = fact;
-    const request = { stream, key, ...requestBy(event) };
+    const request = { stream, key, ...requestBy(event.stripeEventId) };
     switch (fact.to) {
       case 'account':
         return this.#account({ ...request, command: fact.command });
       case 'stripeCustomer':
         return null; // by #name
       case 'payment':
-        return this.#pay(event, { ...request, command: fact.command });
+        // What follows from it is for the settler, which finds it in the log.
+        return refusalOf(this.#handlers.payment.execute({ ...request, command: fact.command }));
       case 'invoice':
         return refusalOf(this.#handlers.invoice.execute({ ...request, command: fact.command }));
       case 'subscription':
@@ -241,97 +240,15 @@ export class Inbox {
     return refusal === null ? null : refusedBy(request.stream, refusal.rejected);
   }
 
-  /**
-   * Records a fact of a payment and what follows: claims go to whoever can act on them, as soon as both are known. Repeated as
-   * often as the fact is; the newest version of the claims counts wherever they arrive.
-   */
-  async #pay(event: ReceivedStripeEvent, request: CommandRequest<PaymentCommand>): Promise<ParkReason | null> {
-    const outcome = await this.#handlers.payment.execute(request);
-    await refusalOf(Promise.resolve(outcome));
-    const { settlement, mismatched } = await this.#settlementAfter(outcome, request.stream);
-    const refusal = settlement === null ? null : await this.#settle(event, request, settlement);
-    const reason = mismatchOn(request.stream);
-    // The others were taken in before the payment's currency was known.
-    for (const id of mismatched) if (id !== event.stripeEventId) await this.#judge(event, id, reason.code, reason);
-    return mismatched.includes(event.stripeEventId) ? reason : refusal;
-  }
-
-  async #settlementAfter(
-    outcome: CommandOutcome<PaymentEvent, PaymentState, never>,
-    stream: string,
-  ): Promise<FromPayment> {
-    if (outcome.kind === 'recorded' && !outcome.replayed) {
-      const last = outcome.events.at(-1)?.event;
-      return { settlement: last?.settlement ?? null, mismatched: last?.mismatched ?? [] };
-    }
-    // What was recorded before may mean more by now.
-    const state = outcome.kind === 'unchanged' ? outcome.state : (await this.#handlers.payment.load(stream)).state;
-    return { settlement: settlementOf(state), mismatched: mismatchedIn(state) };
-  }
-
-  async #settle(
-    event: ReceivedStripeEvent,
-    request: CommandRequest<PaymentCommand>,
-    settlement: Settlement,
-  ): Promise<ParkReason | null> {
-    const { version, claims } = settlement;
-    const repeatable = { key: null, ...requestBy(event) };
-    if (settlement.to === 'payment') {
-      // One step is as far as claims go: the two may know of each other.
-      if (request.command.type === 'TakeOverClaims') return null;
-      const { from, notOf = [] } = settlement;
-      const takeOver = (paymentId: string, claimed: typeof claims): Promise<ParkReason | null> => {
-        const command = { type: 'TakeOverClaims', paymentId, from, version, claims: claimed } as const;
-        return this.#pay(event, { stream: paymentStream(paymentId), command, ...repeatable });
-      };
-      for (const other of notOf) await takeOver(other, []);
-      return takeOver(settlement.paymentId, claims);
-    }
-    const { to: _, customerId, ...claimed } = settlement;
-    const command = { type: 'SettlePayment', ...claimed } as const;
-    const stream = accountStream(customerId, DEFAULT_UNIT);
-    return this.#account({ stream, command, ...repeatable });
-  }
-
   /** Records how a Stripe event ended: that which is worked off, or one that it affects. */
   async #record(event: ReceivedStripeEvent, command: StripeEventCommand, about = event.stripeEventId): Promise<void> {
     const stream = stripeEventStream(about);
-    await refusalOf(this.#handlers.stripeEvent.execute({ stream, key: null, command, ...requestBy(event) }));
+    await refusalOf(
+      this.#handlers.stripeEvent.execute({ stream, key: null, command, ...requestBy(event.stripeEventId) }),
+    );
   }
-}
-
-/** Why an event waits that could not be worked off; null where it is to be tried again. */
-function reasonOfFailure(error: unknown): ParkReason | null {
-  if (error instanceof CommandTooLarge) {
-    const detail =
-      'what it changes is more than the log takes in one append; adjust the balance by hand, and set the event aside';
-    return { code: 'too_large', subject: null, detail };
-  }
-  if (!(error instanceof AssertionFailed || error instanceof TypeError || error instanceof RangeError)) return null;
-  const detail = `Scrip failed to work it off (${error.name}: ${error.message}); report this, and try it again once that is mended`;
-  return { code: 'internal_error', subject: null, detail };
 }
 
 /** A payment of a sale that is kept under another id, or under none that is known yet. */
 const isPaymentBeside = ({ to, command }: FactCommand, reference: string | null): boolean =>
   to === 'payment' && command.type === 'RecordPayment' && command.paymentId !== reference;
-
-/** Why an event waits that reports money of another currency than the payment's. */
-const mismatchOn = (stream: string): ParkReason => ({
-  code: 'currency_mismatch',
-  subject: stream,
-  detail:
-    'the money that goes back is of another currency than its payment; compare both at Stripe, then adjust by hand',
-});
-
-/** What follows from a payment's command: what is claimed of the payment, if anybody could act on it yet, and what does not fit it. */
-type FromPayment = { readonly settlement: Settlement | null; readonly mismatched: readonly string[] };
-
-const requestBy = ({ stripeEventId }: ReceivedStripeEvent) =>
-  ({
-    origin: 'stripe',
-    fingerprint: null,
-    actor: 'stripe',
-    causationId: stripeEventId,
-    correlationId: stripeEventId,
-  }) as const;

@@ -4,7 +4,7 @@ import type { StripeEventCommand } from '#ledger/stripe/event.js';
 import type { StripeAnswer, StripeClient } from '#stripe/operations/client.js';
 import { linesOfCreditNote, linesOfInvoice } from '#stripe/operations/invoice.js';
 import { eachBounded } from '#consuming/bounded.js';
-import type { InboxState } from './state.js';
+import type { InboxState } from '#records/inbox/state.js';
 import { refusalOf } from '../outcomes.js';
 
 const PAGE = 100;

@@ -5,8 +5,8 @@ import type { AccountCommand } from '#ledger/account/commands.js';
 import type { AccountEvent, AccountEventOf, Sale } from '#ledger/account/events.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
 import type { FactCommand } from '#stripe/translations/translation.js';
-import { refusedBy } from './refusals.js';
 import { failureOf } from '../outcomes.js';
+import { refusedBy } from '../reasons.js';
 
 type SaleCommand = Extract<AccountCommand, { type: 'GrantCredits' }> & { readonly sale: Sale };
 type SaleFact = FactCommand & { readonly to: 'account'; readonly command: SaleCommand };

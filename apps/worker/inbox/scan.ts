@@ -1,14 +1,10 @@
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import type { Instant } from '#kernel/instant.js';
 import { categoryOf } from '#kernel/stream-name.js';
-import { decodeEvent, isUndecodable, type LedgerEvent } from '#ledger/events.js';
+import type { LedgerEvent } from '#ledger/events.js';
 import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
 import type { ParkReason, ReceivedStripeEvent } from '#ledger/stripe/event.js';
-
-/** The log holds an event that this version cannot read; going on would skip it. */
-export class InboxHalted extends Error {
-  override readonly name = 'InboxHalted';
-}
+import { decoded } from '../decoded.js';
 
 /** Whose Stripe customers are and were. */
 export type Links = ReadonlyMap<string, readonly OwnerSince[]>;
@@ -33,7 +29,7 @@ export const hasNews = ({ due, links, parked, linked, catalogChanged }: Seen): b
 /** Events outside of Stripe's own that matter to the inbox. */
 const linkingTypes: ReadonlySet<string> = new Set(['StripeCustomerNamed', 'PaymentLinked']);
 
-/** What a batch means for the inbox. Throws InboxHalted when an event cannot be read. */
+/** What a batch means for the inbox. Throws ConsumerHalted when an event cannot be read. */
 export function scan(batch: readonly RecordedEvent[]): Seen {
   const seen: Seen = {
     due: new Map(),
@@ -48,9 +44,7 @@ export function scan(batch: readonly RecordedEvent[]): Seen {
     if (category === 'catalog') seen.catalogChanged = true;
     if (recorded.type === 'IgnoreRulesChanged') seen.rulesChanged = true;
     if (category !== 'stripeEvent' && !linkingTypes.has(recorded.type)) continue;
-    const event = decodeEvent(recorded);
-    if (isUndecodable(event)) throw new InboxHalted(`position ${recorded.position}: ${event.undecodable}`);
-    note(seen, event);
+    note(seen, decoded(recorded));
   }
   return seen;
 }

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { runEvery, runForever } from '#consuming/run-forever.js';
+import { runAlone } from '#consuming/run-alone.js';
+import { runEvery } from '#consuming/run-forever.js';
 import { Clock } from '#kernel/clock.js';
 import { Database } from '#database/database.js';
-import { whileLocked } from '#database/lock.js';
 import { Logger, reportTo } from '../logger.js';
 
 const TICK_MS = 1000;
-const LOCK_POLL_MS = 1000;
 const LONGEST_MS = 60_000;
 
 /** Work at Stripe that is due now and then. Answers false when Stripe did not answer. */
@@ -29,12 +28,11 @@ export class MaintenanceConsumer {
 
   /** Works until `signal` aborts; what is under way is finished first. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    const { clock, database: db } = this;
-    return runForever({ clock, report: reportTo(this.logger, 'stripe-maintenance') }, signal, async () => {
-      await whileLocked('stripe-maintenance', { db, clock, pollMs: LOCK_POLL_MS }, signal, (locked) =>
-        runEvery({ clock, everyMs: TICK_MS, longestMs: LONGEST_MS }, locked, () => this.#runAll(locked)),
-      );
-    });
+    const { clock, database } = this;
+    const report = reportTo(this.logger, 'stripe-maintenance');
+    return runAlone('stripe-maintenance', { database, clock, report }, signal, (locked) =>
+      runEvery({ clock, everyMs: TICK_MS, longestMs: LONGEST_MS }, locked, () => this.#runAll(locked)),
+    );
   }
 
   async #runAll(signal: AbortSignal): Promise<boolean> {

@@ -2,6 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { Decider, Refused } from '#kernel/decider.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
+import { categoryOf, type StreamName } from '#kernel/stream-name.js';
 
 /** Why a Stripe event waits for a person; `subject` is what was not known (a customer's or price's Stripe id); `detail` names the object, field and finding for a person. */
 export type ParkReason = {
@@ -146,8 +147,29 @@ function evolve(state: StripeEventState, event: StripeEventEvent): StripeEventSt
   }
 }
 
-/** What other events may say of one that was translated. */
-const mayComeLate: ReadonlySet<ParkReason['code']> = new Set(['currency_mismatch', 'owner_conflict']);
+const ofPayments: ReadonlySet<ParkReason['code']> = new Set([
+  'currency_mismatch',
+  'account_refused',
+  'too_large',
+  'internal_error',
+]);
+
+/**
+ * Whether it is not the event that cannot be translated, but what it says of a payment that cannot be settled: that is recorded, and
+ * `subject` is the payment's stream.
+ */
+const isOfSettlement = ({ code, subject }: ParkReason): boolean =>
+  ofPayments.has(code) && subject !== null && categoryOf(subject) === 'payment';
+
+/** Why an event may wait that was translated: by what other events say, or by what follows from its payment. */
+const mayComeLate = (reason: ParkReason): boolean => reason.code === 'owner_conflict' || isOfSettlement(reason);
+
+/** What a translated event has recorded, as its `effects` name it. */
+export const effectOf = ({ command, stream }: Recording): string => `${command.type} ${stream}`;
+type Recording = { readonly command: { readonly type: string }; readonly stream: StreamName };
+
+/** The stream of an effect. */
+export const streamOfEffect = (effect: string): StreamName => effect.slice(effect.indexOf(' ') + 1);
 
 const sameReason = (a: ParkReason | null, b: ParkReason): boolean =>
   a !== null && a.code === b.code && a.subject === b.subject && a.detail === b.detail;
@@ -176,12 +198,15 @@ function decide(
     }
     case 'RecordTranslation':
       if (state.status === 'set_aside') return [];
-      // What it says is recorded, and still has to be looked at.
-      if (state.status === 'translated' || state.reason?.code === 'currency_mismatch') return [];
+      if (state.status === 'translated') return [];
+      // What it says is recorded, and what follows still has to be looked at: only a retry says that it was.
+      if (state.reason !== null && isOfSettlement(state.reason)) return [];
       return [{ type: 'StripeEventTranslated', at, stripeEventId, effects: command.effects }];
     case 'ParkStripeEvent':
       if (state.status === 'set_aside') return [];
-      if (state.status === 'translated' && !mayComeLate.has(command.reason.code)) return [];
+      if (state.status === 'translated' && !mayComeLate(command.reason)) return [];
+      // It waits for something else first, and is settled again once that is translated.
+      if (state.reason !== null && !isOfSettlement(state.reason) && isOfSettlement(command.reason)) return [];
       if (sameReason(state.reason, command.reason)) return [];
       if (command.reason.code === 'lines_incomplete' && isOutOfDate(state)) return [];
       return [{ type: 'StripeEventParked', at, stripeEventId, stripeType, reason: command.reason }];

@@ -6,8 +6,9 @@ import { dueAllowances } from '../../../projections/allowances/due-allowances.js
 import { openDatabase, type Database } from '#database/database.js';
 
 const patienceMs = 1_800_000;
-/** The inbox saves its place only for what tells it something, or after so many events. */
+/** Inbox and settler save their places only for what tells them something, or after so many events. */
 const UNSAVED = 10_000;
+const inbox = "scrip_app.consumer_checkpoints where consumer = 'inbox'";
 const GRACE_MS = 3 * 86_400_000;
 
 /** Waits until everything that the log holds now has been worked off, granted by the month where due, and projected. */
@@ -17,7 +18,7 @@ export async function settled(databaseUrl: string): Promise<void> {
   try {
     const until = clock.now() + patienceMs;
     const received = await headOf(db);
-    for (; (await placeOf(db, 'scrip_app.inbox_checkpoint', 'position')) < received; await sleep(50)) {
+    for (; (await placeOf(db, inbox, 'position')) < received; await sleep(50)) {
       if (clock.now() > until) throw new Error('the inbox has not come to the end of the log');
     }
     for (let quiet = 0; quiet < 2; await sleep(100)) {
@@ -25,9 +26,9 @@ export async function settled(databaseUrl: string): Promise<void> {
       const head = await headOf(db);
       const at = { now: instantOf(clock.now()), graceMs: GRACE_MS, credits: await freeCredits(db) };
       const due = await dueAllowances(db, at, null, 1);
-      const inbox = await placeOf(db, 'scrip_app.inbox_checkpoint', 'position');
+      const consumed = await placeOf(db, 'scrip_app.consumer_checkpoints', 'min(position)');
       const read = await placeOf(db, "scrip_read.projection_checkpoints where role = 'live'", 'min(position)');
-      quiet = due.length === 0 && read >= head && inbox + UNSAVED > head ? quiet + 1 : 0;
+      quiet = due.length === 0 && read >= head && consumed + UNSAVED > head ? quiet + 1 : 0;
     }
   } finally {
     await db.close();

@@ -13,7 +13,14 @@ const reads = [
   '/v1/customers/acme/claims',
   '/v1/plans',
 ];
-const records = ['api_keys', 'customer_contacts', 'inbox_checkpoint', 'inbox_links', 'inbox_parked', 'billing_answers'];
+const records = [
+  'api_keys',
+  'customer_contacts',
+  'consumer_checkpoints',
+  'inbox_links',
+  'inbox_parked',
+  'billing_answers',
+];
 
 let scrip: RunningScrip;
 beforeAll(async () => {

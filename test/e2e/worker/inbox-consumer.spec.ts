@@ -4,9 +4,9 @@ import { createLogger } from '#config/logger.js';
 import { SystemClock } from '#config/system-clock.js';
 import { positionOf, type Position, type RecordedEvent } from '#event-store/port/event-store.js';
 import { openDatabase, type Database } from '#database/database.js';
-import { InboxFenced } from '../../../apps/worker/inbox/state.js';
+import { CheckpointMoved } from '#consuming/checkpoint.js';
 import { InboxConsumer } from '../../../apps/worker/inbox/inbox.consumer.js';
-import { PostgresInboxState } from '../../../apps/worker/inbox/postgres-state.js';
+import { PostgresInboxState } from '#records/inbox/postgres-state.js';
 import { freshDatabase, query } from '../../support/databases/postgres.js';
 import { migrateScrip } from '../../support/databases/scrip-database.js';
 import { eventually } from '../../support/eventually.js';
@@ -42,9 +42,9 @@ it('ends the subscription of an attempt that failed before it makes the next', a
   const store = new WatchedStore();
   const { inbox, state } = new InboxWorld(store);
   await new InboxWorld(store).deliver(stripeEvent('checkout.session.completed.endive'));
-  state.commit = () => Promise.reject(new InboxFenced('another worker has it'));
+  state.commit = () => Promise.reject(new CheckpointMoved('inbox'));
   const stopping = new AbortController();
-  const consumer = new InboxConsumer(store, db, inbox, state, new SystemClock(), createLogger('test', 'fatal'));
+  const consumer = new InboxConsumer(store, db, new SystemClock(), inbox, createLogger('test', 'fatal'));
   const done = consumer.run(stopping.signal);
   await eventually(
     () => Promise.resolve(store.signals.length),
@@ -63,7 +63,7 @@ it('lets a worker that was overtaken write nothing', async () => {
   const change = { from, to, parked: new Map() };
   await early.commit({ ...change, links: new Map([['cus_1', [{ since: '', customerId: 'acme' }]]]) });
   const overtaken = late.commit({ ...change, links: new Map([['cus_2', [{ since: '', customerId: 'globex' }]]]) });
-  await expect(overtaken).rejects.toThrow(InboxFenced);
+  await expect(overtaken).rejects.toThrow(CheckpointMoved);
   expect(await late.checkpoint()).toBe(to);
   expect(await query(url, 'select stripe_customer_id from scrip_app.inbox_links')).toEqual([
     { stripe_customer_id: 'cus_1' },

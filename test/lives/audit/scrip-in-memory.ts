@@ -18,7 +18,9 @@ import { ProjectedDueWork } from '../../../apps/worker/scheduler/due-work.js';
 import { Inbox } from '../../../apps/worker/inbox/inbox.js';
 import { LineFetcher } from '../../../apps/worker/inbox/line-fetcher.js';
 import { Scheduler } from '../../../apps/worker/scheduler/scheduler.js';
-import { byTest } from '../../support/worlds/inbox-world.js';
+import { Settler } from '../../../apps/worker/settler/settler.js';
+import { InMemoryCheckpoint } from '../../support/worlds/in-memory-checkpoint.js';
+import { byTest, drained } from '../../support/worlds/inbox-world.js';
 import { InMemoryInboxState } from '../../support/worlds/in-memory-inbox-state.js';
 import { ManualClock } from '../../support/worlds/manual-clock.js';
 import { ProjectionWorld } from '../../support/worlds/projection-world.js';
@@ -37,6 +39,7 @@ export class ScripInMemory {
   readonly #inboxState = new InMemoryInboxState();
   readonly #handlers;
   readonly #inbox;
+  readonly #settler;
   readonly #scheduler;
   readonly #lineFetcher;
 
@@ -54,6 +57,7 @@ export class ScripInMemory {
       livemode: false,
       customerKey: 'customer_id',
     });
+    this.#settler = new Settler({ handlers: this.#handlers, checkpoint: new InMemoryCheckpoint() });
     const client = new StripeClient({ secretKey: 'sk_test_1', apiBase: null, livemode: false, clock, fetch });
     this.#lineFetcher = new LineFetcher({ client, handlers: this.#handlers, state: this.#inboxState });
     const report = ({ problem }: { problem: string }): never => {
@@ -109,7 +113,7 @@ export class ScripInMemory {
     return outcome.kind === 'recorded' ? amount : 0;
   }
 
-  /** Lets the inbox work until it has read the whole log, and fetches the lines that invoices of webhooks lack. */
+  /** Lets inbox and settler work until both have read the whole log, and fetches the lines that invoices of webhooks lack. */
   async workOff(): Promise<void> {
     await this.#readLog();
     if (![...this.#inboxState.parked.values()].some(({ code }) => code === 'lines_incomplete')) return;
@@ -118,12 +122,10 @@ export class ScripInMemory {
   }
 
   async #readLog(): Promise<void> {
-    for (let after = this.#inboxState.position; ;) {
-      const batch = await this.world.store.readAll(after, 1000);
-      const last = batch.at(-1);
-      if (last === undefined) return;
-      await this.#inbox.process(this.#inboxState.position, batch);
-      after = last.position;
+    const { store } = this.world;
+    for (let head = ''; head !== (await store.head());) {
+      head = await store.head();
+      for (const consumer of [this.#inbox, this.#settler]) await drained(store, consumer, 1000);
     }
   }
 

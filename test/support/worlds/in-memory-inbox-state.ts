@@ -1,7 +1,8 @@
 import { START, type Position } from '#event-store/port/event-store.js';
 import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
-import { InboxFenced, InboxState, type InboxChange } from '../../../apps/worker/inbox/state.js';
+import { CheckpointMoved } from '#consuming/checkpoint.js';
+import { InboxState, type InboxChange } from '#records/inbox/state.js';
 
 /** The inbox's memory without a database. */
 export class InMemoryInboxState extends InboxState {
@@ -40,7 +41,7 @@ export class InMemoryInboxState extends InboxState {
   }
 
   override commit({ from, to, links, parked }: InboxChange): Promise<void> {
-    if (from !== this.position) return Promise.reject(new InboxFenced('the checkpoint has moved'));
+    if (from !== this.position) return Promise.reject(new CheckpointMoved('inbox'));
     this.position = to;
     for (const [id, owners] of links) this.links.set(id, owners);
     for (const [id, reason] of parked) {

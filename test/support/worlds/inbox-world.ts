@@ -1,5 +1,7 @@
 import { InMemoryEventStore } from '../../../libs/event-store/in-memory.js';
+import type { LogConsumer } from '#consuming/follow-log.js';
 import { ledgerHandlers } from '#composition/ledger-handlers.js';
+import type { EventStore } from '#event-store/port/event-store.js';
 import { stripeEventStream } from '#kernel/stream-name.js';
 import { conservationOf } from '#ledger/account/account.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
@@ -10,7 +12,9 @@ import { ownershipOf } from '#ledger/stripe/customer-owner.js';
 import { paymentRecordOf } from '#ledger/payment/record.js';
 import { recordStripeCustomer } from '../../../apps/worker/inbox/owners.js';
 import { Inbox } from '../../../apps/worker/inbox/inbox.js';
+import { Settler } from '../../../apps/worker/settler/settler.js';
 import { catalog } from '../ledger/catalog.js';
+import { InMemoryCheckpoint } from './in-memory-checkpoint.js';
 import { InMemoryInboxState } from './in-memory-inbox-state.js';
 import { ManualClock } from './manual-clock.js';
 import { readModelRows } from '../databases/read-model-rows.js';
@@ -31,15 +35,29 @@ const isMovedOn = ({ term, amount, revocations }: Grant): boolean =>
 const ids = (log: readonly { readonly stream: string }[], category: string): readonly string[] =>
   [...new Set(log.map(({ stream }) => stream))].filter((stream) => stream.startsWith(`${category}-`)).sort();
 
+/** Lets a consumer work until it has read the whole log, `page` events at a time. */
+export async function drained(store: EventStore, consumer: LogConsumer, page: number): Promise<void> {
+  let after = await consumer.checkpoint();
+  for (let batches = 0; batches < MAX_BATCHES; batches += 1) {
+    const batch = await store.readAll(after, page);
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    await consumer.process(await consumer.checkpoint(), batch);
+    after = last.position;
+  }
+  throw new Error(`it does not come to an end: ${MAX_BATCHES} batches led to ever more events`);
+}
+
 /** No test needs nearly as many. */
 const MAX_BATCHES = 2_000;
 
-/** A ledger in memory with an inbox beside it. */
+/** A ledger in memory with an inbox and a settler beside it. */
 export class InboxWorld {
   readonly clock = new ManualClock();
   readonly state = new InMemoryInboxState();
   readonly handlers;
   readonly inbox;
+  readonly settler;
 
   constructor(readonly store: InMemoryEventStore = new InMemoryEventStore()) {
     this.handlers = ledgerHandlers({ store, snapshots: null, keys: null, clock: this.clock });
@@ -50,6 +68,7 @@ export class InboxWorld {
       livemode: false,
       customerKey: 'customer_id',
     });
+    this.settler = new Settler({ handlers: this.handlers, checkpoint: new InMemoryCheckpoint() });
   }
 
   async deliver(body: StripeEventBody): Promise<void> {
@@ -74,17 +93,12 @@ export class InboxWorld {
     if (outcome.kind !== 'recorded' && outcome.kind !== 'unchanged') throw new Error(outcome.kind);
   }
 
-  /** Lets the inbox work until it has read the whole log, `page` events at a time. */
+  /** Lets inbox and settler work until both have read the whole log, `page` events at a time. */
   async drain(page = 100): Promise<void> {
-    let after = this.state.position;
-    for (let batches = 0; batches < MAX_BATCHES; batches += 1) {
-      const batch = await this.store.readAll(after, page);
-      const last = batch.at(-1);
-      if (last === undefined) return;
-      await this.inbox.process(this.state.position, batch);
-      after = last.position;
+    for (let head = ''; head !== (await this.store.head());) {
+      head = await this.store.head();
+      for (const consumer of [this.inbox, this.settler]) await drained(this.store, consumer, page);
     }
-    throw new Error(`the inbox does not come to an end: ${MAX_BATCHES} batches led to ever more events`);
   }
 
   async statusOf(id: string): Promise<string> {

@@ -3,9 +3,11 @@ import type { OwnerSince } from '#ledger/stripe/customer-owner.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
 import type { Database } from '#database/database.js';
 import { storable } from '#database/values.js';
-import { InboxFenced, InboxState, type InboxChange } from './state.js';
+import { moveCheckpoint, readCheckpoint } from '../checkpoints.js';
+import { SCHEMA } from '../schema.js';
+import { InboxState, type InboxChange } from './state.js';
 
-/** The inbox's memory in PostgreSQL: tables `inbox_*` of schema `scrip_app`. */
+/** The inbox's memory in PostgreSQL: tables `inbox_*` of schema `scrip_app`, its checkpoint beside that of other consumers. */
 export class PostgresInboxState extends InboxState {
   readonly #db: Database;
 
@@ -14,20 +16,15 @@ export class PostgresInboxState extends InboxState {
     this.#db = db;
   }
 
-  override async checkpoint(): Promise<Position> {
-    const rows = await this.#db.query<{ position: string }>({
-      text: 'select position from scrip_app.inbox_checkpoint',
-    });
-    const [row] = rows;
-    if (row === undefined) throw new Error('scrip_app.inbox_checkpoint is empty: run `scrip migrate`');
-    return row.position;
+  override checkpoint(): Promise<Position> {
+    return readCheckpoint(this.#db, 'inbox');
   }
 
   override async ownersOf(stripeCustomerIds: readonly string[]): Promise<ReadonlyMap<string, readonly OwnerSince[]>> {
     if (stripeCustomerIds.length === 0) return new Map();
     const rows = await this.#db.query<{ stripe_customer_id: string; owners: string }>({
       name: 'inbox-owners',
-      text: 'select stripe_customer_id, owners from scrip_app.inbox_links where stripe_customer_id = any($1)',
+      text: `select stripe_customer_id, owners from ${SCHEMA}.inbox_links where stripe_customer_id = any($1)`,
       values: [stripeCustomerIds],
     });
     return new Map(rows.map((row) => [row.stripe_customer_id, JSON.parse(row.owners) as readonly OwnerSince[]]));
@@ -42,7 +39,7 @@ export class PostgresInboxState extends InboxState {
     return this.#waiting(
       {
         name: 'inbox-waiting-for-subjects',
-        text: `select stripe_event_id from scrip_app.inbox_parked
+        text: `select stripe_event_id from ${SCHEMA}.inbox_parked
           where code = $1 and subject = any($2) and stripe_event_id > $3 order by stripe_event_id limit $4`,
       },
       [code, subjects.map(storable), after, limit],
@@ -53,7 +50,7 @@ export class PostgresInboxState extends InboxState {
     return this.#waiting(
       {
         name: 'inbox-waiting-for',
-        text: `select stripe_event_id from scrip_app.inbox_parked
+        text: `select stripe_event_id from ${SCHEMA}.inbox_parked
           where code = $1 and stripe_event_id > $2 order by stripe_event_id limit $3`,
       },
       [code, after, limit],
@@ -69,7 +66,7 @@ export class PostgresInboxState extends InboxState {
     return this.#waiting(
       {
         name: 'inbox-waiting-for-any',
-        text: `select stripe_event_id from scrip_app.inbox_parked
+        text: `select stripe_event_id from ${SCHEMA}.inbox_parked
           where stripe_event_id > $1 order by stripe_event_id limit $2`,
       },
       [after, limit],
@@ -80,16 +77,11 @@ export class PostgresInboxState extends InboxState {
     // A crash of the server may lose this transaction as a whole; then the batch is worked off again, which changes nothing.
     await this.#db.transaction(
       async (transaction) => {
-        const moved = await transaction.query({
-          name: 'inbox-move',
-          text: 'update scrip_app.inbox_checkpoint set position = $2 where position = $1 returning position',
-          values: [from, to],
-        });
-        if (moved.length === 0) throw new InboxFenced('another worker has moved the checkpoint of the inbox');
+        await moveCheckpoint(transaction, 'inbox', from, to);
         if (links.size > 0) {
           await transaction.query({
             name: 'inbox-link',
-            text: `insert into scrip_app.inbox_links (stripe_customer_id, customer_id, owners)
+            text: `insert into ${SCHEMA}.inbox_links (stripe_customer_id, customer_id, owners)
             select * from unnest($1::text[], $2::text[], $3::text[])
             on conflict (stripe_customer_id) do update set customer_id = excluded.customer_id, owners = excluded.owners`,
             values: [
@@ -102,13 +94,13 @@ export class PostgresInboxState extends InboxState {
         if (parked.size === 0) return;
         await transaction.query({
           name: 'inbox-forget',
-          text: 'delete from scrip_app.inbox_parked where stripe_event_id = any($1)',
+          text: `delete from ${SCHEMA}.inbox_parked where stripe_event_id = any($1)`,
           values: [[...parked.keys()]],
         });
         const waiting = [...parked].flatMap(([id, reason]) => (reason === null ? [] : [{ id, reason }]));
         await transaction.query({
           name: 'inbox-park',
-          text: `insert into scrip_app.inbox_parked (stripe_event_id, code, subject)
+          text: `insert into ${SCHEMA}.inbox_parked (stripe_event_id, code, subject)
           select * from unnest($1::text[], $2::text[], $3::text[])`,
           values: [
             waiting.map(({ id }) => id),

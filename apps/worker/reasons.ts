@@ -1,5 +1,7 @@
+import { AssertionFailed } from '#kernel/assert.js';
 import type { AccountRefusal } from '#ledger/account/commands.js';
 import type { ParkReason } from '#ledger/stripe/event.js';
+import { CommandTooLarge } from './outcomes.js';
 
 /** What a person has to do about money whose credits the account does not take; what only callers are refused is a fault here. */
 const sentences: { readonly [code in AccountRefusal['rejected']]?: string } = {
@@ -16,3 +18,15 @@ export const refusedBy = (stream: string, code: AccountRefusal['rejected']): Par
   subject: stream,
   detail: `${code}: ${sentences[code] ?? 'the account does not take it; try again, and report it if it stays so'}`,
 });
+
+/** Why an event waits that could not be worked off; null where it is to be tried again. */
+export function reasonOfFailure(error: unknown): ParkReason | null {
+  if (error instanceof CommandTooLarge) {
+    const detail =
+      'what it changes is more than the log takes in one append; adjust the balance by hand, and set the event aside';
+    return { code: 'too_large', subject: null, detail };
+  }
+  if (!(error instanceof AssertionFailed || error instanceof TypeError || error instanceof RangeError)) return null;
+  const detail = `Scrip failed to work it off (${error.name}: ${error.message}); report this, and try it again once that is mended`;
+  return { code: 'internal_error', subject: null, detail };
+}

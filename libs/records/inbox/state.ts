@@ -13,11 +13,6 @@ export type InboxChange = {
   readonly parked: ReadonlyMap<string, ParkReason | null>;
 };
 
-/** Another worker has moved the checkpoint: what this one was about to remember is out of date. */
-export class InboxFenced extends Error {
-  override readonly name = 'InboxFenced';
-}
-
 /**
  * What the inbox remembers between batches: how far it has read, which Stripe customer is whose, which Stripe events are
  * parked. All of it follows from the log in order, so it can be lost and made again.
@@ -37,6 +32,6 @@ export abstract class InboxState {
   abstract waitingFor(code: ParkReason['code'], after: string, limit: number): Promise<readonly string[]>;
   /** At most `limit` Stripe events after `after` (an id) that are parked for whatever reason, in order of their ids. */
   abstract waitingForAny(after: string, limit: number): Promise<readonly string[]>;
-  /** Remembers all of the change or nothing. Throws InboxFenced when the checkpoint is not `from`. */
+  /** Remembers all of the change or nothing. Throws CheckpointMoved when the checkpoint is not `from`. */
   abstract commit(change: InboxChange): Promise<void>;
 }
