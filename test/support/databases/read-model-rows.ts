@@ -3,15 +3,16 @@ import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
 import { ProjectedEvent } from '#projecting/projection.js';
 import type { LedgerProjection } from '../../../projections/ledger-projection.js';
 import { commandKeysProjection } from '../../../projections/command-keys/command-keys.js';
+import { grantUsesProjection } from '../../../projections/grant-uses/grant-uses.js';
 import { historyProjection } from '../../../projections/history/history.js';
 import { parkedEventsProjection } from '../../../projections/parked-events/parked-events.js';
 import { projections } from '../../../projections/registry.js';
 
 /**
- * Read models that say how things stand. The others say how it came about: the movements of an account and the keys of its commands
- * differ with the order in which things were heard of, and must.
+ * Read models that say how things stand. The others say how it came about: the movements of an account, the uses of its grants and the keys of its
+ * commands differ with the order in which things were heard of, and must.
  */
-const howItCame = [historyProjection, commandKeysProjection, parkedEventsProjection];
+const howItCame = [historyProjection, grantUsesProjection, commandKeysProjection, parkedEventsProjection];
 const comparable = projections.filter((projection) => !howItCame.includes(projection));
 
 /** Names and places that an order of writing gives. */
@@ -26,9 +27,7 @@ export function readModelRows(log: readonly RecordedEvent[]): readonly string[] 
 function rowsOf(projection: LedgerProjection, events: readonly ProjectedEvent<LedgerEvent>[]): readonly string[] {
   const fold = projection.oracle.fold();
   const rows = events
-    .filter(({ category, recorded: { type } }) => {
-      return projection.categories.includes(category) && projection.handlers[type] !== 'ignored';
-    })
+    .filter(({ category }) => projection.categories.includes(category))
     .flatMap((event) => [...fold.add(event)]);
   // What was reserved for a while, or granted of a trial until an end that was moved, and is not any more depends on what was heard of meanwhile.
   return [...rows, ...fold.rest()]
