@@ -44,13 +44,23 @@ const change =
   };
 const pause: Deed = [5, (stripe) => post(stripe, `subscriptions/${running(stripe)!.id}/pause`, {})];
 
+/** Pays the open invoice of a reason at this place; -1: the newest. */
 const payOpen =
-  (reason: string) =>
+  (reason: string, place = 0) =>
   (stripe: StripeAccount): void => {
-    const [invoice] = stripe
+    const invoice = stripe
       .all('invoice')
-      .filter(({ status, billing_reason: of }) => status === 'open' && of === reason);
+      .filter(({ status, billing_reason: of }) => status === 'open' && of === reason)
+      .at(place);
     post(stripe, `invoices/${invoice!.id}/pay`, {});
+  };
+
+/** Gives so much of the newest payment back. */
+const refund =
+  (amount: number) =>
+  (stripe: StripeAccount): void => {
+    const charge = stripe.all('charge').findLast(({ paid }) => paid);
+    post(stripe, 'refunds', { charge: charge!.id, amount });
   };
 
 /** A note of so many minor units, of the whole of the first invoice or of its line of a plan. */
@@ -99,6 +109,20 @@ test.each<readonly [string, readonly Deed[]]>([
       [150, payOpen('subscription_create')],
     ],
   ],
+  ...(['refunded in part', 'kept'] as const).map((end): readonly [string, readonly Deed[]] => [
+    `a change that gives less when what it gave back is paid after all; its money is ${end}`,
+    [
+      ...[card, subscribe('small', 'year', 1, { collection_method: 'send_invoice', days_until_due: 30 })],
+      [2, payOpen('subscription_create')],
+      [50, change({ price: price('large', 'year') }, 'always_invoice')],
+      [60, change({ price: price('kind', 'year') }, 'create_prorations')],
+      [70, change({ quantity: 3 }, 'create_prorations')],
+      [75, change({ quantity: 4 }, 'always_invoice')],
+      [76, payOpen('subscription_update', -1)],
+      ...(end === 'kept' ? [] : [[80, refund(1000)] satisfies Deed]),
+      [90, payOpen('subscription_update')],
+    ],
+  ]),
   [
     'a change of a year from 31 January that is never paid, in the month before a short one ends',
     [
