@@ -140,7 +140,17 @@ describe('callers', () => {
 
   it("shows people their own customer's data and nobody else's", async () => {
     const member = { token: await token({ customer: 'acme', role: 'member' }) };
-    for (const read of ['', '/balance', '/grants', '/holds', '/history', '/claims', '/balance?position=1']) {
+    const ofUsage = ['/entitlements', '/entitlements/api', '/usage'];
+    for (const read of [
+      '',
+      '/balance',
+      '/grants',
+      '/holds',
+      '/history',
+      '/claims',
+      '/balance?position=1',
+      ...ofUsage,
+    ]) {
       const own = await api.get(`/v1/customers/acme${read}`, member);
       expect([read, own.status]).toEqual([read, 200]);
       expect(own.text).not.toContain('globex');

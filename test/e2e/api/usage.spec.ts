@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SignJWT } from 'jose';
 import Stripe from 'stripe';
 import type { ApiAnswer, ApiClient } from '../../support/api/client.js';
 import { eventually } from '../../support/eventually.js';
-import { RunningScrip, webhookSecret } from '../../support/processes/running-scrip.js';
+import { jwtSecret, RunningScrip, webhookSecret } from '../../support/processes/running-scrip.js';
 import { stripeEvent, type StripeEventBody } from '../../support/stripe/events.js';
 import { catalog } from '../../support/ledger/catalog.js';
 
@@ -152,6 +153,16 @@ describe('the use of features over HTTP', () => {
     expect((await get('entitlements/calls?', position)).body).toMatchObject({
       ...{ allowed: false, reason: 'usage_limit_exceeded', limits: [{ used: 50, remaining: 0 }] },
     });
+    // A person's reads see the rows of the own customer, by the database's own rule.
+    const person = await new SignJWT({ customer: 'reader', role: 'member' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('user-1')
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(jwtSecret));
+    const own = (path: string): Promise<ApiAnswer> => api.get(`/v1/customers/reader/${path}`, { token: person });
+    expect((await own('entitlements')).body).toMatchObject({ plan: { id: 'free' }, limits: [{ used: 50 }] });
+    expect((await own('usage')).body.data).toMatchObject([{ quantity: 50 }]);
+    expect((await api.get('/v1/customers/busy/usage', { token: person })).status).toBe(404);
     for (const feature of ['export', 'nonsense'])
       expect((await get(`entitlements/${feature}?`)).body).toMatchObject({
         ...{ feature, allowed: false, reason: 'feature_not_in_plan', limits: [] },
