@@ -54,6 +54,7 @@ function snapshotContract(
         { revision: 29, recordedAt: minute(25) },
       ];
       for (const bound of bounds) expect(await store.load(stream, 1, bound)).toEqual(snapshotOf(stream, 1, 20));
+      expect(await store.load(stream, 1, { revision: Number.MAX_SAFE_INTEGER })).toEqual(snapshotOf(stream, 1, 30));
       for (const bound of [{ recordedAt: minute(9) }, { position: place(9) }, { revision: 9 }])
         expect(await store.load(stream, 1, bound)).toBeNull();
     });

@@ -8,7 +8,7 @@ import { PostgresSessions } from './session.js';
 const limits = { connections: 2, deadlineMs: 2_000, connectMs: 2_000 };
 
 const loadText = `select revision, position, hash, recorded_at, state from scrip_log.snapshots
-  where stream = $1 and version = $2 and recorded_at <= $3 and position <= $4 and revision <= $5
+  where stream = $1 and version = $2 and recorded_at <= $3 and position <= $4 and revision <= $5::bigint
   order by revision desc limit 1`;
 const saveText = `with older as (delete from scrip_log.snapshots where stream = $1 and version < $2)
   insert into scrip_log.snapshots (stream, version, revision, position, hash, recorded_at, state)
@@ -17,7 +17,7 @@ const saveText = `with older as (delete from scrip_log.snapshots where stream = 
   on conflict (stream, version, revision) do update
     set position = excluded.position, hash = excluded.hash, recorded_at = excluded.recorded_at, state = excluded.state`;
 /** What no event is after. */
-const last = { recordedAt: '~', position: '~', revision: 2_147_483_647 };
+const last = { recordedAt: '~', position: '~', revision: Number.MAX_SAFE_INTEGER };
 
 type Row = { revision: number; position: string; hash: string; recorded_at: string; state: string };
 
