@@ -13,7 +13,7 @@ export async function asOf(bench: Bench): Promise<readonly Figure[]> {
   const url = await bench.scripDatabase();
   const account = await longAccount(url, 'past', events);
   const api = await bench.api(url);
-  const query = pastMoments(account);
+  const query = pastMoments(account, 'balance');
   for (let n = 0; n < 200; n += 1) await read(api, query());
   const reads = await closedLoop(api, 1, query, bench.effort.seconds);
   const alone = await commands(api, 'alone', bench.effort.seconds);
@@ -39,8 +39,11 @@ export async function asOf(bench: Bench): Promise<readonly Figure[]> {
   ];
 }
 
-/** Instants and positions of an account's life in turn, spread over it evenly and in no order. */
-export function pastMoments({ customer, begin, end, positions }: LongAccount): () => string {
+/** Queries about instants and positions of an account's life in turn, spread over it evenly and in no order. */
+export function pastMoments(
+  { customer, begin, end, positions }: LongAccount,
+  route: 'balance' | 'explanation',
+): () => string {
   let n = 0;
   return () => {
     n += 1;
@@ -48,7 +51,7 @@ export function pastMoments({ customer, begin, end, positions }: LongAccount): (
     const instant = new Date(begin + Math.floor(share * (end - begin))).toISOString();
     const position = positions.first + Math.floor(share * (positions.last - positions.first));
     const moment = n % 2 === 0 ? `at=${instant}` : `position=${String(position)}`;
-    return `/v1/customers/${customer}/balance?${moment}`;
+    return `/v1/customers/${customer}/${route}?${moment}`;
   };
 }
 

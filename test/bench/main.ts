@@ -6,6 +6,7 @@ import { Bench, type Benchmark, type Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
 import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
+import { explanation } from './explanation.js';
 import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
 import { stripeLives } from './stripe-lives.js';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   lag,
   'balance-read': balanceRead,
   'as-of': asOf,
+  explanation,
   usage,
   'entitlement-check': entitlementCheck,
   webhook,
