@@ -14,9 +14,9 @@ import {
   type Projected,
 } from '../ledger-projection.js';
 import { grantUsesOracle } from './oracle.js';
-import { grantUses, reversals, type ReversalRow, type UseRow } from './tables.js';
+import { grantUses, holdRaises, reversals, type RaiseRow, type ReversalRow, type UseRow } from './tables.js';
 
-type Fold = { readonly uses: UseRow[]; readonly reversals: ReversalRow[] };
+type Fold = { readonly uses: UseRow[]; readonly reversals: ReversalRow[]; readonly raises: RaiseRow[] };
 
 /** How many grants are known by their number of uses between batches. */
 const KNOWN_MAX = 100_000;
@@ -54,7 +54,10 @@ const handlers: Handlers<Fold, AccountEvent> = {
   CreditsConsumed: addUses,
   CreditsHeld: 'ignored',
   HoldExtended: 'ignored',
-  HoldRaised: 'ignored',
+  HoldRaised: (fold, { holdId: hold_id }, { recorded }) => {
+    const { stream, revision } = recorded;
+    fold.raises.push({ stream, hold_id, revision, customer_id: ownerOf(recorded).customer_id });
+  },
   HoldCaptured: addUses,
   HoldReleased: 'ignored',
   CreditsExpired: addUses,
@@ -86,6 +89,7 @@ const handlers: Handlers<Fold, AccountEvent> = {
 class GrantUsesWriter implements ProjectionWriter<LedgerEvent> {
   readonly #uses: TableWriter<typeof grantUses>;
   readonly #reversals: TableWriter<typeof reversals>;
+  readonly #raises: TableWriter<typeof holdRaises>;
   readonly #usesTable: string;
   /** How many uses of a grant are written. */
   readonly #counts = new Map<string, number>();
@@ -94,11 +98,12 @@ class GrantUsesWriter implements ProjectionWriter<LedgerEvent> {
     this.#usesTable = table(grantUses.name);
     this.#uses = new TableWriter(grantUses, this.#usesTable);
     this.#reversals = new TableWriter(reversals, table(reversals.name));
+    this.#raises = new TableWriter(holdRaises, table(holdRaises.name));
   }
 
   async apply(transaction: Reader, batch: readonly Projected[]): Promise<void> {
     if (this.#counts.size > KNOWN_MAX) this.#counts.clear();
-    const fold: Fold = { uses: [], reversals: [] };
+    const fold: Fold = { uses: [], reversals: [], raises: [] };
     for (const projected of batch) dispatch(handlers, fold, projected);
     await this.#load(transaction, fold.uses);
     for (const row of fold.uses) {
@@ -108,6 +113,7 @@ class GrantUsesWriter implements ProjectionWriter<LedgerEvent> {
     }
     await this.#uses.insert(transaction, fold.uses);
     await this.#reversals.insert(transaction, fold.reversals);
+    await this.#raises.insert(transaction, fold.raises);
   }
 
   /** Looks up how many uses were written of the grants that are not known any more. */
@@ -126,12 +132,12 @@ class GrantUsesWriter implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** Which uses were made of each grant, and what was given back of each consumption. */
+/** Which uses were made of each grant, what was given back of each consumption, and when holds were raised. */
 export const grantUsesProjection: LedgerProjection = {
   name: 'grant-uses',
-  version: 1,
+  version: 2,
   categories: ['account'],
-  tables: [grantUses, reversals],
+  tables: [grantUses, reversals, holdRaises],
   handlers,
   open: (table) => new GrantUsesWriter(table),
   oracle: grantUsesOracle,

@@ -24,6 +24,10 @@ class GrantUsesOracle implements OracleFold<LedgerEvent> {
     const before = ids.map((id) => folded.state.grants.get(id));
     folded.state = accountDecider.evolve(folded.state, event, revision);
     const rows: ExpectedRow[] = event.type === 'ConsumptionReversed' ? [reversalRow(projected, event)] : [];
+    if (event.type === 'HoldRaised') {
+      const { customer_id } = placeOf(projected);
+      rows.push({ table: 'hold_raises', row: { stream, hold_id: event.holdId, revision, customer_id } });
+    }
     for (const [index, id] of ids.entries()) {
       const [then, now] = [before[index], folded.state.grants.get(id)];
       if (then === undefined || now === undefined) continue;

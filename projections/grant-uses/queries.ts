@@ -12,7 +12,7 @@ import { toPosition } from '#projecting/generations.js';
 import { queryBuilder } from '#projecting/query-builder.js';
 import { SCHEMA } from '#projecting/schema.js';
 import type { StoredRow } from '#projecting/tables.js';
-import type { grantUses, reversals } from './tables.js';
+import type { grantUses, holdRaises, reversals } from './tables.js';
 
 export type GrantUseEntry = {
   readonly type: UseType;
@@ -29,7 +29,11 @@ export const usesCursor: CursorShape = ['bigint', 'text'];
 
 type StoredUse = StoredRow<typeof grantUses>;
 type StoredReversal = StoredRow<typeof reversals>;
-const build = queryBuilder<{ grant_uses: StoredUse; reversals: StoredReversal }>();
+const build = queryBuilder<{
+  grant_uses: StoredUse;
+  reversals: StoredReversal;
+  hold_raises: StoredRow<typeof holdRaises>;
+}>();
 
 /** The uses of a grant, oldest first. */
 export async function usesOfGrant(
@@ -123,4 +127,17 @@ export async function reversalsOf(
     eventId: row.event_id,
     position: toPosition(row.position),
   }));
+}
+
+/** The revisions at which a hold was raised, oldest first. */
+export async function raisesOf(reader: Reader, stream: StreamName, holdId: string): Promise<readonly number[]> {
+  const rows = await reader.rows(
+    build
+      .selectFrom('hold_raises')
+      .select('revision')
+      .where('stream', '=', stream)
+      .where('hold_id', '=', holdId)
+      .orderBy('revision'),
+  );
+  return rows.map(({ revision }) => Number(revision));
 }

@@ -44,5 +44,14 @@ export const reversals = {
   },
 } as const satisfies Table;
 
+/** One row per raise of a hold: its slices were chosen then, not when the hold was placed. */
+export const holdRaises = {
+  name: 'hold_raises',
+  visibleTo: 'own-rows',
+  key: ['stream', 'hold_id', 'revision'],
+  columns: { stream: 'text', hold_id: 'text', revision: 'bigint', customer_id: 'text' },
+} as const satisfies Table;
+
+export type RaiseRow = RowOf<typeof holdRaises>;
 export type UseRow = RowOf<typeof grantUses>;
 export type ReversalRow = RowOf<typeof reversals>;

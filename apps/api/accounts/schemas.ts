@@ -82,6 +82,7 @@ const hold = {
   allocations: list(heldSlice),
 };
 
+const storedHold = { ...hold, resource: orNull(resource), description: orNull(text), metadata, createdAt: time };
 /** granted = the sum of the others. */
 const grantSums = {
   granted: credits,
@@ -120,7 +121,7 @@ export const accountSchemas: AnswerSchemas = {
       restored: list(object({ grantId: text, amount: credits })),
       ...recorded,
     }),
-    Hold: object({ ...hold, resource: orNull(resource), description: orNull(text), metadata, createdAt: time }),
+    Hold: object(storedHold),
     HoldList: page('Hold'),
     HoldAnswer: object({ ...hold, 'requested?': requested, 'consumptionId?': text, ...recorded }),
     RevocationAnswer: object({ id: text, grantId: text, amount: credits, ...recorded }),
@@ -146,7 +147,7 @@ export const accountSchemas: AnswerSchemas = {
       asOf,
     }),
     GrantDetail: object({ ...grant, metadata, asOf }),
-    HoldDetail: object({ ...hold, description: orNull(text), metadata, createdAt: time, asOf }),
+    HoldDetail: object({ ...storedHold, asOf }),
     GrantUse: object({
       type: word(...useTypes),
       at: time,

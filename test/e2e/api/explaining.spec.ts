@@ -104,7 +104,7 @@ describe('what is told about an account', () => {
     });
     const then = await explanation(`position=${used.position}`);
     expect(then).toMatchObject({ available: 30, held: 0, grants: [{ uses: 1 }, { uses: 1, available: 30 }, {}] });
-    await command('explained', 'consumptions', { amount: 1 });
+    const { body: newest } = await command('explained', 'consumptions', { amount: 1 });
     expect(await explanation(`position=${used.position}`)).toEqual(then);
     const instant = `at=${String(now['at'])}`;
     expect({ ...(await explanation(instant)), asOf: null, position: null, at: null }).toEqual({
@@ -126,8 +126,9 @@ describe('what is told about an account', () => {
       { type: 'consumed', amount: 100, cost: costBasis, consumptionId: used.id },
       { type: 'reversed', amount: -5, cost: { amount: -50 } },
     ]);
-    const grant = (await api.get(`${path}/grants/${paid.id}`)).body;
-    const { data } = (await api.get(`${path}/grants/${paid.id}/uses`)).body;
+    const both = `minPosition=${newest.position}`;
+    const grant = (await api.get(`${path}/grants/${paid.id}?${both}`)).body;
+    const { data } = (await api.get(`${path}/grants/${paid.id}/uses?${both}`)).body;
     expect(data.reduce((sum, { amount }) => sum + Number(amount), 0) + Number(grant['remaining'])).toBe(100);
   });
 
@@ -177,6 +178,28 @@ describe('what is told about an account', () => {
         { grantId: late.id, rank: 2, among: 2 },
       ],
     });
+  });
+
+  it('ranks what a raised hold took where it was taken', async () => {
+    const path = '/v1/customers/raised';
+    const { body: first } = await command('raised', 'grants', { amount: 5, source: 'promotion' });
+    const { body: held } = await command('raised', 'holds', { amount: 5, resource: { type: 'job', id: '9' } });
+    const { body: second } = await command('raised', 'grants', { amount: 5, source: 'promotion' });
+    const { body: third } = await command('raised', 'grants', { amount: 5, source: 'purchase' });
+    await command('raised', `holds/${held.id}/raises`, { amount: 7 });
+    const { body: captured } = await command('raised', `holds/${held.id}/captures`, {});
+    const { body } = await api.get(`${path}/consumptions/${String(captured['consumptionId'])}`);
+    expect(body).toMatchObject({ amount: 12, holdId: held.id, resource: { type: 'job', id: '9' } });
+    const ranks = (body['why'] as { grantId: string; rank: number; among: number }[]).map(
+      ({ grantId, rank, among }) => [grantId, rank, among],
+    );
+    expect(ranks.toSorted()).toEqual(
+      [
+        [first.id, 1, 1],
+        [second.id, 2, 2],
+        [third.id, 1, 2],
+      ].toSorted(),
+    );
   });
 
   it('finds one grant and one hold, and says when there is none', async () => {

@@ -54,9 +54,10 @@ describe('a row that is not what the log says', () => {
     const first = '2026-01-01T00:00:00.000Z';
     const claim = consume(1, { resource: { type: 'job', id: '1' } });
     const bought = (command: AnyCommand) => world.writer.decide('account-buyer', command, first);
-    const [, used] = [bought(grant(5)), bought(claim), bought(hold(1))];
+    const [, used, placed] = [bought(grant(5)), bought(claim), bought(hold(1))];
     const { consumptionId } = used[0] as AccountEventOf<'CreditsConsumed'>;
     bought({ type: 'ReverseConsumption', consumptionId, amount: 1, reason: null });
+    bought({ type: 'RaiseHold', holdId: (placed[0] as AccountEventOf<'CreditsHeld'>).holdId, amount: 1 });
     await world.writer.flush();
     const worker = world.work();
     await world.reached(await world.store.head());

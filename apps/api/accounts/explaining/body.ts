@@ -15,7 +15,7 @@ export function consumptionBody(
     debt: own?.debt ?? 0,
     burnOrder: burnOrder.name,
     usage: own?.usage ?? null,
-    resource: own?.resource ?? null,
+    resource: event.resource ?? null,
     ...(event.type === 'HoldCaptured' ? { holdId: event.holdId } : {}),
     description: noted?.description ?? null,
     metadata: noted?.metadata ?? {},

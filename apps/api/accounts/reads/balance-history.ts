@@ -6,7 +6,7 @@ import { accountStream, customerStream, type StreamName } from '#kernel/stream-n
 import { balanceAt, type AccountBalance } from '#projections/balances/queries.js';
 import { withDeadline } from '../../reads/with-deadline.js';
 import { AccountWriter } from '../../writes/ledger-writers.js';
-import { PastAccounts, type PastAccount } from './past-accounts.js';
+import { NEWEST, PastAccounts, type PastAccount } from './past-accounts.js';
 
 /** The moment in the past that a balance is asked for. */
 export type PastMoment = { readonly at: Instant } | { readonly position: Position };
@@ -36,7 +36,7 @@ export class BalanceHistory {
   /** The account as it is, and the present instant; null and errors as above. */
   async accountNow(customerId: string, unit: string): Promise<AccountAt | null> {
     const stream = accountStream(customerId, unit);
-    const account = await this.accounts.load(stream, { revision: Number.MAX_SAFE_INTEGER });
+    const account = await this.accounts.load(stream, NEWEST);
     if (account.position === START && !(await this.#isKnown(stream, customerId))) return null;
     return { account, now: later(instantOf(this.clock.now()), account.state.lastAt) };
   }

@@ -23,6 +23,9 @@ import { withDeadline } from '../../reads/with-deadline.js';
 /** Which events of an account count: those with an `at` until then, or none after that place. */
 export type PastMoment = { readonly at: Instant } | { readonly position: Position } | { readonly revision: number };
 
+/** All events that there are. */
+export const NEWEST = { revision: Number.MAX_SAFE_INTEGER } as const;
+
 /** An account as its events left it. `position`: of the newest one, for an instant the newest recorded by then; START when there is none. */
 export type PastAccount = {
   state: AccountState;
