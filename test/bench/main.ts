@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { asOf } from './as-of.js';
+import { asOf } from './past/as-of.js';
 import { balanceRead, lag } from './balance-reads.js';
 import { Bench, type Benchmark, type Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
 import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
-import { explanation } from './explanation.js';
+import { explanation } from './past/explanation.js';
 import { growth } from './growth.js';
 import { describeMachine } from './machine.js';
 import { stripeLives } from './stripe-lives.js';

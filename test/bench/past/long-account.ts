@@ -4,8 +4,8 @@ import { SystemClock } from '#config/system-clock.js';
 import { accountDecider } from '#ledger/account/account.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import type { AccountEvent } from '#ledger/account/events.js';
-import { consume, grant, hold } from '../support/ledger/account-commands.js';
-import { codec, inParallel, type Handler } from './write-path.js';
+import { consume, grant, hold } from '../../support/ledger/account-commands.js';
+import { codec, inParallel, type Handler } from '../write-path.js';
 
 /** An account with a long past: when it began and ended (milliseconds), and the places of its events in the log. */
 export type LongAccount = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeProcess } from '../support/processes/node-process.js';
-import { apiKey, type Bench, type Figure } from './bench.js';
-import { Histogram } from './histogram.js';
+import type { NodeProcess } from '../../support/processes/node-process.js';
+import { apiKey, type Bench, type Figure } from '../bench.js';
+import { Histogram } from '../histogram.js';
 import { longAccount, type LongAccount } from './long-account.js';
 
 const events = 150_000;

@@ -1,7 +1,7 @@
 import { closedLoop, pastMoments } from './as-of.js';
-import type { Bench, Figure } from './bench.js';
+import type { Bench, Figure } from '../bench.js';
 import { longAccount } from './long-account.js';
-import { catchUpOnce } from './whole-log.js';
+import { catchUpOnce } from '../whole-log.js';
 
 /** What it costs to explain a balance of a very long account, now and at moments all over its past. */
 export async function explanation(bench: Bench): Promise<readonly Figure[]> {
