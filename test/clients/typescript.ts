@@ -68,7 +68,7 @@ const commands: BulkCommand[] = [
 ];
 const bulk = needed((await client.POST('/v1/commands', { body: { commands } })).data);
 const results = bulk.results.map((result) => {
-  if (result.status === 201) return result.body.balance.available;
+  if (result.status === 201) return 'balance' in result.body ? result.body.balance.available : result.body.quantity;
   return result.body.code === 'insufficient_credits' ? result.body.required : result.body.code;
 });
 
@@ -79,7 +79,7 @@ do {
   const page = await client.GET('/v1/customers/{customerId}/history', {
     params: {
       path,
-      query: { limit: 3, minPosition: last.position, waitMs: 10_000, ...(cursor === null ? {} : { cursor }) },
+      query: { limit: 3, minPosition: needed(last.position), waitMs: 10_000, ...(cursor === null ? {} : { cursor }) },
     },
   });
   const history: components['schemas']['History'] = needed(page.data);
