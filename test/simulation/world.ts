@@ -1,5 +1,6 @@
 import { ledgerHandlers, type LedgerHandlers } from '#composition/ledger-handlers.js';
 import { CheckpointMoved } from '#consuming/checkpoint.js';
+import { StoreUnavailable } from '#event-store/port/event-store.js';
 import type { LogConsumer } from '#consuming/follow-log.js';
 import { InMemorySnapshotStore } from '#event-store/in-memory.js';
 import type { CommandOutcome, CommandRequest } from '#event-store/writing/command.js';
@@ -212,6 +213,7 @@ export class World {
         const moved = new InMemoryCheckpoint();
         moved.position = from;
         checkpoint.position = batch.at(-1)?.position ?? from;
+        if (this.random.chance(0.2)) throw new StoreUnavailable('between the two');
         await new Settler({ handlers, checkpoint: moved }).process(from, batch);
         return checkpoint.position;
       },
