@@ -7,6 +7,9 @@ import { openDatabase, type Database } from '#database/database.js';
 import { DataDir } from './installation/data-dir.js';
 import { EmbeddedPostgres } from './installation/embedded-postgres.js';
 
+/** A command goes once over many accounts; few are met twice. */
+const CACHED_ACCOUNTS = 1_000;
+
 /**
  * What the commands work with, opened when first asked for. Without DATABASE_URL the database is the embedded one of the data
  * directory: of the running `scrip up`, or started for this command alone.
@@ -66,7 +69,7 @@ export class CliEnvironment {
     const { keyIndexOf } = await import('#composition/open-stores.js');
     const store = await this.store();
     const keys = await keyIndexOf(store, () => this.database());
-    return ledgerHandlers({ store, snapshots: null, keys, clock: this.clock });
+    return ledgerHandlers({ store, snapshots: null, keys, clock: this.clock, cachedAccounts: CACHED_ACCOUNTS });
   }
 
   async #findDatabase(): Promise<string> {

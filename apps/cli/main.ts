@@ -10,6 +10,7 @@ import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './te
 import { DataDirInUse } from './installation/data-dir.js';
 import { eventCommands } from './commands/events.js';
 import { explainCommands } from './commands/explain.js';
+import { importCommands } from './commands/import.js';
 import { keyCommands } from './commands/keys.js';
 import { Output } from './terminal/output.js';
 import { processCommands } from './commands/processes.js';
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   ...keyCommands,
   ...catalogCommands,
   ...catalogPushCommands,
+  ...importCommands,
   ...replayCommands,
   ...explainCommands,
   ...usageCommands,

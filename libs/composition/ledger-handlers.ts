@@ -24,6 +24,8 @@ export type WriteParts = {
   readonly snapshots: SnapshotStore | null;
   readonly keys: KeyIndex | null;
   readonly clock: Clock;
+  /** Accounts kept folded in memory, some 10 kB each; default 20,000. */
+  readonly cachedAccounts?: number;
 };
 
 /** Accounts and usage are written again and again and stay in memory longest; the others are written a few times each. */
@@ -38,13 +40,14 @@ export type LedgerHandlers = ReturnType<typeof ledgerHandlers>;
 /** The write path of every stream category, over one store; those of accounts decide by the rules given. */
 export function ledgerHandlersWith<Command, Refusal extends Refused>(
   account: Decider<Command, AccountEvent, AccountState, Refusal>,
-  parts: WriteParts,
+  { cachedAccounts, ...parts }: WriteParts,
 ) {
   const all = { ...parts, codec: ledgerCodec };
+  const ofAccounts = cachedAccounts === undefined ? all : { ...all, limits: { cachedStreams: cachedAccounts } };
   const ofCustomers = { ...all, limits: { cachedStreams: cachedStreams.customer } };
   const ofOthers = { ...all, limits: { cachedStreams: cachedStreams.other } };
   return {
-    account: new CommandHandler(account, all),
+    account: new CommandHandler(account, ofAccounts),
     customer: new CommandHandler(customerDecider, ofCustomers),
     catalog: new CommandHandler(catalogDecider, ofOthers),
     stripeCustomer: new CommandHandler(stripeCustomerDecider, ofOthers),
