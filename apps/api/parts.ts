@@ -47,8 +47,11 @@ export type Parts = {
   readonly authenticator: Authenticator;
 };
 
-/** How many accounts are folded at a time, and how many reads may be under way or waiting for that. */
-const accountReads = { now: { atATime: 8, most: 5_000 }, past: { atATime: 2, most: 100 } } as const;
+/**
+ * How many accounts are folded at a time, and how many reads may be under way or waiting for that. Of the past one: with two there is always
+ * something to fold, and commands wait for each page.
+ */
+const accountReads = { now: { atATime: 8, most: 5_000 }, past: { atATime: 1, most: 100 } } as const;
 /** So that a reader hears within five seconds that the database does not answer. */
 const patience = { connectTimeoutMs: 2_000, queryTimeoutMs: 2_500 };
 
