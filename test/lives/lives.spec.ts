@@ -67,6 +67,7 @@ describe('the audit', () => {
     invoices: [],
     subscriptions: [],
     account: null,
+    planInForce: null,
     events: [],
     asOf: '2027-01-01T00:00:00.000Z',
   };

@@ -5,7 +5,7 @@ import { creditFaults } from './credit-audit.js';
 import { freeFaults, paired, rolloverFaults } from './grant-audit.js';
 import type { LedgerView } from './ledger-view.js';
 import { trialFaults } from './trial-audit.js';
-import { invoiceFaults, paymentFaults, subscriptionFaults } from './record-audit.js';
+import { invoiceFaults, paymentFaults, planFaults, subscriptionFaults } from './record-audit.js';
 
 /** Everything in which Scrip and the books of a life differ; empty when all is as it should be. */
 export function audit(life: Life, market: Market, books: Books, view: LedgerView, consumed: number): readonly string[] {
@@ -20,6 +20,7 @@ export function audit(life: Life, market: Market, books: Books, view: LedgerView
     ...paymentFaults(books, view),
     ...invoiceFaults(life, view),
     ...subscriptionFaults(life, market, view),
+    ...planFaults(life, market, view),
     ...balanceFaults(view, consumed),
   ];
 }

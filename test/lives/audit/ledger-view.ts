@@ -1,5 +1,7 @@
 import type { EventStore } from '#event-store/port/event-store.js';
+import { planAt } from '#ledger/usage/plans.js';
 import type { Reader } from '#database/database.js';
+import { usageFactsOf } from '../../../projections/usage/queries.js';
 
 /** What Scrip says about one customer: its read models, and the events of the account. */
 export type LedgerView = {
@@ -8,6 +10,8 @@ export type LedgerView = {
   readonly invoices: readonly Row[];
   readonly subscriptions: readonly Row[];
   readonly account: Row | null;
+  /** The plan whose features and limits count now; null for the catalogue's free one, or none. */
+  readonly planInForce: string | null;
   readonly events: readonly AccountEventSeen[];
   /** When it says so. */
   readonly asOf: string;
@@ -56,6 +60,7 @@ export type AccountEventSeen = {
 };
 
 const PAGE = 10_000;
+const GRACE_DAYS = 3;
 
 async function byCustomer(db: Reader, table: string, customers: readonly string[]): Promise<Map<string, Row[]>> {
   // In the order of their keys: grants as they were made, so that an audit finds the same whatever the server reads first.
@@ -91,6 +96,7 @@ export async function ledgerViews(
       invoices: invoices?.get(customer) ?? [],
       subscriptions: subscriptions?.get(customer) ?? [],
       account: accounts?.get(customer)?.[0] ?? null,
+      planInForce: planAt((await usageFactsOf(db, customer, null)).plans, asOf, GRACE_DAYS)?.planId ?? null,
       events: seen,
       asOf,
     });

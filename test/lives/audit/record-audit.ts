@@ -67,3 +67,18 @@ export function subscriptionFaults({ stripe }: Life, market: Market, { subscript
     return same ? [] : [`subscription ${id} is ${String(is)} ${cancels[0]!}, not ${String(be)} ${cancels[1]!}`];
   });
 }
+
+/** What a customer may use is what the one subscription that runs gives; nothing is said of several, or of one without payment. */
+export function planFaults({ stripe }: Life, market: Market, { planInForce }: LedgerView): readonly string[] {
+  const running = stripe.all('subscription').filter(({ status }) => !ended.has(status));
+  const [one] = running;
+  if (one === undefined) {
+    const isFree = planInForce === null || market.catalog.plans.some(({ id, free }) => free && id === planInForce);
+    return isFree ? [] : [`the plan in force is ${planInForce}, though no subscription runs`];
+  }
+  if (running.length > 1 || (one.status !== 'active' && one.status !== 'trialing')) return [];
+  const plan = planOf(one, market)?.offer.planId;
+  return planInForce === plan ? [] : [`the plan in force is ${String(planInForce)}, not ${String(plan)}`];
+}
+
+const ended: ReadonlySet<string> = new Set(['canceled', 'incomplete', 'incomplete_expired']);
