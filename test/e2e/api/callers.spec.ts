@@ -73,6 +73,8 @@ describe('callers', () => {
       ['POST', '/v1/customers/acme/adjustments'],
       ['POST', '/v1/commands'],
       ['GET', '/v1/events'],
+      ['GET', '/v1/customers/acme/explanation'],
+      ['GET', '/v1/customers/acme/grants/gr_0/uses'],
       ['GET', '/v1/admin/api-keys'],
     ] as const) {
       const answer = await api.call(method, path, {
@@ -138,8 +140,34 @@ describe('callers', () => {
     });
   });
 
+  it('explains to who may read the log, and shows one consumption to who may read credits, too', async () => {
+    const { consumptionId } = (await api.get('/v1/customers/acme/history?key=c')).body.data[0]!;
+    const statuses = async (scope: string): Promise<readonly number[]> => {
+      const made = await api.post('/v1/admin/api-keys', { name: scope, scopes: [scope] });
+      const reader = { token: String(made.body['secret']) };
+      const paths = ['balance', 'explanation', `consumptions/${String(consumptionId)}`];
+      return Promise.all(paths.map(async (path) => (await api.get(`/v1/customers/acme/${path}`, reader)).status));
+    };
+    expect(await statuses('ledger:read')).toEqual([403, 200, 200]);
+    expect(await statuses('credits:read')).toEqual([200, 403, 200]);
+    expect(await statuses('credits:write')).toEqual([403, 403, 403]);
+  });
+
   it("shows people their own customer's data and nobody else's", async () => {
     const member = { token: await token({ customer: 'acme', role: 'member' }) };
+    const { grants } = (await api.get('/v1/customers/acme/explanation')).body as Body & {
+      grants: { grantId: string }[];
+    };
+    const { consumptionId } = (await api.get('/v1/customers/acme/history?key=c')).body.data[0]!;
+    const explaining = [
+      '/forecast',
+      '/explanation',
+      '/explanation?position=3',
+      `/grants/${grants[0]!.grantId}`,
+      `/grants/${grants[0]!.grantId}/uses`,
+      `/consumptions/${String(consumptionId)}`,
+      '/history?resourceType=lead',
+    ];
     const ofUsage = ['/entitlements', '/entitlements/api', '/usage'];
     for (const read of [
       '',
@@ -149,6 +177,7 @@ describe('callers', () => {
       '/history',
       '/claims',
       '/balance?position=1',
+      ...explaining,
       ...ofUsage,
     ]) {
       const own = await api.get(`/v1/customers/acme${read}`, member);
