@@ -7,6 +7,7 @@ import { sessionSettled } from './resources/checkout/completion.js';
 import { checkoutRoutes, expireSession } from './resources/checkout/sessions.js';
 import { couponRoutes, endRedemption } from './resources/catalog/coupons.js';
 import { creditNoteRoutes } from './resources/credit-notes/credit-notes.js';
+import { creditGrantRoutes, expireDue } from './resources/credit-grants/credit-grants.js';
 import { customerBalanceRoutes } from './resources/customers/balance-routes.js';
 import { customerRoutes } from './resources/customers/customers.js';
 import { endDiscount } from './resources/catalog/discounts.js';
@@ -84,6 +85,8 @@ function runTask(tx: Tx, task: Task): void {
       return endDiscount(tx, task.id);
     case 'end_redemption':
       return endRedemption(tx, task.id);
+    case 'expire_credit_grant':
+      return expireDue(tx, task.id);
     case 'expire_session':
       expireSession(tx, task.id);
       return;
@@ -117,6 +120,7 @@ export const program: Program = {
     ...creditNoteRoutes,
     ...portalRoutes,
     ...meterRoutes,
+    ...creditGrantRoutes,
     ...eventRoutes,
     ...testClockRoutes,
   ],

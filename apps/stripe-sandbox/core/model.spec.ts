@@ -31,6 +31,8 @@ type Published = {
   'billing_portal.configuration': Stripe.BillingPortal.Configuration;
   'billing.meter': Stripe.Billing.Meter;
   'billing.meter_event': Stripe.Billing.MeterEvent;
+  'billing.credit_grant': Stripe.Billing.CreditGrant;
+  'billing.credit_balance_transaction': Stripe.Billing.CreditBalanceTransaction;
   webhook_endpoint: Stripe.WebhookEndpoint;
   'test_helpers.test_clock': Stripe.TestHelpers.TestClock;
 };
@@ -85,6 +87,8 @@ const asPublished: { [K in Kind]: Fits<Tables[K], Published[K]> } = {
   'billing_portal.configuration': true,
   'billing.meter': true,
   'billing.meter_event': true,
+  'billing.credit_grant': true,
+  'billing.credit_balance_transaction': true,
   webhook_endpoint: true,
   'test_helpers.test_clock': true,
 };

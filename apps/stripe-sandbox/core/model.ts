@@ -264,6 +264,18 @@ export type Meter = Stripe.Billing.Meter;
 export type MeterEvent = Stripe.Billing.MeterEvent & {
   readonly sandbox: { readonly meter: string; readonly customer: string; readonly value: number };
 };
+export type CreditGrant = With<
+  Stripe.Billing.CreditGrant,
+  {
+    readonly amount: {
+      readonly monetary: { readonly currency: string; readonly value: number };
+      readonly type: 'monetary';
+    };
+    readonly customer: string;
+    readonly metadata: Record<string, string>;
+  }
+>;
+export type CreditBalanceTransaction = With<Stripe.Billing.CreditBalanceTransaction, { readonly credit_grant: string }>;
 export type TaxRate = Stripe.TaxRate;
 export type TestClock = Stripe.TestHelpers.TestClock;
 export type WebhookEndpoint = Stripe.WebhookEndpoint & {
@@ -300,6 +312,8 @@ export type Tables = {
   'billing_portal.configuration': PortalConfiguration;
   'billing.meter': Meter;
   'billing.meter_event': MeterEvent;
+  'billing.credit_grant': CreditGrant;
+  'billing.credit_balance_transaction': CreditBalanceTransaction;
   webhook_endpoint: WebhookEndpoint;
   'test_helpers.test_clock': TestClock;
 };
@@ -336,6 +350,8 @@ export const prefixes: Readonly<Record<Kind, string>> = {
   'billing_portal.configuration': 'bpc',
   'billing.meter': 'mtr',
   'billing.meter_event': 'mev',
+  'billing.credit_grant': 'credgr',
+  'billing.credit_balance_transaction': 'cbtxn_test',
   webhook_endpoint: 'we',
   'test_helpers.test_clock': 'clock',
 };

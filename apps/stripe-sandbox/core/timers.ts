@@ -20,6 +20,7 @@ export type Task =
   | { readonly task: 'end_discount'; readonly id: string }
   | { readonly task: 'end_redemption'; readonly id: string }
   | { readonly task: 'expire_session'; readonly id: string }
+  | { readonly task: 'expire_credit_grant'; readonly id: string }
   | { readonly task: 'advance_clock'; readonly id: string };
 
 export type Timer = { readonly at: number; readonly rank: number; readonly sequence: number; readonly task: Task };

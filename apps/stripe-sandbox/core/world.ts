@@ -95,6 +95,7 @@ const owners: { readonly [K in Kind]?: (thing: Tables[K]) => string | null } = {
   charge: (charge) => charge.payment_intent,
   credit_note: (note) => note.invoice,
   customer_balance_transaction: (transaction) => transaction.customer,
+  'billing.credit_balance_transaction': (transaction) => transaction.credit_grant,
   'checkout.session': (session) => (typeof session.payment_link === 'string' ? session.payment_link : null),
   price: (price) => price.product,
   'billing.meter_event': (event) => `${event.sandbox.meter}:${event.sandbox.customer}`,

@@ -4,6 +4,7 @@ import type { Tx } from '../core/tx.js';
 import { resend } from '../core/webhooks.js';
 import { noFaults, type Faults, type RequestFault, type Settings } from '../core/world.js';
 import { completeSession } from '../resources/checkout/completion.js';
+import { applyGrant } from '../resources/credit-grants/credit-grants.js';
 import { moveDispute, openDispute, type DisputeStatus } from '../resources/payments/disputes.js';
 import { newEndpoint, rollSecret } from '../resources/events.js';
 import { accountFromEntry, cardFromEntry, methodOf } from '../resources/payments/methods.js';
@@ -164,6 +165,8 @@ const handlers: Readonly<Record<string, Handler>> = {
       settleRefund(tx, id, body.flag('succeeds') ?? true);
       return shown(tx.need('refund', id));
     }),
+  'POST /credit_grants/:id/apply': ({ sandbox }, body, id) =>
+    shown(sandbox.step((tx) => applyGrant(tx, id, body.integer('amount') ?? 0, body.required('invoice')))),
   'POST /disputes': ({ sandbox }, body) => shown(sandbox.step((tx) => dispute(tx, body))),
   'POST /disputes/:id/move': ({ sandbox }, body, id) => {
     const status = body.oneOf('status', disputeStatuses);
