@@ -1,5 +1,7 @@
+import { isSupportedCurrency } from '#kernel/currency.js';
 import { DEFAULT_UNIT, isUnit } from '#kernel/stream-name.js';
 import { CustomerImport } from '../importing/customers.js';
+import { parseDecimal } from '../importing/decimal.js';
 import { isImportName } from '../importing/import-name.js';
 import { LotImport } from '../importing/lots.js';
 import { Report } from '../importing/report.js';
@@ -9,7 +11,9 @@ import type { LotSource } from '../importing/source.js';
 import { csvSource } from '../importing/sources/csv.js';
 import { lagoSource } from '../importing/sources/lago.js';
 import { openMeterSource } from '../importing/sources/openmeter.js';
+import { stripeCreditsSource } from '../importing/sources/stripe-credits.js';
 import { undoImport } from '../importing/undo.js';
+import { stripeClient } from '../stripe-client.js';
 import { WrongUse, type Call, type Command, type ExitCode, type Option } from '../terminal/command.js';
 
 const modes = ['dry-run', 'apply', 'shadow', 'undo'] as const;
@@ -69,7 +73,43 @@ const common: readonly Option[] = [
   { name: 'report', value: 'FILE', help: 'one line of JSON for each record of the source' },
 ];
 
+async function openStripeCredits(call: Call): Promise<LotSource> {
+  const { environment } = call;
+  const unit = call.required('unit');
+  const rate = parseDecimal(call.required('rate'));
+  const currency = call.required('currency').toLowerCase();
+  if (rate === null || rate.digits <= 0n)
+    throw new WrongUse('--rate must be a decimal number above 0, such as 10 or 0.5');
+  if (!isSupportedCurrency(currency)) throw new WrongUse('--currency is not a currency that Scrip takes');
+  return stripeCreditsSource({
+    client: await stripeClient(environment),
+    database: await environment.database(),
+    clock: environment.clock,
+    customerKey: environment.config.stripe.customerKey,
+    useStripeIds: call.flag('use-stripe-ids'),
+    ...{ currency, rate, unit },
+  });
+}
+
 const importers: readonly Importer[] = [
+  {
+    source: 'stripe-credits',
+    summary: "Import what is left of Stripe's billing credit grants",
+    positionals: [],
+    options: [
+      { name: 'rate', value: 'NUMBER', help: 'credits for each minor unit of money, such as 10 credits a cent' },
+      { name: 'currency', value: 'CODE', help: 'of the grants that are imported; others are reported' },
+      {
+        name: 'use-stripe-ids',
+        value: null,
+        help: "a Stripe customer that names no customer becomes one of Stripe's id",
+      },
+    ],
+    help:
+      'Reads the account of STRIPE_SECRET_KEY. --unit, --rate and --currency have to be given: what money is worth in credits is not\n' +
+      'guessed. docs/import.md says what becomes of each field.',
+    open: openStripeCredits,
+  },
   {
     source: 'csv',
     summary: 'Import customers and lots of credits from a CSV file',

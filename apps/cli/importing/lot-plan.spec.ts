@@ -54,6 +54,7 @@ describe('the plan for a lot', () => {
   test('grants nothing of what has nothing left in the source', () => {
     expect(plan({}, '0.00')).toMatchObject({ kind: 'empty', reason: 'nothing is left of it' });
     expect(plan({ expiresAt: now })).toMatchObject({ kind: 'empty', reason: `it expired at ${now}` });
+    expect(plan({ expiresAt: now, effectiveAt: now })).toMatchObject({ kind: 'empty' });
     expect(plan({ endedBecause: 'it was voided' })).toEqual({ kind: 'empty', reason: 'it was voided' });
   });
 

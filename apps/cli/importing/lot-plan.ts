@@ -46,12 +46,16 @@ export function contactOfSource(customer: SourceCustomer): {
 
 /** Decides what becomes of a lot. `importName` and the lot's id go into the grant's metadata, where they can be searched. */
 export function planLot(lot: SourceLot, now: Instant, importName: string): LotPlan {
-  const { left, expiresAt } = lot;
+  const { left, expiresAt, effectiveAt } = lot;
   const refusal = refusalOf(lot);
   if (refusal !== null) return { kind: 'refused', reason: refusal };
   if (lot.endedBecause !== null) return { kind: 'empty', reason: lot.endedBecause };
   if (left.digits === 0n) return { kind: 'empty', reason: 'nothing is left of it' };
   if (expiresAt !== null && expiresAt <= now) return { kind: 'empty', reason: `it expired at ${expiresAt}` };
+  if (expiresAt !== null && effectiveAt !== null && expiresAt <= effectiveAt) {
+    const reason = `it expires at ${expiresAt}, not after it becomes effective at ${effectiveAt}`;
+    return { kind: 'refused', reason };
+  }
   const { whole, hasFraction } = wholePart(left);
   if (whole === 0n)
     return { kind: 'fraction', reason: `${decimalText(left)} of a credit is left, which is no whole credit` };
@@ -75,7 +79,7 @@ export const grantOf = (lot: SourceLot, amount: Amount, importName: string): Gra
 });
 
 function refusalOf(lot: SourceLot): string | null {
-  const { left, expiresAt, effectiveAt, costBasis } = lot;
+  const { left, costBasis } = lot;
   const ofCustomer = refusalOfCustomer(lot.customer);
   if (ofCustomer !== null) return ofCustomer;
   if (!isUnit(lot.unit))
@@ -84,8 +88,6 @@ function refusalOf(lot: SourceLot): string | null {
     return 'its id cannot be a key: 1 to 200 printable ASCII characters, no space at the ends';
   if (left.digits < 0n) return `${decimalText(left)} credits are owed in the source: a debt is not a lot`;
   if (wholePart(left).whole > BigInt(MAX_AMOUNT)) return `more than ${String(MAX_AMOUNT)} credits`;
-  if (expiresAt !== null && effectiveAt !== null && expiresAt <= effectiveAt)
-    return `it expires at ${expiresAt}, not after it becomes effective at ${effectiveAt}`;
   if (costBasis !== null && !isSupportedCurrency(costBasis.currency))
     return `${JSON.stringify(costBasis.currency)} is not a currency that Scrip takes`;
   return null;
