@@ -8,6 +8,7 @@ import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
 import { explanation } from './past/explanation.js';
 import { growth } from './growth.js';
+import { importing } from './import.js';
 import { describeMachine } from './machine.js';
 import { stripeLives } from './stripe-lives.js';
 import { entitlementCheck, usage } from './usage.js';
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'stripe-lives': stripeLives,
   verify,
   growth,
+  import: importing,
   eventstoredb: eventStoreDb,
   'write-path': writePath,
 };
