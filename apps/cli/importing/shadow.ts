@@ -12,6 +12,7 @@ import { inOrder } from './in-order.js';
 import { planLot } from './lot-plan.js';
 import type { Report } from './report.js';
 import { progressOf } from './run-import.js';
+import { SeenIds } from './seen-ids.js';
 import { SourceBroken, type LotSource } from './source.js';
 
 const AT_ONCE = 50;
@@ -89,6 +90,7 @@ async function readSource(
 ): Promise<{ readonly refused: number; readonly broken: string | null }> {
   const { source, clock, name } = shadow;
   const show = progressOf(shadow);
+  const seen = new SeenIds();
   let [records, refused] = [0, 0];
   try {
     for await (const record of source.records) {
@@ -97,8 +99,9 @@ async function readSource(
       if (record.kind === 'unreadable') refused += 1;
       if (record.kind !== 'lot') continue;
       const plan = planLot(record, instantOf(clock.now()), name);
-      if (plan.kind === 'refused') refused += 1;
-      if (plan.kind === 'grant')
+      const isRefused = !seen.add(record.externalId) || plan.kind === 'refused';
+      if (isRefused) refused += 1;
+      else if (plan.kind === 'grant')
         accountIn(accounts, record.customer.id, record.unit).source += BigInt(plan.command.amount);
     }
   } catch (error) {

@@ -184,9 +184,14 @@ describe('scrip import', () => {
         },
       ],
     ]);
-    expect((await run('import', 'csv', await fileOf('gone.csv', header), '--shadow', ...named)).stdout).toContain(
-      'shadow: 0 credits in the source, 125 in Scrip (change in the source -150, granted otherwise 5, consumed 30)',
-    );
+    const row = 'shadow,,,100,,,,,,s-1,\n';
+    const twice = await run('import', 'csv', await fileOf('twice.csv', header + row + row), '--shadow', ...named);
+    expect(twice.stdout.split('\n')).toEqual([
+      'shadow: 100 credits in the source, 125 in Scrip (change in the source -50, granted otherwise 5, consumed 30)',
+      '1 accounts compared, 1 differ',
+      '1 lots of the source cannot be imported and are not counted: see --dry-run',
+      '',
+    ]);
   });
 
   test('takes back what is unspent of an import, and says what is not', async () => {
