@@ -1,6 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Json } from '#kernel/json.js';
-import type { AccountEvent, HeldSlice, Settings, Slice, Term } from '#ledger/account/events.js';
+import type { AccountEvent, HeldSlice, Settings, Term } from '#ledger/account/events.js';
+import { buckets, moves, NO_CREDITS, type Bucket, type Move } from '#ledger/account/grants/moves.js';
 import { decodeUsage, encodeUsage, NO_USAGE, usageAfter, type Usage } from '#ledger/account/usage.js';
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import type { ProjectionWriter } from '#projecting/projection.js';
@@ -61,13 +62,6 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
     return account;
   }
 
-  grant(recorded: RecordedEvent, id: string): GrantRow {
-    const grant = this.account(recorded).grants.get(id);
-    assert(grant !== undefined, `${recorded.stream} has no grant ${id}`);
-    this.#dirtyGrants.add(grant);
-    return grant;
-  }
-
   hold(recorded: RecordedEvent, id: string): HoldRow {
     const hold = this.account(recorded).holds.get(id);
     assert(hold !== undefined, `${recorded.stream} has no open hold ${id}`);
@@ -98,6 +92,13 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
     this.#kept += 1;
   }
 
+  #grant({ row, grants: lots }: Account, id: string): GrantRow {
+    const grant = lots.get(id);
+    assert(grant !== undefined, `${row.stream} has no grant ${id}`);
+    this.#dirtyGrants.add(grant);
+    return grant;
+  }
+
   /** What every event of an account changes. Asserts that none is missing. */
   #advance({ recorded, event }: Projected): void {
     const account = this.account(recorded);
@@ -106,6 +107,7 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
       recorded.revision === Number(row.revision) + 1,
       `${recorded.stream} goes from revision ${String(row.revision)} to ${String(recorded.revision)}`,
     );
+    for (const move of moves(event as AccountEvent)) moveCredits(this.#grant(account, move.grantId), move);
     const { balance } = event as AccountEvent;
     account.usage = usageAfter(account.usage, event as AccountEvent, recorded.revision, (id) =>
       termOf(account.grants.get(id)),
@@ -128,7 +130,7 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
       for (const row of await this.#holdTable.where(on, 'stream', streams, `status = 'open'`)) this.#keepHold(row);
     }
     const revived = batch.flatMap(({ recorded, event }) =>
-      restoredGrants(event).map((grant_id) => ({ stream: recorded.stream, grant_id })),
+      revivedGrants(event).map((grant_id) => ({ stream: recorded.stream, grant_id })),
     );
     const missing = revived.filter(
       ({ stream, grant_id }) => this.#accounts.get(stream)?.grants.has(grant_id) === false,
@@ -184,12 +186,13 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
   }
 }
 
-/** The grants, perhaps used up long ago, that an event gives credits back to or takes expired ones of. */
-function restoredGrants(event: LedgerEvent): readonly string[] {
-  if (event.type === 'ConsumptionReversed' || event.type === 'DebtForgiven')
-    return event.restored.map(({ grantId }) => grantId);
-  if (event.type === 'CreditsRevoked' && event.expired > 0) return event.allocations.map(({ grantId }) => grantId);
-  return event.type === 'CreditsReinstated' ? [event.grantId] : [];
+/** The grants, perhaps used up long ago, that an event takes credits of which are neither free nor held. */
+const revivedGrants = (event: LedgerEvent): readonly string[] =>
+  moves(event as AccountEvent).flatMap(({ grantId, from }) => (isSpent(from) ? [grantId] : []));
+
+function isSpent(bucket: Bucket): boolean {
+  const { counter } = buckets[bucket];
+  return counter !== null && counter !== 'free' && counter !== 'held';
 }
 
 function unique(
@@ -209,24 +212,18 @@ export function nextDueAt(lots: Iterable<GrantRow>, open: Iterable<HoldRow>): st
   return soonest;
 }
 
-type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
-
-/** Moves credits of a grant; the money that was paid for them goes when they are used up and comes back with them. */
-function move(
-  fold: AccountFold,
-  recorded: RecordedEvent,
-  slice: Pick<Slice, 'grantId' | 'amount'> & { cost?: Slice['cost'] },
-  from: Counter,
-  to: Counter,
-): void {
-  const grant = fold.grant(recorded, slice.grantId);
-  grant[from] = Number(grant[from]) - slice.amount;
-  grant[to] = Number(grant[to]) + slice.amount;
-  const cost = slice.cost?.amount ?? 0;
-  const usedUp = from === 'free' || from === 'held' ? -cost : 0;
-  const left = Number(grant.cost_left) + (to === 'free' ? cost : usedUp);
-  grant.cost_left = left;
-  assert(grant[from] >= 0 && left >= 0, `grant ${slice.grantId} would hold less than nothing`);
+/** Carries out a move; the money that was paid for the credits goes when they are used up and comes back with them. */
+function moveCredits(grant: GrantRow, { from, to, amount, cost }: Move): void {
+  const [source, target] = [buckets[from], buckets[to]];
+  if (source.counter !== null) grant[source.counter] = Number(grant[source.counter]) - amount;
+  if (target.counter !== null) grant[target.counter] = Number(grant[target.counter]) + amount;
+  if (source.cost === 'costLeft') grant.cost_left = Number(grant.cost_left) - cost;
+  if (target.cost === 'costLeft') grant.cost_left = Number(grant.cost_left) + cost;
+  if (to === 'scheduled' || to === 'available') grant.scheduled = to === 'scheduled';
+  assert(
+    Number(grant.cost_left) >= 0 && (source.counter === null || Number(grant[source.counter]) >= 0),
+    `grant ${grant.grant_id} would hold less than nothing`,
+  );
 }
 
 const termOf = (grant: GrantRow | undefined): Term | null =>
@@ -286,19 +283,14 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       source: event.source,
       priority: event.priority,
       amount: event.amount,
-      scheduled: event.effectiveAt > event.at,
-      free: event.amount,
-      held: 0,
-      consumed: 0,
-      expired: 0,
-      revoked: 0,
-      repaid: 0,
+      ...NO_CREDITS,
+      scheduled: false,
       live: true,
       effective_at: event.effectiveAt,
       expires_at: event.expiresAt,
       cost_amount: event.costBasis?.amount ?? null,
       cost_currency: event.costBasis?.currency ?? null,
-      cost_left: event.costBasis?.amount ?? 0,
+      cost_left: 0,
       payment_reference: event.paymentReference,
       term: event.term === undefined ? null : document(event.term),
       description: event.description,
@@ -306,14 +298,9 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       created_at: event.at,
     });
   },
-  CreditsActivated: (fold, event, { recorded }) => {
-    fold.grant(recorded, event.grantId).scheduled = false;
-  },
-  CreditsConsumed: (fold, event, { recorded }) => {
-    for (const slice of event.allocations) move(fold, recorded, slice, 'free', 'consumed');
-  },
+  CreditsActivated: () => undefined,
+  CreditsConsumed: () => undefined,
   CreditsHeld: (fold, event, { recorded }) => {
-    for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'free', 'held');
     fold.addHold({
       stream: recorded.stream,
       hold_id: event.holdId,
@@ -334,40 +321,24 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
     changeHold(fold, recorded, event);
   },
   HoldRaised: (fold, event, { recorded }) => {
-    for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'free', 'held');
     changeHold(fold, recorded, event).amount = event.heldAmount;
   },
   HoldCaptured: (fold, event, { recorded }) => {
-    for (const slice of event.allocations) move(fold, recorded, slice, 'held', 'consumed');
     const hold = changeHold(fold, recorded, event);
     hold.captured = Number(hold.captured) + event.amount;
     if (event.remaining === 0) hold.status = 'captured';
   },
   HoldReleased: (fold, event, { recorded }) => {
-    for (const { grantId, amount } of event.allocations) move(fold, recorded, { grantId, amount }, 'held', 'free');
     const hold = changeHold(fold, recorded, { ...event, remaining: 0, heldAllocations: [] });
     hold.status = event.reason;
   },
-  CreditsExpired: (fold, event, { recorded }) => {
-    move(fold, recorded, event, 'free', 'expired');
-  },
-  CreditsRevoked: (fold, event, { recorded }) => {
-    const from = event.expired > 0 ? 'expired' : 'free';
-    for (const slice of event.allocations) move(fold, recorded, slice, from, 'revoked');
-  },
-  CreditsReinstated: (fold, event, { recorded }) => {
-    move(fold, recorded, event, 'revoked', event.expired ? 'expired' : 'free');
-  },
-  ConsumptionReversed: (fold, event, { recorded }) => {
-    for (const slice of event.restored) move(fold, recorded, slice, 'consumed', 'free');
-  },
+  CreditsExpired: () => undefined,
+  CreditsRevoked: () => undefined,
+  CreditsReinstated: () => undefined,
+  ConsumptionReversed: () => undefined,
   DebtIncurred: () => undefined,
-  DebtRepaid: (fold, event, { recorded }) => {
-    move(fold, recorded, event, 'free', 'repaid');
-  },
-  DebtForgiven: (fold, event, { recorded }) => {
-    for (const slice of event.restored) move(fold, recorded, slice, 'repaid', 'free');
-  },
+  DebtRepaid: () => undefined,
+  DebtForgiven: () => undefined,
   PaymentClaimed: () => undefined,
   PeriodChanged: () => undefined,
   TrialChanged: () => undefined,

@@ -1,8 +1,6 @@
 import { assert } from '#kernel/assert.js';
-import { accountDecider } from '#ledger/account/account.js';
-import type { AccountEvent, AccountEventOf } from '#ledger/account/events.js';
-import { nextDueAt } from '#ledger/account/time.js';
-import type { AccountState, Grant } from '#ledger/account/state.js';
+import { accountOf } from '#kernel/stream-name.js';
+import type { AccountEvent, AccountEventOf, HeldSlice, Settings, Slice } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
 import { document } from '#database/values.js';
@@ -10,26 +8,39 @@ import { UsageOracle } from './usage-oracle.js';
 import type { AccountRow, GrantRow, HoldRow } from './tables.js';
 import type { Projected } from '../ledger-projection.js';
 
-/** What the ledger's own state does not keep, because no decision needs it. */
-type Annotations = Pick<GrantRow, 'description' | 'metadata' | 'created_at'>;
-type HoldFacts = Annotations & {
-  readonly resource: string | null;
+/** What a grant's credits were used for, of which kind each has its sum; what none of them has is free. */
+type Use = 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
+type GrantFacts = {
+  readonly granted: AccountEventOf<'CreditsGranted'>;
+  readonly revision: number;
+  readonly used: Record<Use, number>;
+  /** The minor units that went with all of these. */
+  costUsed: number;
+  scheduled: boolean;
+};
+type HoldFacts = {
+  readonly placed: AccountEventOf<'CreditsHeld'>;
+  amount: number;
   captured: number;
   status: string;
-  amount: number;
-  expires_at: string | null;
+  expiresAt: string | null;
+  open: readonly HeldSlice[];
 };
 type Folded = {
-  state: AccountState;
   readonly usage: UsageOracle;
+  readonly openedAt: string;
+  readonly grants: Map<string, GrantFacts>;
+  readonly holds: Map<string, HoldFacts>;
+  settings: Settings | null;
+  balance: AccountEvent['balance'];
   revision: number;
   position: string;
-  openedAt: string;
-  readonly grants: Map<string, Annotations>;
-  readonly holds: Map<string, HoldFacts>;
 };
 
-/** Folds accounts with the ledger's `evolve`, which the projection does not use; and usage apart from both, which share it. */
+/**
+ * Sums up what each kind of event used of a grant, less what it gave back; the ledger and the projection move credits from place to
+ * place by a table that they share. Counts usage apart from both, too.
+ */
 export const balancesOracle: Oracle<LedgerEvent> = { keyOf: ({ stream }) => stream, fold: () => new BalancesOracle() };
 
 class BalancesOracle implements OracleFold<LedgerEvent> {
@@ -37,150 +48,237 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
 
   add({ recorded, event }: Projected): Iterable<ExpectedRow> {
     const accountEvent = event as AccountEvent;
-    const folded = this.#accounts.get(recorded.stream) ?? opened(recorded.stream, accountEvent.at);
+    const { at, balance } = accountEvent;
+    const folded = this.#accounts.get(recorded.stream) ?? opened(at, balance);
     this.#accounts.set(recorded.stream, folded);
-    folded.state = accountDecider.evolve(folded.state, accountEvent, recorded.revision);
     folded.usage.add(accountEvent, recorded.revision);
     folded.revision = recorded.revision;
     folded.position = recorded.position;
-    note(folded, accountEvent);
+    folded.balance = balance;
+    if ('settings' in accountEvent) folded.settings = accountEvent.settings;
+    noteGrants(folded, accountEvent, recorded.revision);
+    noteHolds(folded, accountEvent);
     return [];
   }
 
   *rest(): Iterable<ExpectedRow> {
     for (const [stream, folded] of this.#accounts) {
       yield { table: 'account_balances', row: accountRow(stream, folded) };
-      for (const grant of folded.state.grants.values()) yield { table: 'grants', row: grantRow(stream, folded, grant) };
-      for (const [id, facts] of folded.holds) yield { table: 'holds', row: holdRow(stream, folded, id, facts) };
+      for (const grant of folded.grants.values()) yield { table: 'grants', row: grantRow(stream, grant) };
+      for (const hold of folded.holds.values()) yield { table: 'holds', row: holdRow(stream, hold) };
     }
   }
 }
 
-const opened = (stream: string, at: string): Folded => ({
-  state: accountDecider.initial(stream),
+const opened = (openedAt: string, balance: AccountEvent['balance']): Folded => ({
   usage: new UsageOracle(),
-  revision: -1,
-  position: '0',
-  openedAt: at,
+  openedAt,
   grants: new Map(),
   holds: new Map(),
+  settings: null,
+  balance,
+  revision: -1,
+  position: '0',
 });
 
-const annotationsOf = (event: AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsHeld'>): Annotations => ({
-  description: event.description,
-  metadata: document(event.metadata),
-  created_at: event.at,
-});
-
-function note(folded: Folded, event: AccountEvent): void {
+function noteGrants({ grants }: Folded, event: AccountEvent, revision: number): void {
+  const use = (
+    slices: readonly (Pick<Slice, 'grantId' | 'amount'> & Partial<Slice>)[],
+    kind: Use,
+    sign: 1 | -1,
+  ): void => {
+    for (const { grantId, amount, cost } of slices) {
+      const facts = known(grants, grantId);
+      facts.used[kind] += sign * amount;
+      facts.costUsed += sign * (cost?.amount ?? 0);
+    }
+  };
   switch (event.type) {
-    case 'CreditsGranted':
-      folded.grants.set(event.grantId, annotationsOf(event));
-      return;
-    case 'CreditsHeld': {
-      const { amount, expiresAt } = event;
-      folded.holds.set(event.holdId, {
-        ...annotationsOf(event),
-        amount,
-        resource: event.resource === undefined ? null : document(event.resource),
-        captured: 0,
-        status: 'open',
-        expires_at: expiresAt,
-      });
+    case 'CreditsGranted': {
+      const used = { held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 };
+      const scheduled = event.effectiveAt > event.at;
+      grants.set(event.grantId, { granted: event, revision, used, costUsed: 0, scheduled });
       return;
     }
-    case 'HoldExtended':
-      holdOf(folded, event.holdId).expires_at = event.expiresAt;
+    case 'CreditsActivated':
+      known(grants, event.grantId).scheduled = false;
       return;
+    case 'CreditsConsumed':
+      return use(event.allocations, 'consumed', 1);
+    case 'CreditsHeld':
+      return use(event.allocations, 'held', 1);
     case 'HoldRaised':
-      holdOf(folded, event.holdId).amount += event.amount;
-      return;
-    case 'HoldCaptured': {
-      const hold = holdOf(folded, event.holdId);
-      hold.captured += event.amount;
-      if (event.remaining === 0) hold.status = 'captured';
-      return;
-    }
+      return use(event.allocations, 'held', 1);
+    case 'HoldCaptured':
+      use(event.allocations, 'consumed', 1);
+      return use(withoutCost(event.allocations), 'held', -1);
     case 'HoldReleased':
-      holdOf(folded, event.holdId).status = event.reason;
-      return;
+      return use(event.allocations, 'held', -1);
+    case 'CreditsExpired':
+      return use([event], 'expired', 1);
+    case 'CreditsRevoked':
+      if (event.expired > 0) use(event.allocations, 'expired', -1);
+      return use(event.allocations, 'revoked', 1);
+    case 'CreditsReinstated':
+      if (event.expired) use([event], 'expired', 1);
+      return use([event], 'revoked', -1);
+    case 'ConsumptionReversed':
+      return use(event.restored, 'consumed', -1);
+    case 'DebtRepaid':
+      return use([event], 'repaid', 1);
+    case 'DebtForgiven':
+      return use(event.restored, 'repaid', -1);
     default:
   }
 }
 
-function holdOf(folded: Folded, id: string): HoldFacts {
-  const hold = folded.holds.get(id);
-  assert(hold !== undefined, `an event names hold ${id}, which was never placed`);
-  return hold;
+const withoutCost = (slices: readonly Slice[]): readonly Omit<Slice, 'cost'>[] =>
+  slices.map(({ grantId, source, amount }) => ({ grantId, source, amount }));
+
+function noteHolds({ holds }: Folded, event: AccountEvent): void {
+  switch (event.type) {
+    case 'CreditsHeld': {
+      const { amount, allocations: open, expiresAt } = event;
+      holds.set(event.holdId, { placed: event, amount, captured: 0, status: 'open', expiresAt, open });
+      return;
+    }
+    case 'HoldExtended':
+      known(holds, event.holdId).expiresAt = event.expiresAt;
+      return;
+    case 'HoldRaised': {
+      const hold = known(holds, event.holdId);
+      hold.amount += event.amount;
+      hold.open = withMore(hold.open, event.allocations);
+      return;
+    }
+    case 'HoldCaptured': {
+      const hold = known(holds, event.holdId);
+      hold.captured += event.amount;
+      hold.open = withoutFirst(hold.open, event.amount);
+      if (hold.captured === hold.amount) hold.status = 'captured';
+      return;
+    }
+    case 'HoldReleased': {
+      const hold = known(holds, event.holdId);
+      hold.open = [];
+      hold.status = event.reason;
+      return;
+    }
+    default:
+  }
 }
 
-function accountRow(stream: string, { state, usage, revision, position, openedAt }: Folded): AccountRow {
+/** A hold's slices are captured in their order. */
+const withoutFirst = (slices: readonly HeldSlice[], amount: number): readonly HeldSlice[] => {
+  let captured = amount;
+  return slices.flatMap((slice) => {
+    const part = Math.min(captured, slice.amount);
+    captured -= part;
+    return part === slice.amount ? [] : [{ ...slice, amount: slice.amount - part }];
+  });
+};
+
+/** A hold that is raised pins more of each grant, new grants last. */
+const withMore = (slices: readonly HeldSlice[], added: readonly HeldSlice[]): readonly HeldSlice[] => {
+  const all = slices.map((slice) => ({ ...slice }));
+  for (const slice of added) {
+    const same = all.find(({ grantId }) => grantId === slice.grantId);
+    if (same === undefined) all.push({ ...slice });
+    else same.amount += slice.amount;
+  }
+  return all;
+};
+
+function known<Facts>(all: ReadonlyMap<string, Facts>, id: string): Facts {
+  const facts = all.get(id);
+  assert(facts !== undefined, `an event names ${id}, of which there was none before`);
+  return facts;
+}
+
+const freeOf = ({ granted, used: { held, consumed, expired, revoked, repaid } }: GrantFacts): number =>
+  granted.amount - held - consumed - expired - revoked - repaid;
+
+/** When something of the account changes by itself. */
+function nextDueAt({ grants, holds }: Folded): string | null {
+  const dues: readonly (string | null)[] = [
+    ...[...grants.values()]
+      .filter((grant) => freeOf(grant) > 0)
+      .map(({ scheduled, granted }) => (scheduled ? granted.effectiveAt : granted.expiresAt)),
+    ...[...holds.values()].filter(({ status }) => status === 'open').map(({ expiresAt }) => expiresAt),
+  ];
+  return dues.filter((at) => at !== null).sort()[0] ?? null;
+}
+
+const ownerOf = (stream: string): { readonly customer_id: string; readonly unit: string } => {
+  const account = accountOf(stream);
+  assert(account !== null, `${stream} is not an account's stream`);
+  return { customer_id: account.customerId, unit: account.unit };
+};
+
+function accountRow(stream: string, folded: Folded): AccountRow {
+  const { settings, usage, balance, revision, position, openedAt } = folded;
   return {
     stream,
-    customer_id: state.customerId,
-    unit: state.unit,
-    status: state.settings.status,
-    burn_order: state.settings.burnOrder,
-    overdraft_limit: state.settings.overdraftLimit,
-    debt_policy: state.settings.debtPolicy,
-    low_balance_threshold: state.settings.lowBalanceThreshold,
-    ...state.balance,
+    ...ownerOf(stream),
+    status: settings?.status ?? 'active',
+    burn_order: settings?.burnOrder ?? 'purchased-first',
+    overdraft_limit: settings?.overdraftLimit ?? 0,
+    debt_policy: settings?.debtPolicy ?? 'debt',
+    low_balance_threshold: settings?.lowBalanceThreshold ?? null,
+    ...balance,
     revision,
     position,
-    next_due_at: nextDueAt(state),
+    next_due_at: nextDueAt(folded),
     usage: document(usage.expected()),
     opened_at: openedAt,
   };
 }
 
-function grantRow(stream: string, { state, grants }: Folded, grant: Grant): GrantRow {
-  const facts = grants.get(grant.id);
+const annotationsOf = ({
+  description,
+  metadata,
+  at,
+}: AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsHeld'>): Pick<
+  GrantRow,
+  'description' | 'metadata' | 'created_at'
+> => ({ description, metadata: document(metadata), created_at: at });
+
+function grantRow(stream: string, facts: GrantFacts): GrantRow {
+  const { granted, revision, used, costUsed, scheduled } = facts;
+  const free = freeOf(facts);
   return {
     stream,
-    grant_id: grant.id,
-    customer_id: state.customerId,
-    unit: state.unit,
-    revision: grant.revision,
-    source: grant.source,
-    priority: grant.priority,
-    amount: grant.amount,
-    scheduled: grant.scheduled,
-    free: grant.free,
-    held: grant.held,
-    consumed: grant.consumed,
-    expired: grant.expired,
-    revoked: grant.revoked,
-    repaid: grant.repaid,
-    live: grant.free + grant.held > 0,
-    effective_at: grant.effectiveAt,
-    expires_at: grant.expiresAt,
-    cost_amount: grant.costBasis?.amount ?? null,
-    cost_currency: grant.costBasis?.currency ?? null,
-    cost_left: grant.costLeft,
-    payment_reference: grant.paymentReference,
-    term: grant.term === null ? null : document(grant.term),
-    description: facts?.description ?? null,
-    metadata: facts?.metadata ?? '',
-    created_at: facts?.created_at ?? '',
+    grant_id: granted.grantId,
+    ...ownerOf(stream),
+    revision,
+    source: granted.source,
+    priority: granted.priority,
+    amount: granted.amount,
+    scheduled,
+    free,
+    ...used,
+    live: free + used.held > 0,
+    effective_at: granted.effectiveAt,
+    expires_at: granted.expiresAt,
+    cost_amount: granted.costBasis?.amount ?? null,
+    cost_currency: granted.costBasis?.currency ?? null,
+    cost_left: (granted.costBasis?.amount ?? 0) - costUsed,
+    payment_reference: granted.paymentReference,
+    term: granted.term === undefined ? null : document(granted.term),
+    ...annotationsOf(granted),
   };
 }
 
-function holdRow(stream: string, { state }: Folded, id: string, facts: HoldFacts): HoldRow {
-  const open = state.holds.get(id);
-  return {
-    stream,
-    hold_id: id,
-    customer_id: state.customerId,
-    unit: state.unit,
-    amount: facts.amount,
-    remaining: open?.remaining ?? 0,
-    captured: facts.captured,
-    status: facts.status,
-    expires_at: facts.expires_at,
-    allocations: document(open?.allocations ?? []),
-    resource: facts.resource,
-    description: facts.description,
-    metadata: facts.metadata,
-    created_at: facts.created_at,
-  };
-}
+const holdRow = (stream: string, { placed, amount, captured, status, expiresAt, open }: HoldFacts): HoldRow => ({
+  stream,
+  hold_id: placed.holdId,
+  ...ownerOf(stream),
+  amount,
+  remaining: open.reduce((sum, { amount }) => sum + amount, 0),
+  captured,
+  status,
+  expires_at: expiresAt,
+  allocations: document(open),
+  resource: placed.resource === undefined ? null : document(placed.resource),
+  ...annotationsOf(placed),
+});

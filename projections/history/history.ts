@@ -1,10 +1,5 @@
-import {
-  balanceChange,
-  type AccountEvent,
-  type AccountEventType,
-  type Balance,
-  type Resource,
-} from '#ledger/account/events.js';
+import type { AccountEvent, AccountEventType, Balance, Resource } from '#ledger/account/events.js';
+import { balanceChange } from '#ledger/account/grants/moves.js';
 import type { Json } from '#kernel/json.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ProjectionWriter } from '#projecting/projection.js';
@@ -196,7 +191,7 @@ type Rows = { readonly movements: Row[]; readonly terms: TermRow[] };
 const add = (rows: Rows, event: AccountEvent, projected: Projected): void => {
   const movement = movementOf(event);
   if (movement === null) return;
-  const row = rowOf(projected, movement, balanceChange(event, event.at));
+  const row = rowOf(projected, movement, balanceChange(event));
   rows.movements.push(row);
   const { customer_id, unit, position } = row;
   const terms = [

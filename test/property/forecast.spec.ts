@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, msOf, plusMs, type Instant } from '#kernel/instant.js';
 import { accountAt } from '#ledger/account/at.js';
-import { compareForBurn } from '#ledger/account/burn-order.js';
+import { compareForBurn } from '#ledger/account/grants/burn-order.js';
 import { basisFrom, basisOf, forecastOf, type Forecast, type ForecastBasis } from '#ledger/account/reading/forecast.js';
 import type { AccountState } from '#ledger/account/state.js';
 import { consume, grant, hold } from '../support/ledger/account-commands.js';

@@ -13,7 +13,8 @@ import type { AccountCommand, AccountRefusal } from './commands.js';
 import type { AccountEvent } from './events.js';
 import { decodeAccount, encodeAccount, SNAPSHOT_VERSION } from './snapshot.js';
 import { evolveAccount } from './evolve.js';
-import { forkAccount, initialAccount, mergeAccount, type AccountState } from './state.js';
+import { counters, places, type Place } from './grants/moves.js';
+import { forkAccount, initialAccount, mergeAccount, type AccountState, type Grant } from './state.js';
 import { letTimePass } from './time.js';
 import { changePeriod, endSubscription, grantPeriod } from './terms/terms.js';
 import { agreeTrial, moveTrial } from './terms/trials.js';
@@ -134,38 +135,23 @@ export const accountDecider: Decider<AccountCommand, AccountEvent, AccountState,
   snapshot: { version: SNAPSHOT_VERSION, encode: encodeAccount, decode: decodeAccount },
 };
 
-/** The sums of an account's grants, and whether they add up. */
-export type Conservation = {
-  readonly granted: number;
-  readonly scheduled: number;
-  readonly available: number;
-  readonly held: number;
-  readonly consumed: number;
-  readonly expired: number;
-  readonly revoked: number;
-  readonly repaid: number;
+/** The sums of an account's grants, by where the credits are, and whether they add up. */
+export type Conservation = { readonly [Name in Place | 'granted']: number } & {
   /** What does not add up, in words; empty when all does. */
   readonly violations: readonly string[];
 };
 
-/**
- * Conservation: granted = scheduled + available + held + consumed + expired + revoked + used to repay debt, per grant and in
- * total, and the recorded balance is what the grants and debts sum up to.
- */
+const freePlace = ({ scheduled }: Grant): Place => (scheduled ? 'scheduled' : 'available');
+
+/** Conservation: what was granted is all somewhere, per grant and in total, and the recorded balance is what grants and debts sum up to. */
 export function conservationOf(state: AccountState): Conservation {
   const violations: string[] = [];
-  const sum = { granted: 0, scheduled: 0, available: 0, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 };
+  const sum = Object.fromEntries(['granted', ...places].map((name) => [name, 0])) as Record<Place | 'granted', number>;
   for (const grant of state.grants.values()) {
-    const { amount, held, consumed, expired, revoked, repaid } = grant;
-    if (amount !== grant.free + held + consumed + expired + revoked + repaid)
+    if (grant.amount !== counters.reduce((all, counter) => all + grant[counter], 0))
       violations.push(`grant ${grant.id} does not add up`);
-    sum.granted += amount;
-    sum[grant.scheduled ? 'scheduled' : 'available'] += grant.free;
-    sum.held += held;
-    sum.consumed += consumed;
-    sum.expired += expired;
-    sum.revoked += revoked;
-    sum.repaid += repaid;
+    sum.granted += grant.amount;
+    for (const counter of counters) sum[counter === 'free' ? freePlace(grant) : counter] += grant[counter];
   }
   const held = [...state.holds.values()].reduce((total, hold) => total + hold.remaining, 0);
   const debt = [...state.debts.values()].reduce((total, { outstanding }) => total + outstanding, 0);

@@ -1,9 +1,9 @@
 import { assert, assertNever } from '#kernel/assert.js';
 import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import { costOf, moneyOf, partOfCost } from './cost.js';
-import { total, type AccountEventOf, type Slice } from './events.js';
-import { compareDebts, grantOf, move, noteClawback } from './lots.js';
+import { costOf, partOfCost } from './grants/cost.js';
+import { moneyOf, total, type AccountEventOf, type Slice } from './events.js';
+import { compareDebts, grantOf, noteClawback } from './grants/lots.js';
 import type { AccountState, Debt, Grant } from './state.js';
 import type { Recording } from './recording.js';
 import { insertSorted, removeSorted } from '../sorted.js';
@@ -71,7 +71,7 @@ function debtOf(state: AccountState, id: string): Debt {
 
 type DebtEvent = AccountEventOf<'DebtIncurred'> | AccountEventOf<'DebtRepaid'> | AccountEventOf<'DebtForgiven'>;
 
-/** What an event of a debt leaves. */
+/** What an event leaves of a debt. */
 export function evolveDebts(state: AccountState, event: DebtEvent, revision: number): AccountState {
   switch (event.type) {
     case 'DebtIncurred':
@@ -81,7 +81,6 @@ export function evolveDebts(state: AccountState, event: DebtEvent, revision: num
     case 'DebtRepaid': {
       const debt = debtOf(state, event.debtId);
       const { source } = grantOf(state, event.grantId);
-      move(state, event, 'free', 'repaid');
       const repayment: Slice = { grantId: event.grantId, source, amount: event.amount, cost: event.cost };
       putDebt(state, {
         ...debt,
@@ -92,7 +91,6 @@ export function evolveDebts(state: AccountState, event: DebtEvent, revision: num
     }
     case 'DebtForgiven': {
       const debt = debtOf(state, event.debtId);
-      for (const slice of event.restored) move(state, slice, 'repaid', 'free');
       putDebt(state, {
         ...debt,
         outstanding: debt.outstanding - event.amount,

@@ -1,4 +1,3 @@
-import { assertNever } from '#kernel/assert.js';
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
@@ -254,7 +253,7 @@ type Facts = {
     readonly revocationId: string;
     readonly amount: Amount;
     readonly allocations: readonly Slice[];
-    /** The part of `amount` that came from scheduled grants and so was not in the balance. */
+    /** The part of `amount` that came from scheduled grants and so was not in the balance: the last of the slices. */
     readonly scheduled: Amount;
     /** The part of `amount` that had expired unused: its breakage is turned back. All of `amount`, or nothing. */
     readonly expired: Amount;
@@ -365,52 +364,5 @@ export const NOTHING: Balance = { available: 0, held: 0, debt: 0 };
 export const total = (slices: readonly { readonly amount: Amount }[]): Amount =>
   slices.reduce((sum, slice) => sum + slice.amount, 0);
 
-/** The signed change of the balance that a fact means. `available` of it is the amount that the history shows. */
-export function balanceChange(fact: AccountFact, at: Instant): { available: number; held: number; debt: number } {
-  switch (fact.type) {
-    case 'CreditsGranted':
-      return { available: fact.effectiveAt > at ? 0 : fact.amount, held: 0, debt: 0 };
-    case 'CreditsActivated':
-      return { available: fact.amount, held: 0, debt: 0 };
-    case 'CreditsConsumed':
-      return { available: -total(fact.allocations), held: 0, debt: 0 };
-    case 'CreditsHeld':
-    case 'HoldRaised':
-      return { available: -fact.amount, held: fact.amount, debt: 0 };
-    case 'HoldCaptured':
-      return { available: 0, held: -fact.amount, debt: 0 };
-    case 'HoldReleased':
-      return { available: fact.amount, held: -fact.amount, debt: 0 };
-    case 'CreditsExpired':
-      return { available: -fact.amount, held: 0, debt: 0 };
-    case 'CreditsRevoked':
-      return { available: fact.scheduled + fact.expired - fact.amount, held: 0, debt: 0 };
-    case 'CreditsReinstated':
-      return { available: fact.scheduled || fact.expired ? 0 : fact.amount, held: 0, debt: 0 };
-    case 'ConsumptionReversed':
-      return { available: total(fact.restored), held: 0, debt: 0 };
-    case 'DebtIncurred':
-      return { available: 0, held: 0, debt: fact.amount };
-    case 'DebtRepaid':
-      return { available: -fact.amount, held: 0, debt: -fact.amount };
-    case 'DebtForgiven':
-      return { available: total(fact.restored), held: 0, debt: -fact.amount };
-    case 'AccountOpened':
-    case 'HoldExtended':
-    case 'PaymentClaimed':
-    case 'PeriodChanged':
-    case 'TrialChanged':
-    case 'TermsEnded':
-    case 'BillingRequested':
-    case 'BurnOrderChanged':
-    case 'OverdraftLimitChanged':
-    case 'DebtPolicyChanged':
-    case 'LowBalanceThresholdChanged':
-    case 'AccountFrozen':
-    case 'AccountUnfrozen':
-    case 'AccountClosed':
-      return { available: 0, held: 0, debt: 0 };
-    default:
-      return assertNever(fact);
-  }
-}
+/** The minor units of a slice's cost; 0 for one that cost nothing. */
+export const moneyOf = (slice: { readonly cost: Money | null }): number => slice.cost?.amount ?? 0;

@@ -2,11 +2,12 @@ import { assert, assertNever } from '#kernel/assert.js';
 import { evolveClaims } from './claims/claims.js';
 import { evolveDebts } from './debt.js';
 import type { AccountEvent } from './events.js';
-import { evolveGrants } from './granting.js';
+import { evolveGranted } from './granting.js';
+import { moveCredits } from './grants/lots.js';
+import { moves } from './grants/moves.js';
 import { evolveHolds } from './holds.js';
 import { evolveRevocations } from './claims/revocations.js';
 import { evolveSettings } from './settings.js';
-import { evolveSpending } from './spending.js';
 import { evolveTerms } from './terms/terms.js';
 import type { AccountState } from './state.js';
 import { usageAfter } from './usage.js';
@@ -21,22 +22,30 @@ export function evolveAccount(state: AccountState, event: AccountEvent, revision
   state.balance = event.balance;
   state.lastAt = event.at;
   state.usage = usageAfter(state.usage, event, revision, (id) => state.grants.get(id)?.term ?? null);
+  const after = noted(state, event, revision);
+  for (const move of moves(event)) moveCredits(after, move);
+  return after;
+}
+
+/** What an event leaves beside the credits that it moves. */
+function noted(state: AccountState, event: AccountEvent, revision: number): AccountState {
   switch (event.type) {
     case 'AccountOpened':
       state.opened = true;
       return state;
     case 'BillingRequested':
+    case 'CreditsActivated':
+    case 'CreditsConsumed':
+    case 'CreditsExpired':
       return state;
     case 'CreditsGranted':
-    case 'CreditsActivated':
-    case 'CreditsExpired':
-      return evolveGrants(state, event, revision);
+      return evolveGranted(state, event, revision);
+    case 'ConsumptionReversed':
+      state.reversed.set(event.consumptionRevision, event.reversedTotal);
+      return state;
     case 'CreditsRevoked':
     case 'CreditsReinstated':
       return evolveRevocations(state, event);
-    case 'CreditsConsumed':
-    case 'ConsumptionReversed':
-      return evolveSpending(state, event);
     case 'CreditsHeld':
     case 'HoldExtended':
     case 'HoldRaised':

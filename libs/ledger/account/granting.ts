@@ -1,13 +1,13 @@
-import { assertNever } from '#kernel/assert.js';
 import { MAX_AMOUNT, type Amount, type Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { AccountCommand, AccountRefusal, PurchaseRefusal } from './commands.js';
 import type { AccountEventOf, Sale, Source } from './events.js';
-import { slicesToSpend } from './burn-order.js';
+import { slicesToSpend } from './grants/burn-order.js';
 import { settleClaims } from './claims/settling.js';
 import { type Recording, openAccount } from './recording.js';
-import { changeGrant, grantOf, move, putGrant } from './lots.js';
+import { putGrant } from './grants/lots.js';
+import { NO_CREDITS } from './grants/moves.js';
 import { noteRollover } from './terms/rollover.js';
 import type { AccountState } from './state.js';
 import { noteTerm } from './terms/terms.js';
@@ -106,51 +106,36 @@ export function adjustCredits(recording: Recording, command: Adjust): AccountRef
   return null;
 }
 
-type GrantEvent =
-  AccountEventOf<'CreditsGranted'> | AccountEventOf<'CreditsActivated'> | AccountEventOf<'CreditsExpired'>;
-
-/** A grant as an event of its life leaves it. */
-export function evolveGrants(state: AccountState, event: GrantEvent, revision: number): AccountState {
-  switch (event.type) {
-    case 'CreditsGranted':
-      state.granted += event.amount;
-      putGrant(state, null, {
-        id: event.grantId,
-        revision,
-        source: event.source,
-        priority: event.priority,
-        amount: event.amount,
-        effectiveAt: event.effectiveAt,
-        expiresAt: event.expiresAt,
-        paymentReference: event.paymentReference,
-        term: event.term ?? null,
-        sale: event.sale ?? null,
-        lines: event.lines ?? null,
-        costBasis: event.costBasis,
-        costLeft: event.costBasis?.amount ?? 0,
-        costExpired: 0,
-        scheduled: event.effectiveAt > event.at,
-        free: event.amount,
-        held: 0,
-        consumed: 0,
-        expired: 0,
-        revoked: 0,
-        revocations: [],
-        repaid: 0,
-        clawedBack: 0,
-      });
-      noteTerm(state, event);
-      noteRollover(state, event);
-      return state;
-    case 'CreditsActivated':
-      changeGrant(state, grantOf(state, event.grantId), { scheduled: false });
-      return state;
-    case 'CreditsExpired':
-      move(state, event, 'free', 'expired');
-      return state;
-    default:
-      return assertNever(event);
-  }
+/** The grant that an event makes; its credits come by the event's move. */
+export function evolveGranted(
+  state: AccountState,
+  event: AccountEventOf<'CreditsGranted'>,
+  revision: number,
+): AccountState {
+  state.granted += event.amount;
+  putGrant(state, null, {
+    ...NO_CREDITS,
+    id: event.grantId,
+    revision,
+    source: event.source,
+    priority: event.priority,
+    amount: event.amount,
+    effectiveAt: event.effectiveAt,
+    expiresAt: event.expiresAt,
+    paymentReference: event.paymentReference,
+    term: event.term ?? null,
+    sale: event.sale ?? null,
+    lines: event.lines ?? null,
+    costBasis: event.costBasis,
+    costLeft: 0,
+    costExpired: 0,
+    scheduled: false,
+    revocations: [],
+    clawedBack: 0,
+  });
+  noteTerm(state, event);
+  noteRollover(state, event);
+  return state;
 }
 
 /**

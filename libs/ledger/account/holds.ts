@@ -2,11 +2,11 @@ import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
 import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
-import { burnOrderOf, slicesToHold } from './burn-order.js';
+import { burnOrderOf, slicesToHold } from './grants/burn-order.js';
 import type { AccountCommand, AccountRefusal } from './commands.js';
-import { costOf } from './cost.js';
+import { costOf } from './grants/cost.js';
 import type { AccountEventOf, HeldSlice, Slice } from './events.js';
-import { compareDue, grantOf, holdReleased, move, timeoutOf } from './lots.js';
+import { compareDue, grantOf, holdReleased, timeoutOf } from './grants/lots.js';
 import type { Recording } from './recording.js';
 import type { AccountState, Hold } from './state.js';
 import { letTimePass } from './time.js';
@@ -160,8 +160,6 @@ function release(recording: Recording, hold: Hold, reason: 'released' | 'capture
   letTimePass(recording, hold.allocations);
 }
 
-const free = (slice: HeldSlice): Slice => ({ ...slice, cost: null });
-
 function putHold(state: AccountState, hold: Hold): void {
   const before = state.holds.get(hold.id);
   const due = before === undefined ? null : timeoutOf(before);
@@ -188,11 +186,10 @@ type HoldEvent =
   | AccountEventOf<'HoldCaptured'>
   | AccountEventOf<'HoldReleased'>;
 
-/** What an event of a hold leaves. */
+/** What an event leaves of a hold. */
 export function evolveHolds(state: AccountState, event: HoldEvent): AccountState {
   switch (event.type) {
     case 'CreditsHeld':
-      for (const slice of event.allocations) move(state, free(slice), 'free', 'held');
       putHold(state, {
         id: event.holdId,
         amount: event.amount,
@@ -206,8 +203,6 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
     case 'HoldExtended':
     case 'HoldRaised':
     case 'HoldCaptured':
-      if (event.type === 'HoldRaised') for (const slice of event.allocations) move(state, free(slice), 'free', 'held');
-      if (event.type === 'HoldCaptured') for (const slice of event.allocations) move(state, slice, 'held', 'consumed');
       putHold(state, {
         id: event.holdId,
         amount: event.heldAmount,
@@ -218,7 +213,6 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
       });
       return state;
     case 'HoldReleased':
-      for (const slice of event.allocations) move(state, free(slice), 'held', 'free');
       putHold(state, {
         id: event.holdId,
         amount: event.heldAmount,

@@ -1,7 +1,8 @@
 import type { Moment } from '#kernel/decider.js';
 import { makeId, makeIdAfter, type IdPrefix } from '#kernel/ids.js';
 import type { Instant } from '#kernel/instant.js';
-import { balanceChange, type AccountEvent, type AccountFact, type Balance } from './events.js';
+import type { AccountEvent, AccountFact, Balance } from './events.js';
+import { balanceChange } from './grants/moves.js';
 import { forkAccount, type AccountState, type Grant, type SubscriptionTerms } from './state.js';
 
 /** A subscription of which all is settled. */
@@ -46,10 +47,12 @@ export class Recording {
   }
 
   record(fact: AccountFact, at: Instant = this.at): void {
-    const change = balanceChange(fact, at);
     const { available, held, debt } = this.#balance;
+    const event = { ...fact, at, balance: this.#balance };
+    const change = balanceChange(event);
     this.#balance = { available: available + change.available, held: held + change.held, debt: debt + change.debt };
-    this.events.push({ ...fact, at, balance: this.#balance } as AccountEvent);
+    event.balance = this.#balance;
+    this.events.push(event);
   }
 
   /** An id for what the next event makes. What time makes has the same one whoever shows or records it, and when. */

@@ -1,6 +1,6 @@
 import type { AccountCommand, AccountRefusal } from './commands.js';
 import type { AccountEventOf, Settings } from './events.js';
-import { compareForBurn } from './burn-order.js';
+import { compareForBurn } from './grants/burn-order.js';
 import { type Recording, openAccount } from './recording.js';
 import type { AccountState } from './state.js';
 

@@ -2,9 +2,9 @@ import type { Amount } from '#kernel/amount.js';
 import type { Json } from '#kernel/json.js';
 import { LayeredMap } from '#kernel/layered-map.js';
 import type { StreamName } from '#kernel/stream-name.js';
-import { compareForBurn } from './burn-order.js';
+import { compareForBurn } from './grants/burn-order.js';
 import type { Balance, Settings } from './events.js';
-import { compareDebts, compareDue, dueOf, isSpendable, timeoutOf } from './lots.js';
+import { compareDebts, compareDue, dueOf, isSpendable, timeoutOf } from './grants/lots.js';
 import {
   initialAccount,
   type AccountState,

@@ -1,11 +1,10 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
-import { burnOrderOf, slicesToSpend } from './burn-order.js';
+import { burnOrderOf, slicesToSpend } from './grants/burn-order.js';
 import type { AccountCommand, AccountRefusal } from './commands.js';
-import { partOfCost } from './cost.js';
+import { partOfCost } from './grants/cost.js';
 import { forgiveDebt } from './debt.js';
-import type { AccountEvent, AccountEventOf, Slice } from './events.js';
-import { move } from './lots.js';
+import type { AccountEvent, Slice } from './events.js';
 import { type Recording, openAccount } from './recording.js';
 import type { AccountState, Debt } from './state.js';
 import { letTimePass } from './time.js';
@@ -117,18 +116,4 @@ function overdraftOf(state: AccountState, consumptionId: string): Debt | null {
   for (const debt of state.debts.values())
     if (debt.cause.kind === 'overdraft' && debt.cause.id === consumptionId) return debt;
   return null;
-}
-
-/** What a consumption or its reversal leaves. */
-export function evolveSpending(
-  state: AccountState,
-  event: AccountEventOf<'CreditsConsumed'> | AccountEventOf<'ConsumptionReversed'>,
-): AccountState {
-  if (event.type === 'CreditsConsumed') {
-    for (const slice of event.allocations) move(state, slice, 'free', 'consumed');
-    return state;
-  }
-  for (const slice of event.restored) move(state, slice, 'consumed', 'free');
-  state.reversed.set(event.consumptionRevision, event.reversedTotal);
-  return state;
 }

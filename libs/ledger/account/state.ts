@@ -20,14 +20,12 @@ import {
   type Term,
   type Trial,
 } from './events.js';
+import type { Counter } from './grants/moves.js';
 import { NO_USAGE, type Usage } from './usage.js';
 import type { BoughtLine, Claim, Paid } from '../payment/claims.js';
 
-/**
- * A lot of credits. Always: amount = free + held + consumed + expired + revoked + repaid, where `free` is scheduled before
- * the grant is effective and available from then on. Records are replaced, never changed.
- */
-export type Grant = {
+/** A lot of credits. Its counters always add up to its amount. Records are replaced, never changed. */
+export type Grant = { readonly [Name in Counter]: Amount } & {
   readonly id: string;
   readonly revision: number;
   readonly source: Source;
@@ -47,16 +45,10 @@ export type Grant = {
   readonly costLeft: number;
   /** Minor units of the cost basis that the expired credits took along: breakage. */
   readonly costExpired: number;
+  /** Whether what is free of it is scheduled: it is not effective yet. */
   readonly scheduled: boolean;
-  readonly free: Amount;
-  readonly held: Amount;
-  readonly consumed: Amount;
-  readonly expired: Amount;
-  readonly revoked: Amount;
   /** What each cause has revoked; adjustments are left out, an opposite adjustment undoes them. */
   readonly revocations: readonly Revocation[];
-  /** Used to repay debt. */
-  readonly repaid: Amount;
   /** Asked back after it was spent or reserved: became debt or was written off. */
   readonly clawedBack: Amount;
 };

@@ -1,9 +1,9 @@
 import { assert } from '#kernel/assert.js';
 import { later, type Instant } from '#kernel/instant.js';
 import { settleClaims, type Touched } from './claims/settling.js';
-import { costOf } from './cost.js';
+import { costOf } from './grants/cost.js';
 import { repayOwed } from './debt.js';
-import { grantOf, holdReleased } from './lots.js';
+import { grantOf, holdReleased } from './grants/lots.js';
 import type { Recording } from './recording.js';
 import type { AccountState, Due } from './state.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { conservationOf } from '#ledger/account/account.js';
-import { balanceChange } from '#ledger/account/events.js';
+import { balanceChange } from '#ledger/account/grants/moves.js';
 import { steps } from './commands.js';
 import { audit, dawn, live, runs } from './lives.js';
 import { Subject } from './subject.js';
@@ -29,7 +29,7 @@ describe('an account, against a naive model of it', () => {
         const subject = live(taken, () => undefined);
         let balance = { available: 0, held: 0, debt: 0 };
         for (const event of subject.log) {
-          const change = balanceChange(event, event.at);
+          const change = balanceChange(event);
           balance = {
             available: balance.available + change.available,
             held: balance.held + change.held,

@@ -1,9 +1,9 @@
 import { assert } from '#kernel/assert.js';
 import { MAX_AMOUNT, proportion, type Amount, type Money } from '#kernel/amount.js';
-import { costOf, moneyOf } from '../cost.js';
-import type { AccountEventOf, RevocationCause, Slice } from '../events.js';
+import { costOf } from '../grants/cost.js';
+import { moneyOf, type AccountEventOf, type RevocationCause, type Slice } from '../events.js';
 import { forgiveDebt, standing } from '../debt.js';
-import { changeGrant, grantOf, isOver, move, noteClawback, sameCause } from '../lots.js';
+import { changeGrant, grantOf, isOver, noteClawback, sameCause } from '../grants/lots.js';
 import type { Recording } from '../recording.js';
 import type { AccountState, Debt, Grant, Revocation } from '../state.js';
 
@@ -157,7 +157,6 @@ export function evolveRevocations(
 ): AccountState {
   const { cause, grantId } = event;
   if (event.type === 'CreditsReinstated') {
-    move(state, event, 'revoked', event.expired ? 'expired' : 'free');
     noteRevocation(state, event.grantId, cause, {
       amount: -event.amount,
       cost: -moneyOf(event),
@@ -166,10 +165,8 @@ export function evolveRevocations(
     noteClawback(state, event.grantId, -event.writtenOff);
     return state;
   }
-  for (const slice of event.allocations) {
-    move(state, slice, event.expired > 0 ? 'expired' : 'free', 'revoked');
+  for (const slice of event.allocations)
     noteRevocation(state, slice.grantId, cause, { amount: slice.amount, cost: moneyOf(slice), writtenOff: 0 });
-  }
   if (grantId !== null && event.writtenOff > 0) {
     noteRevocation(state, grantId, cause, { amount: 0, cost: 0, writtenOff: event.writtenOff });
     noteClawback(state, grantId, event.writtenOff);

@@ -2,7 +2,7 @@ import type { Amount } from '#kernel/amount.js';
 import { claimedPayment, isAfterClaims, sameUpTo, type Asked, type Claimed, type OfGrant } from './view.js';
 import { repayOwed } from '../debt.js';
 import type { Slice } from '../events.js';
-import { grantOf, holdReleased, isOver, sameCause } from '../lots.js';
+import { grantOf, holdReleased, isOver, sameCause } from '../grants/lots.js';
 import { recordSpent, recordTaken, undoSpent, undoTaken } from './revocations.js';
 import type { AccountState, Grant } from '../state.js';
 import { rolledOver, rollOver, rolloversOf } from '../terms/rollover.js';

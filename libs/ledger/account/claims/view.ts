@@ -2,7 +2,7 @@ import type { Amount } from '#kernel/amount.js';
 import { standing } from '../debt.js';
 import type { RevocationCause } from '../events.js';
 import type { AccountState, Grant, Hold, Revocation } from '../state.js';
-import { sameCause } from '../lots.js';
+import { sameCause } from '../grants/lots.js';
 import { factsOf } from '../terms/facts.js';
 import { allocate, type ClaimShare } from './allocation.js';
 import type { Asking, ClaimedLot } from './demands.js';

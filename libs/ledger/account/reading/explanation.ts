@@ -1,7 +1,7 @@
 import type { Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { conservationOf } from '../account.js';
-import { compareForBurn } from '../burn-order.js';
+import { compareForBurn } from '../grants/burn-order.js';
 import { standing } from '../debt.js';
 import type { AccountEvent, Balance, BurnOrder, Source } from '../events.js';
 import type { AccountState, Grant } from '../state.js';

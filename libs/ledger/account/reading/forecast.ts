@@ -1,6 +1,6 @@
 import type { Amount } from '#kernel/amount.js';
 import { instantOf, later, msOf, plusMs, type Instant } from '#kernel/instant.js';
-import { compareForBurn } from '../burn-order.js';
+import { compareForBurn } from '../grants/burn-order.js';
 import { standing } from '../debt.js';
 import type { AccountState, Grant } from '../state.js';
 import { insertSorted } from '../../sorted.js';

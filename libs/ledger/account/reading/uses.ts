@@ -1,6 +1,6 @@
 import type { Amount, Money } from '#kernel/amount.js';
-import { moneyOf } from '../cost.js';
-import type { AccountEvent } from '../events.js';
+
+import { moneyOf, type AccountEvent } from '../events.js';
 
 /** What became of credits of a grant. Those of one line of `countersOf` sum up to one counter of the grant. */
 export const useTypes = [

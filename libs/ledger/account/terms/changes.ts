@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import { earlier, later, type Instant } from '#kernel/instant.js';
 import type { ChangedPart, ChangedPeriod, PlanChange, RevocationCause, Term } from '../events.js';
-import { sameCause } from '../lots.js';
+import { sameCause } from '../grants/lots.js';
 import { anniversary, creditsFrom, monthsUntil, type Month, type PaidMonth } from '../../subscription/paid-month.js';
 import { insertSorted } from '../../sorted.js';
 import { creditsInForce } from './unpaid.js';

@@ -1,4 +1,4 @@
-import { grantOf } from '../lots.js';
+import { grantOf } from '../grants/lots.js';
 import type { AccountState, SubscriptionTerms } from '../state.js';
 import { planFacts, type PlanFacts, type TermFacts } from './changes.js';
 

@@ -1,7 +1,7 @@
 import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import type { AccountCommand, AccountRefusal, FreeMonth } from '../commands.js';
 import type { RevocationCause } from '../events.js';
-import { grantOf, sameCause } from '../lots.js';
+import { grantOf, sameCause } from '../grants/lots.js';
 import { type Recording, openAccount } from '../recording.js';
 import { undoTaken } from '../claims/revocations.js';
 import type { Grant } from '../state.js';

@@ -2,7 +2,7 @@ import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { claimedGrants, claimedPayment, isAfterClaims, unspentOf, type Claimed } from '../claims/view.js';
 import { total, type AccountEventOf } from '../events.js';
-import { grantOf, isOver } from '../lots.js';
+import { grantOf, isOver } from '../grants/lots.js';
 import type { Recording } from '../recording.js';
 import type { AccountState, Grant, Rollover } from '../state.js';
 

@@ -1,9 +1,9 @@
 import { MAX_AMOUNT, type Money } from '#kernel/amount.js';
 import { earlier, plusMs, type Instant } from '#kernel/instant.js';
 import { isAfterClaims, sameUpTo } from '../claims/view.js';
-import { costOf } from '../cost.js';
+import { costOf } from '../grants/cost.js';
 import { total, type PlanChange, type RevocationCause, type Slice } from '../events.js';
-import { grantOf } from '../lots.js';
+import { grantOf } from '../grants/lots.js';
 import { recordTaken, undoTaken } from '../claims/revocations.js';
 import type { Recording } from '../recording.js';
 import type { AccountState, Grant, Revocation, SubscriptionTerms } from '../state.js';
@@ -146,22 +146,25 @@ function take(recording: Recording, wanted: ReadonlyMap<string, Takes>): void {
   }
 }
 
-/** Breakage is turned back of what had expired unused; the rest is revoked in one event. */
+/** Breakage is turned back of what had expired unused; the rest is revoked in one event, what is scheduled last. */
 function revoke(recording: Recording, cause: RevocationCause, parts: readonly [string, number][]): void {
   const isFree = ([grantId, amount]: readonly [string, number]): boolean =>
     grantOf(recording.state, grantId).free >= amount;
   for (const part of parts) if (!isFree(part)) recordTaken(recording, ...part, cause);
-  const allocations = parts.filter(isFree).map(([grantId, amount]): Slice => {
-    const grant = grantOf(recording.state, grantId);
-    return { grantId, source: grant.source, amount, cost: costOf(grant, amount) };
-  });
-  if (allocations.length === 0) return;
+  const free = parts.filter(isFree).map(([grantId, amount]) => ({ grant: grantOf(recording.state, grantId), amount }));
+  if (free.length === 0) return;
+  const scheduled = free.filter(({ grant }) => grant.scheduled);
   recording.record({
     type: 'CreditsRevoked',
     revocationId: recording.newId('rvk'),
-    amount: total(allocations),
-    allocations,
-    scheduled: total(allocations.filter(({ grantId }) => grantOf(recording.state, grantId).scheduled)),
+    amount: total(free),
+    allocations: [...free.filter(({ grant }) => !grant.scheduled), ...scheduled].map(({ grant, amount }): Slice => ({
+      grantId: grant.id,
+      source: grant.source,
+      amount,
+      cost: costOf(grant, amount),
+    })),
+    scheduled: total(scheduled),
     expired: 0,
     writtenOff: 0,
     grantId: null,

@@ -3,7 +3,7 @@ import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { settleClaims, settleSubscription } from '../claims/settling.js';
 import type { AccountCommand, AccountRefusal, PaidTerm } from '../commands.js';
 import { planChangeRule, type AccountEventOf, type Term } from '../events.js';
-import { grantOf } from '../lots.js';
+import { grantOf } from '../grants/lots.js';
 import { type Recording, openAccount } from '../recording.js';
 import { forgetRollovers } from './rollover.js';
 import type { AccountState, SubscriptionTerms } from '../state.js';

@@ -1,7 +1,7 @@
 import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import { earlier, type Instant } from '#kernel/instant.js';
 import type { RevocationCause, Trial } from '../events.js';
-import { grantOf, sameCause } from '../lots.js';
+import { grantOf, sameCause } from '../grants/lots.js';
 import { recordTaken, undoTaken } from '../claims/revocations.js';
 import type { Recording } from '../recording.js';
 import type { Grant } from '../state.js';

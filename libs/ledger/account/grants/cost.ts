@@ -1,6 +1,6 @@
 import { proportion, type Amount, type Money } from '#kernel/amount.js';
-import type { Slice } from './events.js';
-import type { Grant } from './state.js';
+import type { Slice } from '../events.js';
+import type { Grant } from '../state.js';
 
 /**
  * The share of the grant's cost basis that `amount` of its unspent credits takes along: round-half-up(R·x/r) of the R minor
@@ -11,9 +11,6 @@ export function costOf(grant: Grant, amount: Amount): Money | null {
   const left = grant.free + grant.held;
   return { amount: left === 0 ? 0 : proportion(grant.costLeft, amount, left), currency: grant.costBasis.currency };
 }
-
-/** The minor units of a slice's cost; 0 for one that cost nothing. */
-export const moneyOf = (slice: { readonly cost: Money | null }): number => slice.cost?.amount ?? 0;
 
 /** The recorded cost of `part` of a slice of which `before` was restored earlier; all parts together restore the whole cost. */
 export function partOfCost(slice: Slice, before: Amount, part: Amount): Slice['cost'] {

@@ -1,11 +1,10 @@
 import { assert } from '#kernel/assert.js';
-import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountFact } from './events.js';
+import type { AccountFact } from '../events.js';
 import { compareForBurn } from './burn-order.js';
-import { moneyOf } from './cost.js';
-import type { AccountState, Debt, Due, Grant, Hold } from './state.js';
-import { insertSorted, removeSorted } from '../sorted.js';
+import { buckets, type Move } from './moves.js';
+import type { AccountState, Debt, Due, Grant, Hold } from '../state.js';
+import { insertSorted, removeSorted } from '../../sorted.js';
 
 /** By time; at one instant by `order`, then by id, so that no two are equal. */
 export const compareDue = (a: Due, b: Due): number => {
@@ -52,17 +51,6 @@ export const isSpendable = (grant: Grant): boolean => !grant.scheduled && grant.
 
 /** Puts a grant in its places; `before` is the record that it replaces. */
 export function putGrant(state: AccountState, before: Grant | null, after: Grant): void {
-  assert(
-    after.free >= 0 &&
-      after.held >= 0 &&
-      after.consumed >= 0 &&
-      after.revoked >= 0 &&
-      after.repaid >= 0 &&
-      after.expired >= 0 &&
-      after.costLeft >= 0 &&
-      after.costExpired >= 0,
-    `grant ${after.id} would hold less than nothing`,
-  );
   state.grants.set(after.id, after);
   const compare = compareForBurn(state.settings.burnOrder);
   if (before !== null && isSpendable(before)) {
@@ -89,49 +77,36 @@ function replaced(
   return insertSorted(removeSorted(list, before, compare), after, compare);
 }
 
-/** What of a grant changes while it lives. */
-type Counters = Partial<
-  Pick<
-    Grant,
-    | 'free'
-    | 'held'
-    | 'consumed'
-    | 'expired'
-    | 'revoked'
-    | 'repaid'
-    | 'clawedBack'
-    | 'costLeft'
-    | 'revocations'
-    | 'scheduled'
-  >
->;
-
-/** Replaces a grant's record by one with other counters. */
-export const changeGrant = (state: AccountState, grant: Grant, change: Counters): void => {
+/** Replaces a grant's record by one of which other things are noted. */
+export const changeGrant = (
+  state: AccountState,
+  grant: Grant,
+  change: Partial<Pick<Grant, 'revocations' | 'clawedBack'>>,
+): void => {
   putGrant(state, grant, { ...grant, ...change });
 };
 
-type Counter = 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
-/**
- * Moves credits of a grant from one counter to another. Their cost leaves what is left of the grant's when they are used up, and
- * comes back with them; that of expired ones is kept beside it.
- */
-export function move(
-  state: AccountState,
-  slice: { grantId: string; amount: Amount; cost: Money | null },
-  from: Counter,
-  to: Counter,
-): void {
-  const grant = grantOf(state, slice.grantId);
-  const cost = moneyOf(slice);
-  // Not by `changeGrant`: every consumption comes here, and the changes would be one more object, of computed names.
+/** Carries out a move. Its cost stays with the grant while the credits are unspent, and is kept beside that of expired ones. */
+export function moveCredits(state: AccountState, { grantId, from, to, amount, cost }: Move): void {
+  const grant = grantOf(state, grantId);
   const after: { -readonly [Member in keyof Grant]: Grant[Member] } = { ...grant };
-  after[from] -= slice.amount;
-  after[to] += slice.amount;
-  if (to === 'free') after.costLeft += cost;
-  else if (from === 'free' || from === 'held') after.costLeft -= cost;
-  if (to === 'expired') after.costExpired += cost;
-  else if (from === 'expired') after.costExpired -= cost;
+  const [source, target] = [buckets[from], buckets[to]];
+  assert(
+    source.counter !== 'free' || grant.scheduled === (from === 'scheduled'),
+    `credits of grant ${grantId} are not ${from}`,
+  );
+  if (source.counter !== null) after[source.counter] -= amount;
+  if (target.counter !== null) after[target.counter] += amount;
+  if (source.cost !== null) after[source.cost] -= cost;
+  if (target.cost !== null) after[target.cost] += cost;
+  if (to === 'scheduled' || to === 'available') after.scheduled = to === 'scheduled';
+  assert(
+    amount >= 0 &&
+      (source.counter === null || after[source.counter] >= 0) &&
+      after.costLeft >= 0 &&
+      after.costExpired >= 0,
+    `grant ${grantId} would hold less than nothing`,
+  );
   putGrant(state, grant, after);
 }
 

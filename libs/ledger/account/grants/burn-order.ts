@@ -1,8 +1,8 @@
 import { assert, assertNever } from '#kernel/assert.js';
 import type { Amount } from '#kernel/amount.js';
-import type { BurnOrder, BurnOrderName, HeldSlice, Slice } from './events.js';
+import type { BurnOrder, BurnOrderName, HeldSlice, Slice } from '../events.js';
 import { costOf } from './cost.js';
-import type { AccountState, Grant } from './state.js';
+import type { AccountState, Grant } from '../state.js';
 
 /** The version of the rules below, recorded with every choice they make. */
 export const burnOrderOf = (name: BurnOrderName): BurnOrder => ({ name, version: 1 });
