@@ -65,7 +65,8 @@ const tokenOf = (customer: string): Promise<string> =>
     const [found] = await query(
       scrip.database.url,
       `select count(*)::int as sessions from pg_stat_activity
-        where datname = current_database() and (application_name = 'scrip' or application_name = '')`,
+        where datname = current_database() and (application_name = 'scrip' or application_name = '')
+          and backend_type = 'client backend' and pid <> pg_backend_pid()`,
     );
     expect(found?.['sessions']).toBeLessThanOrEqual(12);
   });
