@@ -37,6 +37,8 @@ export const lotsIgnored = {
   BillingRequested: 'ignored',
 } as const;
 export const settingsIgnored = {
+  BudgetSet: 'ignored',
+  BudgetRemoved: 'ignored',
   BurnOrderChanged: 'ignored',
   OverdraftLimitChanged: 'ignored',
   DebtPolicyChanged: 'ignored',

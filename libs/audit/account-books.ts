@@ -1,6 +1,7 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account/events.js';
+import { BudgetBooks } from './budget-books.js';
 
 /** Where the credits of a grant can be. `free` is scheduled before the grant is effective, available from then on. */
 const places = ['free', 'held', 'consumed', 'expired', 'revoked', 'repaid'] as const;
@@ -35,6 +36,7 @@ export class AccountBooks {
   readonly #grants = new Map<string, GrantBook>();
   readonly #holds = new Map<string, Amount>();
   readonly #debts = new Map<string, Amount>();
+  readonly #budgets = new BudgetBooks();
   #available = 0;
   #held = 0;
   #debt = 0;
@@ -46,7 +48,7 @@ export class AccountBooks {
       if (event.at < this.#lastAt) return `its time is before that of the event before it`;
       this.#lastAt = event.at;
       this.#move(event);
-      return this.#compare(event);
+      return this.#compare(event) ?? this.#budgets.enter(event);
     } catch (error) {
       if (error instanceof Contradiction) return error.message;
       throw error;

@@ -53,6 +53,8 @@ const upcasters: { readonly [Type in LedgerEventType]: readonly Upcaster[] } = {
   TrialChanged: [],
   TermsEnded: [],
   BillingRequested: [],
+  BudgetSet: [],
+  BudgetRemoved: [],
   BurnOrderChanged: [],
   OverdraftLimitChanged: [],
   DebtPolicyChanged: [],

@@ -344,6 +344,8 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
   TrialChanged: () => undefined,
   TermsEnded: () => undefined,
   BillingRequested: () => undefined,
+  BudgetSet: () => undefined,
+  BudgetRemoved: () => undefined,
   BurnOrderChanged: settle,
   OverdraftLimitChanged: settle,
   DebtPolicyChanged: settle,

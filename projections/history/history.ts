@@ -144,6 +144,8 @@ const movements: {
   TrialChanged: null,
   TermsEnded: null,
   BillingRequested: null,
+  BudgetSet: null,
+  BudgetRemoved: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,

@@ -66,6 +66,12 @@ export const problemKinds = {
     detail:
       'Nothing was recorded. See GET …/entitlements for what the customer may use, and /v1/plans for plans that have it.',
   },
+  budget_exceeded: {
+    status: 403,
+    title: 'A budget does not allow it',
+    detail:
+      'Nothing was recorded. `used` of `limit` count in the budget of `scope`; ask for less, wait until `resetsAt`, or raise the limit.',
+  },
   not_found: { status: 404, title: 'No such route', detail: 'See /openapi.json for the routes.' },
   customer_not_found: {
     status: 404,
@@ -78,6 +84,7 @@ export const problemKinds = {
     title: 'No such hold',
     detail: 'Check the hold id and the account; a hold belongs to one unit of one customer.',
   },
+  budget_not_found: { status: 404, title: 'No such budget', detail: 'See GET …/budgets for the scopes that have one.' },
   consumption_not_found: {
     status: 404,
     title: 'No such consumption',
@@ -196,6 +203,23 @@ export const problemKinds = {
     status: 422,
     title: 'The account would hold too many credits',
     detail: 'All grants of an account sum to at most 2^53-1.',
+  },
+  scope_invalid: {
+    status: 422,
+    title: 'The scope is not one',
+    detail:
+      'Send `org`, or one to five segments such as `team:growth/member:ada`: lower case letters, a colon, and 1 to 64 of A-Z a-z 0-9 _ . @ -.',
+  },
+  budget_below_used: {
+    status: 422,
+    title: 'More than the limit is used already',
+    detail:
+      'Nothing was recorded. `used` counts in the present window of `scope`: send a `limit` of at least that, or one that is `soft`.',
+  },
+  too_many_budgets: {
+    status: 422,
+    title: 'The account has too many budgets',
+    detail: 'An account has at most 25,000. Remove some, or cap the scopes above them.',
   },
   credit_event_unknown: {
     status: 422,

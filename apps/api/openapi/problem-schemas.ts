@@ -1,3 +1,4 @@
+import { budgetWindows } from '#ledger/account/budgets/facts.js';
 import { problemBody, retryAfter, type ProblemMembers } from '../http/problem.js';
 import { problemKinds, type ProblemCode } from '../http/problems.js';
 import { credits, list, object, orNull, ref, text, time, word, type Schema } from './schema.js';
@@ -5,6 +6,15 @@ import { credits, list, object, orNull, ref, text, time, word, type Schema } fro
 const codes = Object.keys(problemKinds) as readonly ProblemCode[];
 
 type Members = { readonly [member: string]: Schema };
+
+const exceeded: Members = {
+  scope: { ...text, description: 'Whose budget.' },
+  limit: credits,
+  used: { ...credits, description: 'What counts in its window, with what is held.' },
+  requested: credits,
+  window: word(...budgetWindows),
+  resetsAt: { ...orNull(time), description: 'When the next window begins; null for never.' },
+};
 
 /** The members that an answer has besides those of every problem; `?` at the end of a name: it may be absent. */
 const membersOf: { readonly [Code in ProblemCode]?: Members } = {
@@ -14,6 +24,10 @@ const membersOf: { readonly [Code in ProblemCode]?: Members } = {
     required: { ...credits, description: 'What was asked for.' },
     unit: text,
     'topUpUrl?': { type: 'string', description: 'Where more can be bought.' },
+    'budget?': {
+      ...object(exceeded),
+      description: 'Where a part would have been enough, and this budget has nothing left.',
+    },
   },
   usage_limit_exceeded: {
     feature: text,
@@ -24,6 +38,8 @@ const membersOf: { readonly [Code in ProblemCode]?: Members } = {
     windowEnd: time,
   },
   feature_not_in_plan: { feature: text },
+  budget_exceeded: exceeded,
+  budget_below_used: { scope: text, limit: credits, used: { ...credits, description: 'What counts in its window.' } },
   amount_exceeds_grant: { unspent: { ...credits, description: 'What can be revoked.' } },
   stripe_refused: {
     stripeCode: { ...orNull(text), description: "Stripe's code of the error." },
@@ -39,6 +55,11 @@ const exampleMembers: { readonly [Code in ProblemCode]?: ProblemMembers } = {
     ...{ window: 'day', windowEnd: '2026-11-22T00:00:00.000Z' },
   },
   feature_not_in_plan: { feature: 'team' },
+  budget_exceeded: {
+    ...{ scope: 'team:growth', limit: 100, used: 98, requested: 5 },
+    ...{ window: 'day', resetsAt: '2026-11-22T00:00:00.000Z' },
+  },
+  budget_below_used: { scope: 'team:growth', limit: 50, used: 98 },
   amount_exceeds_grant: { unspent: 40 },
   stripe_refused: { stripeCode: 'resource_missing', stripeParam: 'customer' },
 };

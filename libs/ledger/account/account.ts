@@ -1,5 +1,6 @@
 import { assertNever } from '#kernel/assert.js';
 import type { Decider, Moment } from '#kernel/decider.js';
+import { removeBudget, setBudget } from './budgets/budgets.js';
 import { keepFreeMonths } from './terms/free-months.js';
 import { adjustCredits, grantCredits } from './granting.js';
 import { repayOwed } from './debt.js';
@@ -96,6 +97,10 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       openAccount(recording);
       recording.record({ type: 'BillingRequested', operation: command.operation });
       return null;
+    case 'SetBudget':
+      return setBudget(recording, command);
+    case 'RemoveBudget':
+      return removeBudget(recording, command);
     case 'RecordDue':
       return null;
     case 'ChangeSettings':

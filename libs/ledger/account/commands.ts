@@ -1,6 +1,7 @@
 import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
+import type { BudgetCommand, BudgetRefusal, Exceeded } from './budgets/facts.js';
 import type { BoughtLine, Claim, Paid } from '../payment/claims.js';
 import type {
   AgreedSeats,
@@ -40,6 +41,7 @@ export type FreeMonth = { readonly start: Instant; readonly end: Instant; readon
 
 /** What can be asked of an account. Prices are already resolved; times come with the decision. */
 export type AccountCommand =
+  | BudgetCommand
   | (Annotations & {
       readonly type: 'GrantCredits';
       readonly amount: Amount;
@@ -64,6 +66,8 @@ export type AccountCommand =
       readonly partial?: true;
       readonly usage: Usage | null;
       readonly resource: Resource | null;
+      /** Whose budgets have to allow it. */
+      readonly scope?: string;
     })
   | {
       readonly type: 'ReverseConsumption';
@@ -77,6 +81,8 @@ export type AccountCommand =
       /** Reserves as much of it as there is. */
       readonly partial?: true;
       readonly resource: Resource | null;
+      /** Whose budgets have to allow it. */
+      readonly scope?: string;
       readonly expiresInSeconds: number;
     })
   | { readonly type: 'RaiseHold'; readonly holdId: string; readonly amount: Amount }
@@ -174,7 +180,14 @@ export type PurchaseRefusal =
 
 export type AccountRefusal =
   | PurchaseRefusal
-  | { readonly rejected: 'insufficient_credits'; readonly available: Amount; readonly required: Amount }
+  | BudgetRefusal
+  | {
+      readonly rejected: 'insufficient_credits';
+      readonly available: Amount;
+      readonly required: Amount;
+      /** Where a budget has nothing left that could be taken in part. */
+      readonly budget?: Exceeded;
+    }
   | { readonly rejected: 'amount_exceeds_grant'; readonly unspent: Amount }
   | {
       readonly rejected:

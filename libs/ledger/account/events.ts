@@ -2,6 +2,7 @@ import type { Amount, Money } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import type { Json } from '#kernel/json.js';
 import type { BoughtLine, Claim, Paid } from '../payment/claims.js';
+import type { BudgetFacts, Charged, Scoped } from './budgets/facts.js';
 
 export const sources = [
   'purchase',
@@ -166,7 +167,7 @@ export type Trial = {
 /** How changes of plan are settled, by name and version. */
 export const planChangeRule = { name: 'kept-first', version: 1 } as const;
 
-type Facts = {
+type Facts = BudgetFacts & {
   AccountOpened: { readonly customerId: string; readonly unit: string };
   /** A grant. While `effectiveAt` is after `at` it is scheduled and counts nowhere in the balance. */
   CreditsGranted: Annotations & {
@@ -193,53 +194,57 @@ type Facts = {
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };
-  CreditsConsumed: Annotations & {
-    readonly consumptionId: string;
-    /** What was taken: the sum of the slices and of `debt`. */
-    readonly amount: Amount;
-    /** What was asked; left out where it is what was taken. */
-    readonly requested?: Amount;
-    readonly allocations: readonly Slice[];
-    /** The part beyond the available credits, within the overdraft limit; a DebtIncurred follows. */
-    readonly debt: Amount;
-    readonly burnOrder: BurnOrder;
-    readonly usage: Usage | null;
-    readonly resource: Resource | null;
-  };
-  CreditsHeld: Annotations & {
-    readonly holdId: string;
-    readonly amount: Amount;
-    /** What was asked; left out where it is what was reserved. */
-    readonly requested?: Amount;
-    readonly allocations: readonly HeldSlice[];
-    /** What it is to pay for; left out where it was not named. */
-    readonly resource?: Resource;
-    /** Null for claims on a grant that never expires. */
-    readonly expiresAt: Instant | null;
-    readonly owner: HoldOwner;
-    /** By which the slices were chosen; null for claims, whose order is their own. */
-    readonly burnOrder: BurnOrder | null;
-  };
+  CreditsConsumed: Annotations &
+    Scoped & {
+      readonly consumptionId: string;
+      /** What was taken: the sum of the slices and of `debt`. */
+      readonly amount: Amount;
+      /** What was asked; left out where it is what was taken. */
+      readonly requested?: Amount;
+      readonly allocations: readonly Slice[];
+      /** The part beyond the available credits, within the overdraft limit; a DebtIncurred follows. */
+      readonly debt: Amount;
+      readonly burnOrder: BurnOrder;
+      readonly usage: Usage | null;
+      readonly resource: Resource | null;
+    };
+  CreditsHeld: Annotations &
+    Scoped & {
+      readonly holdId: string;
+      readonly amount: Amount;
+      /** What was asked; left out where it is what was reserved. */
+      readonly requested?: Amount;
+      readonly allocations: readonly HeldSlice[];
+      /** What it is to pay for; left out where it was not named. */
+      readonly resource?: Resource;
+      /** Null for claims on a grant that never expires. */
+      readonly expiresAt: Instant | null;
+      readonly owner: HoldOwner;
+      /** By which the slices were chosen; null for claims, whose order is their own. */
+      readonly burnOrder: BurnOrder | null;
+    };
   HoldExtended: HoldAfter & { readonly holdId: string };
   /** `amount` more credits were reserved by an open hold. */
-  HoldRaised: HoldAfter & {
-    readonly holdId: string;
-    readonly amount: Amount;
-    readonly allocations: readonly HeldSlice[];
-    /** By which the slices were chosen. */
-    readonly burnOrder: BurnOrder;
-  };
-  HoldCaptured: HoldAfter & {
-    readonly holdId: string;
-    readonly consumptionId: string;
-    readonly amount: Amount;
-    readonly allocations: readonly Slice[];
-    /** What the hold named; left out where it named nothing. */
-    readonly resource?: Resource;
-    /** True when the rest, if any, is released with it. */
-    readonly final: boolean;
-  };
-  HoldReleased: {
+  HoldRaised: HoldAfter &
+    Charged & {
+      readonly holdId: string;
+      readonly amount: Amount;
+      readonly allocations: readonly HeldSlice[];
+      /** By which the slices were chosen. */
+      readonly burnOrder: BurnOrder;
+    };
+  HoldCaptured: HoldAfter &
+    Scoped & {
+      readonly holdId: string;
+      readonly consumptionId: string;
+      readonly amount: Amount;
+      readonly allocations: readonly Slice[];
+      /** What the hold named; left out where it named nothing. */
+      readonly resource?: Resource;
+      /** True when the rest, if any, is released with it. */
+      readonly final: boolean;
+    };
+  HoldReleased: Charged & {
     readonly holdId: string;
     readonly amount: Amount;
     readonly allocations: readonly HeldSlice[];
@@ -276,7 +281,7 @@ type Facts = {
     readonly expired: boolean;
     readonly cause: RevocationCause;
   };
-  ConsumptionReversed: {
+  ConsumptionReversed: Charged & {
     readonly reversalId: string;
     readonly consumptionId: string;
     /** The revision of the consumption in this stream. */

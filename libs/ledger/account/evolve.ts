@@ -1,4 +1,5 @@
 import { assert, assertNever } from '#kernel/assert.js';
+import { countCharges, evolveBudgets } from './budgets/budgets.js';
 import { evolveClaims } from './claims/claims.js';
 import { evolveDebts } from './debt.js';
 import type { AccountEvent } from './events.js';
@@ -35,22 +36,27 @@ function noted(state: AccountState, event: AccountEvent, revision: number): Acco
       return state;
     case 'BillingRequested':
     case 'CreditsActivated':
-    case 'CreditsConsumed':
     case 'CreditsExpired':
+      return state;
+    case 'CreditsConsumed':
+      countCharges(state, event);
       return state;
     case 'CreditsGranted':
       return evolveGranted(state, event, revision);
     case 'ConsumptionReversed':
       state.reversed.set(event.consumptionRevision, event.reversedTotal);
+      countCharges(state, event);
       return state;
     case 'CreditsRevoked':
     case 'CreditsReinstated':
       return evolveRevocations(state, event);
-    case 'CreditsHeld':
     case 'HoldExtended':
+      return evolveHolds(state, event);
+    case 'CreditsHeld':
     case 'HoldRaised':
     case 'HoldCaptured':
     case 'HoldReleased':
+      countCharges(state, event);
       return evolveHolds(state, event);
     case 'DebtIncurred':
     case 'DebtRepaid':
@@ -62,6 +68,9 @@ function noted(state: AccountState, event: AccountEvent, revision: number): Acco
     case 'TrialChanged':
     case 'TermsEnded':
       return evolveTerms(state, event);
+    case 'BudgetSet':
+    case 'BudgetRemoved':
+      return evolveBudgets(state, event);
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -2,6 +2,9 @@ import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
 import { later, plusMs, type Instant } from '#kernel/instant.js';
 import { assertNever } from '#kernel/assert.js';
+import { allowanceOf, noneLeft } from './budgets/allowance.js';
+import { chargesMember, joinCharges, takeFirst } from './budgets/charges.js';
+import type { Charge } from './budgets/facts.js';
 import { burnOrderOf, slicesToHold } from './grants/burn-order.js';
 import type { AccountCommand, AccountRefusal } from './commands.js';
 import { costOf } from './grants/cost.js';
@@ -15,12 +18,20 @@ import { insertSorted, removeSorted } from '../sorted.js';
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 type HoldCommand = Command<'ExtendHold' | 'RaiseHold' | 'CaptureHold' | 'ReleaseHold'>;
 
-/** Reserves credits in burn order for work under way; a partial hold as much as there is. Never uses an overdraft. */
+/**
+ * Reserves credits in burn order for work under way, as far as the budgets of the scope allow; a partial hold as much as there is. Never
+ * uses an overdraft.
+ */
 export function holdCredits(recording: Recording, command: Command<'HoldCredits'>): AccountRefusal | null {
   const { amount: requested, partial = false, resource } = command;
   const { available } = recording.balance;
-  const amount = partial ? Math.min(requested, available) : requested;
-  if (amount > available || amount === 0) return { rejected: 'insufficient_credits', available, required: requested };
+  const allowance = allowanceOf(recording, command.scope);
+  if (allowance !== null && 'rejected' in allowance) return allowance;
+  const amount = partial ? Math.min(requested, available, allowance?.most ?? requested) : requested;
+  if (amount > available || amount === 0)
+    return { rejected: 'insufficient_credits', available, required: requested, ...noneLeft(allowance, available) };
+  const exceeded = allowance?.exceededBy(amount) ?? null;
+  if (exceeded !== null) return { rejected: 'budget_exceeded', ...exceeded };
   recording.record({
     type: 'CreditsHeld',
     holdId: recording.newId('hold'),
@@ -28,6 +39,7 @@ export function holdCredits(recording: Recording, command: Command<'HoldCredits'
     ...(amount === requested ? {} : { requested }),
     allocations: slicesToHold(recording.state, amount),
     ...(resource === null ? {} : { resource }),
+    ...allowance?.charge(amount),
     expiresAt: plusMs(recording.moment.at, command.expiresInSeconds * 1000),
     owner: 'caller',
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),
@@ -56,7 +68,7 @@ function openHold(recording: Recording, command: HoldCommand): CallersHold | Acc
   return { rejected: wasPlaced ? 'hold_not_open' : 'hold_not_found' };
 }
 
-/** Reserves more credits by an open hold, in burn order. When it times out does not change. */
+/** Reserves more credits by an open hold, in burn order, as far as its budgets allow now. When it times out does not change. */
 export function raiseHold(recording: Recording, command: Command<'RaiseHold'>): AccountRefusal | null {
   const hold = openHold(recording, command);
   if ('rejected' in hold) return hold;
@@ -64,12 +76,17 @@ export function raiseHold(recording: Recording, command: Command<'RaiseHold'>): 
   const { available } = recording.balance;
   if (amount > available) return { rejected: 'insufficient_credits', available, required: amount };
   if (amount > MAX_AMOUNT - hold.amount) return { rejected: 'balance_limit_exceeded' };
+  const allowance = allowanceOf(recording, hold.scope);
+  if (allowance !== null && 'rejected' in allowance) return allowance;
+  const exceeded = allowance?.exceededBy(amount) ?? null;
+  if (exceeded !== null) return { rejected: 'budget_exceeded', ...exceeded };
   const allocations = slicesToHold(recording.state, amount);
   recording.record({
     type: 'HoldRaised',
     holdId: hold.id,
     amount,
     allocations,
+    ...allowance?.chargeOf(amount),
     burnOrder: burnOrderOf(recording.state.settings.burnOrder),
     heldAmount: hold.amount + amount,
     remaining: hold.remaining + amount,
@@ -114,6 +131,7 @@ export function captureHold(recording: Recording, command: Command<'CaptureHold'
   const amount = command.amount ?? hold.remaining;
   if (amount > hold.remaining) return { rejected: 'amount_exceeds_hold' };
   const { captured, rest } = split(recording, hold, amount);
+  const charges = takeFirst(hold.charges ?? [], amount);
   const remaining = hold.remaining - amount;
   const final = command.final || remaining === 0;
   recording.record({
@@ -123,13 +141,16 @@ export function captureHold(recording: Recording, command: Command<'CaptureHold'
     amount,
     allocations: captured,
     ...(hold.resource === null ? {} : { resource: hold.resource }),
+    ...(hold.scope === undefined ? {} : { scope: hold.scope }),
+    ...chargesMember(charges.taken),
     final,
     heldAmount: hold.amount,
     remaining,
     heldAllocations: rest,
     expiresAt: hold.expiresAt,
   });
-  if (final && remaining > 0) release(recording, { ...hold, remaining, allocations: rest }, 'captured');
+  if (final && remaining > 0)
+    release(recording, { ...hold, remaining, allocations: rest, charges: charges.rest }, 'captured');
   return null;
 }
 
@@ -174,9 +195,29 @@ function putHold(state: AccountState, hold: Hold): void {
 }
 
 /** What of an open hold no event after its first names again. */
-function constantOf(state: AccountState, holdId: string): Pick<Hold, 'owner' | 'resource'> {
-  const { owner = 'caller' as const, resource = null } = state.holds.get(holdId) ?? {};
-  return { owner, resource };
+function constantOf(hold: Hold | undefined): Pick<Hold, 'owner' | 'resource' | 'scope'> {
+  const { owner = 'caller' as const, resource = null } = hold ?? {};
+  return { owner, resource, ...scopeMember(hold?.scope) };
+}
+
+const scopeMember = (scope: string | undefined): { readonly scope?: string } => (scope === undefined ? {} : { scope });
+
+/** What of an open hold counts in budgets once an event has changed it. */
+function chargesAfter(hold: Hold | undefined, event: HoldEvent): readonly Charge[] | undefined {
+  switch (event.type) {
+    case 'CreditsHeld':
+      return event.charges;
+    case 'HoldExtended':
+      return hold?.charges;
+    case 'HoldRaised':
+      return joinCharges(hold?.charges, event.charges, hold?.remaining ?? 0, event.amount);
+    case 'HoldCaptured':
+      return hold?.charges === undefined ? undefined : takeFirst(hold.charges, event.amount).rest;
+    case 'HoldReleased':
+      return undefined;
+    default:
+      return assertNever(event);
+  }
 }
 
 type HoldEvent =
@@ -188,6 +229,8 @@ type HoldEvent =
 
 /** What an event leaves of a hold. */
 export function evolveHolds(state: AccountState, event: HoldEvent): AccountState {
+  const before = state.holds.get(event.holdId);
+  const charges = chargesMember(chargesAfter(before, event));
   switch (event.type) {
     case 'CreditsHeld':
       putHold(state, {
@@ -198,6 +241,8 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         expiresAt: event.expiresAt,
         owner: event.owner,
         resource: event.resource ?? null,
+        ...scopeMember(event.scope),
+        ...charges,
       });
       return state;
     case 'HoldExtended':
@@ -209,7 +254,8 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: event.remaining,
         allocations: event.heldAllocations,
         expiresAt: event.expiresAt,
-        ...constantOf(state, event.holdId),
+        ...constantOf(before),
+        ...charges,
       });
       return state;
     case 'HoldReleased':
@@ -219,7 +265,7 @@ export function evolveHolds(state: AccountState, event: HoldEvent): AccountState
         remaining: 0,
         allocations: [],
         expiresAt: event.expiresAt,
-        ...constantOf(state, event.holdId),
+        ...constantOf(before),
       });
       return state;
     default:

@@ -46,6 +46,11 @@ export class Recording {
     return this.#balance;
   }
 
+  /** The revision that the event which is recorded next will have. */
+  get nextRevision(): number {
+    return this.moment.revision + this.events.length;
+  }
+
   record(fact: AccountFact, at: Instant = this.at): void {
     const { available, held, debt } = this.#balance;
     const event = { ...fact, at, balance: this.#balance };
@@ -57,8 +62,7 @@ export class Recording {
 
   /** An id for what the next event makes. What time makes has the same one whoever shows or records it, and when. */
   newId(prefix: IdPrefix): string {
-    const { moment, at, timesEffectOn } = this;
-    const revision = moment.revision + this.events.length;
+    const { moment, at, timesEffectOn, nextRevision: revision } = this;
     if (timesEffectOn !== null) return makeIdAfter(prefix, at, revision, timesEffectOn);
     return makeId(prefix, moment.at, revision, moment.commandId);
   }

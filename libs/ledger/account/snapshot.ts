@@ -2,6 +2,7 @@ import type { Amount } from '#kernel/amount.js';
 import type { Json } from '#kernel/json.js';
 import { LayeredMap } from '#kernel/layered-map.js';
 import type { StreamName } from '#kernel/stream-name.js';
+import { decodeBudgets, encodeBudgets, type KeptBudgets } from './budgets/snapshot.js';
 import { compareForBurn } from './grants/burn-order.js';
 import type { Balance, Settings } from './events.js';
 import { compareDebts, compareDue, dueOf, isSpendable, timeoutOf } from './grants/lots.js';
@@ -32,11 +33,12 @@ type Kept = {
   readonly terms: readonly (readonly [string, SubscriptionTerms])[];
   readonly rollovers: readonly (readonly [string, Rollover])[];
   readonly reversed: readonly (readonly [number, Amount])[];
+  readonly budgets: KeptBudgets;
   readonly usage: Json;
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 13;
+export const SNAPSHOT_VERSION = 14;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -54,6 +56,7 @@ export function encodeAccount(state: AccountState): Json {
     terms: [...state.terms.entries()],
     rollovers: [...state.rollovers.entries()],
     reversed: [...state.reversed.entries()],
+    budgets: encodeBudgets(state.budgets.values()),
     usage: encodeUsage(state.usage),
   };
   return kept as unknown as Json;
@@ -62,6 +65,7 @@ export function encodeAccount(state: AccountState): Json {
 /** The account that `encodeAccount` of this version kept, with the orders that follow from it. */
 export function decodeAccount(json: Json, stream: StreamName): AccountState {
   const kept = json as unknown as Kept;
+  const budgets = decodeBudgets(kept.budgets);
   const dues = [...kept.grants.map(dueOf), ...kept.holds.map(timeoutOf)];
   return {
     ...initialAccount(stream),
@@ -79,6 +83,8 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     terms: LayeredMap.from(kept.terms),
     rollovers: LayeredMap.from(kept.rollovers),
     reversed: LayeredMap.from(kept.reversed),
+    budgets: LayeredMap.from(budgets),
+    budgetCount: budgets.length,
     usage: decodeUsage(kept.usage),
     timeline: dues.filter((due): due is Due => due !== null).sort(compareDue),
   };

@@ -1,5 +1,8 @@
 import type { Amount } from '#kernel/amount.js';
 import { revisionInId } from '#kernel/ids.js';
+import { allowanceOf, noneLeft } from './budgets/allowance.js';
+import { chargesMember, giveBack } from './budgets/charges.js';
+import type { Charged } from './budgets/facts.js';
 import { burnOrderOf, slicesToSpend } from './grants/burn-order.js';
 import type { AccountCommand, AccountRefusal } from './commands.js';
 import { partOfCost } from './grants/cost.js';
@@ -13,16 +16,21 @@ type Consume = Extract<AccountCommand, { type: 'ConsumeCredits' }>;
 type Reverse = Extract<AccountCommand, { type: 'ReverseConsumption' }>;
 
 /**
- * Spends in burn order; beyond what is available only within the overdraft limit, which becomes debt. A partial consumption takes as
- * much as that allows, and is refused where that is nothing.
+ * Spends in burn order; beyond what is available only within the overdraft limit, which becomes debt. The budgets of the scope have to allow
+ * it. A partial consumption takes as much as all that allows, and is refused where that is nothing.
  */
 export function consumeCredits(recording: Recording, command: Consume): AccountRefusal | null {
   const { amount: requested, partial = false } = command;
   const { available, debt } = recording.balance;
   const { settings } = recording.state;
   const most = available + Math.max(0, settings.overdraftLimit - debt);
-  const amount = partial ? Math.min(requested, most) : requested;
-  if (amount > most || amount === 0) return { rejected: 'insufficient_credits', available, required: requested };
+  const allowance = allowanceOf(recording, command.scope);
+  if (allowance !== null && 'rejected' in allowance) return allowance;
+  const amount = partial ? Math.min(requested, most, allowance?.most ?? requested) : requested;
+  if (amount > most || amount === 0)
+    return { rejected: 'insufficient_credits', available, required: requested, ...noneLeft(allowance, most) };
+  const exceeded = allowance?.exceededBy(amount) ?? null;
+  if (exceeded !== null) return { rejected: 'budget_exceeded', ...exceeded };
   const missing = Math.max(0, amount - available);
   openAccount(recording);
   const consumptionId = recording.newId('con');
@@ -33,6 +41,7 @@ export function consumeCredits(recording: Recording, command: Consume): AccountR
     ...(amount === requested ? {} : { requested }),
     allocations: slicesToSpend(recording.state, amount - missing),
     debt: missing,
+    ...allowance?.charge(amount),
     burnOrder: burnOrderOf(settings.burnOrder),
     usage: command.usage,
     resource: command.resource,
@@ -53,7 +62,11 @@ export function consumeCredits(recording: Recording, command: Consume): AccountR
 /** The revision of the consumption that a reversal names; null when the id cannot be one of ours. */
 export const revisionToReverse = (command: Reverse): number | null => revisionInId('con', command.consumptionId);
 
-type Consumption = { readonly amount: Amount; readonly allocations: readonly Slice[]; readonly debt: Amount };
+type Consumption = Charged & {
+  readonly amount: Amount;
+  readonly allocations: readonly Slice[];
+  readonly debt: Amount;
+};
 
 function consumptionIn(past: AccountEvent | null, id: string): Consumption | null {
   if (past?.type === 'CreditsConsumed' && past.consumptionId === id) return past;
@@ -86,6 +99,7 @@ export function reverseConsumption(recording: Recording, command: Reverse): Acco
     amount,
     reversedTotal: before + amount,
     restored,
+    ...chargesMember(giveBack(consumption.charges ?? [], before, amount)),
     debtReversed,
     reason: command.reason,
   });

@@ -22,6 +22,7 @@ import {
 } from './events.js';
 import type { Counter } from './grants/moves.js';
 import { NO_USAGE, type Usage } from './usage.js';
+import type { Budget, Charge } from './budgets/facts.js';
 import type { BoughtLine, Claim, Paid } from '../payment/claims.js';
 
 /** A lot of credits. Its counters always add up to its amount. Records are replaced, never changed. */
@@ -98,6 +99,10 @@ export type Hold = {
   readonly owner: HoldOwner;
   /** What it is to pay for; null where it was not named. */
   readonly resource: Resource | null;
+  /** Under which it was placed; left out where it named none. */
+  readonly scope?: string;
+  /** Which budgets the remaining amount counts in, in the order of its captures; left out where no budget ever did. */
+  readonly charges?: readonly Charge[];
 };
 
 export type Debt = {
@@ -144,6 +149,9 @@ export type AccountState = {
   rollovers: LayeredMap<string, Rollover>;
   /** How much of the consumption at a revision has been reversed. */
   reversed: LayeredMap<number, Amount>;
+  /** By scope. */
+  budgets: LayeredMap<string, Budget>;
+  budgetCount: number;
   /** What was consumed when, and the periods that it is shown by. */
   usage: Usage;
   /** What time will do, soonest first. */
@@ -178,6 +186,8 @@ export function initialAccount(stream: StreamName): AccountState {
     terms: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
     reversed: LayeredMap.empty(),
+    budgets: LayeredMap.empty(),
+    budgetCount: 0,
     usage: NO_USAGE,
     timeline: [],
   };
@@ -193,6 +203,7 @@ export const forkAccount = (state: AccountState): AccountState => ({
   terms: state.terms.fork(),
   rollovers: state.rollovers.fork(),
   reversed: state.reversed.fork(),
+  budgets: state.budgets.fork(),
 });
 
 /** Ends a fork: it takes the place of the state that it came from, with that one's maps as the fork has changed them. */
@@ -204,5 +215,6 @@ export function mergeAccount(fork: AccountState): AccountState {
   fork.terms = fork.terms.merge();
   fork.rollovers = fork.rollovers.merge();
   fork.reversed = fork.reversed.merge();
+  fork.budgets = fork.budgets.merge();
   return fork;
 }

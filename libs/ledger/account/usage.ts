@@ -214,7 +214,7 @@ export function usageAt(usage: Usage, at: Instant): PeriodUsage {
 }
 
 /** Of several the one that gives the most; of one subscription the month that began last. */
-function termAt(usage: Usage, at: Instant): TermPeriod | null {
+export function termAt(usage: Usage, at: Instant): TermPeriod | null {
   const newest = new Map<string, TermPeriod>();
   for (const period of usage.periods) {
     if (period.start > at || at >= period.end || period.credits === 0) continue;
@@ -231,7 +231,7 @@ function termAt(usage: Usage, at: Instant): TermPeriod | null {
 }
 
 /** The month just past of a subscription that goes on, as far as is known; of several the one that ended last. */
-function overdueAt(usage: Usage, at: Instant): TermPeriod | null {
+export function overdueAt(usage: Usage, at: Instant): TermPeriod | null {
   const past = usage.periods.filter(
     ({ subscriptionId, kind, end, credits }) =>
       kind !== 'free' &&

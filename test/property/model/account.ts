@@ -119,6 +119,9 @@ class Session extends Revocations {
         this.open();
         this.emit('BillingRequested', { operation: command.operation });
         return;
+      case 'SetBudget':
+      case 'RemoveBudget':
+        throw new Error('budgets have a model of their own');
       case 'RecordDue':
         return;
       default:

@@ -60,8 +60,13 @@ export class AccountService {
 
   #membersOf(refusal: ApiAccountRefusal, stream: StreamName): { readonly [member: string]: unknown } {
     if (refusal.rejected === 'amount_exceeds_grant') return { unspent: refusal.unspent };
+    if (refusal.rejected === 'budget_exceeded' || refusal.rejected === 'budget_below_used') {
+      const { rejected: _rejected, ...members } = refusal;
+      return members;
+    }
     if (refusal.rejected !== 'insufficient_credits') return {};
-    return { available: refusal.available, required: refusal.required, ...this.topUp.members(stream) };
+    const { available, required, budget } = refusal;
+    return { available, required, ...this.topUp.members(stream), ...(budget === undefined ? {} : { budget }) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Instant } from '#kernel/instant.js';
 import type { AccountFact } from '../events.js';
+import { chargesMember } from '../budgets/charges.js';
 import { compareForBurn } from './burn-order.js';
 import { buckets, type Move } from './moves.js';
 import type { AccountState, Debt, Due, Grant, Hold } from '../state.js';
@@ -34,6 +35,7 @@ export const holdReleased = (hold: Hold, reason: 'released' | 'captured' | 'expi
   holdId: hold.id,
   amount: hold.remaining,
   allocations: hold.allocations,
+  ...chargesMember(hold.charges),
   reason,
   heldAmount: hold.amount,
   expiresAt: hold.expiresAt,

@@ -92,6 +92,8 @@ const table: { readonly [Type in AccountEventType]: null | ((event: Dated<Type>)
   TrialChanged: null,
   TermsEnded: null,
   BillingRequested: null,
+  BudgetSet: null,
+  BudgetRemoved: null,
   BurnOrderChanged: null,
   OverdraftLimitChanged: null,
   DebtPolicyChanged: null,
