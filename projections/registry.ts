@@ -12,6 +12,7 @@ import { parkedEventsProjection } from './parked-events/parked-events.js';
 import { paymentsProjection } from './payments/payments.js';
 import { stripeIntentsProjection } from './stripe-intents/stripe-intents.js';
 import { subscriptionsProjection } from './subscriptions/subscriptions.js';
+import { transfersProjection } from './transfers/transfers.js';
 import { usageProjection } from './usage/usage.js';
 
 /** Every projection there is. */
@@ -29,6 +30,7 @@ export const projections: readonly LedgerProjection[] = [
   invoicesProjection,
   stripeIntentsProjection,
   usageProjection,
+  transfersProjection,
   commandKeysProjection,
 ];
 

@@ -10,6 +10,7 @@ const written = [
 const reads = {
   inbox: 'How far this process has read the log for Stripe events; 0 while another process does it.',
   settler: 'How far this process has read the log for payments to settle; 0 while another process does it.',
+  transfers: 'How far this process has read the log for transfers between customers; 0 while another process does it.',
 };
 
 /** What the worker exports to Prometheus. */
@@ -33,7 +34,7 @@ export class WorkerMetrics {
         },
       });
     }
-    for (const name of ['inbox', 'settler'] as const) {
+    for (const name of ['inbox', 'settler', 'transfers'] as const) {
       new Gauge({
         name: `scrip_${name}_position`,
         help: reads[name],

@@ -33,6 +33,8 @@ import { SchedulerConsumer } from './scheduler/scheduler.consumer.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { SettlerConsumer } from './settler/settler.consumer.js';
 import { Settler } from './settler/settler.js';
+import { TransfersConsumer } from './transfers/transfers.consumer.js';
+import { Transfers } from './transfers/transfers.js';
 
 /** Every read model may be writing at once. */
 const POOL_SIZE = 20;
@@ -56,6 +58,7 @@ class WorkerModule {
     const { livemode, customerKey } = config.stripe;
     const inbox = new Inbox({ handlers, state, clock, livemode, customerKey });
     const settler = new Settler({ handlers, checkpoint: new PostgresCheckpoint(database, 'settler') });
+    const transfers = new Transfers({ handlers, checkpoint: new PostgresCheckpoint(database, 'transfers') });
     const client = stripeClientOf(config.stripe, clock);
     const tasks: MaintenanceTasks = {
       all: client === null ? [] : maintenanceTasksOf(client, { handlers, state, clock, database }),
@@ -76,6 +79,7 @@ class WorkerModule {
         { provide: Database, useValue: database },
         { provide: Inbox, useValue: inbox },
         { provide: Settler, useValue: settler },
+        { provide: Transfers, useValue: transfers },
         { provide: Scheduler, useValue: scheduler },
         { provide: MaintenanceTasks, useValue: tasks },
         MaintenanceConsumer,
@@ -83,11 +87,12 @@ class WorkerModule {
         ProjectionsConsumer,
         SchedulerConsumer,
         SettlerConsumer,
+        TransfersConsumer,
         {
           provide: WorkerMetrics,
-          useFactory: (...followers: readonly [InboxConsumer, SettlerConsumer]) =>
-            new WorkerMetrics(handlers, { inbox: followers[0], settler: followers[1] }),
-          inject: [InboxConsumer, SettlerConsumer],
+          useFactory: (...followers: readonly [InboxConsumer, SettlerConsumer, TransfersConsumer]) =>
+            new WorkerMetrics(handlers, { inbox: followers[0], settler: followers[1], transfers: followers[2] }),
+          inject: [InboxConsumer, SettlerConsumer, TransfersConsumer],
         },
       ],
     };
@@ -128,7 +133,8 @@ const followers = [InboxConsumer, SettlerConsumer];
 const drainMs = 10_000;
 
 /**
- * Starts the worker: brings the schemas up to date, then runs the inbox of Stripe events, the settler of payments, the projections and the scheduler.
+ * Starts the worker: brings the schemas up to date, then runs the inbox of Stripe events, the settler of payments, the transfers
+ * between customers, the projections and the scheduler.
  * `stop` lets the work under way come to its next checkpoint (at most ten seconds) and closes everything. Without Stripe billing
  * the inbox and the settler stand still.
  */
@@ -144,6 +150,7 @@ export async function startWorker(config: WorkerConfig, logger: PinoLogger, cloc
   const consumers = [
     app.get(ProjectionsConsumer).run(stopping.signal),
     app.get(SchedulerConsumer).run(stopping.signal),
+    app.get(TransfersConsumer).run(stopping.signal),
     ...(config.stripe.billingEnabled ? followers.map((each) => app.get(each).run(stopping.signal)) : []),
     ...(app.get(MaintenanceTasks).all.length > 0 ? [app.get(MaintenanceConsumer).run(stopping.signal)] : []),
   ];

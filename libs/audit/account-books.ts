@@ -4,7 +4,7 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import { BudgetBooks } from './budget-books.js';
 
 /** Where the credits of a grant can be. `free` is scheduled before the grant is effective, available from then on. */
-const places = ['free', 'held', 'consumed', 'expired', 'revoked', 'repaid'] as const;
+const places = ['free', 'held', 'consumed', 'expired', 'revoked', 'repaid', 'transferred'] as const;
 type Place = (typeof places)[number];
 
 type GrantBook = Record<Place, Amount> & {
@@ -59,7 +59,7 @@ export class AccountBooks {
   close(): { readonly sums: AccountSums; readonly problem: string | null } {
     const sums: AccountSums = {
       ...{ granted: 0, scheduled: 0, available: 0, debt: this.#debt },
-      ...{ free: 0, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 },
+      ...{ free: 0, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, transferred: 0 },
     };
     let problem: string | null = null;
     for (const [id, grant] of this.#grants) {
@@ -115,6 +115,13 @@ export class AccountBooks {
         this.#equal(sumOf(event.restored) + event.debtReversed, event.amount, 'what came back', 'the amount');
         for (const slice of event.restored) this.#shift(slice, 'consumed', 'free');
         return;
+      case 'TransferSent':
+        this.#equal(sumOf(event.lots), event.amount, 'the lots', 'the amount');
+        return this.#spend(event.lots, 'transferred', event.at);
+      case 'TransferReturned':
+        this.#equal(sumOf(event.restored), event.amount, 'what came back', 'the amount');
+        for (const slice of event.restored) this.#shift(slice, 'transferred', 'free');
+        return;
       case 'DebtIncurred':
       case 'DebtRepaid':
       case 'DebtForgiven':
@@ -146,7 +153,7 @@ export class AccountBooks {
     if (!scheduled) this.#available += amount;
     this.#grants.set(grantId, {
       ...{ granted: amount, expiresAt, scheduled, costLeft: costBasis?.amount ?? 0, costExpired: 0 },
-      ...{ free: amount, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 },
+      ...{ free: amount, held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, transferred: 0 },
     });
   }
 
@@ -159,7 +166,7 @@ export class AccountBooks {
   }
 
   /** Takes from grants that must be active at that time. */
-  #spend(slices: readonly Slice[], to: 'consumed' | 'held', at: Instant): void {
+  #spend(slices: readonly Slice[], to: 'consumed' | 'held' | 'transferred', at: Instant): void {
     for (const slice of slices) {
       const grant = this.#known(slice.grantId);
       if (grant.scheduled) throw new Contradiction(`grant ${slice.grantId} is spent before it is effective`);

@@ -120,7 +120,16 @@ describe('an audit of a log', () => {
     expect(report).toMatchObject({ events: events.length, streams: 2, accounts: 2, findings: [], findingsTotal: 0 });
     const { credits } = report.totals;
     expect(credits?.granted).toBe('480');
-    const parts = ['scheduled', 'available', 'held', 'consumed', 'expired', 'revoked', 'repaid'] as const;
+    const parts = [
+      'scheduled',
+      'available',
+      'held',
+      'consumed',
+      'expired',
+      'revoked',
+      'repaid',
+      'transferred',
+    ] as const;
     expect(parts.reduce((sum, part) => sum + Number(credits?.[part]), 0)).toBe(480);
   });
 

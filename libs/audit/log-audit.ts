@@ -12,6 +12,7 @@ import type { AccountEvent } from '#ledger/account/events.js';
 import { decodeEvent, isUndecodable, type LedgerEvent, type UndecodableEvent } from '#ledger/events.js';
 import type { UsageEvent } from '#ledger/usage/usage.js';
 import { AccountBooks, type AccountSums } from './account-books.js';
+import { TransferBooks } from './transfer-books.js';
 import { UsageBooks } from './usage-books.js';
 
 /** Something wrong with an event of the log. */
@@ -54,11 +55,13 @@ const namedFindings = 100;
 
 /**
  * Reads a log from its first event to its last and checks that it is whole: positions and revisions without gaps, every
- * stream's hash chain, time that does not go back, and the books of every account and of every customer's usage.
+ * stream's hash chain, time that does not go back, the books of every account and of every customer's usage, and that what one
+ * customer gives another arrives or comes back.
  */
 export class LogAudit {
   readonly #contiguous: boolean;
   readonly #streams = new Map<string, StreamRecord>();
+  readonly #transfers = new TransferBooks();
   readonly #findings: Finding[] = [];
   #findingsTotal = 0;
   #events = 0;
@@ -107,6 +110,9 @@ export class LogAudit {
         this.#find({ position: positionOf(record.lastPosition), stream, revision: record.revision, id: null }, problem);
       else addTo(totals, accountOf(stream)?.unit ?? '', sums);
     }
+    const unsettled = this.#transfers.close();
+    if (unsettled !== null)
+      this.#find({ position: this.#position ?? '', stream: '', revision: NO_STREAM, id: null }, unsettled);
     return {
       events: this.#events,
       streams: this.#streams.size,
@@ -167,11 +173,19 @@ export class LogAudit {
   }
 
   #checkContent(event: RecordedEvent, decoded: LedgerEvent | UndecodableEvent, stream: StreamRecord): void {
-    const problem = isUndecodable(decoded) ? decoded.undecodable : entered(stream, decoded);
+    const problem = isUndecodable(decoded)
+      ? decoded.undecodable
+      : (entered(stream, decoded) ?? this.#followed(event.stream, decoded));
     if (problem === null) return;
     stream.books = null;
     stream.usage = null;
     this.#find(event, problem);
+  }
+
+  /** Credits that go from account to account. */
+  #followed(stream: string, event: LedgerEvent): string | null {
+    if (categoryOf(stream) !== 'account') return null;
+    return unlessMisshapen(event, () => this.#transfers.enter(stream, event as AccountEvent));
   }
 
   #find(where: { position: Position; stream: string; revision: number; id: string | null }, problem: string): void {
@@ -191,10 +205,13 @@ function recordedAtOf(event: RecordedEvent): number {
   }
 }
 
+const entered = ({ books, usage }: StreamRecord, event: LedgerEvent): string | null =>
+  unlessMisshapen(event, () => books?.enter(event as AccountEvent) ?? usage?.enter(event as UsageEvent) ?? null);
+
 /** Data of another shape than the type promises must be a finding, not the end of the audit. */
-function entered({ books, usage }: StreamRecord, event: LedgerEvent): string | null {
+function unlessMisshapen(event: LedgerEvent, enter: () => string | null): string | null {
   try {
-    return books?.enter(event as AccountEvent) ?? usage?.enter(event as UsageEvent) ?? null;
+    return enter();
   } catch {
     return `the data of this ${event.type} does not have its shape`;
   }

@@ -14,7 +14,7 @@ function encode(value: number, length: number): string {
 }
 
 /** The prefixes of the ids that Scrip makes. */
-export type IdPrefix = 'gr' | 'con' | 'hold' | 'rev' | 'adj' | 'debt' | 'rvk' | 'rein' | 'use';
+export type IdPrefix = 'gr' | 'con' | 'hold' | 'rev' | 'adj' | 'debt' | 'rvk' | 'rein' | 'use' | 'tr';
 
 /**
  * An id that sorts by time and carries the place of the event that made it: prefix, 10 characters of time, 8 of the

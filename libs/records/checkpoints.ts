@@ -4,7 +4,7 @@ import type { Position } from '#event-store/port/event-store.js';
 import { SCHEMA } from './schema.js';
 
 /** What follows the log and keeps its place among the records. */
-export type ConsumerName = 'inbox' | 'settler';
+export type ConsumerName = 'inbox' | 'settler' | 'transfers';
 
 /** How far a consumer has come. */
 export async function readCheckpoint(reader: Reader, consumer: ConsumerName): Promise<Position> {

@@ -37,7 +37,7 @@ const initial = `
     consumer text primary key,
     position text not null
   ) with (fillfactor = 50);
-  insert into ${SCHEMA}.consumer_checkpoints values ('inbox', '${START}'), ('settler', '${START}');
+  insert into ${SCHEMA}.consumer_checkpoints values ('inbox', '${START}'), ('settler', '${START}'), ('transfers', '${START}');
   create table ${SCHEMA}.inbox_links (
     stripe_customer_id text collate "C" primary key,
     customer_id text not null,

@@ -35,8 +35,10 @@ export type GrantEntry = {
   readonly consumed: number;
   readonly expired: number;
   readonly revoked: number;
-  /** What went to credits that were owed. amount = remaining + consumed + expired + revoked + repaidDebt. */
+  /** What went to credits that were owed. */
   readonly repaidDebt: number;
+  /** What was given to other customers. amount = remaining + consumed + expired + revoked + repaidDebt + transferred. */
+  readonly transferred: number;
   readonly effectiveAt: Instant;
   readonly expiresAt: Instant | null;
   readonly costBasis: Money | null;
@@ -173,6 +175,8 @@ const grantEntry = (row: StoredGrant & { status: GrantStatus }): GrantEntry => (
   expired: Number(row.expired),
   revoked: Number(row.revoked),
   repaidDebt: Number(row.repaid),
+  // Rows of the tables before these have none.
+  transferred: Number(row.transferred ?? 0),
   effectiveAt: row.effective_at,
   expiresAt: row.expires_at,
   costBasis:
@@ -204,6 +208,7 @@ function passedEntry(grant: Grant, row: StoredGrant | undefined, passed: TimePas
     expired: grant.expired,
     revoked: grant.revoked,
     repaidDebt: grant.repaid,
+    transferred: grant.transferred,
     effectiveAt,
     expiresAt,
     costBasis,

@@ -9,7 +9,7 @@ import type { AccountRow, GrantRow, HoldRow } from './tables.js';
 import type { Projected } from '../ledger-projection.js';
 
 /** What a grant's credits were used for, of which kind each has its sum; what none of them has is free. */
-type Use = 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
+type Use = 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid' | 'transferred';
 type GrantFacts = {
   readonly granted: AccountEventOf<'CreditsGranted'>;
   readonly revision: number;
@@ -95,7 +95,7 @@ function noteGrants({ grants }: Folded, event: AccountEvent, revision: number): 
   };
   switch (event.type) {
     case 'CreditsGranted': {
-      const used = { held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0 };
+      const used = { held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, transferred: 0 };
       const scheduled = event.effectiveAt > event.at;
       grants.set(event.grantId, { granted: event, revision, used, costUsed: 0, scheduled });
       return;
@@ -128,6 +128,10 @@ function noteGrants({ grants }: Folded, event: AccountEvent, revision: number): 
       return use([event], 'repaid', 1);
     case 'DebtForgiven':
       return use(event.restored, 'repaid', -1);
+    case 'TransferSent':
+      return use(event.lots, 'transferred', 1);
+    case 'TransferReturned':
+      return use(event.restored, 'transferred', -1);
     default:
   }
 }
@@ -195,8 +199,8 @@ function known<Facts>(all: ReadonlyMap<string, Facts>, id: string): Facts {
   return facts;
 }
 
-const freeOf = ({ granted, used: { held, consumed, expired, revoked, repaid } }: GrantFacts): number =>
-  granted.amount - held - consumed - expired - revoked - repaid;
+const freeOf = ({ granted, used }: GrantFacts): number =>
+  Object.values(used).reduce((left, amount) => left - amount, granted.amount);
 
 /** When something of the account changes by itself. */
 function nextDueAt({ grants, holds }: Folded): string | null {

@@ -31,8 +31,8 @@ export const accountBalances = {
 } as const satisfies Table;
 
 /**
- * One row per grant. amount = free + held + consumed + expired + revoked + repaid; `free` is scheduled or available. `term`: what a
- * subscription gives it for; null for all else.
+ * One row per grant. amount = free + held + consumed + expired + revoked + repaid + transferred; `free` is scheduled or available.
+ * `term`: what a subscription gives it for; null for all else.
  */
 export const grants = {
   name: 'grants',
@@ -55,6 +55,7 @@ export const grants = {
     expired: 'bigint',
     revoked: 'bigint',
     repaid: 'bigint',
+    transferred: 'bigint',
     live: 'boolean',
     effective_at: 'text',
     expires_at: 'text?',

@@ -60,17 +60,19 @@ class GrantUsesOracle implements OracleFold<LedgerEvent> {
 /** What an event says of grants, whichever way. */
 function partsOf(event: AccountEvent): readonly Part[] {
   if ('restored' in event) return event.restored;
+  if (event.type === 'TransferSent') return event.lots;
   if ('allocations' in event) return event.allocations.map((slice) => ({ cost: null, ...slice }));
   return 'grantId' in event && 'cost' in event && 'amount' in event ? [event] : [];
 }
 
-const counters = ['consumed', 'expired', 'revoked', 'repaid'] as const;
+const counters = ['consumed', 'expired', 'revoked', 'repaid', 'transferred'] as const;
 const names = {
   consumed: (event: AccountEvent, by: number): string =>
     by < 0 ? 'reversed' : event.type === 'HoldCaptured' ? 'captured' : 'consumed',
   expired: (): string => 'expired',
   revoked: (_: AccountEvent, by: number): string => (by < 0 ? 'reinstated' : 'revoked'),
   repaid: (_: AccountEvent, by: number): string => (by < 0 ? 'debt_forgiven' : 'debt_repaid'),
+  transferred: (_: AccountEvent, by: number): string => (by < 0 ? 'transfer_returned' : 'transferred'),
 };
 
 function changesOf(event: AccountEvent, before: Grant, after: Grant): readonly (readonly [string, number])[] {

@@ -23,6 +23,7 @@ export const historyTypes = [
   'adjusted',
   'transfer_sent',
   'transfer_received',
+  'transfer_returned',
   'debt_incurred',
   'debt_repaid',
 ] as const;
@@ -48,6 +49,7 @@ export const history = {
     hold_id: 'text?',
     reversal_id: 'text?',
     adjustment_id: 'text?',
+    transfer_id: 'text?',
     resource_type: 'text?',
     resource_id: 'text?',
     description: 'text?',
@@ -66,6 +68,7 @@ type MovementDetails = Partial<
     | 'hold_id'
     | 'reversal_id'
     | 'adjustment_id'
+    | 'transfer_id'
     | 'resource_type'
     | 'resource_id'
     | 'description'
@@ -91,10 +94,11 @@ const movements: {
   readonly [Type in AccountEventType]: null | ((event: Extract<AccountEvent, { type: Type }>) => Movement);
 } = {
   AccountOpened: null,
-  CreditsGranted: ({ grantId, adjustmentId, description, metadata, paymentReference }) => ({
-    type: adjustmentId === null ? 'granted' : 'adjusted',
+  CreditsGranted: ({ grantId, adjustmentId, received, description, metadata, paymentReference }) => ({
+    type: adjustmentId !== null ? 'adjusted' : received === undefined ? 'granted' : 'transfer_received',
     grant_id: grantId,
     adjustment_id: adjustmentId,
+    transfer_id: received?.transferId ?? null,
     description,
     metadata: shown(metadata),
     payment_reference: paymentReference,
@@ -139,6 +143,10 @@ const movements: {
   DebtRepaid: ({ grantId }) => ({ type: 'debt_repaid', grant_id: grantId }),
   DebtForgiven: ({ cause }) =>
     cause.kind === 'reversal' ? { type: 'reversed', reversal_id: cause.id } : { type: 'reinstated' },
+  TransferSent: ({ transferId, reason }) => ({ type: 'transfer_sent', transfer_id: transferId, description: reason }),
+  TransferReceived: null,
+  TransferReturned: ({ transferId }) => ({ type: 'transfer_returned', transfer_id: transferId }),
+  TransferClaimed: null,
   PaymentClaimed: null,
   PeriodChanged: null,
   TrialChanged: null,
@@ -179,6 +187,7 @@ function rowOf({ recorded, event, actor }: Projected, movement: Movement, change
     hold_id: movement.hold_id ?? null,
     reversal_id: movement.reversal_id ?? null,
     adjustment_id: movement.adjustment_id ?? null,
+    transfer_id: movement.transfer_id ?? null,
     resource_type: movement.resource_type ?? null,
     resource_id: movement.resource_id ?? null,
     description: movement.description ?? null,
@@ -227,7 +236,7 @@ class HistoryWriter implements ProjectionWriter<LedgerEvent> {
 /** Every movement of an account with the balance after it. */
 export const historyProjection: LedgerProjection = {
   name: 'history',
-  version: 5,
+  version: 6,
   categories: ['account'],
   tables: [history, historyTerms],
   handlers,

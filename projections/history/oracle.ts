@@ -10,7 +10,7 @@ type Balance = { readonly available: number; readonly debt: number };
 
 const nothing: Columns = Object.fromEntries(
   ['grant_id', 'consumption_id', 'hold_id', 'reversal_id', 'adjustment_id', 'resource_type', 'resource_id']
-    .concat('description', 'metadata', 'payment_reference')
+    .concat('transfer_id', 'description', 'metadata', 'payment_reference')
     .map((column) => [column, null]),
 );
 
@@ -50,10 +50,10 @@ class HistoryOracle implements OracleFold<LedgerEvent> {
 function shownOf(event: AccountEvent): Columns | null {
   switch (event.type) {
     case 'CreditsGranted': {
-      const { grantId, adjustmentId, paymentReference } = event;
+      const { grantId, adjustmentId, paymentReference, received } = event;
       const type = adjustmentId === null ? 'granted' : 'adjusted';
       return {
-        type,
+        ...(received === undefined ? { type } : { type: 'transfer_received', transfer_id: received.transferId }),
         grant_id: grantId,
         adjustment_id: adjustmentId,
         payment_reference: paymentReference,
@@ -93,6 +93,10 @@ function shownOf(event: AccountEvent): Columns | null {
       const { kind, id } = event.cause;
       return kind === 'reversal' ? { type: 'reversed', reversal_id: id } : { type: 'reinstated' };
     }
+    case 'TransferSent':
+      return { type: 'transfer_sent', transfer_id: event.transferId, description: event.reason };
+    case 'TransferReturned':
+      return { type: 'transfer_returned', transfer_id: event.transferId };
     default:
       return null;
   }

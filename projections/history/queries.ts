@@ -26,6 +26,7 @@ export type HistoryEntry = {
   readonly holdId?: string;
   readonly reversalId?: string;
   readonly adjustmentId?: string;
+  readonly transferId?: string;
   readonly resource?: Resource;
   readonly description?: string;
   readonly metadata?: Json;
@@ -104,9 +105,10 @@ const termsWanted = ({ resourceType, resourceId, metadata = {} }: HistoryFilter)
 ];
 
 /** Tables of version 1 are read until those of this version are built. */
-type Stored = Omit<StoredRow<typeof history>, 'debt_change' | 'metadata'> & {
+type Stored = Omit<StoredRow<typeof history>, 'debt_change' | 'metadata' | 'transfer_id'> & {
   readonly debt_change: string | undefined;
   readonly metadata: string | null | undefined;
+  readonly transfer_id: string | null | undefined;
 };
 
 function entryOf(row: Stored): HistoryEntry {
@@ -122,6 +124,7 @@ function entryOf(row: Stored): HistoryEntry {
     ...(row.hold_id === null ? {} : { holdId: row.hold_id }),
     ...(row.reversal_id === null ? {} : { reversalId: row.reversal_id }),
     ...(row.adjustment_id === null ? {} : { adjustmentId: row.adjustment_id }),
+    ...(row.transfer_id == null ? {} : { transferId: row.transfer_id }),
     ...(row.resource_type === null || row.resource_id === null
       ? {}
       : { resource: { type: row.resource_type, id: row.resource_id } }),

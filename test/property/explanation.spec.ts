@@ -34,6 +34,7 @@ function expectSums({ events, explanation }: ReturnType<typeof explained>): void
       expired: of('expired'),
       revoked: of('revoked', 'reinstated'),
       repaidDebt: of('debt_repaid', 'debt_forgiven'),
+      transferred: of('transferred', 'transfer_returned'),
       uses: own.length,
       firstUse: own[0]?.at ?? null,
       lastUse: own.at(-1)?.at ?? null,
@@ -42,6 +43,7 @@ function expectSums({ events, explanation }: ReturnType<typeof explained>): void
       expired: grant.expired,
       revoked: grant.revoked,
       repaidDebt: grant.repaidDebt,
+      transferred: grant.transferred,
       uses: grant.uses,
       firstUse: grant.firstUse,
       lastUse: grant.lastUse,
@@ -49,7 +51,7 @@ function expectSums({ events, explanation }: ReturnType<typeof explained>): void
     const left = grant.scheduled + grant.available + grant.held;
     expect(sum(own.map(({ amount }) => amount)) + left).toBe(grant.granted);
   }
-  for (const name of ['granted', 'scheduled', 'consumed', 'expired', 'revoked', 'repaidDebt'] as const)
+  for (const name of ['granted', 'scheduled', 'consumed', 'expired', 'revoked', 'repaidDebt', 'transferred'] as const)
     expect(sums[name]).toBe(sum(grants.map((grant) => grant[name])));
 }
 

@@ -57,13 +57,14 @@ const grant = {
   id: text,
   source,
   priority,
-  amount: { ...credits, description: 'amount = remaining + consumed + expired + revoked + repaidDebt.' },
+  amount: { ...credits, description: 'amount = remaining + consumed + expired + revoked + repaidDebt + transferred.' },
   remaining: { ...credits, description: 'What can still be used, the held part included.' },
   held: credits,
   consumed: credits,
   expired: credits,
   revoked: credits,
   repaidDebt: { ...credits, description: 'What went to credits that were owed.' },
+  transferred: { ...credits, description: 'What was given to other customers.' },
   effectiveAt: time,
   expiresAt: orNull(time),
   costBasis: orNull(ref('Money')),
@@ -93,6 +94,7 @@ const grantSums = {
   expired: credits,
   revoked: credits,
   repaidDebt: credits,
+  transferred: credits,
 };
 
 export const accountSchemas: AnswerSchemas = {
@@ -248,6 +250,7 @@ export const accountSchemas: AnswerSchemas = {
       'holdId?': text,
       'reversalId?': text,
       'adjustmentId?': text,
+      'transferId?': text,
       'resource?': resource,
       'description?': text,
       'metadata?': metadata,

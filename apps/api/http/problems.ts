@@ -199,6 +199,11 @@ export const problemKinds = {
     title: 'More than is left of the consumption',
     detail: 'Reverse at most what is not reversed yet.',
   },
+  too_many_grants: {
+    status: 422,
+    title: 'The credits come from too many grants',
+    detail: 'One transfer takes from at most 300 grants. Send smaller amounts, each with a key of its own.',
+  },
   balance_limit_exceeded: {
     status: 422,
     title: 'The account would hold too many credits',

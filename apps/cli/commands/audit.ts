@@ -64,7 +64,7 @@ function describe(log: LogReport, projections: readonly Comparison[], withoutEnd
     ...Object.entries(log.totals).map(
       ([unit, sums]) =>
         `${unit}: ${sums.granted} granted = ${sums.scheduled} scheduled + ${sums.available} available + ${sums.held} held + ` +
-        `${sums.consumed} consumed + ${sums.expired} expired + ${sums.revoked} revoked + ${sums.repaid} used to repay debt`,
+        `${sums.consumed} consumed + ${sums.expired} expired + ${sums.revoked} revoked + ${sums.repaid} used to repay debt + ${sums.transferred} given to other customers`,
     ),
     ...projections.map(
       ({ projection, rows, differences }) =>

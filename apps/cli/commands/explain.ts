@@ -71,6 +71,7 @@ function describeExplanation({
     'expired',
     'revoked',
     'repaidDebt',
+    'transferred',
   ] as const;
   const rows = grants.map((grant) => [
     grant.grantId,

@@ -31,7 +31,7 @@ type Shadow = {
 /** What is known of one account on both sides; credits, whole. */
 type Account = { readonly customerId: string; readonly unit: string; source: bigint; imported: bigint };
 
-/** A line of the report. Always: difference = scrip − source = otherGrants − consumed − expired − revoked − repaid − sourceChange. */
+/** A line of the report. Always: difference = scrip − source = otherGrants − consumed − expired − revoked − repaid − transferred − sourceChange. */
 type Compared = {
   readonly customerId: string;
   readonly unit: string;
@@ -46,6 +46,7 @@ type Compared = {
   readonly expired: string;
   readonly revoked: string;
   readonly repaid: string;
+  readonly transferred: string;
 };
 
 /**
@@ -135,6 +136,7 @@ async function compare({ accounts, clock }: Shadow, account: Account): Promise<C
     expired: String(sums.expired),
     revoked: String(sums.revoked),
     repaid: String(sums.repaid),
+    transferred: String(sums.transferred),
   };
 }
 
@@ -151,6 +153,7 @@ function textOf(found: Compared): string {
       ['expired', found.expired],
       ['revoked', found.revoked],
       ['used to repay debt', found.repaid],
+      ['given to other customers', found.transferred],
     ] as const
   ).filter(([, amount]) => amount !== '0');
   const why = parts.map(([what, amount]) => `${what} ${amount}`).join(', ');

@@ -99,7 +99,7 @@ async function revoke({ accounts, clock, name }: Undo, grant: ImportedGrant): Pr
     revoked,
     revokedBefore: now.revoked - revoked,
     held: now.held,
-    spent: now.consumed + now.repaid,
+    spent: now.consumed + now.repaid + now.transferred,
     expired: now.expired,
     refusal: isRefused && now.free > 0 ? outcome.refusal.rejected : null,
   };

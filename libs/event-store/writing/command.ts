@@ -11,7 +11,7 @@ export type CommandRequest<Command> = {
    * different origins never meet. Null only for commands that are harmless to repeat.
    */
   readonly key: string | null;
-  readonly origin: 'api' | 'stripe' | 'scheduler' | 'cli';
+  readonly origin: 'api' | 'stripe' | 'scheduler' | 'transfers' | 'cli';
   /** The fingerprint that distinguishes request bodies; null where the key alone decides (a fact reported twice in two shapes is one fact). */
   readonly fingerprint: string | null;
   readonly actor: string;

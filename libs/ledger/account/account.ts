@@ -17,20 +17,28 @@ import { evolveAccount } from './evolve.js';
 import { counters, places, type Place } from './grants/moves.js';
 import { forkAccount, initialAccount, mergeAccount, type AccountState, type Grant } from './state.js';
 import { letTimePass } from './time.js';
+import { followClaims, receiveTransfer, returnTransfer, transferCredits } from './transfers/transfers.js';
 import { changePeriod, endSubscription, grantPeriod } from './terms/terms.js';
 import { agreeTrial, moveTrial } from './terms/trials.js';
 
 /** What a frozen account does not do: no new spending. What was reserved before may still be settled. */
-const refusedWhenFrozen: readonly AccountCommand['type'][] = ['ConsumeCredits', 'HoldCredits', 'RaiseHold'];
+const refusedWhenFrozen: readonly AccountCommand['type'][] = [
+  'ConsumeCredits',
+  'HoldCredits',
+  'RaiseHold',
+  'TransferCredits',
+];
 /**
- * What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for. Of billing goes on
- * what sells it nothing.
+ * What a closed account still does: time passes, and money that Stripe takes or gives back is still accounted for, and so is what comes
+ * back to it. Of billing goes on what sells it nothing.
  */
 const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RecordDue',
   'RevokeCredits',
   'ReinstateCredits',
   'SettlePayment',
+  'FollowClaims',
+  'ReturnTransfer',
   'MoveTrial',
   'EndSubscription',
   'RequestBilling',
@@ -93,6 +101,14 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return keepFreeMonths(recording, command);
     case 'SettlePayment':
       return settlePayment(recording, command);
+    case 'TransferCredits':
+      return transferCredits(recording, command);
+    case 'ReceiveTransfer':
+      return receiveTransfer(recording, command);
+    case 'ReturnTransfer':
+      return returnTransfer(recording, command);
+    case 'FollowClaims':
+      return followClaims(recording, command);
     case 'RequestBilling':
       openAccount(recording);
       recording.record({ type: 'BillingRequested', operation: command.operation });

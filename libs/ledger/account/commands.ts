@@ -8,11 +8,14 @@ import type {
   BillingOperation,
   BurnOrderName,
   DebtPolicy,
+  FollowingClaim,
   PlanChange,
   Resource,
   RevocationCause,
   Sale,
   Source,
+  TransferObstacle,
+  TransferredLot,
   Trial,
   Usage,
 } from './events.js';
@@ -154,6 +157,33 @@ export type AccountCommand =
       readonly version: number;
       readonly claims: readonly Claim[];
     } & Paid)
+  /** Gives credits to another customer, in burn order. `receiver`: what is known of that one, where it cannot receive any. */
+  | {
+      readonly type: 'TransferCredits';
+      readonly toCustomerId: string;
+      readonly amount: Amount;
+      readonly reason: string | null;
+      readonly receiver: 'ready' | 'unknown' | 'closed';
+    }
+  /** Takes what another customer sent. `erased`: this customer was. */
+  | {
+      readonly type: 'ReceiveTransfer';
+      readonly transferId: string;
+      readonly fromCustomerId: string;
+      readonly reason: string | null;
+      readonly lots: readonly TransferredLot[];
+      readonly erased: boolean;
+    }
+  /** Takes back what the receiver could not take. */
+  | { readonly type: 'ReturnTransfer'; readonly transferId: string; readonly because: TransferObstacle }
+  /** All that is claimed of a lot that another customer's grant `grantId` gave, in credits. The newest version counts. */
+  | {
+      readonly type: 'FollowClaims';
+      readonly transferId: string;
+      readonly grantId: string;
+      readonly version: number;
+      readonly claims: readonly FollowingClaim[];
+    }
   /** Notes a request for something that is not the account's own doing: its key then belongs to it, as to every command. */
   | { readonly type: 'RequestBilling'; readonly operation: BillingOperation }
   /** Records what time alone has done by now: activations, expiries, holds timed out. */
@@ -189,6 +219,8 @@ export type AccountRefusal =
       readonly budget?: Exceeded;
     }
   | { readonly rejected: 'amount_exceeds_grant'; readonly unspent: Amount }
+  /** Of the customer who was to receive credits. */
+  | { readonly rejected: 'customer_not_found' | 'account_closed' | 'customer_erased'; readonly customerId: string }
   | {
       readonly rejected:
         | 'account_frozen'
@@ -202,5 +234,6 @@ export type AccountRefusal =
         | 'amount_exceeds_hold'
         | 'amount_exceeds_consumption'
         | 'balance_limit_exceeded'
+        | 'too_many_grants'
         | 'invalid_expiry';
     };

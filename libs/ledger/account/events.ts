@@ -46,6 +46,20 @@ export type Slice = {
 /** A reserved part of a grant. Its cost is known when it is captured. */
 export type HeldSlice = { readonly grantId: string; readonly source: Source; readonly amount: Amount };
 
+/** Credits of a grant that were given to another customer, and all that goes with them. */
+export type TransferredLot = Slice & {
+  readonly priority: number;
+  readonly effectiveAt: Instant;
+  readonly expiresAt: Instant | null;
+  readonly paymentReference: string | null;
+};
+
+/** Where a grant came from that another customer gave: `grantId` is the grant of that one's account. */
+export type Received = { readonly transferId: string; readonly fromCustomerId: string; readonly grantId: string };
+
+/** Why a receiver cannot take a transfer. Each holds for ever: who asks again is refused again. */
+export type TransferObstacle = 'account_closed' | 'customer_erased' | 'balance_limit_exceeded';
+
 /** Whose a hold is: of the caller that placed it, or of the claims on a payment, which alone change it. */
 export type HoldOwner = 'caller' | { readonly payment: string };
 
@@ -164,6 +178,9 @@ export type Trial = {
   readonly metadata: Json;
 };
 
+/** Credits that a claim asks for of a lot that was given to another customer. */
+export type FollowingClaim = Omit<Claim, 'cause' | 'byLines'> & { readonly cause: RevocationCause };
+
 /** How changes of plan are settled, by name and version. */
 export const planChangeRule = { name: 'kept-first', version: 1 } as const;
 
@@ -191,6 +208,8 @@ type Facts = BudgetFacts & {
     readonly sale?: Sale;
     /** The lines of the invoice that bought it; left out where it is not known, so that it is a share of the whole payment. */
     readonly lines?: readonly BoughtLine[];
+    /** Set on what another customer gave. */
+    readonly received?: Received;
   };
   /** A scheduled grant became effective: `amount` of it can be spent from now on. */
   CreditsActivated: { readonly grantId: string; readonly amount: Amount };
@@ -321,11 +340,46 @@ type Facts = BudgetFacts & {
     readonly restored: readonly Slice[];
     readonly cause: { readonly kind: 'reversal' | RevocationCause['kind']; readonly id: string };
   };
-  /** What is claimed of a payment now: `version` says which telling is newer. What it changes of its grants follows. */
+  /**
+   * What is claimed of a payment now: `version` says which telling is newer. What it changes of its grants follows. Of a lot that
+   * another customer gave, amounts are credits, and `paymentReference` names the lot.
+   */
   PaymentClaimed: Paid & {
     readonly paymentReference: string;
     readonly version: number;
-    readonly claims: readonly Claim[];
+    readonly claims: readonly (Claim | FollowingClaim)[];
+  };
+  /** Credits left for another customer's account of the same unit. They wait until that one has received them or cannot. */
+  TransferSent: {
+    readonly transferId: string;
+    readonly toCustomerId: string;
+    readonly amount: Amount;
+    readonly lots: readonly TransferredLot[];
+    readonly burnOrder: BurnOrder;
+    readonly reason: string | null;
+  };
+  /** Another customer's credits arrived; the grants that they are here follow. */
+  TransferReceived: {
+    readonly transferId: string;
+    readonly fromCustomerId: string;
+    readonly amount: Amount;
+    readonly reason: string | null;
+  };
+  /** The receiver could not take them: the credits are back in the grants that they came from. */
+  TransferReturned: {
+    readonly transferId: string;
+    readonly toCustomerId: string;
+    readonly amount: Amount;
+    readonly restored: readonly Slice[];
+    readonly because: TransferObstacle;
+  };
+  /** All that claims on what bought it ask by now of a lot that was sent: the receiver gives it. */
+  TransferClaimed: {
+    readonly transferId: string;
+    readonly toCustomerId: string;
+    /** The grant that the lot came from. */
+    readonly grantId: string;
+    readonly claims: readonly FollowingClaim[];
   };
   /** A change of plan or quantity within paid periods; what it changes of the grants follows. */
   PeriodChanged: PlanChange & { readonly subscriptionId: string; readonly rule: typeof planChangeRule };

@@ -11,6 +11,7 @@ import { evolveRevocations } from './claims/revocations.js';
 import { evolveSettings } from './settings.js';
 import { evolveTerms } from './terms/terms.js';
 import type { AccountState } from './state.js';
+import { evolveTransfers } from './transfers/sent.js';
 import { usageAfter } from './usage.js';
 
 /** Takes over `state` and returns it as the event leaves it. Asserts what the rules exclude. */
@@ -71,6 +72,11 @@ function noted(state: AccountState, event: AccountEvent, revision: number): Acco
     case 'BudgetSet':
     case 'BudgetRemoved':
       return evolveBudgets(state, event);
+    case 'TransferSent':
+    case 'TransferReceived':
+    case 'TransferReturned':
+    case 'TransferClaimed':
+      return evolveTransfers(state, event);
     case 'BurnOrderChanged':
     case 'OverdraftLimitChanged':
     case 'DebtPolicyChanged':

@@ -126,6 +126,7 @@ export function evolveGranted(
     term: event.term ?? null,
     sale: event.sale ?? null,
     lines: event.lines ?? null,
+    received: event.received ?? null,
     costBasis: event.costBasis,
     costLeft: 0,
     costExpired: 0,

@@ -16,6 +16,7 @@ import {
   type PaymentClaims,
   type Rollover,
   type SubscriptionTerms,
+  type Transfer,
 } from './state.js';
 import { decodeUsage, encodeUsage } from './usage.js';
 
@@ -29,6 +30,7 @@ type Kept = {
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
   readonly debts: readonly Debt[];
+  readonly transfers: readonly Transfer[];
   readonly claims: readonly (readonly [string, PaymentClaims])[];
   readonly terms: readonly (readonly [string, SubscriptionTerms])[];
   readonly rollovers: readonly (readonly [string, Rollover])[];
@@ -38,7 +40,7 @@ type Kept = {
 };
 
 /** Raised whenever AccountState changes its meaning: older snapshots are then not read. */
-export const SNAPSHOT_VERSION = 14;
+export const SNAPSHOT_VERSION = 15;
 
 /** What has to be kept of an account: plain data, whatever becomes of the state afterwards. */
 export function encodeAccount(state: AccountState): Json {
@@ -52,6 +54,7 @@ export function encodeAccount(state: AccountState): Json {
     grants: [...state.grants.values()],
     holds: [...state.holds.values()],
     debts: [...state.debts.values()],
+    transfers: [...state.transfers.values()],
     claims: [...state.claims.entries()],
     terms: [...state.terms.entries()],
     rollovers: [...state.rollovers.entries()],
@@ -79,6 +82,7 @@ export function decodeAccount(json: Json, stream: StreamName): AccountState {
     holds: LayeredMap.from(kept.holds.map((hold) => [hold.id, hold] as const)),
     debts: LayeredMap.from(kept.debts.map((debt) => [debt.id, debt] as const)),
     owed: kept.debts.filter((debt) => debt.outstanding > 0).sort(compareDebts),
+    transfers: LayeredMap.from(kept.transfers.map((transfer) => [transfer.id, transfer] as const)),
     claims: LayeredMap.from(kept.claims),
     terms: LayeredMap.from(kept.terms),
     rollovers: LayeredMap.from(kept.rollovers),

@@ -8,8 +8,10 @@ import {
   NOTHING,
   type AccountEventOf,
   type Balance,
+  type FollowingClaim,
   type HeldSlice,
   type HoldOwner,
+  type Received,
   type Resource,
   type RevocationCause,
   type Sale,
@@ -41,6 +43,8 @@ export type Grant = { readonly [Name in Counter]: Amount } & {
   readonly sale: Sale | null;
   /** The lines of the invoice that bought it; null where it is not known. */
   readonly lines: readonly BoughtLine[] | null;
+  /** What another customer gave; null for all else. */
+  readonly received: Received | null;
   readonly costBasis: Money | null;
   /** Minor units of the cost basis not yet used up by consumption, expiry or revocation. */
   readonly costLeft: number;
@@ -65,7 +69,12 @@ export type Revocation = {
 };
 
 /** What is claimed of a payment, as reported last. */
-export type PaymentClaims = Paid & { readonly version: number; readonly claims: readonly Claim[] };
+export type PaymentClaims = Paid & { readonly version: number; readonly claims: readonly (Claim | FollowingClaim)[] };
+
+/** Credits given to another customer, as they would come back. */
+export type Transfer = { readonly id: string; readonly toCustomerId: string; readonly lots: readonly SentLot[] };
+/** A lot of them, and what claims on what bought it ask the receiver for. */
+export type SentLot = Slice & { readonly claims: readonly FollowingClaim[] };
 
 /** What is known of a subscription's terms. All of it is forgotten long after it ended. */
 export type SubscriptionTerms = {
@@ -141,7 +150,9 @@ export type AccountState = {
   debts: LayeredMap<string, Debt>;
   /** Debts with something outstanding, oldest first. */
   owed: readonly Debt[];
-  /** By payment reference; of payments that something is or was claimed of. */
+  /** Sent and not returned: what bought a lot may be claimed back at any time. */
+  transfers: LayeredMap<string, Transfer>;
+  /** By payment reference, or the name of a lot that was received; of what something is or was claimed of. */
   claims: LayeredMap<string, PaymentClaims>;
   /** By subscription. */
   terms: LayeredMap<string, SubscriptionTerms>;
@@ -182,6 +193,7 @@ export function initialAccount(stream: StreamName): AccountState {
     holds: LayeredMap.empty(),
     debts: LayeredMap.empty(),
     owed: [],
+    transfers: LayeredMap.empty(),
     claims: LayeredMap.empty(),
     terms: LayeredMap.empty(),
     rollovers: LayeredMap.empty(),
@@ -199,6 +211,7 @@ export const forkAccount = (state: AccountState): AccountState => ({
   grants: state.grants.fork(),
   holds: state.holds.fork(),
   debts: state.debts.fork(),
+  transfers: state.transfers.fork(),
   claims: state.claims.fork(),
   terms: state.terms.fork(),
   rollovers: state.rollovers.fork(),
@@ -211,6 +224,7 @@ export function mergeAccount(fork: AccountState): AccountState {
   fork.grants = fork.grants.merge();
   fork.holds = fork.holds.merge();
   fork.debts = fork.debts.merge();
+  fork.transfers = fork.transfers.merge();
   fork.claims = fork.claims.merge();
   fork.terms = fork.terms.merge();
   fork.rollovers = fork.rollovers.merge();

@@ -31,6 +31,7 @@ const plan: ClaimedLot = {
   cost: 4900,
   unspent: 5000,
   withdrawn: 0,
+  given: 0,
   spent: 0,
 };
 const taken = (claims: readonly Claim[], lots: readonly ClaimedLot[] = [plan], paid = 14_900): number =>

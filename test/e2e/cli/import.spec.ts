@@ -180,7 +180,8 @@ describe('scrip import', () => {
       [
         {
           ...{ customerId: 'shadow', unit: 'credits', source: '140', scrip: '125', difference: '-15' },
-          ...{ sourceChange: '-10', otherGrants: '5', consumed: '30', expired: '0', revoked: '0', repaid: '0' },
+          ...{ sourceChange: '-10', otherGrants: '5', consumed: '30', expired: '0', revoked: '0' },
+          ...{ repaid: '0', transferred: '0' },
         },
       ],
     ]);

@@ -58,6 +58,12 @@ describe('a row that is not what the log says', () => {
     const { consumptionId } = used[0] as AccountEventOf<'CreditsConsumed'>;
     bought({ type: 'ReverseConsumption', consumptionId, amount: 1, reason: null });
     bought({ type: 'RaiseHold', holdId: (placed[0] as AccountEventOf<'CreditsHeld'>).holdId, amount: 1 });
+    const sent = { type: 'TransferCredits', toCustomerId: 'globex', amount: 1, reason: 'a gift', receiver: 'ready' };
+    bought(sent as AnyCommand);
+    const lot = { grantId: 'gr_1', source: 'purchase', amount: 1, cost: null, priority: 50, paymentReference: null };
+    const lots = [{ ...lot, effectiveAt: first, expiresAt: null }];
+    const arrived = { type: 'ReceiveTransfer', transferId: 'tr_1', fromCustomerId: 'globex', reason: null };
+    bought({ ...arrived, lots, erased: false } as AnyCommand);
     await world.writer.flush();
     const worker = world.work();
     await world.reached(await world.store.head());

@@ -325,7 +325,7 @@ describe('a customer reads', () => {
 
 describe('a grant', () => {
   const sumOf = (entry: GrantEntry): number =>
-    entry.remaining + entry.consumed + entry.expired + entry.revoked + entry.repaidDebt;
+    entry.remaining + entry.consumed + entry.expired + entry.revoked + entry.repaidDebt + entry.transferred;
 
   it('tells what of it went to credits that were owed', async () => {
     await run('account-debtor', grant(10), 0);

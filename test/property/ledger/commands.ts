@@ -78,6 +78,26 @@ const shapes = {
   RevokeGrant: fc.record({ of: pick, amount: fc.option(small) }),
   ReinstateCredits: fc.record({ of: pick, amount: small, cause }),
   SettlePayment: fc.record({ of: fc.constantFrom('in_1', 'in_2'), older: fc.nat(9), claims }),
+  TransferCredits: fc.record({
+    size: around,
+    receiver: fc.constantFrom(...(['ready', 'ready', 'ready', 'ready', 'unknown', 'closed'] as const)),
+  }),
+  ReceiveTransfer: fc.record({
+    lots: fc.array(
+      fc.record({
+        amount: small,
+        source: fc.constantFrom(...sources),
+        priority: fc.constantFrom(50, 50, 0, 100),
+        start: fc.constantFrom(-day, -1, 0),
+        lifetime,
+        cost: fc.option(fc.record({ amount: fc.integer({ min: 0, max: 1000 }), currency: fc.constant('usd') })),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    erased: fc.constantFrom(false, false, false, true),
+  }),
+  ReturnTransfer: fc.record({ of: pick }),
+  FollowClaims: fc.record({ of: pick, older: fc.nat(9), claims }),
   RequestBilling: fc.constant({}),
   RecordDue: fc.constant({}),
   ChangeSettings: fc.record(
@@ -111,6 +131,10 @@ const weights: Record<keyof typeof shapes, number> = {
   RevokeGrant: 1,
   ReinstateCredits: 3,
   SettlePayment: 0,
+  TransferCredits: 4,
+  ReceiveTransfer: 2,
+  ReturnTransfer: 3,
+  FollowClaims: 0,
   RequestBilling: 1,
   RecordDue: 2,
   ChangeSettings: 2,
@@ -134,7 +158,7 @@ const draftsBy = (weight: Record<keyof typeof shapes, number>): fc.Arbitrary<Dra
     })),
   );
 const drafts = draftsBy(weights);
-const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10 });
+const draftsWithClaims = draftsBy({ ...weights, SettlePayment: 10, FollowClaims: 4 });
 
 /** What a customer does with credits: beside it, what subscriptions give and take has to stay right. */
 export const spending = draftsBy({
@@ -151,6 +175,10 @@ export const spending = draftsBy({
   RevokeGrant: 0,
   ReinstateCredits: 0,
   SettlePayment: 0,
+  TransferCredits: 1,
+  ReceiveTransfer: 1,
+  ReturnTransfer: 1,
+  FollowClaims: 0,
   RequestBilling: 0,
   RecordDue: 0,
   ChangeSettings: 1,
@@ -275,6 +303,38 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
         paid: 100,
         claims: claimsOf(drafted.claims, at),
       };
+    }
+    case 'TransferCredits': {
+      const amount = sized(drafted.size, balanceOf(books).available);
+      return { type, toCustomerId: 'globex', amount, reason: null, receiver: drafted.receiver };
+    }
+    case 'ReceiveTransfer': {
+      const { lots, erased } = drafted;
+      const transferId = `received-${String(books.grants.length)}`;
+      return {
+        type,
+        transferId,
+        fromCustomerId: 'globex',
+        reason: null,
+        lots: lots.map(({ start: begin, lifetime: life, ...lot }, index) => ({
+          grantId: `lot-${String(index)}`,
+          ...lot,
+          effectiveAt: after(at, begin) ?? at,
+          expiresAt: after(at, life),
+          paymentReference: 'in_of_globex',
+        })),
+        erased,
+      };
+    }
+    case 'ReturnTransfer':
+      return { type, transferId: nth('tr', drafted.of, books.transfers.length), because: 'account_closed' };
+    case 'FollowClaims': {
+      const lots = books.grants.flatMap(({ lot }) => lot ?? []);
+      const lot = lots[drafted.of % Math.max(1, lots.length)] ?? 'received-9999 lot-0';
+      const [transferId = '', grantId = ''] = lot.split(' ');
+      const known = books.payments[lot]?.version ?? 0;
+      const version = drafted.older === 0 ? known : known + 1;
+      return { type, transferId, grantId, version, claims: claimsOf(drafted.claims, at) };
     }
     case 'RequestBilling':
       return { type, operation: 'create_checkout_session' };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { conservationOf } from '#ledger/account/account.js';
+import type { AccountEvent } from '#ledger/account/events.js';
 import { balanceChange } from '#ledger/account/grants/moves.js';
 import { steps } from './commands.js';
 import { audit, dawn, live, runs } from './lives.js';
@@ -13,8 +14,8 @@ describe('an account, against a naive model of it', () => {
         live(taken, (_subject, books, { model, decided }) => {
           expect(decided).toEqual(model);
           for (const grant of books.grants) {
-            const parts =
-              grant.scheduled + grant.free + grant.held + grant.consumed + grant.expired + grant.revoked + grant.repaid;
+            const { scheduled, free, held, consumed, expired, revoked, repaid, transferred } = grant;
+            const parts = scheduled + free + held + consumed + expired + revoked + repaid + transferred;
             expect(parts).toBe(grant.amount);
           }
         });
@@ -52,6 +53,12 @@ describe('an account, against a naive model of it', () => {
   });
 });
 
+const expiredBy = (log: readonly AccountEvent[], grantId: string, at: string): boolean =>
+  log.some(
+    (event) =>
+      event.type === 'CreditsGranted' && event.grantId === grantId && event.expiresAt !== null && event.expiresAt <= at,
+  );
+
 describe('a generator of lives that is worth its time', () => {
   it('reaches every kind of event and refusal, and the rare turns', () => {
     const seen = new Map<string, number>();
@@ -63,6 +70,11 @@ describe('a generator of lives that is worth its time', () => {
       });
       for (const event of subject.log) {
         count(event.type);
+        if (
+          event.type === 'TransferReturned' &&
+          event.restored.some(({ grantId }) => expiredBy(subject.log, grantId, event.at))
+        )
+          count('returned after expiry');
         if (event.type === 'HoldReleased') count(`hold ${event.reason}`);
         if (event.type === 'ConsumptionReversed' && event.debtReversed > 0 && event.restored.length > 0)
           count('overdraft and slices reversed');
@@ -92,6 +104,9 @@ describe('a generator of lives that is worth its time', () => {
       'DebtIncurred',
       'DebtRepaid',
       'DebtForgiven',
+      'TransferSent',
+      'TransferReceived',
+      'TransferReturned',
       'BillingRequested',
       'BurnOrderChanged',
       'OverdraftLimitChanged',
@@ -112,6 +127,9 @@ describe('a generator of lives that is worth its time', () => {
       'already_reversed',
       'amount_exceeds_hold',
       'amount_exceeds_consumption',
+      'customer_not_found',
+      'customer_erased',
+      'returned after expiry',
       'hold released',
       'hold captured',
       'hold expired',

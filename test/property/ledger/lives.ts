@@ -72,6 +72,8 @@ export function audit(
     if (event.type === 'CreditsExpired' || event.type === 'DebtRepaid') use([event], 1);
     if (event.type === 'ConsumptionReversed' || event.type === 'DebtForgiven') use(event.restored, -1);
     if (event.type === 'CreditsReinstated') use([event], -1);
+    if (event.type === 'TransferSent') use(event.lots, 1);
+    if (event.type === 'TransferReturned') use(event.restored, -1);
   }
   return lots;
 }

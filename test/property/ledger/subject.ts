@@ -25,6 +25,7 @@ const idField: Partial<Record<AccountEvent['type'], [prefix: string, field: stri
   HoldCaptured: ['con', 'consumptionId'],
   CreditsHeld: ['hold', 'holdId'],
   DebtIncurred: ['debt', 'debtId'],
+  TransferSent: ['tr', 'transferId'],
 };
 
 /** The decider at work on one account: its state, its log, and symbolic names for the ids that it makes. */

@@ -2,7 +2,7 @@ import { assertNever } from '#kernel/assert.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import type { RevocationCause, Settings, Source } from '#ledger/account/events.js';
 import { balanceOf, refuse, Refusal, sum, type Books, type ModelAnswer } from './books.js';
-import { Revocations } from './revocations.js';
+import { Transferring } from './transferring.js';
 
 /**
  * A second, naive account: lists that are scanned, times that are searched, sums that are counted again each time. It shares
@@ -32,13 +32,15 @@ export function booksAt(books: Books, at: string): Books {
   return session.books;
 }
 
-class Session extends Revocations {
+class Session extends Transferring {
   execute(command: AccountCommand): void {
     const closedAllows = [
       'RecordDue',
       'RevokeCredits',
       'ReinstateCredits',
       'SettlePayment',
+      'FollowClaims',
+      'ReturnTransfer',
       'MoveTrial',
       'EndSubscription',
       'RequestBilling',
@@ -97,6 +99,18 @@ class Session extends Revocations {
       case 'SettlePayment':
         this.claim(command);
         return;
+      case 'TransferCredits':
+        this.send(command);
+        return;
+      case 'ReceiveTransfer':
+        this.receive(command);
+        return;
+      case 'ReturnTransfer':
+        this.takeBack(command);
+        return;
+      case 'FollowClaims':
+        this.follow(command);
+        return;
       case 'GrantPeriod':
         this.grantPeriod(command);
         return;
@@ -153,44 +167,7 @@ class Session extends Revocations {
     const lifetime = sum(this.books.grants.map((grant) => grant.amount));
     if (lifetime > Number.MAX_SAFE_INTEGER - asked.amount) refuse('balance_limit_exceeded');
     this.open();
-    const activated = effectiveAt <= this.at;
-    this.books.grants.push({
-      source: asked.source,
-      priority: asked.priority,
-      revision: this.books.revision + 1,
-      amount: asked.amount,
-      effectiveAt,
-      expiresAt: asked.expiresAt,
-      currency: asked.costBasis?.currency ?? null,
-      paid: (asked.costBasis?.amount ?? 0) > 0,
-      costLeft: asked.costBasis?.amount ?? 0,
-      paymentReference: asked.paymentReference,
-      activated,
-      scheduled: activated ? 0 : asked.amount,
-      free: activated ? asked.amount : 0,
-      held: 0,
-      consumed: 0,
-      expired: 0,
-      revoked: 0,
-      repaid: 0,
-      reserved: 0,
-      claimed: 0,
-      takenByTerm: 0,
-      takenByTrial: 0,
-      term: null,
-    });
-    const number = this.books.grants.length - 1;
-    this.emit('CreditsGranted', {
-      grantId: `gr#${String(number)}`,
-      amount: asked.amount,
-      source: asked.source,
-      priority: asked.priority,
-      effectiveAt,
-      expiresAt: asked.expiresAt,
-      costBasis: asked.costBasis,
-      paymentReference: asked.paymentReference,
-      adjusted: asked.adjustment ?? false,
-    });
+    this.add({ ...asked, effectiveAt });
   }
 
   private adjust(amount: number, reason: string): void {

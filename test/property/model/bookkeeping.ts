@@ -50,7 +50,7 @@ export class Bookkeeping {
    */
   protected giveBack(
     use: Use,
-    from: 'consumed' | 'repaid' | 'revoked',
+    from: 'consumed' | 'repaid' | 'revoked' | 'transferred',
     amount: number,
     to: 'free' | 'scheduled' | 'expired' = 'free',
   ): Use {

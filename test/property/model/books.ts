@@ -29,6 +29,8 @@ export type ModelGrant = {
   /** Money of the cost basis that no use has taken yet. */
   costLeft: number;
   paymentReference: string | null;
+  /** The lot of another customer that it was; null for all else. */
+  lot: string | null;
   activated: boolean;
   scheduled: number;
   free: number;
@@ -37,6 +39,9 @@ export type ModelGrant = {
   expired: number;
   revoked: number;
   repaid: number;
+  transferred: number;
+  /** What of `transferred` claims ask those for who received it: taken for good, and reserved. */
+  passedOn: { taken: number; reserved: number };
   /** What of `held` claims reserve, and what of `revoked` they have taken. */
   reserved: number;
   claimed: number;
@@ -54,7 +59,7 @@ export type ModelTerm = DueTerm & {
   /** Of its first month: what was bought. */
   readonly bought?: Deal;
 };
-export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid';
+export type Bucket = 'scheduled' | 'free' | 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid' | 'transferred';
 export type ModelHold = {
   open: boolean;
   expiresAt: string;
@@ -84,6 +89,7 @@ export type Books = {
   revocations: ModelRevocation[];
   /** What was revoked of a grant when it was spent or reserved, and not asked for; `amount` of it still stands. */
   writeOffs: { grant: number; cause: RevocationCause; amount: number }[];
+  transfers: { toCustomerId: string; uses: Use[]; open: boolean }[];
   /** What is claimed of each payment, as reported last. */
   payments: Record<string, { version: number; paid: number; claims: readonly Claim[] }>;
   /** By subscription. */
@@ -109,6 +115,7 @@ export const emptyBooks = (): Books => ({
   debts: [],
   revocations: [],
   writeOffs: [],
+  transfers: [],
   payments: {},
   changes: {},
   ends: {},

@@ -34,7 +34,7 @@ export class Claiming extends Terms {
   private settleClaimsOf(reference: string, at: string): boolean {
     const { paid, claims } = this.books.payments[reference]!;
     const numbers = [...this.books.grants.keys()].filter(
-      (number) => this.books.grants[number]!.paymentReference === reference,
+      (number) => (this.books.grants[number]!.lot ?? this.books.grants[number]!.paymentReference) === reference,
     );
     const putBack = new Map(numbers.map((number) => [number, this.putBack(number, at)]));
     const shares = sharesOfClaims(
@@ -45,6 +45,7 @@ export class Claiming extends Terms {
     const cameBack = numbers.map((number) => this.giveUpAsked(number, shares)).includes(true);
     for (const number of numbers) this.take(number, shares, putBack.get(number)!, at);
     for (const number of numbers) this.askBack(number, shares);
+    for (const number of numbers) this.passOn(number, shares);
     return cameBack;
   }
 
@@ -61,8 +62,8 @@ export class Claiming extends Terms {
   }
 
   private lotOf(number: number): ClaimedLot {
-    const { amount, effectiveAt, expiresAt, scheduled, free, expired, consumed, held, repaid } =
-      this.books.grants[number]!;
+    const grant = this.books.grants[number]!;
+    const { amount, effectiveAt, expiresAt, scheduled, free, expired, consumed, held, repaid } = grant;
     const others = sum(
       this.asked(number)
         .filter(({ cause }) => !isClaim(cause))
@@ -73,7 +74,9 @@ export class Claiming extends Terms {
       (each) => each.grant === number && each.cause.kind === 'operator',
     );
     const withdrawn = sum(byOperators.map((each) => each.amount - each.returned));
-    return { grant: number, amount, effectiveAt, expiresAt, unspent: scheduled + free + expired, withdrawn, spent };
+    const { transferred: given } = grant;
+    const unspent = scheduled + free + expired;
+    return { grant: number, amount, effectiveAt, expiresAt, unspent, withdrawn, given, spent };
   }
 
   /** What is asked back of a grant's spent credits: debt that stands, repaid or not, and what was written off. */
@@ -133,6 +136,12 @@ export class Claiming extends Terms {
       }
       grant[isReserved ? 'reserved' : 'claimed'] += unspent;
     }
+  }
+
+  private passOn(number: number, shares: readonly Share[]): void {
+    const of = (state: Share['claim']['state']): number =>
+      sum(shares.filter(({ grant, claim }) => grant === number && claim.state === state).map(({ given }) => given));
+    this.books.grants[number]!.passedOn = { taken: of('taken'), reserved: of('reserved') };
   }
 
   private askBack(number: number, shares: readonly Share[]): void {

@@ -1,3 +1,4 @@
+import type { Source } from '#ledger/account/events.js';
 import { Time } from './time.js';
 import {
   balanceOf,
@@ -11,8 +12,54 @@ import {
   type Use,
 } from './books.js';
 
-/** Consumptions, their reversals, and holds. */
+/** A grant as it is asked for. */
+export type Lot = {
+  amount: number;
+  source: Source;
+  priority: number;
+  effectiveAt: string;
+  expiresAt: string | null;
+  costBasis: { amount: number; currency: string } | null;
+  adjustment?: boolean;
+  paymentReference: string | null;
+  received?: { transferId: string; fromCustomerId: string; grantId: string };
+};
+
+/** Grants, consumptions, their reversals, and holds. */
 export class Spending extends Time {
+  protected add(asked: Lot): void {
+    const { amount, source, priority, effectiveAt, expiresAt, costBasis, paymentReference, received } = asked;
+    const activated = effectiveAt <= this.at;
+    this.books.grants.push({
+      ...{ source, priority, amount, effectiveAt, expiresAt, paymentReference, activated },
+      revision: this.books.revision + 1,
+      currency: costBasis?.currency ?? null,
+      paid: (costBasis?.amount ?? 0) > 0,
+      costLeft: costBasis?.amount ?? 0,
+      lot: received === undefined ? null : `${received.transferId} ${received.grantId}`,
+      scheduled: activated ? 0 : amount,
+      free: activated ? amount : 0,
+      held: 0,
+      consumed: 0,
+      expired: 0,
+      revoked: 0,
+      repaid: 0,
+      transferred: 0,
+      passedOn: { taken: 0, reserved: 0 },
+      reserved: 0,
+      claimed: 0,
+      takenByTerm: 0,
+      takenByTrial: 0,
+      term: null,
+    });
+    this.emit('CreditsGranted', {
+      grantId: `gr#${String(this.books.grants.length - 1)}`,
+      ...{ amount, source, priority, effectiveAt, expiresAt, costBasis, paymentReference },
+      adjusted: asked.adjustment ?? false,
+      ...(received === undefined ? {} : { received }),
+    });
+  }
+
   /** The grants that can be spent now, in the account's burn order. */
   protected spendable(): number[] {
     const usable = [...this.books.grants.keys()].filter((number) => this.books.grants[number]!.free > 0);

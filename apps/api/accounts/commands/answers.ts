@@ -60,6 +60,7 @@ export const grantAnswer: AccountAnswer = (stream, events) => {
     expired: 0,
     revoked: 0,
     repaidDebt: repaid,
+    transferred: 0,
     effectiveAt: granted.effectiveAt,
     expiresAt: granted.expiresAt,
     costBasis: granted.costBasis,

@@ -7,11 +7,16 @@ import type { Claim, Paid } from '../../payment/claims.js';
 /** Credits of one grant. */
 export type LotPart = { readonly lotId: string; readonly amount: Amount };
 
-/** What one claim meets. `spent` of it becomes debt or is written off; always empty for what is only reserved. */
+/**
+ * What one claim meets. `given` of it is for the customers to give who received the credits. `spent` of it becomes debt or is written
+ * off; always empty for what is only reserved.
+ */
 export type ClaimShare = {
   readonly cause: RevocationCause;
   readonly state: Claim['state'];
+  readonly since: Instant;
   readonly unspent: readonly LotPart[];
+  readonly given: readonly LotPart[];
   readonly spent: readonly LotPart[];
 };
 
@@ -25,19 +30,31 @@ export function allocate(lots: readonly ClaimedLot[], paid: Paid, claims: readon
   const demands = new Demands(lots, paid);
   const unspent = new Map(lots.map((lot) => [lot.id, lot.unspent]));
   const withdrawn = new Map(lots.map((lot) => [lot.id, lot.withdrawn]));
+  const given = new Map(lots.map((lot) => [lot.id, lot.given]));
   const spent = new Map(lots.map((lot) => [lot.id, lot.spent]));
   const inOrder = [...claims.filter(isTaken), ...claims.filter((claim) => !isTaken(claim))];
   return inOrder.map((claim): ClaimShare => {
-    const share = { unspent: new Map<string, Amount>(), spent: new Map<string, Amount>() };
+    const share = {
+      unspent: new Map<string, Amount>(),
+      given: new Map<string, Amount>(),
+      spent: new Map<string, Amount>(),
+    };
     // What is only reserved is nothing of what is spent, but counts as if it were.
     const ofSpent = isTaken(claim) ? share.spent : new Map<string, Amount>();
     demands.meet(claim, (among, credits) => {
       const order = inOrderFor(among, claim.since);
       const here = meet(order, credits, unspent, share.unspent);
-      const met = here + meet(order, credits - here, withdrawn, new Map());
+      const ofSender = here + meet(order, credits - here, withdrawn, new Map());
+      const met = ofSender + meet(order, credits - ofSender, given, share.given);
       return met + meet(order, credits - met, spent, ofSpent);
     });
-    return { cause: claim.cause, state: claim.state, unspent: partsOf(share.unspent), spent: partsOf(share.spent) };
+    const { cause, state, since } = claim;
+    return {
+      ...{ cause, state, since },
+      unspent: partsOf(share.unspent),
+      given: partsOf(share.given),
+      spent: partsOf(share.spent),
+    };
   });
 }
 

@@ -156,6 +156,7 @@ test('all claims together take no more than the grant, and all of the money all 
           cost: 0,
           unspent: granted,
           withdrawn: 0,
+          given: 0,
           spent: 0,
         };
         const met = allocate([lot], { paid }, list).flatMap(({ unspent }) => unspent);

@@ -1,10 +1,11 @@
 import type { AccountCommand, AccountRefusal } from '../commands.js';
 import { settleClaimsOn } from './settling.js';
-import type { AccountEventOf } from '../events.js';
+import type { AccountEventOf, AccountFact } from '../events.js';
 import { type Recording, openAccount } from '../recording.js';
 import type { AccountState } from '../state.js';
 import { letTimePass } from '../time.js';
 
+type Facts<Type extends AccountFact['type']> = Omit<Extract<AccountFact, { type: Type }>, 'type'>;
 type Settle = Extract<AccountCommand, { type: 'SettlePayment' }>;
 
 /**
@@ -18,10 +19,15 @@ export function settlePayment(recording: Recording, command: Settle): AccountRef
   const before = recording.state.claims.get(paymentReference) ?? null;
   if (before !== null && before.version >= version) return null;
   openAccount(recording);
-  recording.record({ type: 'PaymentClaimed', ...facts });
-  settleClaimsOn(recording, paymentReference);
-  letTimePass(recording);
+  claim(recording, facts);
   return null;
+}
+
+/** Notes what is claimed of a payment, or of a lot that was received, and settles it. */
+export function claim(recording: Recording, facts: Facts<'PaymentClaimed'>): void {
+  recording.record({ type: 'PaymentClaimed', ...facts });
+  settleClaimsOn(recording, facts.paymentReference);
+  letTimePass(recording);
 }
 
 /** What is claimed, for what happens later. */

@@ -17,6 +17,8 @@ export type ClaimedLot = {
   readonly unspent: Amount;
   /** What an operator took when nobody had used it: it meets what claims ask for, and is gone already. */
   readonly withdrawn: Amount;
+  /** What was given to other customers: nobody here used it. */
+  readonly given: Amount;
   /** What was used or is reserved by callers, and nobody else has asked back. */
   readonly spent: Amount;
 };

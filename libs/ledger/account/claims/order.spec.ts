@@ -23,7 +23,9 @@ class AuditedAccount extends LedgerAccount {
     for (const event of decision) expect(this.#books.enter(event)).toBeNull();
     expect(this.#books.close().problem).toBeNull();
     for (const [reference, { paid, claims }] of this.state.claims.entries())
-      expect(claimedNow(this.state, reference)).toEqual(claimedBy(this.state, reference, paid, claims, at));
+      expect(claimedNow(this.state, reference)).toEqual(
+        claimedBy(this.state, reference, paid, claims as readonly Claim[], at),
+      );
     return decision;
   }
 }

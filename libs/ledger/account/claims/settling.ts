@@ -2,13 +2,14 @@ import type { Amount } from '#kernel/amount.js';
 import { claimedPayment, isAfterClaims, sameUpTo, type Asked, type Claimed, type OfGrant } from './view.js';
 import { repayOwed } from '../debt.js';
 import type { Slice } from '../events.js';
-import { grantOf, holdReleased, isOver, sameCause } from '../grants/lots.js';
+import { claimedUnder, grantOf, holdReleased, isOver, sameCause } from '../grants/lots.js';
 import { recordSpent, recordTaken, undoSpent, undoTaken } from './revocations.js';
 import type { AccountState, Grant } from '../state.js';
 import { rolledOver, rollOver, rolloversOf } from '../terms/rollover.js';
 import { giveBackTerms, linkedTo, settleTerms } from '../terms/settling.js';
 import { settleTrial } from '../terms/trial-settling.js';
 import type { Recording } from '../recording.js';
+import { passClaimsOn } from '../transfers/sent.js';
 
 /** A grant that something has happened to. */
 export type Touched = { readonly grantId: string };
@@ -25,7 +26,7 @@ export const settleClaims = (recording: Recording, touched: readonly Touched[]):
 
 /** The same for the grants of one payment, whose claims have changed. */
 export const settleClaimsOn = (recording: Recording, reference: string): void => {
-  const grants = [...recording.state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
+  const grants = [...recording.state.grants.values()].filter((grant) => claimedUnder(grant) === reference);
   settleAll(recording, { references: new Set([reference]), subscriptions: subscriptionsOf(grants) });
 };
 
@@ -63,7 +64,7 @@ function settleAll(recording: Recording, { references, subscriptions }: Concerne
 function concernedBy(state: AccountState, touched: readonly Touched[]): Concerned {
   const grants = touched.flatMap(({ grantId }) => state.grants.get(grantId) ?? []);
   const claimed = grants
-    .flatMap(({ paymentReference }) => paymentReference ?? [])
+    .flatMap((grant) => claimedUnder(grant) ?? [])
     .filter((each) => state.claims.get(each) !== undefined);
   return { references: new Set(claimed), subscriptions: subscriptionsOf(grants) };
 }
@@ -94,6 +95,8 @@ function settlePayment(recording: Recording, reference: string): readonly Slice[
 }
 
 function settle(recording: Recording, claimed: Claimed, reference: string): readonly Slice[] {
+  for (const { id, transferred } of claimed.grants)
+    if (transferred > 0) passClaimsOn(recording, id, claimed.due(id).given);
   const changes = changesOf(claimed, recording.at);
   if (changes.length === 0) return [];
   // Plan changes and ends take only what claims leave: of grants of which claims take what they did, all stays as it is.

@@ -1,8 +1,8 @@
 import type { Amount } from '#kernel/amount.js';
 import { standing } from '../debt.js';
-import type { RevocationCause } from '../events.js';
+import type { FollowingClaim, RevocationCause } from '../events.js';
 import type { AccountState, Grant, Hold, Revocation } from '../state.js';
-import { sameCause } from '../grants/lots.js';
+import { claimedUnder, sameCause } from '../grants/lots.js';
 import { factsOf } from '../terms/facts.js';
 import { allocate, type ClaimShare } from './allocation.js';
 import type { Asking, ClaimedLot } from './demands.js';
@@ -21,14 +21,20 @@ export function sameUpTo(before: readonly Asked[], after: readonly Asked[]): num
 }
 
 /** What claims have of a grant: unspent credits in the order in which they were taken, spent ones, and what they reserve. */
-export type OfGrant = { readonly taken: readonly Asked[]; readonly spent: readonly Asked[]; readonly held: Amount };
+export type OfGrant = {
+  readonly taken: readonly Asked[];
+  readonly spent: readonly Asked[];
+  readonly held: Amount;
+};
+/** The same as it has to be. `given`: what other customers have to give of the grant's credits that were transferred to them. */
+export type DueOfGrant = OfGrant & { readonly given: readonly FollowingClaim[] };
 
 /** Grants with claims, mostly those of a payment: what these have of each, and what is theirs by the facts. */
 export type Claimed = {
   readonly grants: readonly Grant[];
   readonly holds: readonly Hold[];
   now(grantId: string): OfGrant;
-  due(grantId: string): OfGrant;
+  due(grantId: string): DueOfGrant;
 };
 
 /** What went on of a month is claimed by what that month lost since. */
@@ -48,7 +54,7 @@ const NOTHING_ASKED: OfGrant = { taken: [], spent: [], held: 0 };
 export function claimedPayment(state: AccountState, reference: string): Claimed | null {
   const known = state.claims.get(reference);
   if (known === undefined) return null;
-  const grants = [...state.grants.values()].filter(({ paymentReference }) => paymentReference === reference);
+  const grants = [...state.grants.values()].filter((grant) => claimedUnder(grant) === reference);
   const holds = [...state.holds.values()].filter(({ owner }) => owner !== 'caller' && owner.payment === reference);
   return claimedGrants(state, { grants, holds, paid: known, claims: known.claims });
 }
@@ -117,12 +123,13 @@ function lotOf(grant: Grant, { taken, spent, held }: OfGrant): ClaimedLot {
   return {
     ...{ id, amount, effectiveAt, expiresAt, lines, cost: costBasis?.amount ?? 0 },
     unspent: grant.free + held + grant.expired + sum(taken) + sum(grant.revocations.filter(isAfterClaims)),
+    given: grant.transferred,
     withdrawn: sum(grant.revocations.filter(({ cause }) => cause.kind === 'operator')),
     spent: Math.max(0, grant.consumed + grant.repaid + grant.held - held - others),
   };
 }
 
-function ofGrantBy(shares: readonly ClaimShare[], grantId: string): OfGrant {
+function ofGrantBy(shares: readonly ClaimShare[], grantId: string): DueOfGrant {
   const of = (list: readonly { readonly lotId: string; readonly amount: Amount }[]): Amount =>
     sum(list.filter(({ lotId }) => lotId === grantId));
   const asked = (member: 'unspent' | 'spent'): readonly Asked[] =>
@@ -135,5 +142,9 @@ function ofGrantBy(shares: readonly ClaimShare[], grantId: string): OfGrant {
     taken: asked('unspent'),
     spent: asked('spent'),
     held: reserved.reduce((total, { unspent }) => total + of(unspent), 0),
+    given: shares.flatMap(({ cause, state, since, given }) => {
+      const amount = of(given);
+      return amount === 0 ? [] : [{ cause, state, amount, since }];
+    }),
   };
 }

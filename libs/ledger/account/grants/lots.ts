@@ -1,7 +1,7 @@
 import { assert } from '#kernel/assert.js';
 import type { Instant } from '#kernel/instant.js';
-import type { AccountFact } from '../events.js';
 import { chargesMember } from '../budgets/charges.js';
+import type { AccountFact, Received } from '../events.js';
 import { compareForBurn } from './burn-order.js';
 import { buckets, type Move } from './moves.js';
 import type { AccountState, Debt, Due, Grant, Hold } from '../state.js';
@@ -47,6 +47,14 @@ export function grantOf(state: AccountState, id: string): Grant {
   assert(grant !== undefined, `an event names grant ${id}, which the account does not have`);
   return grant;
 }
+
+/** The name of a lot that another customer gave, as claims on what bought it follow it. */
+export const nameOfLot = ({ transferId, grantId }: Pick<Received, 'transferId' | 'grantId'>): string =>
+  `${transferId} ${grantId}`;
+
+/** Under which name claims on what bought a grant are known: its payment, or of what another customer gave the lot. */
+export const claimedUnder = ({ received, paymentReference }: Grant): string | null =>
+  received === null ? paymentReference : nameOfLot(received);
 
 /** Whether a grant is among those that burn-down chooses from; one whose expiry is due is taken out before. */
 export const isSpendable = (grant: Grant): boolean => !grant.scheduled && grant.free > 0;

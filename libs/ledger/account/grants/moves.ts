@@ -17,6 +17,8 @@ export const buckets = {
   revoked: { counter: 'revoked', cost: null },
   /** Used to repay debt. */
   repaid: { counter: 'repaid', cost: null },
+  /** Given to another customer. */
+  transferred: { counter: 'transferred', cost: null },
 } as const;
 export type Bucket = keyof typeof buckets;
 /** Where the credits of a grant can be. */
@@ -84,6 +86,10 @@ const table: { readonly [Type in AccountEventType]: null | ((event: Dated<Type>)
   ConsumptionReversed: ({ restored }) => moveAll(restored, 'consumed', 'available'),
   DebtRepaid: (event) => [move(event, 'available', 'repaid')],
   DebtForgiven: ({ restored }) => moveAll(restored, 'repaid', 'available'),
+  TransferSent: ({ lots }) => moveAll(lots, 'available', 'transferred'),
+  TransferReturned: ({ restored }) => moveAll(restored, 'transferred', 'available'),
+  TransferReceived: null,
+  TransferClaimed: null,
   AccountOpened: null,
   HoldExtended: null,
   DebtIncurred: null,

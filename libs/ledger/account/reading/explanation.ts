@@ -11,7 +11,7 @@ import { usesOf } from './uses.js';
 export type UseCount = { readonly uses: number; readonly firstUse: Instant | null; readonly lastUse: Instant | null };
 export const NO_USES: UseCount = { uses: 0, firstUse: null, lastUse: null };
 
-/** Where the credits of one grant are: granted = scheduled + available + held + consumed + expired + revoked + repaidDebt. */
+/** Where the credits of one grant are: granted = scheduled + available + held + consumed + expired + revoked + repaidDebt + transferred. */
 export type ExplainedGrant = UseCount & {
   readonly grantId: string;
   readonly source: Source;
@@ -23,6 +23,7 @@ export type ExplainedGrant = UseCount & {
   readonly expired: Amount;
   readonly revoked: Amount;
   readonly repaidDebt: Amount;
+  readonly transferred: Amount;
 };
 
 /** A debt of which something stands: what it is for, what is still owed and what grants paid of it. */
@@ -58,6 +59,7 @@ export function explanationOf(state: AccountState, usesOfGrant: (grantId: string
       expired: grant.expired,
       revoked: grant.revoked,
       repaidDebt: grant.repaid,
+      transferred: grant.transferred,
       ...usesOfGrant(grant.id),
     })),
     debts: debts.map((debt) => ({

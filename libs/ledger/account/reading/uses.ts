@@ -12,6 +12,8 @@ export const useTypes = [
   'reinstated',
   'debt_repaid',
   'debt_forgiven',
+  'transferred',
+  'transfer_returned',
 ] as const;
 export type UseType = (typeof useTypes)[number];
 
@@ -53,6 +55,10 @@ export function usesOf(event: AccountEvent): readonly GrantUse[] {
       return uses('debt_repaid', 1, [event]);
     case 'DebtForgiven':
       return uses('debt_forgiven', -1, event.restored);
+    case 'TransferSent':
+      return uses('transferred', 1, event.lots);
+    case 'TransferReturned':
+      return uses('transfer_returned', -1, event.restored);
     default:
       return [];
   }

@@ -2,7 +2,7 @@ import { MAX_AMOUNT, type Amount } from '#kernel/amount.js';
 import type { Instant } from '#kernel/instant.js';
 import { claimedGrants, claimedPayment, isAfterClaims, unspentOf, type Claimed } from '../claims/view.js';
 import { total, type AccountEventOf } from '../events.js';
-import { grantOf, isOver } from '../grants/lots.js';
+import { claimedUnder, grantOf, isOver } from '../grants/lots.js';
 import type { Recording } from '../recording.js';
 import type { AccountState, Grant, Rollover } from '../state.js';
 
@@ -48,8 +48,9 @@ function monthOf(state: AccountState, { subscriptionId, endedAt, cap, grantId }:
 
 /** What refunds under way and open disputes ask of a grant that is over: it does not go on before they are decided. */
 function reservedOf(state: AccountState, grant: Grant, at: Instant): Amount {
-  if (grant.paymentReference === null || !isOver(grant, at)) return 0;
-  return claimedPayment(state, grant.paymentReference)?.due(grant.id).held ?? 0;
+  const reference = claimedUnder(grant);
+  if (reference === null || !isOver(grant, at)) return 0;
+  return claimedPayment(state, reference)?.due(grant.id).held ?? 0;
 }
 
 /** The grants of what went on of a month, and what has to be taken back of them since less of that month is left. */
