@@ -68,9 +68,13 @@ export function subscriptionFaults({ stripe }: Life, market: Market, { subscript
   });
 }
 
-/** What a customer may use is what the one subscription that runs gives; nothing is said of several, or of one without payment. */
-export function planFaults({ stripe }: Life, market: Market, { planInForce }: LedgerView): readonly string[] {
-  const running = stripe.all('subscription').filter(({ status }) => !ended.has(status));
+/**
+ * What a customer may use is what the one subscription that runs gives; nothing is said of several, or of one without payment. An end
+ * that was scheduled counts at its time, though Stripe's clock of this customer may not have come so far as the batch's.
+ */
+export function planFaults({ stripe }: Life, market: Market, { planInForce, asOf }: LedgerView): readonly string[] {
+  const isDue = (at: number | null): boolean => at !== null && textOf(at) <= asOf;
+  const running = stripe.all('subscription').filter((each) => !ended.has(each.status) && !isDue(each.cancel_at));
   const [one] = running;
   if (one === undefined) {
     const isFree = planInForce === null || market.catalog.plans.some(({ id, free }) => free && id === planInForce);
