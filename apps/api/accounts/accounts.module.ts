@@ -14,6 +14,8 @@ import { ListGrantUsesHandler } from './explaining/grant-uses.js';
 import { KeyedCommands } from './reads/keyed-commands.js';
 import { BalanceHistory } from './reads/balance-history.js';
 import { GetForecastHandler } from './reads/forecast.js';
+import { BudgetsController } from './budgets/budgets.controller.js';
+import { ListBudgetsHandler } from './budgets/list-budgets.js';
 import { BulkController } from './bulk/bulk.controller.js';
 import {
   GetAccountHandler,
@@ -34,6 +36,7 @@ const handlers = [
   GetConsumptionHandler,
   GetExplanationHandler,
   GetForecastHandler,
+  ListBudgetsHandler,
   ListClaimsHandler,
   ListGrantsHandler,
   ListGrantUsesHandler,
@@ -49,6 +52,7 @@ const handlers = [
     AccountReadsController,
     ExplainingController,
     AccountSettingsController,
+    BudgetsController,
     BulkController,
   ],
   providers: [AccountService, BalanceHistory, KeyedCommands, TopUp, ...handlers],

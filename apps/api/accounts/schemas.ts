@@ -1,6 +1,7 @@
 import { burnOrders, sources } from '#ledger/account/events.js';
 import { useTypes } from '#ledger/account/reading/uses.js';
 import { historyTypes } from '#projections/history/history.js';
+import { budgetSchemas } from './budgets/schemas.js';
 import { bulkSchemas } from './bulk/schemas.js';
 import {
   asOf,
@@ -52,6 +53,10 @@ export const usage = object({
 });
 export const amounts = { available: credits, held: credits, debt: credits };
 export const bySource: Schema = { type: 'object', additionalProperties: credits };
+const scoped = {
+  'scope?': text,
+  'softBudgets?': { ...list(text), description: 'Scopes whose soft budgets are over their limits with it.' },
+};
 const requested: Schema = { ...credits, description: 'What was asked, where `partial` got less.' };
 const grant = {
   id: text,
@@ -113,6 +118,7 @@ export const accountSchemas: AnswerSchemas = {
       burnOrder,
       usage: orNull(object({ creditEvent: text, quantity: credits })),
       resource: orNull(resource),
+      ...scoped,
       at: time,
       ...recorded,
     }),
@@ -125,12 +131,13 @@ export const accountSchemas: AnswerSchemas = {
     }),
     Hold: object(storedHold),
     HoldList: page('Hold'),
-    HoldAnswer: object({ ...hold, 'requested?': requested, 'consumptionId?': text, ...recorded }),
+    HoldAnswer: object({ ...hold, ...scoped, 'requested?': requested, 'consumptionId?': text, ...recorded }),
     RevocationAnswer: object({ id: text, grantId: text, amount: credits, ...recorded }),
     AdjustmentAnswer: object({ id: text, amount: whole, 'grantId?': text, 'allocations?': list(slice), ...recorded }),
     Account: object({ ...account, ...settings, asOf }),
     AccountAnswer: object({ ...account, ...settings, ...recorded }),
     ...bulkSchemas,
+    ...budgetSchemas.schemas,
     Balance: object({
       ...account,
       status: word('active', 'frozen', 'closed'),
@@ -170,6 +177,7 @@ export const accountSchemas: AnswerSchemas = {
       burnOrder,
       usage: orNull(object({ creditEvent: text, quantity: credits })),
       resource: orNull(resource),
+      'scope?': text,
       'holdId?': text,
       description: orNull(text),
       metadata,
@@ -283,6 +291,7 @@ export const accountSchemas: AnswerSchemas = {
     ClaimList: page('Claim'),
   },
   byRoute: {
+    ...budgetSchemas.byRoute,
     [`POST ${ofCustomer}/grants`]: 'GrantAnswer',
     [`GET ${ofCustomer}/grants`]: 'GrantList',
     [`POST ${ofCustomer}/consumptions`]: 'ConsumptionAnswer',

@@ -29,21 +29,22 @@ const described = (
 /** What a route that writes may be answered with. */
 const ofWriting: readonly ProblemCode[] = ['command_too_large', 'conflict', 'outcome_unknown', 'store_unavailable'];
 
-/** A command for an account: key, unit, 201. One that sets what an account is answers 200, and may come without a key. */
+/** A command for an account: key, unit, 201. One that sets what an account is answers 200, and may come without a key where `key` does not say so. */
 export function CommandRoute(
-  words: RouteWords & { readonly body: Dto; readonly setsState?: boolean },
+  words: RouteWords & { readonly body?: Dto; readonly setsState?: boolean; readonly key?: 'required' },
 ): MethodDecorator {
   const { body, problems = [], setsState = false } = words;
+  const { key = setsState ? 'optional' : 'required' } = words;
   const status = setsState ? 200 : 201;
   const description = 'Without an Idempotency-Key the same again changes nothing, but a late repeat sets it once more.';
   return applyDecorators(
     HttpCode(status),
     UseGuards(new QueryGuard(['unit'])),
     described(
-      { ...words, ...(setsState ? { description } : {}), problems: [...ofWriting, ...problems] },
-      { unit: true, key: setsState ? 'optional' : 'required' },
+      { ...words, ...(key === 'optional' ? { description } : {}), problems: [...ofWriting, ...problems] },
+      { unit: true, key },
     ),
-    ApiBody({ schema: bodySchema(body) }),
+    ...(body === undefined ? [] : [ApiBody({ schema: bodySchema(body) })]),
     ApiResponse({ status, description: setsState ? 'The account as it is now.' : 'Recorded.' }),
   );
 }

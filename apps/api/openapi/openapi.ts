@@ -14,6 +14,7 @@ answers a request that it cannot read, or that leads nowhere, with 400, 404 \`no
 const tags = {
   Credits: 'Commands that move credits. Each takes an Idempotency-Key.',
   Accounts: 'What an account holds, what happened in it, and its settings.',
+  Budgets: 'Caps on what is spent of an account under a scope, such as a team or an agent.',
   Customers: 'Who the customers are.',
   Billing: 'What customers buy, pay and subscribe to, by way of Stripe.',
   Usage: 'What customers may use of their plans, and what they used.',

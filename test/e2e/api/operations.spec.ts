@@ -154,6 +154,7 @@ describe('operations', () => {
           .replace('{consumptionId}', consumption.body.id)
           .replace('{holdId}', hold.body.id)
           .replace('{grantId}', grant.body.id)
+          .replace('{scope}', 'team:growth')
           .replace('{stripeEventId}', 'evt_1');
         const text = JSON.stringify(body);
         const at = String(Math.floor(Date.now() / 1000));

@@ -2,7 +2,9 @@ import { assert } from '#kernel/assert.js';
 import { accountOf, type StreamName } from '#kernel/stream-name.js';
 import type { Position } from '#event-store/port/event-store.js';
 import type { Recorded } from '#event-store/writing/command.js';
+import type { Scoped } from '#ledger/account/budgets/facts.js';
 import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#ledger/account/events.js';
+import { shownBudget } from '../budgets/shown-budget.js';
 
 /**
  * Answers of commands, made from the recorded events alone. The log keeps those for ever, so a repeated key gets the first
@@ -84,10 +86,23 @@ export const consumptionAnswer: AccountAnswer = (stream, events) => {
     burnOrder: consumed.burnOrder.name,
     usage: consumed.usage,
     resource: consumed.resource,
+    ...scopedIn(consumed),
     at: consumed.at,
     ...after(events),
   };
 };
+
+/** The scope, where one was named, and the soft budgets that are over their limits with it. */
+function scopedIn({ scope, charges = [] }: Scoped): {
+  readonly scope?: string;
+  readonly softBudgets?: readonly string[];
+} {
+  const over = charges.flatMap(({ budgets }) => budgets.filter((counted) => counted.over === true));
+  return {
+    ...(scope === undefined ? {} : { scope }),
+    ...(over.length === 0 ? {} : { softBudgets: over.map((counted) => counted.scope) }),
+  };
+}
 
 /** What a partial command asked for, where it got less. */
 const requestedIn = ({ requested }: { readonly requested?: number }): { requested?: number } =>
@@ -115,12 +130,16 @@ export const holdAnswer: AccountAnswer = (_, events) => {
     status: 'open',
     expiresAt: held.expiresAt,
     allocations: held.allocations,
+    ...scopedIn(held),
     ...after(events),
   };
 };
 
 export const extensionAnswer: AccountAnswer = (_, events) => openHold(expect(events, 'HoldExtended'), events);
-export const raiseAnswer: AccountAnswer = (_, events) => openHold(expect(events, 'HoldRaised'), events);
+export const raiseAnswer: AccountAnswer = (_, events) => {
+  const raised = expect(events, 'HoldRaised');
+  return { ...openHold(raised, events), ...scopedIn(raised) };
+};
 
 /** A hold that is still open after an event. */
 const openHold = (event: AccountEventOf<'HoldExtended'> | AccountEventOf<'HoldRaised'>, events: Events): object => ({
@@ -176,6 +195,15 @@ export const adjustmentAnswer: AccountAnswer = (_, events) => {
   }
   const { cause, amount, allocations } = expect(events, 'CreditsRevoked');
   return { id: cause.id, amount: -amount, allocations, ...after(events) };
+};
+
+/** A budget as a command left it; of one that was removed, whose it was. */
+export const budgetAnswer: AccountAnswer = (stream, events) => {
+  const { position } = after(events);
+  const set = find(events, 'BudgetSet');
+  if (set === null) return { scope: expect(events, 'BudgetRemoved').scope, ...whose(stream), position };
+  const { used, heldAmount: held, windowStart, windowEnd } = set;
+  return { ...whose(stream), ...shownBudget(set, { used, held, windowStart, windowEnd }), position };
 };
 
 /** An account with its settings. */

@@ -49,6 +49,13 @@ export class ResourceBody {
 const partial = (description: string) => Flag({ description, example: false, optional: 'absent', default: false });
 const resource = (description: string) => Nested(() => ResourceBody, { description, optional: 'null' });
 
+const scope = () =>
+  Text(0, 1_000, {
+    description: 'For whom it is: `org`, or one to five segments. Every budget on its path has to allow it.',
+    example: 'team:growth/member:ada',
+    optional: 'null',
+  });
+
 export class GrantBody {
   @Credits({ description: 'How many credits.', example: 1000 })
   amount!: number;
@@ -112,11 +119,14 @@ export class ConsumptionBody {
   })
   quantity?: number;
 
-  @partial('Take as much as balance and overdraft allow; refused only when that is nothing.')
+  @partial('Take as much as balance, overdraft and budgets allow; refused only when that is nothing.')
   partial?: boolean;
 
   @resource('What was bought with them; listed as a claim.')
   resource?: ResourceBody | null;
+
+  @scope()
+  scope?: string | null;
 
   @description()
   description?: string | null;
@@ -150,7 +160,7 @@ export class HoldBody {
   @Credits({ description: 'How many credits to reserve.', example: 20 })
   amount!: number;
 
-  @partial('Reserve as much as there is; refused only when that is nothing.')
+  @partial('Reserve as much as balance and budgets allow; refused only when that is nothing.')
   partial?: boolean;
 
   @seconds('absent')
@@ -158,6 +168,9 @@ export class HoldBody {
 
   @resource('What they are for; a capture is listed as a claim of it.')
   resource?: ResourceBody | null;
+
+  @scope()
+  scope?: string | null;
 
   @description()
   description?: string | null;

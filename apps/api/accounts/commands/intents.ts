@@ -64,6 +64,9 @@ export function grantIntent(body: GrantBody): AccountIntent {
 const partialOf = ({ partial = false }: { readonly partial?: boolean }): { readonly partial?: true } =>
   partial ? { partial } : {};
 
+const scopeOf = ({ scope }: { readonly scope?: string | null }): { readonly scope?: string } =>
+  scope == null ? {} : { scope };
+
 const resourceOf = ({ resource }: { readonly resource?: ResourceBody | null }): Resource | null =>
   resource ? { type: resource.type, id: resource.id } : null;
 
@@ -73,6 +76,7 @@ export function consumeIntent(body: ConsumptionBody, pricing: Pricing): AccountI
     type: 'ConsumeCredits' as const,
     ...partialOf(body),
     resource: resourceOf(body),
+    ...scopeOf(body),
     description: body.description ?? null,
     metadata: body.metadata ?? {},
   };
@@ -93,6 +97,7 @@ export const holdIntent = (body: HoldBody): AccountIntent =>
     amount: body.amount,
     ...partialOf(body),
     resource: resourceOf(body),
+    ...scopeOf(body),
     expiresInSeconds: body.expiresInSeconds ?? 900,
     description: body.description ?? null,
     metadata: body.metadata ?? {},

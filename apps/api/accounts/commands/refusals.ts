@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../../http/problems.js';
 
+const ofScope = ['budget_exceeded', 'scope_invalid'] as const;
 const ofHold: readonly ProblemCode[] = ['hold_not_found', 'hold_not_open', 'account_closed'];
 
 /** Why each kind of command may be refused, by single and bulk requests alike. */
@@ -10,12 +11,13 @@ export const commandProblems = {
     'credit_event_unknown',
     'credit_event_disabled',
     'price_out_of_range',
+    ...ofScope,
     'account_frozen',
     'account_closed',
   ],
   reverse: ['consumption_not_found', 'already_reversed', 'amount_exceeds_consumption', 'account_closed'],
-  hold: ['insufficient_credits', 'account_frozen', 'account_closed'],
-  raise: [...ofHold, 'insufficient_credits', 'balance_limit_exceeded', 'account_frozen'],
+  hold: ['insufficient_credits', ...ofScope, 'account_frozen', 'account_closed'],
+  raise: [...ofHold, 'insufficient_credits', 'budget_exceeded', 'balance_limit_exceeded', 'account_frozen'],
   capture: [...ofHold, 'amount_exceeds_hold'],
   release: ofHold,
   extend: ofHold,

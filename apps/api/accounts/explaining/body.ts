@@ -16,6 +16,7 @@ export function consumptionBody(
     burnOrder: burnOrder.name,
     usage: own?.usage ?? null,
     resource: event.resource ?? null,
+    ...(event.scope === undefined ? {} : { scope: event.scope }),
     ...(event.type === 'HoldCaptured' ? { holdId: event.holdId } : {}),
     description: noted?.description ?? null,
     metadata: noted?.metadata ?? {},

@@ -158,6 +158,16 @@ export const Time = (about: About): PropertyDecorator =>
     about,
   );
 
+/** The name of a time zone; `isKnown` says which there are. */
+export const TimeZone = (isKnown: (name: string) => boolean, about: About): PropertyDecorator =>
+  field(
+    'timeZone',
+    'must be the name of a time zone, as Europe/Berlin',
+    (value) => typeof value === 'string' && isKnown(value),
+    { type: 'string', maxLength: 64 },
+    about,
+  );
+
 const isWebAddress = (value: string): boolean =>
   /^https?:\/\/[\x21-\x7e]+$/.test(value) && URL.canParse(value) && new URL(value).username === '';
 
