@@ -4,6 +4,7 @@ import { DatabaseError } from '#database/errors.js';
 import { auditCommands } from './commands/audit.js';
 import { CatalogFileError } from './catalog/file.js';
 import { catalogPushCommands } from './catalog/push.js';
+import { budgetCommands } from './commands/budgets.js';
 import { catalogCommands } from './commands/catalog.js';
 import { CliEnvironment } from './cli.module.js';
 import { Call, helpOf, parse, WrongUse, type Command, type ExitCode } from './terminal/command.js';
@@ -31,6 +32,7 @@ const commands: readonly Command[] = [
   ...replayCommands,
   ...explainCommands,
   ...usageCommands,
+  ...budgetCommands,
   ...auditCommands,
   ...eventCommands,
   ...projectionCommands,

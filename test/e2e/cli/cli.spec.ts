@@ -85,6 +85,39 @@ describe('scrip, the command line', () => {
     expect((await run('usage', 'summary', '--customer', 'nosuch')).stdout).toBe('nosuch has no plan\n');
   });
 
+  it('sets, shows and removes budgets', async () => {
+    const ofTeam = ['--customer', 'hooli', '--scope', 'team:growth'];
+    const set = await json(
+      'budgets',
+      'set',
+      ...ofTeam,
+      '--limit',
+      '50',
+      '--window',
+      'week',
+      '--time-zone',
+      'Asia/Tokyo',
+    );
+    expect(set).toMatchObject({ code: 0, answer: { scope: 'team:growth', limit: 50, used: 0, removed: false } });
+    await up.call('POST', '/customers/hooli/grants', { amount: 100, source: 'purchase' }, 'g');
+    await up.call('POST', '/customers/hooli/consumptions', { amount: 40, scope: 'team:growth/agent:a' }, 'c');
+    expect(await json('budgets', 'list', '--customer', 'hooli')).toMatchObject({
+      answer: { budgets: [{ scope: 'team:growth', window: 'week', timeZone: 'Asia/Tokyo', used: 40, remaining: 10 }] },
+    });
+    const { code, stderr } = await run(
+      'budgets',
+      'set',
+      ...ofTeam,
+      ...'--limit 39 --window week --time-zone Asia/Tokyo'.split(' '),
+    );
+    expect([code, stderr]).toEqual([1, expect.stringContaining('40 of team:growth are used already')]);
+    expect((await run('budgets', 'set', ...ofTeam, '--limit', '5', '--window', 'year')).code).toBe(2);
+    expect((await run('budgets', 'remove', '--customer', 'hooli', '--scope', 'growth')).code).toBe(2);
+    expect((await run('budgets', 'remove', ...ofTeam)).stdout).toBe('team:growth has no budget any more\n');
+    expect((await run('budgets', 'remove', ...ofTeam)).code).toBe(1);
+    expect((await run('budgets', 'list', '--customer', 'hooli')).stdout).toBe('no budgets\n');
+  });
+
   it('says that there is no such account', async () => {
     expect(await run('replay', '--customer', 'nosuch')).toEqual({
       code: 1,
@@ -147,7 +180,7 @@ describe('scrip, the command line', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(await api.text()).toBe(`${lines.slice(0, -1).join('\n')}\n`);
     expect(JSON.parse(lines.at(-1)!)).toMatchObject({ end: { events: lines.length - 1, after: '0'.repeat(19) } });
-    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 3 } } });
+    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 4 } } });
     const offline = await scrip(['audit', 'verify', '--from-export', exported], {
       DATABASE_URL: 'postgres://127.0.0.1:1/none',
     });

@@ -71,5 +71,9 @@ describe('the tour in the README', () => {
     expect(json(12, 0)).toMatchObject({ status: 403, code: 'usage_limit_exceeded', used: 99, limit: 100 });
     expect(json(12, 1)).toMatchObject({ data: [{ feature: 'api_calls', quantity: 99 }] });
     expect(answers[12]!.join('\n')).toContain('initech is on Free (active): api, api_calls');
+    expect(json(13, 0)).toMatchObject({ scope: 'team:growth', limit: 100, remaining: 100 });
+    expect(json(13, 1)).toMatchObject({ amount: 80, scope: 'team:growth/agent:writer' });
+    expect(json(13, 2)).toMatchObject({ status: 403, code: 'budget_exceeded', scope: 'team:growth', used: 80 });
+    expect(answers[13]!.at(-1)).toMatch(/^team:growth +100 +day +Europe\/Berlin +hard +80 +0 +20 /);
   });
 });

@@ -3,8 +3,8 @@ import { accountOf, type StreamName } from '#kernel/stream-name.js';
 import type { Position } from '#event-store/port/event-store.js';
 import type { Recorded } from '#event-store/writing/command.js';
 import type { Scoped } from '#ledger/account/budgets/facts.js';
+import { standingOf } from '#ledger/account/reading/budgets.js';
 import type { AccountEvent, AccountEventOf, AccountEventType, Settings } from '#ledger/account/events.js';
-import { shownBudget } from '../budgets/shown-budget.js';
 
 /**
  * Answers of commands, made from the recorded events alone. The log keeps those for ever, so a repeated key gets the first
@@ -203,7 +203,7 @@ export const budgetAnswer: AccountAnswer = (stream, events) => {
   const set = find(events, 'BudgetSet');
   if (set === null) return { scope: expect(events, 'BudgetRemoved').scope, ...whose(stream), position };
   const { used, heldAmount: held, windowStart, windowEnd } = set;
-  return { ...whose(stream), ...shownBudget(set, { used, held, windowStart, windowEnd }), position };
+  return { ...whose(stream), ...standingOf(set, { used, held, windowStart, windowEnd }), position };
 };
 
 /** An account with its settings. */
