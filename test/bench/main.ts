@@ -4,6 +4,7 @@ import { asOf } from './past/as-of.js';
 import { balanceRead, lag } from './balance-reads.js';
 import { Bench, type Benchmark, type Figure } from './bench.js';
 import { consumeHot, consumeSpread } from './consume.js';
+import { budgets } from './budgets.js';
 import { consumeBulk } from './bulk.js';
 import { eventStoreDb } from './eventstoredb.js';
 import { explanation } from './past/explanation.js';
@@ -26,6 +27,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'as-of': asOf,
   explanation,
   usage,
+  budgets,
   'entitlement-check': entitlementCheck,
   webhook,
   'stripe-lives': stripeLives,

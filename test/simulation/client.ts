@@ -33,6 +33,27 @@ export type Refusal = {
   readonly stream: string;
 };
 
+const scopes = ['team:a/agent:x', 'team:a', 'team:b/agent:y', 'org'] as const;
+
+/** For whom a consumption or a hold is; some name nobody. */
+const scopeFor = (roll: number): { readonly scope?: string } => {
+  const scope = scopes[Math.floor(roll * 1000) % 5];
+  return scope === undefined ? {} : { scope };
+};
+
+const zones = ['UTC', 'Europe/Berlin', 'America/New_York'] as const;
+const budgetFor = (limit: number, roll: number): AccountCommand => {
+  const pick = Math.floor(roll * 10_000);
+  return {
+    type: 'SetBudget',
+    scope: scopes[pick % 4] ?? 'org',
+    limit,
+    window: (['day', 'week', 'period', 'total'] as const)[Math.floor(pick / 4) % 4] ?? 'day',
+    timeZone: zones[pick % 3] ?? 'UTC',
+    mode: pick % 5 === 0 ? 'soft' : 'hard',
+  };
+};
+
 const annotations = { description: null, metadata: {} as Json };
 
 /** Clients that retry with the same key until they know how it ended, each as patient as it is. */
@@ -152,6 +173,7 @@ export class Clients {
       }
       if (outcome.kind === 'refused') {
         probes.hit('refused');
+        if (outcome.refusal.rejected === 'budget_exceeded') probes.hit('budget exceeded');
         const to = server.log.streams.get(intended.stream)?.length ?? 0;
         intended.refusals.push({
           from: from.revision,
@@ -193,14 +215,16 @@ export class Clients {
         effectiveAt: inSeconds(1 + roll * 20),
         expiresAt: inSeconds(22 + roll * 40),
       },
-      consume: { type: 'ConsumeCredits', amount, usage: null, resource: null, ...annotations },
+      consume: { type: 'ConsumeCredits', amount, usage: null, resource: null, ...scopeFor(roll), ...annotations },
       hold: {
         type: 'HoldCredits',
         amount,
         resource: null,
         expiresInSeconds: 1 + Math.floor(roll * 30),
+        ...scopeFor(roll),
         ...annotations,
       },
+      budget: budgetFor(amount, roll),
       overdraft: { type: 'ChangeSettings', overdraftLimit: Math.floor(roll * 20) },
       freeze: { type: 'FreezeAccount', reason: 'simulated' },
       unfreeze: { type: 'UnfreezeAccount', reason: 'simulated' },

@@ -4,6 +4,7 @@ import { isRefused } from '#kernel/decider.js';
 import { instantOf } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import { forkAccount, type AccountState } from '#ledger/account/state.js';
+import { BudgetBooks } from '#audit/budget-books.js';
 import { nextDueAt } from '#ledger/account/time.js';
 import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
@@ -100,7 +101,7 @@ function onceEach(events: readonly RecordedEvent[], commands: readonly ClientCom
   return wrong;
 }
 
-/** O3, O4: every credit is accounted for at every step, nothing expired is spent, refusals were right, rows are the fold. */
+/** O3, O4, O9: budgets hold; every credit is accounted for at every step, nothing expired is spent, refusals were right, rows are the fold. */
 function booksOf(
   world: World,
   stream: string,
@@ -111,6 +112,7 @@ function booksOf(
   const asked = refusals.filter((refusal) => refusal.stream === stream);
   const justified = new Set<Refusal>();
   let state = accountDecider.initial(stream);
+  const budgets = new BudgetBooks();
   const look = (length: number): void => {
     for (const refusal of asked) {
       if (length >= refusal.from && length <= refusal.to && wouldRefuse(state, stored, refusal)) justified.add(refusal);
@@ -121,6 +123,8 @@ function booksOf(
     const event = decodeEvent(recorded);
     if (isUndecodable(event)) return [`O3 ${event.undecodable}`];
     wrong.push(...spendsOnlyWhatIsUsable(state, event as AccountEvent));
+    const overspent = budgets.enter(event as AccountEvent);
+    if (overspent !== null) return [`O9 ${stream} at revision ${String(revision)}: ${overspent}`];
     countProbes(world, event as AccountEvent, recorded);
     state = accountDecider.evolve(state, event as AccountEvent, revision);
     for (const violation of conservationOf(state).violations)
@@ -204,6 +208,8 @@ function countProbes({ probes }: World, event: AccountEvent, recorded: RecordedE
       metadataOf(recorded).actor === 'scheduler' ? 'expiry recorded by the scheduler' : 'expiry recorded by a command',
     );
   if (event.type === 'HoldReleased' && event.reason === 'expired') probes.hit('hold timed out');
+  if (event.type === 'HoldReleased' && event.charges !== undefined)
+    probes.hit('hold counted in a budget and given back');
   if (event.type === 'DebtRepaid') probes.hit('debt repaid');
   if (event.type === 'ConsumptionReversed') probes.hit('reversed');
 }

@@ -40,6 +40,7 @@ export const whats = [
   'freeze',
   'unfreeze',
   'adjust',
+  'budget',
 ] as const;
 export type What = (typeof whats)[number];
 
@@ -114,9 +115,22 @@ export function planOf(seed: number): Plan {
     skewMs: random.between(-10_000, 10_000),
   }));
   times(14, (at) => ({ kind: 'webhook', at, index: random.between(0, 6) }));
-  steps.push(...usesOf(new SeededRandom(seed).fork(7)));
+  steps.push(...usesOf(new SeededRandom(seed).fork(7)), ...budgetsOf(new SeededRandom(seed).fork(9)));
   steps.sort((a, b) => a.at - b.at);
   return { seed, knowsEveryId: random.chance(0.5), faults, lagMs: random.chance(0.3) ? 10_000 : 30, steps };
+}
+
+/** Budgets, most of them set early. Of their own numbers, as uses are. */
+function budgetsOf(random: SeededRandom): Step[] {
+  return Array.from({ length: random.between(0, 6) }, (_, n) => ({
+    kind: 'command' as const,
+    at: random.chance(0.7) ? random.between(0, 5_000) : random.between(0, ACTIVE_MS),
+    name: `b${String(n)}`,
+    account: random.chance(0.7) ? 0 : random.between(0, ACCOUNTS - 1),
+    what: 'budget' as const,
+    amount: random.between(10, 90),
+    roll: random.next(),
+  }));
 }
 
 /** Of their own numbers, so that they change nothing of what else happens. */

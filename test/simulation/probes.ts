@@ -29,6 +29,8 @@ export const probeNames = [
   'Stripe event told twice',
   'snapshot used',
   'old key looked up',
+  'budget exceeded',
+  'hold counted in a budget and given back',
   'use counted once',
   'limit reached',
 ] as const;

@@ -15,6 +15,7 @@ export const sabotages = [
   'trusts-lagging-index',
   'forgets-old-keys',
   'forgets-uses',
+  'forgets-budget-counts',
 ] as const;
 
 export type Sabotage = (typeof sabotages)[number];

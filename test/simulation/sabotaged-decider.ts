@@ -74,5 +74,19 @@ function withBug(sabotage: Sabotage | null, decider: AccountDecider): AccountDec
       },
     };
   }
+  if (sabotage === 'forgets-budget-counts') {
+    return {
+      ...decider,
+      decide: (state, command, moment) => {
+        const spends = command.type === 'ConsumeCredits' || command.type === 'HoldCredits';
+        if (!spends || moment.revision % 3 !== 2) return decider.decide(state, command, moment);
+        const forgotten = [...state.budgets.entries()].map(([scope, budget]) => {
+          const count = { ...budget.count, used: 0, held: 0 };
+          return [scope, { ...budget, count }] as const;
+        });
+        return decider.decide({ ...forkAccount(state), budgets: LayeredMap.from(forgotten) }, command, moment);
+      },
+    };
+  }
   return decider;
 }

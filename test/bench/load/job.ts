@@ -7,6 +7,8 @@ export type Requests =
       readonly customerPrefix: string;
       readonly customers: number;
       readonly keyPrefix: string;
+      /** For whom they are, in turn; none where it is left out. */
+      readonly scopes?: readonly string[];
     }
   /** Checked uses of one feature, each 1. */
   | {

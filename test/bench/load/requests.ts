@@ -13,7 +13,7 @@ export function requestMaker(job: Job): (n: number) => string {
         post(
           `/v1/customers/${customer()}/consumptions`,
           `${common}Idempotency-Key: ${requests.keyPrefix}${String(n)}\r\n`,
-          '{"amount":1}',
+          consumption(requests.scopes?.[n % requests.scopes.length]),
         );
     case 'usage':
       return (n) =>
@@ -37,6 +37,9 @@ export function requestMaker(job: Job): (n: number) => string {
       return (n) => webhook(requests, n, job);
   }
 }
+
+const consumption = (scope: string | undefined): string =>
+  scope === undefined ? '{"amount":1}' : `{"amount":1,"scope":"${scope}"}`;
 
 function post(path: string, headers: string, body: string): string {
   return `POST ${path} HTTP/1.1\r\n${headers}Content-Type: application/json\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`;
