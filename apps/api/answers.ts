@@ -6,6 +6,7 @@ import { customerSchemas } from './customers/schemas.js';
 import { logSchemas } from './log/schemas.js';
 import { object, position, time, whole, type AnswerSchemas } from './openapi/schema.js';
 import { operationsSchemas } from './operations/schemas.js';
+import { transferSchemas } from './transfers/schemas.js';
 import { usageSchemas } from './usage/schemas.js';
 import { webhookSchemas } from './webhooks/schemas.js';
 
@@ -29,6 +30,7 @@ const all: readonly AnswerSchemas[] = [
   customerSchemas,
   logSchemas,
   operationsSchemas,
+  transferSchemas,
   usageSchemas,
   webhookSchemas,
 ];

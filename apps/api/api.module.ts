@@ -11,6 +11,7 @@ import { LogModule } from './log/log.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import type { Parts } from './parts.js';
 import { PartsModule } from './parts.module.js';
+import { TransfersModule } from './transfers/transfers.module.js';
 import { UsageModule } from './usage/usage.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
@@ -21,6 +22,7 @@ const subjects = [
   CatalogueModule,
   CustomersModule,
   LogModule,
+  TransfersModule,
   UsageModule,
   WebhooksModule,
 ];

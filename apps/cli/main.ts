@@ -19,6 +19,7 @@ import { projectionCommands } from './commands/projections.js';
 import { reconcileCommands } from './commands/reconcile.js';
 import { replayCommands } from './commands/replay.js';
 import { stripeCommands } from './commands/stripe.js';
+import { transferCommands } from './commands/transfers.js';
 import { usageCommands } from './commands/usage.js';
 import { upCommands } from './installation/up.js';
 
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   ...explainCommands,
   ...usageCommands,
   ...budgetCommands,
+  ...transferCommands,
   ...auditCommands,
   ...eventCommands,
   ...projectionCommands,

@@ -56,5 +56,6 @@ const handlers = [
     BulkController,
   ],
   providers: [AccountService, BalanceHistory, KeyedCommands, TopUp, ...handlers],
+  exports: [AccountService],
 })
 export class AccountsModule {}

@@ -90,6 +90,11 @@ export const problemKinds = {
     title: 'No such consumption',
     detail: 'Check the consumption id and the account.',
   },
+  transfer_not_found: {
+    status: 404,
+    title: 'No such transfer',
+    detail: 'Check the transfer id and the unit; a transfer belongs to its sender and its receiver.',
+  },
   event_not_found: { status: 404, title: 'No such event', detail: 'Check the event id.' },
   stripe_event_not_found: { status: 404, title: 'No such Stripe event', detail: 'Check the id of the Stripe event.' },
   api_key_not_found: { status: 404, title: 'No such API key', detail: 'Check the id of the key.' },

@@ -25,6 +25,7 @@ describe('the header Scrip-Dry-Run', () => {
     const granted = (await api.post(`${base}/grants`, { amount: 100, source: 'purchase' }, 'g')).body;
     const consumed = (await api.post(`${base}/consumptions`, { amount: 10 }, 'c')).body;
     const held = (await api.post(`${base}/holds`, { amount: 10 }, 'h')).body;
+    await api.call('PUT', '/v1/customers/friend', { body: {} });
     const before = await countOfEvents();
     const commands: readonly (readonly [string, string, object, number, object])[] = [
       ['POST', `${base}/grants`, { amount: 5, source: 'promotion' }, 201, { amount: 5 }],
@@ -34,6 +35,7 @@ describe('the header Scrip-Dry-Run', () => {
       ['POST', `${base}/holds/${String(held.id)}/captures`, {}, 201, { status: 'captured' }],
       ['POST', `${base}/holds/${String(held.id)}/releases`, {}, 201, { status: 'released' }],
       ['POST', `${base}/holds/${String(held.id)}/extensions`, { expiresInSeconds: 9000 }, 201, { status: 'open' }],
+      ['POST', `${base}/transfers`, { toCustomerId: 'friend', amount: 5 }, 201, { status: 'pending', amount: 5 }],
       ['POST', `${base}/adjustments`, { amount: -5, reason: 'x' }, 201, { amount: -5 }],
       ['PATCH', `${base}/account`, { overdraftLimit: 7 }, 200, { overdraftLimit: 7 }],
       ['POST', `${base}/account/freeze`, { reason: 'x' }, 200, { status: 'frozen' }],

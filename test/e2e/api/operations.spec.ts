@@ -124,6 +124,7 @@ describe('operations', () => {
   it('answers every example of a request body as it is documented', async () => {
     const credits = '/v1/customers/example';
     await api.post(`${credits}/grants`, { amount: 1000, source: 'purchase' }, 'prepare');
+    await api.call('PUT', '/v1/customers/customer-1', { body: {} });
     // The examples name what the shipped catalogue sells.
     const creditProducts = catalog.creditProducts.map((pack) => ({ ...pack, id: 'pack-1000' }));
     const creditEvents = catalog.creditEvents.map((priced) => ({ ...priced, id: 'api_call_basic' }));

@@ -63,6 +63,27 @@ describe('scrip, the command line', () => {
     expect((await run('catalog', 'apply', join(at.dataDir, 'none.yaml'))).code).toBe(2);
   });
 
+  it('sends credits to another customer once per key, and shows when they have arrived', async () => {
+    await up.call('POST', '/customers/giver/grants', { amount: 50, source: 'promotion' }, 'g');
+    await up.call('PUT', '/customers/taker', {}, 'p');
+    const give = ['transfers', 'send', '--customer', 'giver', '--to', 'taker', '--amount'];
+    const first = await json(...give, '20', '--key', 'k');
+    expect(first).toMatchObject({ code: 0, answer: { fromCustomerId: 'giver', amount: 20, replayed: false } });
+    const { id } = first.answer;
+    expect(await json(...give, '20', '--key', 'k')).toMatchObject({ code: 0, answer: { id, replayed: true } });
+    expect(await run(...give, '40')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('insufficient_credits'),
+    });
+    expect((await run('transfers', 'send', '--customer', 'giver', '--to', 'nosuch', '--amount', '1')).code).toBe(1);
+    expect((await run('transfers', 'send', '--customer', 'giver', '--to', 'giver', '--amount', '1')).code).toBe(2);
+    const listed = await eventually(
+      () => json('transfers', 'list', '--customer', 'taker'),
+      ({ answer }) => JSON.stringify(answer).includes('completed'),
+    );
+    expect(listed.answer).toMatchObject({ transfers: [{ id, fromCustomerId: 'giver', status: 'completed' }] });
+  });
+
   it('records what was used once per key, up to the limit, and sums it up', async () => {
     await up.call('POST', '/customers/initech/subscription', { plan: 'free' }, 'f');
     const use = ['usage', 'record', '--customer', 'initech', '--feature', 'api_calls'];
@@ -180,7 +201,7 @@ describe('scrip, the command line', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(await api.text()).toBe(`${lines.slice(0, -1).join('\n')}\n`);
     expect(JSON.parse(lines.at(-1)!)).toMatchObject({ end: { events: lines.length - 1, after: '0'.repeat(19) } });
-    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 4 } } });
+    expect(await json('audit', 'verify')).toMatchObject({ code: 0, answer: { ok: true, log: { accounts: 6 } } });
     const offline = await scrip(['audit', 'verify', '--from-export', exported], {
       DATABASE_URL: 'postgres://127.0.0.1:1/none',
     });

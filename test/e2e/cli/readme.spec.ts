@@ -75,5 +75,7 @@ describe('the tour in the README', () => {
     expect(json(13, 1)).toMatchObject({ amount: 80, scope: 'team:growth/agent:writer' });
     expect(json(13, 2)).toMatchObject({ status: 403, code: 'budget_exceeded', scope: 'team:growth', used: 80 });
     expect(answers[13]!.at(-1)).toMatch(/^team:growth +100 +day +Europe\/Berlin +hard +80 +0 +20 /);
+    expect(json(14, 0)).toMatchObject({ fromCustomerId: 'acme', amount: 100, status: 'completed' });
+    expect(answers[14]!.join('\n')).toContain('initech');
   });
 });

@@ -117,7 +117,7 @@ type Listing<Filter> = {
 };
 
 /** A list as it is. Ends the request when it is empty because the customer was never heard of. */
-async function ofKnown<List extends Page<unknown>>(
+export async function ofKnown<List extends Page<unknown>>(
   reads: FreshReads,
   request: ReadRequest,
   { customerId, unit }: { readonly customerId: string; readonly unit: string },
