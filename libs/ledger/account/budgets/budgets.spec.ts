@@ -4,6 +4,7 @@ import { plusMs } from '#kernel/instant.js';
 import type { AccountCommand } from '../commands.js';
 import { accountDecider } from '../account.js';
 import { consume, grant, hold } from '../../../../test/support/ledger/account-commands.js';
+import { ended, period } from '../../../../test/support/ledger/term-commands.js';
 import { LedgerAccount } from '../../../../test/support/ledger/ledger-account.js';
 import { MAX_BUDGETS } from './budgets.js';
 import type { BudgetTerms } from './facts.js';
@@ -235,6 +236,73 @@ describe('holds', () => {
 });
 
 const firstHold = (account: LedgerAccount): string => [...account.state.holds.values()][0]?.id ?? '';
+
+describe('windows', () => {
+  test('begin anew at midnight of the time zone, also on the day when its clocks are changed', () => {
+    const account = new LedgerAccount('2026-03-28T12:00:00.000Z').given(
+      grant(10_000),
+      cap('team:growth', 100, { timeZone: 'Europe/Berlin' }),
+    ) as LedgerAccount;
+    account.events(spend(60), '2026-03-28T22:59:59.999Z');
+    account.events(spend(60), '2026-03-28T23:00:00.000Z');
+    account.events(reserve(40, LEAF, 100_000), '2026-03-29T21:59:59.999Z');
+    expect(account.when(spend(1))).toMatchObject({ scope: 'team:growth', resetsAt: '2026-03-29T22:00:00.000Z' });
+    account.events(spend(100), '2026-03-29T22:00:00.000Z');
+    account.given({ type: 'ReleaseHold', holdId: idIn(account, 'holdId') });
+    expect(counted(account, 'team:growth')).toEqual([100, 0]);
+  });
+
+  test('stand in the event, so that folding it asks for no time zone', () => {
+    const account = given(cap('org', 100));
+    const [event] = account.events(spend(60));
+    if (event?.type !== 'CreditsConsumed') throw new Error('nothing was consumed');
+    const window = { windowStart: '2026-06-10T02:30:00.000Z', windowEnd: '2026-06-11T03:45:00.000Z' };
+    const charges = [{ amount: 60, budgets: [{ scope: 'org', since: 7, ...window }] }];
+    const folded = accountDecider.evolve(account.state, { ...event, charges }, 7);
+    expect(folded.budgets.get('org')?.count).toEqual({ since: 7, ...window, used: 60, held: 0 });
+  });
+
+  test('of a period follow the subscription, paid or not yet, and are months of the calendar without one', () => {
+    const [october, november, december] = [
+      '2026-10-14T10:00:00.000Z',
+      '2026-11-14T10:00:00.000Z',
+      '2026-12-14T10:00:00.000Z',
+    ];
+    const account = new LedgerAccount('2026-10-05T10:00:00.000Z').given(
+      grant(10_000),
+      cap('org', 100, { window: 'period' }),
+    ) as LedgerAccount;
+    const resetsAt = (at: string): unknown => (account.when(spend(101), at) as { resetsAt?: string }).resetsAt;
+    account.given(spend(90));
+    expect(resetsAt('2026-10-05T10:00:00.000Z')).toBe('2026-11-01T00:00:00.000Z');
+    account.events(period(october, november), october);
+    account.given(spend(80));
+    expect(counted(account, 'org')).toEqual([80, 0]);
+    expect(resetsAt(plusMs(november, -1))).toBe(november);
+    account.events(spend(70), november);
+    expect(counted(account, 'org')).toEqual([70, 0]);
+    expect(resetsAt(november)).toBe(december);
+    account.events(period(november, december), plusMs(november, 3_600_000));
+    account.given(spend(30));
+    expect(counted(account, 'org')).toEqual([100, 0]);
+    account.events(ended(december), december);
+    expect(resetsAt(december)).toBe('2027-01-01T00:00:00.000Z');
+  });
+
+  test('that turn out to have begun earlier begin no count anew', () => {
+    const account = given(cap('org', 100, { window: 'period' }));
+    account.events(period('2026-06-08T00:00:00.000Z', '2026-07-08T00:00:00.000Z'));
+    account.given(spend(60));
+    const late = period('2026-06-02T00:00:00.000Z', '2026-07-02T00:00:00.000Z', {
+      subscriptionId: 'sub_2',
+      creditsPerMonth: 9_000,
+    });
+    account.given(late);
+    expect(account.run(spend(41))).toBe('budget_exceeded');
+    account.given(spend(40));
+    expect(counted(account, 'org')).toEqual([100, 0]);
+  });
+});
 
 describe('setting budgets', () => {
   test('a new limit keeps what counts, another window or time zone begins anew', () => {
