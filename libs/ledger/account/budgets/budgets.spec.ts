@@ -354,6 +354,6 @@ describe('setting budgets', () => {
     expect(set('a:new')).toEqual({ rejected: 'too_many_budgets' });
     expect(Array.isArray(set('a:7'))).toBe(true);
     const bytes = JSON.stringify(accountDecider.snapshot?.encode(state)).length;
-    expect(bytes / MAX_BUDGETS).toBeLessThan(30);
+    expect(bytes / MAX_BUDGETS).toBeLessThan(25);
   });
 });
