@@ -1,8 +1,9 @@
 import type { CommandRequest } from '#event-store/writing/command.js';
 import type { Position } from '#event-store/port/event-store.js';
 import { canonicalJson, type Json } from '#kernel/json.js';
+import { accountOf } from '#kernel/stream-name.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
-import type { Step, What } from './plan.js';
+import { LEAVING, type Step, type What } from './plan.js';
 import type { SeededRandom } from './random.js';
 import { accounts, type Outcome, type World } from './world.js';
 
@@ -228,9 +229,19 @@ export class Clients {
       overdraft: { type: 'ChangeSettings', overdraftLimit: Math.floor(roll * 20) },
       freeze: { type: 'FreezeAccount', reason: 'simulated' },
       unfreeze: { type: 'UnfreezeAccount', reason: 'simulated' },
+      transfer: this.#transferOf(step),
+      close: { type: 'CloseAccount', reason: 'simulated' },
       adjust: { type: 'AdjustCredits', amount: roll < 0.5 ? -amount : amount, reason: 'simulated' },
     };
     return simple[step.what] ?? this.#commandOnPast(step, stream);
+  }
+
+  /** To one of the others, every third time to the one who leaves. */
+  #transferOf({ account, amount, roll }: CommandStep): AccountCommand {
+    const others = [LEAVING, ...accounts.keys()].filter((index) => index !== account);
+    const stream = accounts[others[Math.floor(roll * others.length)] ?? LEAVING] ?? '';
+    const toCustomerId = accountOf(stream)?.customerId ?? '';
+    return { type: 'TransferCredits', toCustomerId, amount, reason: null, receiver: 'ready' };
   }
 
   /** Commands about an earlier hold or consumption that some client has an answer for. */

@@ -10,6 +10,7 @@ import { accountDecider, conservationOf } from '#ledger/account/account.js';
 import { decodeEvent, isUndecodable } from '#ledger/events.js';
 import type { Refusal, ClientCommand } from './client.js';
 import { settlements } from './settlements.js';
+import { transfers } from './transfers.js';
 import { accounts, type World } from './world.js';
 
 /** What is wrong with the world; empty when all is as promised. Each begins with the name of its oracle. */
@@ -37,7 +38,7 @@ export function judge(world: World, commands: readonly ClientCommand[]): string[
     }
   }
   wrong.push(...stripeBooks(events));
-  wrong.push(...settlements(world));
+  wrong.push(...settlements(world), ...transfers(world));
   return wrong;
 }
 
@@ -171,8 +172,8 @@ function wouldRefuse(
 }
 
 function spendsOnlyWhatIsUsable(state: AccountState, event: AccountEvent): string[] {
-  if (event.type !== 'CreditsConsumed' && event.type !== 'CreditsHeld') return [];
-  return event.allocations.flatMap(({ grantId }) => {
+  if (event.type !== 'CreditsConsumed' && event.type !== 'CreditsHeld' && event.type !== 'TransferSent') return [];
+  return ('lots' in event ? event.lots : event.allocations).flatMap(({ grantId }) => {
     const grant = state.grants.get(grantId);
     const usable =
       grant !== undefined && grant.effectiveAt <= event.at && (grant.expiresAt === null || grant.expiresAt > event.at);

@@ -41,6 +41,8 @@ export const whats = [
   'unfreeze',
   'adjust',
   'budget',
+  'transfer',
+  'close',
 ] as const;
 export type What = (typeof whats)[number];
 
@@ -54,6 +56,8 @@ export type Plan = {
 };
 
 export const ACCOUNTS = 3;
+/** An account beside these, which only receives, and is closed at some time. */
+export const LEAVING = ACCOUNTS;
 export const PROCESSES = 4; // two APIs, two workers
 export const ACTIVE_MS = 60_000;
 
@@ -116,6 +120,7 @@ export function planOf(seed: number): Plan {
   }));
   times(14, (at) => ({ kind: 'webhook', at, index: random.between(0, 6) }));
   steps.push(...usesOf(new SeededRandom(seed).fork(7)), ...budgetsOf(new SeededRandom(seed).fork(9)));
+  steps.push(...transfersOf(new SeededRandom(seed).fork(11)));
   steps.sort((a, b) => a.at - b.at);
   return { seed, knowsEveryId: random.chance(0.5), faults, lagMs: random.chance(0.3) ? 10_000 : 30, steps };
 }
@@ -131,6 +136,20 @@ function budgetsOf(random: SeededRandom): Step[] {
     amount: random.between(10, 90),
     roll: random.next(),
   }));
+}
+
+/** Credits that customers give each other, some of them to one who leaves meanwhile. Of their own numbers, as uses are. */
+function transfersOf(random: SeededRandom): Step[] {
+  const command = (name: string, what: What, account: number): Step => ({
+    ...{ kind: 'command', name, what, account, at: random.between(0, ACTIVE_MS) },
+    // Of what Stripe sold now and then so much that a refund has to follow it.
+    ...{ amount: random.chance(0.5) ? random.between(1, 15) : random.between(500, 6_000), roll: random.next() },
+  });
+  const given = Array.from({ length: random.between(0, 12) }, (_, n) => {
+    const account = random.chance(0.6) ? 0 : random.between(0, ACCOUNTS - 1);
+    return command(`t${String(n)}`, 'transfer', account);
+  });
+  return random.chance(0.6) ? [...given, command('leave', 'close', LEAVING)] : given;
 }
 
 /** Of their own numbers, so that they change nothing of what else happens. */

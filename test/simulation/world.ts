@@ -17,6 +17,7 @@ import type { DueAccount } from '#projections/balances/due-accounts.js';
 import { DueWork } from '../../apps/worker/scheduler/due-work.js';
 import { Inbox } from '../../apps/worker/inbox/inbox.js';
 import { Settler } from '../../apps/worker/settler/settler.js';
+import { Transfers } from '../../apps/worker/transfers/transfers.js';
 import { Scheduler } from '../../apps/worker/scheduler/scheduler.js';
 import type { InboxChange } from '#records/inbox/state.js';
 import { catalog } from '../support/ledger/catalog.js';
@@ -24,7 +25,7 @@ import { InMemoryCheckpoint } from '../support/worlds/in-memory-checkpoint.js';
 import { InMemoryInboxState } from '../support/worlds/in-memory-inbox-state.js';
 import { received, stripeEvent } from '../support/stripe/events.js';
 import { FaultyStore, noFaults, SimulatedServer } from './faulty-store.js';
-import { ACCOUNTS, ACTIVE_MS, PROCESSES, type Plan } from './plan.js';
+import { ACTIVE_MS, LEAVING, PROCESSES, type Plan } from './plan.js';
 import { Probes, type Probe } from './probes.js';
 import { LaggingKeyIndex, ReadModel, runProjection } from './projection.js';
 import { SeededRandom } from './random.js';
@@ -35,8 +36,8 @@ import { Life, SkewedClock, VirtualTime } from './virtual-time.js';
 export type AccountHandler = CommandHandler<AccountCommand, AccountEvent, AccountState, AccountRefusal>;
 export type Outcome = CommandOutcome<AccountEvent, AccountState, AccountRefusal>;
 
-/** The account streams of the world; `acme` is the one that Stripe pays into. */
-export const accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
+/** The account streams of the world; `acme` is the one that Stripe pays into, the last one is that of who leaves. */
+export const accounts = Array.from({ length: LEAVING + 1 }, (_, i) =>
   accountStream(i === 0 ? 'acme' : `customer${String(i)}`, 'credits'),
 );
 
@@ -87,6 +88,7 @@ export class World {
   readonly readModel = new ReadModel();
   readonly inboxState = new WatchedInboxState();
   readonly settlerCheckpoint = new InMemoryCheckpoint();
+  readonly transfersCheckpoint = new InMemoryCheckpoint();
   readonly snapshots = new WatchedSnapshots();
   readonly processes = Array.from({ length: PROCESSES }, () => new Process());
   /** Bugs that came to light as exceptions. */
@@ -201,12 +203,25 @@ export class World {
       failed,
     );
     this.#follow(process, clock, 'settler fenced', () => this.#settler(handlers)).catch(failed);
+    this.#follow(process, clock, 'transfers fenced', () => this.#transfers(handlers)).catch(failed);
     this.#runScheduler(life, handlers, clock).catch(failed);
   }
 
   #settler(handlers: LedgerHandlers): LogConsumer {
-    const checkpoint = this.settlerCheckpoint;
-    if (this.#sabotage !== 'settler-moves-first') return new Settler({ handlers, checkpoint });
+    const make = (checkpoint: InMemoryCheckpoint): LogConsumer => new Settler({ handlers, checkpoint });
+    const { settlerCheckpoint: checkpoint } = this;
+    return this.#sabotage === 'settler-moves-first' ? this.#movingFirst(checkpoint, make) : make(checkpoint);
+  }
+
+  #transfers(handlers: LedgerHandlers): LogConsumer {
+    const writers = transferHandlers(this.#sabotage, handlers);
+    const make = (checkpoint: InMemoryCheckpoint): LogConsumer => new Transfers({ handlers: writers, checkpoint });
+    const { transfersCheckpoint: checkpoint } = this;
+    return this.#sabotage === 'transfers-move-first' ? this.#movingFirst(checkpoint, make) : make(checkpoint);
+  }
+
+  /** A consumer that moves its checkpoint before it has done the work. */
+  #movingFirst(checkpoint: InMemoryCheckpoint, make: (moved: InMemoryCheckpoint) => LogConsumer): LogConsumer {
     return {
       checkpoint: () => checkpoint.read(),
       process: async (from, batch) => {
@@ -214,7 +229,7 @@ export class World {
         moved.position = from;
         checkpoint.position = batch.at(-1)?.position ?? from;
         if (this.random.chance(0.2)) throw new StoreUnavailable('between the two');
-        await new Settler({ handlers, checkpoint: moved }).process(from, batch);
+        await make(moved).process(from, batch);
         return checkpoint.position;
       },
     };
@@ -273,6 +288,19 @@ class EveryAccount extends DueWork {
   override lapsed(): Promise<readonly LapsedSubscription[]> {
     return Promise.resolve([]);
   }
+}
+
+/** The write paths of who carries transfers, perhaps without keys, or taking for a refusal what may have been recorded. */
+function transferHandlers(sabotage: Sabotage | null, handlers: LedgerHandlers): LedgerHandlers {
+  if (sabotage === 'transfers-drop-key') return withoutKeys(handlers);
+  if (sabotage !== 'unknown-taken-for-refused') return handlers;
+  const account = Object.create(handlers.account) as AccountHandler;
+  account.execute = async (request: CommandRequest<AccountCommand>) => {
+    const outcome = await handlers.account.execute(request);
+    if (request.command.type !== 'ReceiveTransfer' || outcome.kind !== 'outcome_unknown') return outcome;
+    return { kind: 'refused', refusal: { rejected: 'account_closed' } };
+  };
+  return { ...handlers, account };
 }
 
 let dropped = 0;
