@@ -9,7 +9,7 @@ import type { LedgerProjection } from '../ledger-projection.js';
  */
 export const balances: LedgerProjection = {
   name: 'balances',
-  version: 9,
+  version: 10,
   categories: ['account'],
   tables: [accountBalances, grants, holds],
   handlers: accountHandlers,

@@ -312,6 +312,7 @@ export const accountHandlers: Handlers<AccountFold, AccountEvent> = {
       expires_at: event.expiresAt,
       allocations: document(event.allocations),
       resource: event.resource === undefined ? null : document(event.resource),
+      scope: event.scope ?? null,
       description: event.description,
       metadata: document(event.metadata),
       created_at: event.at,

@@ -59,6 +59,8 @@ export type HoldEntry = {
   readonly expiresAt: Instant | null;
   readonly allocations: readonly HeldSlice[];
   readonly resource: Resource | null;
+  /** Under which it was placed; null where it named none. */
+  readonly scope: string | null;
   readonly description: string | null;
   readonly metadata: Json;
   readonly createdAt: Instant;
@@ -263,6 +265,7 @@ function holdEntry(row: StoredHold, passed: TimePassed | null): HoldEntry {
     expiresAt: row.expires_at,
     allocations: over ? [] : (JSON.parse(row.allocations) as readonly HeldSlice[]),
     resource: row.resource === null ? null : (JSON.parse(row.resource) as Resource),
+    scope: row.scope,
     description: row.description,
     metadata: JSON.parse(row.metadata) as Json,
     createdAt: row.created_at,

@@ -284,5 +284,6 @@ const holdRow = (stream: string, { placed, amount, captured, status, expiresAt, 
   expires_at: expiresAt,
   allocations: document(open),
   resource: placed.resource === undefined ? null : document(placed.resource),
+  scope: placed.scope ?? null,
   ...annotationsOf(placed),
 });

@@ -89,6 +89,7 @@ export const holds = {
     expires_at: 'text?',
     allocations: 'text',
     resource: 'text?',
+    scope: 'text?',
     description: 'text?',
     metadata: 'text',
     created_at: 'text',

@@ -88,7 +88,14 @@ const hold = {
   allocations: list(heldSlice),
 };
 
-const storedHold = { ...hold, resource: orNull(resource), description: orNull(text), metadata, createdAt: time };
+const storedHold = {
+  ...hold,
+  resource: orNull(resource),
+  scope: orNull(text),
+  description: orNull(text),
+  metadata,
+  createdAt: time,
+};
 /** granted = the sum of the others. */
 const grantSums = {
   granted: credits,

@@ -112,6 +112,7 @@ describe('budgets over HTTP', () => {
     const consumption = `/v1/customers/caps/consumptions/${String(capture.body['consumptionId'])}`;
     const read = await api.get(`${consumption}?minPosition=${capture.body.position}&waitMs=10000`);
     expect(read.body).toMatchObject({ amount: 4, scope: leaf });
+    expect((await api.get(`${holds}/${String(hold.body.id)}`)).body).toMatchObject({ status: 'captured', scope: leaf });
     const { data } = (await api.get('/v1/customers/caps/budgets')).body;
     expect(data).toMatchObject([
       { scope: 'org', used: 49, held: 0, remaining: 51 },
