@@ -1,23 +1,14 @@
 import { assert } from '#kernel/assert.js';
 import { accountOf } from '#kernel/stream-name.js';
-import type { AccountEvent, AccountEventOf, HeldSlice, Settings, Slice } from '#ledger/account/events.js';
+import type { AccountEvent, AccountEventOf, HeldSlice, Settings } from '#ledger/account/events.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
 import { document } from '#database/values.js';
+import { known, noteGrants, type GrantFacts } from './grant-facts.js';
 import { UsageOracle } from './usage-oracle.js';
 import type { AccountRow, GrantRow, HoldRow } from './tables.js';
 import type { Projected } from '../ledger-projection.js';
 
-/** What a grant's credits were used for, of which kind each has its sum; what none of them has is free. */
-type Use = 'held' | 'consumed' | 'expired' | 'revoked' | 'repaid' | 'transferred';
-type GrantFacts = {
-  readonly granted: AccountEventOf<'CreditsGranted'>;
-  readonly revision: number;
-  readonly used: Record<Use, number>;
-  /** The minor units that went with all of these. */
-  costUsed: number;
-  scheduled: boolean;
-};
 type HoldFacts = {
   readonly placed: AccountEventOf<'CreditsHeld'>;
   amount: number;
@@ -56,7 +47,7 @@ class BalancesOracle implements OracleFold<LedgerEvent> {
     folded.position = recorded.position;
     folded.balance = balance;
     if ('settings' in accountEvent) folded.settings = accountEvent.settings;
-    noteGrants(folded, accountEvent, recorded.revision);
+    noteGrants(folded.grants, accountEvent, recorded.revision);
     noteHolds(folded, accountEvent);
     return [];
   }
@@ -80,64 +71,6 @@ const opened = (openedAt: string, balance: AccountEvent['balance']): Folded => (
   revision: -1,
   position: '0',
 });
-
-function noteGrants({ grants }: Folded, event: AccountEvent, revision: number): void {
-  const use = (
-    slices: readonly (Pick<Slice, 'grantId' | 'amount'> & Partial<Slice>)[],
-    kind: Use,
-    sign: 1 | -1,
-  ): void => {
-    for (const { grantId, amount, cost } of slices) {
-      const facts = known(grants, grantId);
-      facts.used[kind] += sign * amount;
-      facts.costUsed += sign * (cost?.amount ?? 0);
-    }
-  };
-  switch (event.type) {
-    case 'CreditsGranted': {
-      const used = { held: 0, consumed: 0, expired: 0, revoked: 0, repaid: 0, transferred: 0 };
-      const scheduled = event.effectiveAt > event.at;
-      grants.set(event.grantId, { granted: event, revision, used, costUsed: 0, scheduled });
-      return;
-    }
-    case 'CreditsActivated':
-      known(grants, event.grantId).scheduled = false;
-      return;
-    case 'CreditsConsumed':
-      return use(event.allocations, 'consumed', 1);
-    case 'CreditsHeld':
-      return use(event.allocations, 'held', 1);
-    case 'HoldRaised':
-      return use(event.allocations, 'held', 1);
-    case 'HoldCaptured':
-      use(event.allocations, 'consumed', 1);
-      return use(withoutCost(event.allocations), 'held', -1);
-    case 'HoldReleased':
-      return use(event.allocations, 'held', -1);
-    case 'CreditsExpired':
-      return use([event], 'expired', 1);
-    case 'CreditsRevoked':
-      if (event.expired > 0) use(event.allocations, 'expired', -1);
-      return use(event.allocations, 'revoked', 1);
-    case 'CreditsReinstated':
-      if (event.expired) use([event], 'expired', 1);
-      return use([event], 'revoked', -1);
-    case 'ConsumptionReversed':
-      return use(event.restored, 'consumed', -1);
-    case 'DebtRepaid':
-      return use([event], 'repaid', 1);
-    case 'DebtForgiven':
-      return use(event.restored, 'repaid', -1);
-    case 'TransferSent':
-      return use(event.lots, 'transferred', 1);
-    case 'TransferReturned':
-      return use(event.restored, 'transferred', -1);
-    default:
-  }
-}
-
-const withoutCost = (slices: readonly Slice[]): readonly Omit<Slice, 'cost'>[] =>
-  slices.map(({ grantId, source, amount }) => ({ grantId, source, amount }));
 
 function noteHolds({ holds }: Folded, event: AccountEvent): void {
   switch (event.type) {
@@ -192,12 +125,6 @@ const withMore = (slices: readonly HeldSlice[], added: readonly HeldSlice[]): re
   }
   return all;
 };
-
-function known<Facts>(all: ReadonlyMap<string, Facts>, id: string): Facts {
-  const facts = all.get(id);
-  assert(facts !== undefined, `an event names ${id}, of which there was none before`);
-  return facts;
-}
 
 const freeOf = ({ granted, used }: GrantFacts): number =>
   Object.values(used).reduce((left, amount) => left - amount, granted.amount);

@@ -1,48 +1,49 @@
 import { accountOf } from '#kernel/stream-name.js';
-import { accountDecider } from '#ledger/account/account.js';
 import type { AccountEvent, AccountEventOf, Slice } from '#ledger/account/events.js';
-import type { AccountState, Grant } from '#ledger/account/state.js';
 import type { LedgerEvent } from '#ledger/events.js';
 import { document } from '#database/values.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
+import { noteGrants, type GrantFacts } from '../balances/grant-facts.js';
 import type { Projected } from '../ledger-projection.js';
 
-type Folded = { state: AccountState; readonly counts: Map<string, number> };
+type Folded = {
+  readonly facts: Map<string, GrantFacts>;
+  /** How many uses of each grant there were. */
+  readonly counts: Map<string, number>;
+};
 type Part = Pick<Slice, 'grantId' | 'amount' | 'cost'>;
 
-/** Folds accounts, and takes each use from what the counters of a grant were before an event and are after it. */
+/** Takes each use from what was used of a grant before an event and after it. */
 class GrantUsesOracle implements OracleFold<LedgerEvent> {
   readonly #accounts = new Map<string, Folded>();
 
   add(projected: Projected): readonly ExpectedRow[] {
     const { stream, revision } = projected.recorded;
     const event = projected.event as AccountEvent;
-    const folded = this.#accounts.get(stream) ?? { state: accountDecider.initial(stream), counts: new Map() };
-    this.#accounts.set(stream, folded);
+    const { facts, counts } = this.#account(stream);
     const parts = partsOf(event);
-    const ids = [...new Set(parts.map(({ grantId }) => grantId))];
-    const before = ids.map((id) => folded.state.grants.get(id));
-    folded.state = accountDecider.evolve(folded.state, event, revision);
+    const before = new Map(parts.map(({ grantId }) => [grantId, usedOf(facts.get(grantId))]));
+    noteGrants(facts, event, revision);
     const rows: ExpectedRow[] = event.type === 'ConsumptionReversed' ? [reversalRow(projected, event)] : [];
     if (event.type === 'HoldRaised') {
       const { customer_id } = placeOf(projected);
       rows.push({ table: 'hold_raises', row: { stream, hold_id: event.holdId, revision, customer_id } });
     }
-    for (const [index, id] of ids.entries()) {
-      const [then, now] = [before[index], folded.state.grants.get(id)];
-      if (then === undefined || now === undefined) continue;
+    for (const [id, then] of before) {
+      const now = facts.get(id);
+      if (then === null || now === undefined) continue;
+      const { costBasis } = now.granted;
       const money = parts.reduce((sum, { grantId, cost }) => sum + (grantId === id ? (cost?.amount ?? 0) : 0), 0);
-      for (const [type, amount] of changesOf(event, then, now)) {
-        const n = (folded.counts.get(id) ?? 0) + 1;
-        folded.counts.set(id, n);
-        const cost = then.costBasis === null ? null : amount < 0 ? 0 - money : money;
+      for (const [type, amount] of changesOf(event, then, now.used)) {
+        const n = (counts.get(id) ?? 0) + 1;
+        counts.set(id, n);
         rows.push({
           table: 'grant_uses',
           row: {
             ...placeOf(projected),
             ...{ grant_id: id, type, n, amount },
-            cost_amount: cost,
-            cost_currency: then.costBasis?.currency ?? null,
+            cost_amount: costBasis === null ? null : amount < 0 ? 0 - money : money,
+            cost_currency: costBasis?.currency ?? null,
             consumption_id: 'consumptionId' in event ? event.consumptionId : null,
             hold_id: event.type === 'HoldCaptured' ? event.holdId : null,
           },
@@ -50,6 +51,12 @@ class GrantUsesOracle implements OracleFold<LedgerEvent> {
       }
     }
     return rows;
+  }
+
+  #account(stream: string): Folded {
+    const known = this.#accounts.get(stream) ?? { facts: new Map(), counts: new Map() };
+    this.#accounts.set(stream, known);
+    return known;
   }
 
   rest(): readonly ExpectedRow[] {
@@ -75,7 +82,12 @@ const names = {
   transferred: (_: AccountEvent, by: number): string => (by < 0 ? 'transfer_returned' : 'transferred'),
 };
 
-function changesOf(event: AccountEvent, before: Grant, after: Grant): readonly (readonly [string, number])[] {
+type Used = GrantFacts['used'];
+
+/** What was used of a grant up to now; null where it is not there yet. */
+const usedOf = (facts: GrantFacts | undefined): Used | null => (facts === undefined ? null : { ...facts.used });
+
+function changesOf(event: AccountEvent, before: Used, after: Used): readonly (readonly [string, number])[] {
   return counters.flatMap((counter) => {
     const by = after[counter] - before[counter];
     return by === 0 ? [] : [[names[counter](event, by), by] as const];
