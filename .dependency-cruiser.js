@@ -197,7 +197,7 @@ export default {
         path: '^projections/',
         pathNot: [
           '^projections/(ledger-projection|per-stream)\\.ts$',
-          '^projections/balances/(tables|usage-oracle)\\.ts$',
+          '^projections/balances/(tables|grants-oracle|usage-oracle)\\.ts$',
         ],
       },
     },

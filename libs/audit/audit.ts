@@ -1,8 +1,6 @@
 import type { Clock } from '#kernel/clock.js';
 import { pagesOf, START, type EventStore } from '#event-store/port/event-store.js';
-import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { ModelComparison, type Comparison } from '#projecting/comparison/compare.js';
-import { projected, type Projection } from '#projecting/projection.js';
+import type { Comparison } from '#projecting/comparison/compare.js';
 import { projectionStatus } from '#projecting/status.js';
 import type { Database } from '#database/database.js';
 import { LogAudit, type LogReport } from './log-audit.js';
@@ -16,16 +14,17 @@ export type AuditedLog = {
   readonly contiguous: boolean;
 };
 
-/** Read models to compare, and the database that they are in. */
+/** The read models of a log, and what compares them with it. */
 export type AuditedModels = {
   readonly database: Database;
-  readonly projections: readonly Projection<LedgerEvent>[];
   readonly clock: Clock;
+  /** Compares all of them with an independent fold of the log, which it reads by itself. */
+  readonly compare: () => Promise<readonly Comparison[]>;
 };
 
 /**
- * Audits the log and compares the read models with it in one pass, so that each event is read and decoded once. Where a log that
- * contradicts itself cannot be folded, no read model is compared. Throws StoreUnavailable and DatabaseError.
+ * Audits the log while its read models are compared with it. Where a log that contradicts itself cannot be folded, no read model is
+ * compared. Throws StoreUnavailable and DatabaseError.
  *
  * @param models null: the log alone.
  * @param progress told how many events were read since it was told last.
@@ -35,42 +34,24 @@ export async function audit(
   models: AuditedModels | null,
   progress: (events: number) => void,
 ): Promise<Audited> {
-  if (models === null) return auditInOnePass(log, null, progress);
-  const comparison = await ModelComparison.ofLive(models.database, models.projections);
-  try {
-    const { log: report, projections } = await auditInOnePass(log, comparison, progress);
-    return { log: await withMissingEnd(report, log.store, models), projections };
-  } finally {
-    await comparison.close();
-  }
-}
-
-async function auditInOnePass(
-  { store, contiguous }: AuditedLog,
-  comparison: ModelComparison<LedgerEvent> | null,
-  progress: (events: number) => void,
-): Promise<Audited> {
-  const logAudit = new LogAudit({ contiguous });
-  const { decode } = ledgerCodec;
-  let models = comparison;
-  for await (const recorded of pagesOf(store, START)) {
-    const page = projected(recorded, decode);
-    logAudit.addDecoded(page);
-    try {
-      models?.add(page);
-    } catch (error) {
-      if (logAudit.sound) throw error;
-      models = null; // nothing follows from a log that contradicts itself
-    }
-    progress(page.length);
-  }
-  const log = logAudit.report();
-  if (models === null) return { log, projections: [] };
-  const projections = await models.finish({ store, decode }).catch((error: unknown) => {
-    if (log.findingsTotal === 0) throw error;
+  if (models === null) return { log: await auditOfLog(log, progress), projections: [] };
+  const comparing = models.compare();
+  comparing.catch(() => undefined); // awaited below, when it is known whether the log can be folded at all
+  const report = await auditOfLog(log, progress);
+  const projections = await comparing.catch((error: unknown) => {
+    if (report.findingsTotal === 0) throw error;
     return [];
   });
-  return { log, projections };
+  return { log: await withMissingEnd(report, log.store, models), projections };
+}
+
+async function auditOfLog({ store, contiguous }: AuditedLog, progress: (events: number) => void): Promise<LogReport> {
+  const logAudit = new LogAudit({ contiguous });
+  for await (const page of pagesOf(store, START)) {
+    logAudit.add(page);
+    progress(page.length);
+  }
+  return logAudit.report();
 }
 
 /** Events cut off the end of the log leave nothing in it that could tell; what has read them remembers how far it came. */

@@ -49,8 +49,6 @@ type StreamRecord = {
   usage: UsageBooks | null;
 };
 
-type Decoded = { readonly recorded: RecordedEvent; readonly decoded: LedgerEvent | UndecodableEvent };
-
 const namedFindings = 100;
 
 /**
@@ -78,19 +76,9 @@ export class LogAudit {
     return this.#events;
   }
 
-  /** Whether nothing has been found up to now. */
-  get sound(): boolean {
-    return this.#findingsTotal === 0;
-  }
-
   /** Takes the next events of the log. */
   add(events: readonly RecordedEvent[]): void {
     for (const event of events) this.#check(event, decodeEvent(event));
-  }
-
-  /** Takes the next events of the log with their content, which others use too. */
-  addDecoded(events: readonly Decoded[]): void {
-    for (const { recorded, decoded } of events) this.#check(recorded, decoded);
   }
 
   /** Notes that something could not be read as an event at all. */

@@ -4,7 +4,7 @@ import type { AccountEvent, AccountEventOf, HeldSlice, Settings } from '#ledger/
 import type { LedgerEvent } from '#ledger/events.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
 import { document } from '#database/values.js';
-import { known, noteGrants, type GrantFacts } from './grant-facts.js';
+import { known, noteGrants, type GrantFacts } from './grants-oracle.js';
 import { UsageOracle } from './usage-oracle.js';
 import type { AccountRow, GrantRow, HoldRow } from './tables.js';
 import type { Projected } from '../ledger-projection.js';

@@ -3,7 +3,7 @@ import type { AccountEvent, AccountEventOf, Slice } from '#ledger/account/events
 import type { LedgerEvent } from '#ledger/events.js';
 import { document } from '#database/values.js';
 import type { ExpectedRow, Oracle, OracleFold } from '#projecting/projection.js';
-import { noteGrants, type GrantFacts } from '../balances/grant-facts.js';
+import { noteGrants, type GrantFacts } from '../balances/grants-oracle.js';
 import type { Projected } from '../ledger-projection.js';
 
 type Folded = {

@@ -1,23 +1,11 @@
 import { audit, type Audited } from '#audit/audit.js';
 import { auditExport } from '#audit/export-audit.js';
 import type { LogReport } from '#audit/log-audit.js';
-import { ledgerCodec, type LedgerEvent } from '#ledger/events.js';
-import { compareProjections, type Comparison } from '#projecting/comparison/compare.js';
-import { projectionsFor } from '#projections/registry.js';
-import type { CliEnvironment } from '../cli.module.js';
+import type { Comparison } from '#projecting/comparison/compare.js';
+import { compareOnThread } from '../comparison/compare.js';
 import type { Call, Command, ExitCode } from '../terminal/command.js';
 import { linesOfFile } from '../terminal/lines-of-file.js';
 import { Progress } from '../terminal/progress.js';
-
-/** Compares every read model with an independent fold of the log. */
-export async function compareAll(
-  environment: CliEnvironment,
-  names: readonly string[] | null,
-): Promise<readonly Comparison[]> {
-  const [store, database] = [await environment.store(), await environment.database()];
-  const chosen = projectionsFor(store).filter(({ name }) => names === null || names.includes(name));
-  return compareProjections<LedgerEvent>(store, database, ledgerCodec.decode, chosen);
-}
 
 async function auditFile({ environment, output, withoutEnd }: Verifying, file: string): Promise<Audited> {
   const progress = new Progress(output, environment.clock, 'verified');
@@ -32,7 +20,8 @@ async function auditFile({ environment, output, withoutEnd }: Verifying, file: s
 async function auditLog({ environment, output, logOnly }: Verifying): Promise<Audited> {
   const { clock, config } = environment;
   const store = await environment.store();
-  const models = logOnly ? null : { database: await environment.database(), projections: projectionsFor(store), clock };
+  const database = logOnly ? null : await environment.database();
+  const models = database && { database, clock, compare: () => compareOnThread(environment) };
   const progress = new Progress(output, clock, 'verified');
   const audited = await audit({ store, contiguous: config.eventStore.kind === 'postgres' }, models, (events) => {
     progress.add(events);

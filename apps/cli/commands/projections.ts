@@ -1,4 +1,5 @@
-import { compareAll, describeDifferences } from './audit.js';
+import { compareAll } from '../comparison/compare.js';
+import { describeDifferences } from './audit.js';
 import { requestRebuild } from '#projecting/generations.js';
 import { projectionStatus } from '#projecting/status.js';
 import { projections } from '#projections/registry.js';

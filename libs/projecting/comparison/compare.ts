@@ -125,15 +125,9 @@ export class ModelComparison<Event> {
     }
   }
 
-  /** Takes the next page of the log; the first call takes the log's first. */
-  add(page: readonly ProjectedEvent<Event>[]): void {
-    for (const fold of this.#folds) fold.add(0, page);
-  }
-
-  /** What was found, once the log up to every checkpoint has been added. Reads it again where one pass does not do. */
-  async finish(source: Source<Event>): Promise<readonly Comparison[]> {
-    for (const fold of this.#folds) fold.endPass(0);
-    for (let pass = 1; pass < Math.max(0, ...this.#folds.map(({ compared }) => compared.passes)); pass += 1) {
+  /** Reads the log as often as it takes, and says what was found. */
+  async #compared(source: Source<Event>): Promise<readonly Comparison[]> {
+    for (let pass = 0; pass < Math.max(0, ...this.#folds.map(({ compared }) => compared.passes)); pass += 1) {
       const folds = this.#folds.filter(({ compared }) => pass < compared.passes);
       for await (const page of this.#pages(source, folds)) for (const fold of folds) fold.add(pass, page);
       for (const fold of folds) fold.endPass(pass);
@@ -148,15 +142,10 @@ export class ModelComparison<Event> {
   /** Reads the log for all passes, and closes. */
   async run(source: Source<Event>): Promise<readonly Comparison[]> {
     try {
-      for await (const page of this.#pages(source, this.#folds)) this.add(page);
-      return await this.finish(source);
+      return await this.#compared(source);
     } finally {
-      await this.close();
+      await this.#snapshot.end();
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#snapshot.end();
   }
 
   async *#pages(
