@@ -147,10 +147,13 @@ describe('scrip import', () => {
     await eventually(granted, ({ lots }) => Number(lots) > 0);
     child.kill('SIGKILL');
     await ended;
-    const before = Number((await granted())['lots']);
-    expect(before).toBeLessThan(3_000);
+    // The server may still commit what it had been sent.
+    const atLeast = Number((await granted())['lots']);
     const answer = await json('import', 'csv', file, '--apply', '--name', 'killed');
-    expect([answer.code, answer.summary.outcomes['equal'], answer.summary['before']]).toEqual([0, 3_000, before]);
+    expect([answer.code, answer.summary.outcomes['equal']]).toEqual([0, 3_000]);
+    const before = Number(answer.summary['before']);
+    expect(before).toBeGreaterThanOrEqual(atLeast);
+    expect(before).toBeLessThan(3_000);
     expect(await granted()).toEqual({ lots: 3_000, credits: String((3_000 * 3_001) / 2) });
   });
 
@@ -206,7 +209,10 @@ describe('scrip import', () => {
     await scrip.writer.account('undo', consume(60));
     const undone = await run('import', 'csv', '--undo', ...named, '--json');
     expect(undone.code).toBe(1);
-    expect(JSON.parse(undone.stdout)).toMatchObject({
+    const found = JSON.parse(undone.stdout) as { readonly grants: readonly { readonly externalId: string }[] };
+    // They come in the order of the log, and accounts are written side by side.
+    const grants = found.grants.toSorted((a, b) => a.externalId.localeCompare(b.externalId));
+    expect({ ...found, grants }).toMatchObject({
       grants: [
         { customerId: 'undo', externalId: 'u-1', amount: 100, revoked: 40, spent: 60, held: 0, refusal: null },
         { customerId: 'undo', externalId: 'u-2', amount: 50, revoked: 50, spent: 0 },
