@@ -19,4 +19,8 @@ export function arrayElement(value: Value): string {
 }
 
 /** Values as the text of a PostgreSQL array. */
-export const arrayText = (values: readonly Value[]): string => `{${values.map(arrayElement).join(',')}}`;
+export function arrayText(values: readonly Value[]): string {
+  let text = '{';
+  for (const value of values) text += text.length === 1 ? arrayElement(value) : `,${arrayElement(value)}`;
+  return `${text}}`;
+}

@@ -1,5 +1,5 @@
 import type { Reader } from '../database/database.js';
-import { arrayElement, arrayText, storable, type Value } from '../database/values.js';
+import { arrayText, storable, type Value } from '../database/values.js';
 
 /** The types that columns of read models have; `?` means it may be null. Instants and JSON documents are text. */
 export type ColumnType = 'text' | 'bigint' | 'int' | 'boolean' | 'uuid';
@@ -19,6 +19,8 @@ export type Table = {
   readonly indexes?: readonly string[];
   /** True when rows are changed often: leaves room for new versions of them in their page. */
   readonly changing?: boolean;
+  /** The columns that stay as they were inserted, besides the key: a change of a row does not write them again. */
+  readonly constant?: readonly string[];
 };
 
 type ValueOf<C extends Column> = C extends `${infer T extends ColumnType}?`
@@ -65,7 +67,7 @@ const unnest = (table: Table, columns: readonly string[]): string =>
 
 type AnyRow = { readonly [column: string]: Value };
 const columnValues = (columns: readonly string[], rows: readonly AnyRow[]): string[] =>
-  columns.map((column) => `{${rows.map((row) => arrayElement(row[column] ?? null)).join(',')}}`);
+  columns.map((column) => arrayText(rows.map((row) => row[column] ?? null)));
 
 /** Writes to one table of one generation, a batch of rows in one prepared statement. */
 export class TableWriter<T extends Table> {
@@ -101,6 +103,20 @@ export class TableWriter<T extends Table> {
       text: `insert into ${this.#full} as t (${this.#columns.join(', ')}) select * from ${unnest(this.#table, this.#columns)}
         on conflict (${this.#table.key.join(', ')}) do update set ${changes.join(', ')}`,
       values: columnValues(this.#columns, rows),
+    });
+  }
+
+  /** Changes rows that are there, in the columns that are not constant. No key twice. */
+  async change(on: Reader, rows: readonly RowOf<T>[]): Promise<void> {
+    if (rows.length === 0) return;
+    const { key, constant = [] } = this.#table;
+    const changing = this.#columns.filter((column) => !key.includes(column) && !constant.includes(column));
+    const columns = [...key, ...changing];
+    await on.query({
+      name: `change ${this.#full}`,
+      text: `update ${this.#full} as t set ${changing.map((column) => `${column} = k.${column}`).join(', ')}
+        from ${unnest(this.#table, columns)} as k(${columns.join(', ')}) where ${this.#isKey}`,
+      values: columnValues(columns, rows),
     });
   }
 
@@ -141,7 +157,11 @@ export class TableWriter<T extends Table> {
 
   get #usingKeys(): string {
     const keys = this.#table.key;
-    return `using ${unnest(this.#table, keys)} as k(${keys.join(', ')}) where ${keys.map((key) => `t.${key} = k.${key}`).join(' and ')}`;
+    return `using ${unnest(this.#table, keys)} as k(${keys.join(', ')}) where ${this.#isKey}`;
+  }
+
+  get #isKey(): string {
+    return this.#table.key.map((key) => `t.${key} = k.${key}`).join(' and ');
   }
 
   #keyValues(keys: readonly Partial<RowOf<T>>[]): string[] {

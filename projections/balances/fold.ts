@@ -6,7 +6,7 @@ import { decodeUsage, encodeUsage, NO_USAGE, usageAfter, type Usage } from '#led
 import type { RecordedEvent } from '#event-store/port/event-store.js';
 import type { ProjectionWriter } from '#projecting/projection.js';
 import type { Reader } from '#database/database.js';
-import { TableWriter } from '#projecting/tables.js';
+import { TableWriter, type RowOf, type Table } from '#projecting/tables.js';
 import { document } from '#database/values.js';
 import { accountBalances, grants, holds, type AccountRow, type GrantRow, type HoldRow } from './tables.js';
 import { dispatch, ownerOf, type Handlers, type Projected } from '../ledger-projection.js';
@@ -34,6 +34,8 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
   readonly #dirtyAccounts = new Set<Account>();
   readonly #dirtyGrants = new Set<GrantRow>();
   readonly #dirtyHolds = new Set<HoldRow>();
+  /** Of those to be written, the rows that are not in their table yet. */
+  readonly #added = new Set<AccountRow | GrantRow | HoldRow>();
   readonly #accountTable: TableWriter<typeof accountBalances>;
   readonly #grantTable: TableWriter<typeof grants>;
   readonly #holdTable: TableWriter<typeof holds>;
@@ -70,6 +72,11 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
   }
 
   open(row: AccountRow): void {
+    this.#added.add(row);
+    this.#keepAccount(row);
+  }
+
+  #keepAccount(row: AccountRow): void {
     assert(!this.#accounts.has(row.stream), `${row.stream} was opened twice`);
     this.#accounts.set(row.stream, {
       row,
@@ -81,15 +88,15 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
   }
 
   addGrant(row: GrantRow): void {
-    this.#accounts.get(row.stream)?.grants.set(row.grant_id, row);
+    this.#keepGrant(row);
     this.#dirtyGrants.add(row);
-    this.#kept += 1;
+    this.#added.add(row);
   }
 
   addHold(row: HoldRow): void {
-    this.#accounts.get(row.stream)?.holds.set(row.hold_id, row);
+    this.#keepHold(row);
     this.#dirtyHolds.add(row);
-    this.#kept += 1;
+    this.#added.add(row);
   }
 
   #grant({ row, grants: lots }: Account, id: string): GrantRow {
@@ -125,7 +132,7 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
       (stream) => !this.#accounts.has(stream),
     );
     if (streams.length > 0) {
-      for (const row of await this.#accountTable.where(on, 'stream', streams)) this.open(row);
+      for (const row of await this.#accountTable.where(on, 'stream', streams)) this.#keepAccount(row);
       for (const row of await this.#grantTable.where(on, 'stream', streams, 'live')) this.#keepGrant(row);
       for (const row of await this.#holdTable.where(on, 'stream', streams, `status = 'open'`)) this.#keepHold(row);
     }
@@ -154,16 +161,26 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
       row.next_due_at = nextDueAt(lots.values(), open.values());
       row.usage = document(encodeUsage(usage));
     }
-    await this.#accountTable.put(
-      on,
-      [...this.#dirtyAccounts].map(({ row }) => row),
-    );
-    await this.#grantTable.put(on, [...this.#dirtyGrants]);
-    await this.#holdTable.put(on, [...this.#dirtyHolds]);
+    const accounts = [...this.#dirtyAccounts].map(({ row }) => row);
+    await this.#writeTo(this.#accountTable, on, accounts);
+    await this.#writeTo(this.#grantTable, on, [...this.#dirtyGrants]);
+    await this.#writeTo(this.#holdTable, on, [...this.#dirtyHolds]);
     for (const { stream, grant_id, live } of this.#dirtyGrants) if (!live) this.#forgetGrant(stream, grant_id);
     for (const { stream, hold_id, status } of this.#dirtyHolds)
       if (status !== 'open') this.#forgetHold(stream, hold_id);
     this.#clearDirty();
+  }
+
+  async #writeTo<T extends Table>(table: TableWriter<T>, on: Reader, rows: readonly RowOf<T>[]): Promise<void> {
+    const added: ReadonlySet<object> = this.#added;
+    await table.insert(
+      on,
+      rows.filter((row) => added.has(row)),
+    );
+    await table.change(
+      on,
+      rows.filter((row) => !added.has(row)),
+    );
   }
 
   #forgetGrant(stream: string, id: string): void {
@@ -178,6 +195,7 @@ export class AccountFold implements ProjectionWriter<LedgerEvent> {
     this.#dirtyAccounts.clear();
     this.#dirtyGrants.clear();
     this.#dirtyHolds.clear();
+    this.#added.clear();
   }
 
   #forgetAll(): void {

@@ -9,6 +9,7 @@ export const accountBalances = {
   visibleTo: 'own-rows',
   key: ['stream'],
   changing: true,
+  constant: ['customer_id', 'unit', 'opened_at'],
   columns: {
     stream: 'text',
     customer_id: 'text',
@@ -39,6 +40,10 @@ export const grants = {
   visibleTo: 'own-rows',
   key: ['stream', 'grant_id'],
   changing: true,
+  constant: [
+    ...['customer_id', 'unit', 'revision', 'source', 'priority', 'amount', 'effective_at', 'expires_at'],
+    ...['cost_amount', 'cost_currency', 'payment_reference', 'term', 'description', 'metadata', 'created_at'],
+  ],
   columns: {
     stream: 'text',
     grant_id: 'text',
@@ -77,6 +82,7 @@ export const holds = {
   visibleTo: 'own-rows',
   key: ['stream', 'hold_id'],
   changing: true,
+  constant: ['customer_id', 'unit', 'resource', 'scope', 'description', 'metadata', 'created_at'],
   columns: {
     stream: 'text',
     hold_id: 'text',
