@@ -28,7 +28,10 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** A subscriber's trial that is moved, and a year: paid, made smaller and greater, partly refunded, ended. What random lives do not bring about. */
+/**
+ * A subscriber's trial that is moved, a year: paid, given away in part, made smaller and greater, refunded by and by, ended; a budget, a freeze.
+ * What random lives do not bring about.
+ */
 function writeSubscriber(): void {
   const [subscriptionId, end, metadata] = ['sub_1', '2027-11-01T00:00:00.000Z', {}];
   const cost = { amount: 49_000, currency: 'usd' };
@@ -39,15 +42,22 @@ function writeSubscriber(): void {
     return { type: 'ChangePeriod', subscriptionId, changeId, periods: [period], paymentReference: changeId, metadata };
   };
   const refund = { cause: { kind: 'refund', id: 're_1' }, state: 'taken', amount: 24_500, since: at(50) };
+  const rest = { ...refund, cause: { kind: 'refund', id: 're_2' } };
   const trial = { subscriptionId: 'sub_trial', start: at(0), metadata };
   const commands = [
     { ...trial, type: 'AgreeTrial', itemId: 'si_2', amount: 50, end: '2026-11-15T00:00:00.000Z', version: 1 },
     { ...trial, type: 'MoveTrial', end: '2026-11-20T00:00:00.000Z', version: 2 },
     { ...year, type: 'GrantPeriod', subscriptionId, itemId: 'si_1', cost, rolloverCap: 100, lines: [], metadata },
     consume(700),
+    { type: 'TransferCredits', toCustomerId: 'globex', amount: 4000, reason: null, receiver: 'ready' },
+    { type: 'SetBudget', scope: 'org', limit: 100, window: 'day', timeZone: 'UTC', mode: 'hard' },
+    { type: 'RemoveBudget', scope: 'org' },
+    { type: 'FreezeAccount', reason: 'review' },
+    { type: 'UnfreezeAccount', reason: 'fine' },
     change('in_2', 20, -1000),
     change('in_3', 30, 3000),
     { type: 'SettlePayment', paymentReference: 'in_1', version: 1, paid: 49_000, claims: [refund] },
+    { type: 'SettlePayment', paymentReference: 'in_1', version: 2, paid: 49_000, claims: [refund, rest] },
     { type: 'EndSubscription', subscriptionId, endedAt: '2027-02-01T00:00:00.000Z' },
   ].map((command) => ({ paymentReference: 'in_1', ...command }));
   for (const [index, command] of commands.entries())
@@ -72,6 +82,8 @@ async function writeLives(accounts: number, length: number, seed: number): Promi
           typeof value === 'string' ? (names.get(value) ?? value) : value,
         ]),
       );
+      // What one customer sends another is received once: by no other account.
+      if (command.type === 'ReceiveTransfer') real['transferId'] = `${command.transferId}-${String(index)}`;
       for (const event of world.writer.decide(stream, { ...real, type: command.type }, now)) {
         const [prefix, id] =
           event.type === 'CreditsGranted'
@@ -80,7 +92,9 @@ async function writeLives(accounts: number, length: number, seed: number): Promi
               ? ['con', event.consumptionId]
               : event.type === 'CreditsHeld' && event.owner === 'caller'
                 ? ['hold', event.holdId]
-                : ['', ''];
+                : event.type === 'TransferSent'
+                  ? ['tr', event.transferId]
+                  : ['', ''];
         if (prefix !== '')
           names.set(
             `${prefix}#${String([...names.keys()].filter((name) => name.startsWith(`${prefix}#`)).length)}`,
