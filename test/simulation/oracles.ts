@@ -1,7 +1,7 @@
 import { chainHash, ZERO_HASH } from '#event-store/port/encode-event.js';
 import { metadataOf, type RecordedEvent } from '#event-store/port/event-store.js';
 import { isRefused } from '#kernel/decider.js';
-import { instantOf } from '#kernel/instant.js';
+import { instantOf, msOf } from '#kernel/instant.js';
 import type { AccountEvent } from '#ledger/account/events.js';
 import { forkAccount, type AccountState } from '#ledger/account/state.js';
 import { BudgetBooks } from '#audit/budget-books.js';
@@ -158,7 +158,10 @@ function wouldRefuse(
   const needed = accountDecider.needs?.(state, command) ?? null;
   const past = needed === null ? undefined : stored[needed];
   const decoded = past === undefined ? null : decodeEvent(past);
-  const moments = [fromMs - 10_000, fromMs, toMs, toMs + 10_000];
+  const [earliest, latest] = [fromMs - 10_000, toMs + 10_000];
+  // What falls due in between changes what is right: credits may expire before others can be spent.
+  const dues = state.timeline.map(({ at }) => msOf(at)).filter((ms) => earliest < ms && ms < latest);
+  const moments = [earliest, fromMs, toMs, latest, ...dues];
   return moments.some((ms) => {
     const at = instantOf(ms) < state.lastAt ? state.lastAt : instantOf(ms);
     const moment = {

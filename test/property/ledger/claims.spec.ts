@@ -58,6 +58,8 @@ describe('refunds and disputes of payments, against the naive model', () => {
       const { log } = live(taken, () => undefined);
       for (const event of log) {
         if (event.type === 'PaymentClaimed') seen.add('claimed');
+        if (event.type === 'PaymentClaimed' && event.paymentReference.startsWith('received')) seen.add('lot followed');
+        if (event.type === 'TransferClaimed') seen.add('passed on to a receiver');
         if (event.type === 'CreditsHeld' && event.owner !== 'caller') seen.add('reserved');
         if (event.type === 'CreditsRevoked' && event.expired > 0) seen.add('expired credits taken');
         if (event.type === 'CreditsRevoked' && event.scheduled > 0) seen.add('credits to come taken');
@@ -73,6 +75,8 @@ describe('refunds and disputes of payments, against the naive model', () => {
       'debt undone',
       'expired credits taken',
       'given back',
+      'lot followed',
+      'passed on to a receiver',
       'reserved',
       'spent credits owed',
       'written off',

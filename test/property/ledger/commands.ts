@@ -95,6 +95,8 @@ const shapes = {
       { minLength: 1, maxLength: 3 },
     ),
     erased: fc.constantFrom(false, false, false, true),
+    /** The accounts of a test have transfers of their own. */
+    id: fc.nat(),
   }),
   ReturnTransfer: fc.record({ of: pick }),
   FollowClaims: fc.record({ of: pick, older: fc.nat(9), claims }),
@@ -309,8 +311,8 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
       return { type, toCustomerId: 'globex', amount, reason: null, receiver: drafted.receiver };
     }
     case 'ReceiveTransfer': {
-      const { lots, erased } = drafted;
-      const transferId = `received-${String(books.grants.length)}`;
+      const { lots, erased, id } = drafted;
+      const transferId = `received-${String(id)}-${String(books.grants.length)}`;
       return {
         type,
         transferId,
