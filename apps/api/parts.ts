@@ -76,7 +76,7 @@ export async function openParts(
     accounts: { now: accountsFor('now'), past: accountsFor('past') },
     writers,
     load,
-    checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock)),
+    checks: new HealthChecks(store, clock, projections, probeStripe(config.stripe, clock), logger),
     metrics: new Metrics(writers, () => load.inFlight, projections),
     authenticator: new Authenticator(config, clock, apiKeyLookup(database, clock)),
   };
