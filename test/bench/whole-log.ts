@@ -175,7 +175,7 @@ async function audit(bench: Bench, url: string, flags: readonly string[]): Promi
   const before = cpu();
   const begin = performance.now();
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, ['dist/apps/cli/main.js', 'audit', 'verify', '--json', ...flags], {
+  const child = spawn(process.execPath, ['scrip.js', 'audit', 'verify', '--json', ...flags], {
     cwd: root,
     env: { PATH, DATABASE_URL: url },
     stdio: 'ignore',

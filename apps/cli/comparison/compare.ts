@@ -15,7 +15,7 @@ export type Answered = { readonly comparisons: readonly Comparison[] } | { reado
 /** Built, or as it is written. */
 const program = new URL(`thread${extname(import.meta.url)}`, import.meta.url);
 /** A page of the log is garbage as soon as it is folded: more room for such would only make the program larger. */
-const resourceLimits = { maxYoungGenerationSizeMb: 32 };
+const resourceLimits = { maxYoungGenerationSizeMb: 16 };
 
 /**
  * Compares read models with an independent fold of the log: all, or those named. Throws StoreUnavailable and DatabaseError.
