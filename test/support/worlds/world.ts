@@ -136,7 +136,7 @@ export class World {
     return found;
   }
 
-  /** Asks `count` acknowledged keys again: each must get its first answer, marked as replayed. */
+  /** Asks `count` acknowledged keys again: each must get its first answer, marked as replayed, with its position or one before. */
   async replayViolations(count = 50): Promise<readonly string[]> {
     const { acknowledged } = this.client;
     const step = Math.max(1, Math.floor(acknowledged.length / count));
@@ -148,7 +148,7 @@ export class World {
       const body = await response.text();
       if (response.status !== 201 || response.headers.get('idempotent-replayed') !== 'true')
         found.push(`${asked.key} was answered ${String(response.status)}`);
-      else if (body !== asked.answer!.body)
+      else if (!isFirstAnswer(body, asked.answer!.body))
         found.push(`${asked.key} has another answer now: ${body} instead of ${asked.answer!.body}`);
     }
     return found;
@@ -208,4 +208,10 @@ export class World {
     this.#processes.add(process);
     return process;
   }
+}
+
+/** Byte for byte but for the position: commands that were recorded together are first answered with that of the last of them. */
+function isFirstAnswer(again: string, first: string): boolean {
+  const [now, before] = [again, first].map((body) => JSON.parse(body) as { position: string });
+  return now!.position <= before!.position && again.replace(now!.position, before!.position) === first;
 }
