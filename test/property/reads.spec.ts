@@ -9,6 +9,7 @@ import { instantOf, msOf } from '#kernel/instant.js';
 import { timePassed } from '#ledger/account/at.js';
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { accountDecider, conservationOf } from '#ledger/account/account.js';
+import type { Claim } from '#ledger/payment/claims.js';
 import { ledgerCodec } from '#ledger/events.js';
 import { balanceAt, type AccountBalance } from '../../projections/balances/queries.js';
 import { PastAccounts } from '../../apps/api/accounts/reads/past-accounts.js';
@@ -42,7 +43,11 @@ const step = fc.record({
     fc.record({ type: fc.constant('capture' as const), amount: fc.option(small) }),
     fc.record({ type: fc.constant('reverse' as const) }),
     fc.record({ type: fc.constant('overdraw' as const), amount: small }),
-    fc.record({ type: fc.constant('refund' as const), share: fc.integer({ min: 1, max: 4 }) }),
+    fc.record({
+      type: fc.constant('refund' as const),
+      of: fc.constantFrom('pi_1', 'in_1'),
+      part: fc.integer({ min: 1, max: 40 }),
+    }),
   ),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -64,8 +69,8 @@ class Life {
   readonly #without = this.#reader(new InMemorySnapshotStore());
   #commands = 0;
   #months = 0;
-  #claims = 0;
-  readonly #grants: string[] = [];
+  #versions = 0;
+  readonly #claims = new Map<string, readonly Claim[]>();
   readonly #holds: string[] = [];
   readonly #consumptions: string[] = [];
 
@@ -88,7 +93,6 @@ class Life {
     });
     if (outcome.kind !== 'recorded') return;
     for (const { event } of outcome.events) {
-      if (event.type === 'CreditsGranted') this.#grants.push(event.grantId);
       if (event.type === 'CreditsHeld') this.#holds.push(event.holdId);
       if (event.type === 'CreditsConsumed' || event.type === 'HoldCaptured')
         this.#consumptions.push(event.consumptionId);
@@ -154,15 +158,21 @@ class Life {
       case 'overdraw':
         return { type: 'ChangeSettings', overdraftLimit: act.amount };
       case 'refund':
-        this.#claims += 1;
-        return {
-          type: 'RevokeCredits',
-          grantId: this.#grants.at(-1) ?? 'gr_0',
-          amount: act.share,
-          cause: { kind: 'refund', id: `re_${String(this.#claims)}` },
-          reason: null,
-        };
+        return this.#refund(act);
     }
+  }
+
+  /** Another part of the hundred that came in for a payment goes back, or the last of them. */
+  #refund({ of, part }: { readonly of: string; readonly part: number }): AccountCommand {
+    this.#versions += 1;
+    const before = this.#claims.get(of) ?? [];
+    const left = before.reduce((rest, { amount }) => rest - amount, 100);
+    const cause = { kind: 'refund', id: `re_${String(this.#versions)}` } as const;
+    const since = instantOf(this.clock.now());
+    const claims =
+      left === 0 ? before : [...before, { cause, state: 'taken' as const, amount: Math.min(part, left), since }];
+    this.#claims.set(of, claims);
+    return { type: 'SettlePayment', paymentReference: of, version: this.#versions, paid: 100, claims };
   }
 
   /** The newest event of the account and what time will do next, of which it knows now. */

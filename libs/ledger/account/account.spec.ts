@@ -207,39 +207,6 @@ describe('reversals', () => {
 });
 
 describe('taking back', () => {
-  test('takes what is free and makes debt of what is spent; reinstating undoes both', () => {
-    const account = given();
-    const cause = { kind: 'dispute', id: 'dp_1' } as const;
-    const grantId = idOf(account.events(grantOf(10), day(1)), 'grantId');
-    account.events(consume(6), day(1));
-    expect(types(account.events({ type: 'RevokeCredits', grantId, amount: 99, cause, reason: null }, day(2)))).toEqual([
-      'CreditsRevoked',
-      'DebtIncurred',
-    ]);
-    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 6 });
-    expect(account.events({ type: 'RevokeCredits', grantId, amount: 1, cause, reason: null }, day(2))).toEqual([]);
-    account.events(grantOf(2), day(3));
-    account.events({ type: 'ReinstateCredits', grantId, amount: 10, cause }, day(4));
-    expect(account.state.balance).toEqual({ available: 6, held: 0, debt: 0 });
-  });
-
-  test('leaves nothing to spend while it is owed: refund and release end alike in either order', () => {
-    const cause = { kind: 'refund', id: 're_1' } as const;
-    const end = (refundFirst: boolean): unknown => {
-      const account = given();
-      const grantId = idOf(account.events(grantOf(100), day(1)), 'grantId');
-      const holdId = idOf(account.events(hold(100), day(1)), 'holdId');
-      const refund = (): unknown =>
-        account.events({ type: 'RevokeCredits', grantId, amount: 100, cause, reason: null }, day(1));
-      if (refundFirst) refund();
-      account.events({ type: 'ReleaseHold', holdId }, day(1));
-      if (!refundFirst) refund();
-      return account.state.balance;
-    };
-    expect(end(true)).toEqual({ available: 0, held: 0, debt: 0 });
-    expect(end(false)).toEqual({ available: 0, held: 0, debt: 0 });
-  });
-
   test('an adjustment never takes more than there is', () => {
     const account = given([day(1), { type: 'AdjustCredits', amount: 5, reason: 'goodwill' }]);
     expect(account.when({ type: 'AdjustCredits', amount: -6, reason: 'slip' }, day(1))).toMatchObject({

@@ -4,8 +4,8 @@ import { removeBudget, setBudget } from './budgets/budgets.js';
 import { keepFreeMonths } from './terms/free-months.js';
 import { adjustCredits, grantCredits } from './granting.js';
 import { repayOwed } from './debt.js';
-import { reinstateCredits, revokeCredits, revokeGrant } from './claims/clawback.js';
 import { settlePayment } from './claims/claims.js';
+import { revokeGrant } from './claims/revoke-grant.js';
 import { captureHold, extendHold, holdCredits, raiseHold, releaseHold, revisionOfHold } from './holds.js';
 import { Recording, openAccount } from './recording.js';
 import { changeSettings, changeStatus } from './settings.js';
@@ -34,8 +34,6 @@ const refusedWhenFrozen: readonly AccountCommand['type'][] = [
  */
 const allowedWhenClosed: readonly AccountCommand['type'][] = [
   'RecordDue',
-  'RevokeCredits',
-  'ReinstateCredits',
   'SettlePayment',
   'FollowClaims',
   'ReturnTransfer',
@@ -81,12 +79,8 @@ function apply(recording: Recording, command: AccountCommand): AccountRefusal | 
       return releaseHold(recording, command);
     case 'AdjustCredits':
       return adjustCredits(recording, command);
-    case 'RevokeCredits':
-      return revokeCredits(recording, command);
     case 'RevokeGrant':
       return revokeGrant(recording, command);
-    case 'ReinstateCredits':
-      return reinstateCredits(recording, command);
     case 'GrantPeriod':
       return grantPeriod(recording, command);
     case 'ChangePeriod':

@@ -11,7 +11,6 @@ import type {
   FollowingClaim,
   PlanChange,
   Resource,
-  RevocationCause,
   Sale,
   Source,
   TransferObstacle,
@@ -94,27 +93,12 @@ export type AccountCommand =
   | { readonly type: 'ReleaseHold'; readonly holdId: string }
   /** `amount` ≠ 0: positive grants, negative takes away by the burn order. */
   | { readonly type: 'AdjustCredits'; readonly amount: number; readonly reason: string }
-  /** Takes back `amount` of one grant; what is spent or reserved of it becomes debt or is written off, by policy. */
-  | {
-      readonly type: 'RevokeCredits';
-      readonly grantId: string;
-      readonly amount: Amount;
-      readonly cause: RevocationCause;
-      readonly reason: string | null;
-    }
   /** An operator ends a grant, or takes `amount` of it: only what is unspent and not reserved. */
   | {
       readonly type: 'RevokeGrant';
       readonly grantId: string;
       readonly amount: Amount | null;
       readonly reason: string;
-    }
-  /** Undoes what was revoked of a grant under `cause`: forgives its debt, gives the rest back. */
-  | {
-      readonly type: 'ReinstateCredits';
-      readonly grantId: string;
-      readonly amount: Amount;
-      readonly cause: RevocationCause;
     }
   /**
    * Grants all months of a paid period at once, those to come scheduled for their start, and agrees for each that what is unspent of

@@ -54,7 +54,7 @@ describe('refunds and disputes of payments, against the naive model', () => {
 
   it('come in every form: met by what has expired, by months to come and by debt, reserved, and undone', () => {
     const seen = new Set<string>();
-    for (const taken of fc.sample(stepsWithClaims(30), { numRuns: 150, seed: 1 })) {
+    for (const taken of fc.sample(stepsWithClaims(30), { numRuns: 600, seed: 1 })) {
       const { log } = live(taken, () => undefined);
       for (const event of log) {
         if (event.type === 'PaymentClaimed') seen.add('claimed');
@@ -66,19 +66,26 @@ describe('refunds and disputes of payments, against the naive model', () => {
         if (event.type === 'CreditsRevoked' && event.writtenOff > 0) seen.add('written off');
         if (event.type === 'DebtIncurred' && event.cause.kind !== 'overdraft') seen.add('spent credits owed');
         if (event.type === 'DebtForgiven' && event.cause.kind !== 'reversal') seen.add('debt undone');
+        if (event.type === 'DebtForgiven' && event.cause.kind !== 'reversal' && event.restored.length > 0)
+          seen.add('repaid debt returned');
         if (event.type === 'CreditsReinstated') seen.add('given back');
+        if (event.type === 'CreditsReinstated' && event.scheduled) seen.add('credits to come given back');
+        if (event.type === 'CreditsReinstated' && event.writtenOff > 0) seen.add('write-off undone');
       }
     }
     expect([...seen].sort()).toEqual([
       'claimed',
+      'credits to come given back',
       'credits to come taken',
       'debt undone',
       'expired credits taken',
       'given back',
       'lot followed',
       'passed on to a receiver',
+      'repaid debt returned',
       'reserved',
       'spent credits owed',
+      'write-off undone',
       'written off',
     ]);
   });

@@ -31,11 +31,6 @@ const around = fc.oneof(
   fc.integer({ min: -3, max: 3 }).map((amount) => ({ amount, near: true })),
 );
 const pick = fc.nat(40);
-const cause = fc.constantFrom(
-  { kind: 'operator' as const, id: 'op_1' },
-  { kind: 'operator' as const, id: 'op_1' },
-  { kind: 'operator' as const, id: 'op_2' },
-);
 
 /** Three refunds and a dispute that may be claimed of a payment of a hundred, at one of few times. */
 const claims = fc.uniqueArray(
@@ -74,9 +69,7 @@ const shapes = {
       small.map((amount) => -amount),
     ),
   }),
-  RevokeCredits: fc.record({ of: pick, amount: small, cause }),
   RevokeGrant: fc.record({ of: pick, amount: fc.option(small) }),
-  ReinstateCredits: fc.record({ of: pick, amount: small, cause }),
   SettlePayment: fc.record({ of: fc.constantFrom('in_1', 'in_2'), older: fc.nat(9), claims }),
   TransferCredits: fc.record({
     size: around,
@@ -129,9 +122,7 @@ const weights: Record<keyof typeof shapes, number> = {
   CaptureHold: 4,
   ReleaseHold: 2,
   AdjustCredits: 2,
-  RevokeCredits: 4,
-  RevokeGrant: 1,
-  ReinstateCredits: 3,
+  RevokeGrant: 4,
   SettlePayment: 0,
   TransferCredits: 4,
   ReceiveTransfer: 2,
@@ -173,9 +164,7 @@ export const spending = draftsBy({
   CaptureHold: 3,
   ReleaseHold: 3,
   AdjustCredits: 1,
-  RevokeCredits: 0,
   RevokeGrant: 0,
-  ReinstateCredits: 0,
   SettlePayment: 0,
   TransferCredits: 1,
   ReceiveTransfer: 1,
@@ -278,23 +267,8 @@ export function resolve(step: Draft | Later, books: Books, at: string): AccountC
       return { type, holdId: nth('hold', drafted.of, books.holds.length) };
     case 'AdjustCredits':
       return { type, amount: drafted.amount, reason: 'count' };
-    case 'RevokeCredits':
-      return {
-        type,
-        grantId: nth('gr', drafted.of, books.grants.length),
-        amount: drafted.amount,
-        cause: drafted.cause,
-        reason: null,
-      };
     case 'RevokeGrant':
       return { type, grantId: nth('gr', drafted.of, books.grants.length), amount: drafted.amount, reason: 'operator' };
-    case 'ReinstateCredits':
-      return {
-        type,
-        grantId: nth('gr', drafted.of, books.grants.length),
-        amount: drafted.amount,
-        cause: drafted.cause,
-      };
     case 'SettlePayment': {
       const known = books.payments[drafted.of]?.version ?? 0;
       return {

@@ -36,8 +36,6 @@ class Session extends Transferring {
   execute(command: AccountCommand): void {
     const closedAllows = [
       'RecordDue',
-      'RevokeCredits',
-      'ReinstateCredits',
       'SettlePayment',
       'FollowClaims',
       'ReturnTransfer',
@@ -75,14 +73,8 @@ class Session extends Transferring {
       case 'AdjustCredits':
         this.adjust(command.amount, command.reason);
         return;
-      case 'RevokeCredits':
-        this.revoke(command);
-        return;
       case 'RevokeGrant':
         this.revokeGrant(command.grantId, command.amount, command.reason);
-        return;
-      case 'ReinstateCredits':
-        this.reinstate(command);
         return;
       case 'ChangeSettings':
         this.changeSettings(command);
@@ -188,7 +180,6 @@ class Session extends Transferring {
     if (wanted > balanceOf(this.books).available) this.insufficient(wanted);
     const uses = this.choose(wanted).map((part) => this.use(part.grant, 'free', 'revoked', part.amount));
     const cause: RevocationCause = { kind: 'adjustment', id: 'adj' };
-    this.noteRevocations(uses, cause);
     this.emit('CreditsRevoked', {
       amount: wanted,
       allocations: uses.map((use) => this.slice(use)),
@@ -198,6 +189,25 @@ class Session extends Transferring {
       grantId: null,
       cause,
       reason,
+    });
+  }
+
+  /** An operator takes what is unspent of one grant and not reserved. */
+  private revokeGrant(grantId: string, wanted: number | null, reason: string): void {
+    const number = this.books.grants.findIndex((_, index) => grantId === `gr#${String(index)}`);
+    const grant = this.books.grants[number] ?? refuse('grant_not_found');
+    const unspent = grant.scheduled + grant.free;
+    const amount = wanted ?? unspent;
+    if (amount === 0 || amount > unspent) throw new Refusal({ kind: 'refused', code: 'amount_exceeds_grant', unspent });
+    const cause: RevocationCause = { kind: 'operator', id: 'rvk' };
+    const bucket = grant.scheduled > 0 ? 'scheduled' : 'free';
+    const use = this.use(number, bucket, 'revoked', amount);
+    grant.withdrawn += amount;
+    this.emit('CreditsRevoked', {
+      amount,
+      allocations: [this.slice(use)],
+      scheduled: bucket === 'scheduled' ? amount : 0,
+      ...{ expired: 0, writtenOff: 0, grantId, cause, reason },
     });
   }
 

@@ -48,12 +48,7 @@ export class Bookkeeping {
    * Undoes a part of a use. Of a consumption all parts given back so far have together their rounded share of its recorded
    * cost; of all else each part has the rounded share of what is left.
    */
-  protected giveBack(
-    use: Use,
-    from: 'consumed' | 'repaid' | 'revoked' | 'transferred',
-    amount: number,
-    to: 'free' | 'scheduled' | 'expired' = 'free',
-  ): Use {
+  protected giveBack(use: Use, from: 'consumed' | 'repaid' | 'transferred', amount: number): Use {
     const recorded = use.cost ?? 0;
     const share =
       from === 'consumed'
@@ -62,8 +57,8 @@ export class Bookkeeping {
     const cost = use.cost === null ? null : share;
     use.returnedCost += cost ?? 0;
     use.returned += amount;
-    if (to !== 'expired') this.books.grants[use.grant]!.costLeft += cost ?? 0;
-    this.move(use.grant, from, to, amount);
+    this.books.grants[use.grant]!.costLeft += cost ?? 0;
+    this.move(use.grant, from, 'free', amount);
     return { grant: use.grant, amount, cost, returned: 0, returnedCost: 0 };
   }
 
@@ -119,10 +114,10 @@ export class Bookkeeping {
 
   protected incur(
     amount: number,
-    revocation: ModelDebt['revocation'],
+    claim: ModelDebt['claim'],
     cause: { kind: string; id: string; grantId: string | null },
   ): number {
-    const number = this.books.debts.push({ owed: amount, repayments: [], revocation }) - 1;
+    const number = this.books.debts.push({ owed: amount, repayments: [], claim }) - 1;
     this.emit('DebtIncurred', { debtId: `debt#${String(number)}`, amount, cause });
     return number;
   }

@@ -45,6 +45,8 @@ export type ModelGrant = {
   /** What of `held` claims reserve, and what of `revoked` they have taken. */
   reserved: number;
   claimed: number;
+  /** What of `revoked` operators have taken. */
+  withdrawn: number;
   /** What of `revoked` changes of plan and ends have taken. */
   takenByTerm: number;
   /** What of `revoked` ends at another time, with its trial. */
@@ -71,12 +73,9 @@ export type ModelDebt = {
   owed: number;
   /** What can come back when the debt's reason goes away: newest last. */
   repayments: Use[];
-  /** Of a revocation: the grant and cause. */
-  revocation: { grant: number; cause: RevocationCause } | null;
+  /** Of a claim: the grant and cause. */
+  claim: { grant: number; cause: RevocationCause } | null;
 };
-/** What a revocation took out of a grant. */
-export type ModelRevocation = Use & { cause: RevocationCause };
-
 export type Books = {
   opened: boolean;
   revision: number;
@@ -86,8 +85,7 @@ export type Books = {
   holds: ModelHold[];
   consumptions: ModelConsumption[];
   debts: ModelDebt[];
-  revocations: ModelRevocation[];
-  /** What was revoked of a grant when it was spent or reserved, and not asked for; `amount` of it still stands. */
+  /** What claims asked of a grant when it was spent or reserved, and nobody owes; `amount` of it still stands. */
   writeOffs: { grant: number; cause: RevocationCause; amount: number }[];
   transfers: { toCustomerId: string; uses: Use[]; open: boolean }[];
   /** What is claimed of each payment, as reported last. */
@@ -113,7 +111,6 @@ export const emptyBooks = (): Books => ({
   holds: [],
   consumptions: [],
   debts: [],
-  revocations: [],
   writeOffs: [],
   transfers: [],
   payments: {},

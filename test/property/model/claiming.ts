@@ -3,7 +3,6 @@ import { Terms } from './terms.js';
 import { standing, sum, type ModelGrant } from './books.js';
 import { sharesOfClaims, type ClaimedLot, type Share } from './claims.js';
 
-const isClaim = ({ kind }: RevocationCause): boolean => kind === 'refund' || kind === 'dispute';
 const isOver = ({ expiresAt }: ModelGrant, at: string): boolean => expiresAt !== null && expiresAt <= at;
 const same = (a: RevocationCause, b: RevocationCause): boolean => a.kind === b.kind && a.id === b.id;
 const distinct = (causes: readonly RevocationCause[]): readonly RevocationCause[] =>
@@ -64,17 +63,8 @@ export class Claiming extends Terms {
   private lotOf(number: number): ClaimedLot {
     const grant = this.books.grants[number]!;
     const { amount, effectiveAt, expiresAt, scheduled, free, expired, consumed, held, repaid } = grant;
-    const others = sum(
-      this.asked(number)
-        .filter(({ cause }) => !isClaim(cause))
-        .map((one) => one.amount),
-    );
-    const spent = Math.max(0, consumed + held + repaid - others);
-    const byOperators = this.books.revocations.filter(
-      (each) => each.grant === number && each.cause.kind === 'operator',
-    );
-    const withdrawn = sum(byOperators.map((each) => each.amount - each.returned));
-    const { transferred: given } = grant;
+    const spent = consumed + held + repaid;
+    const { transferred: given, withdrawn } = grant;
     const unspent = scheduled + free + expired;
     return { grant: number, amount, effectiveAt, expiresAt, unspent, withdrawn, given, spent };
   }
@@ -82,7 +72,7 @@ export class Claiming extends Terms {
   /** What is asked back of a grant's spent credits: debt that stands, repaid or not, and what was written off. */
   private asked(number: number): readonly { cause: RevocationCause; amount: number }[] {
     const debts = this.books.debts.flatMap((debt) =>
-      debt.revocation?.grant === number ? [{ cause: debt.revocation.cause, amount: standing(debt) }] : [],
+      debt.claim?.grant === number ? [{ cause: debt.claim.cause, amount: standing(debt) }] : [],
     );
     return [...debts, ...this.books.writeOffs.filter(({ grant }) => grant === number)];
   }
@@ -98,10 +88,10 @@ export class Claiming extends Terms {
   /** Undoes what is asked too much: the newest debt first, then what was written off. Answers whether repayments came back. */
   private giveUpAsked(number: number, shares: readonly Share[]): boolean {
     let cameBack = false;
-    for (const cause of distinct(this.asked(number).map((one) => one.cause)).filter(isClaim)) {
+    for (const cause of distinct(this.asked(number).map((one) => one.cause))) {
       let rest = this.askedBy(number, cause) - spentOf(shares, number, cause);
       for (const [debtNumber, debt] of [...this.books.debts.entries()].toReversed()) {
-        if (debt.revocation?.grant !== number || !same(debt.revocation.cause, cause)) continue;
+        if (debt.claim?.grant !== number || !same(debt.claim.cause, cause)) continue;
         const amount = Math.min(Math.max(0, rest), standing(debt));
         if (amount > debt.owed) cameBack = true;
         if (amount > 0) this.forgive(debtNumber, amount, cause);

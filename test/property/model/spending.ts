@@ -48,6 +48,7 @@ export class Spending extends Time {
       passedOn: { taken: 0, reserved: 0 },
       reserved: 0,
       claimed: 0,
+      withdrawn: 0,
       takenByTerm: 0,
       takenByTrial: 0,
       term: null,

@@ -314,6 +314,7 @@ export class Terms extends Bookkeeping {
         lot: null,
         reserved: 0,
         claimed: 0,
+        withdrawn: 0,
         takenByTerm: 0,
         takenByTrial: 0,
         term,

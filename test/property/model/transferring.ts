@@ -1,11 +1,11 @@
 import type { AccountCommand } from '#ledger/account/commands.js';
 import { balanceOf, refuse, sum } from './books.js';
-import { Revocations } from './revocations.js';
+import { Spending } from './spending.js';
 
 type Command<Type extends AccountCommand['type']> = Extract<AccountCommand, { type: Type }>;
 
 /** Credits that are given to other customers, and by them. */
-export class Transferring extends Revocations {
+export class Transferring extends Spending {
   protected send({ toCustomerId, amount, reason, receiver }: Command<'TransferCredits'>): void {
     if (this.books.settings.status === 'frozen') refuse('account_frozen');
     if (receiver === 'closed') refuse('account_closed');

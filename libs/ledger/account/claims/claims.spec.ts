@@ -61,6 +61,29 @@ describe('what is claimed of a payment', () => {
     expect(account.state.balance.available).toBe(150);
   });
 
+  test('takes what is free and makes debt of what is spent; the failure of the claim undoes both', () => {
+    const account = new LedgerAccount(october);
+    account.run(bought(10, 'pi_1'));
+    account.run(consume(6));
+    expect(account.run(settle(1, claim('du_1', 1000)))).toBe('PaymentClaimed CreditsRevoked DebtIncurred');
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 6 });
+    account.run(bought(2, null));
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 4 });
+    account.run(settle(2));
+    expect(account.state.balance).toEqual({ available: 6, held: 0, debt: 0 });
+  });
+
+  test.each(['refund', 'release'])('leaves nothing to spend while it is owed, with the %s first', (first) => {
+    const account = new LedgerAccount(october);
+    account.run(bought(100, 'pi_1'));
+    account.run(hold(100));
+    const [callers] = [...account.state.holds.values()];
+    const release: AccountCommand = { type: 'ReleaseHold', holdId: callers?.id ?? '' };
+    const refund = settle(1, claim('re_1', 1000));
+    for (const command of first === 'refund' ? [refund, release] : [release, refund]) account.run(command);
+    expect(account.state.balance).toEqual({ available: 0, held: 0, debt: 0 });
+  });
+
   test('touches no other payment’s grants', () => {
     const account = new LedgerAccount(october);
     account.run(bought(300, 'pi_2'));

@@ -19,7 +19,7 @@ export type ClaimedLot = {
   readonly withdrawn: Amount;
   /** What was given to other customers: nobody here used it. */
   readonly given: Amount;
-  /** What was used or is reserved by callers, and nobody else has asked back. */
+  /** What was used or is reserved by callers. */
   readonly spent: Amount;
 };
 

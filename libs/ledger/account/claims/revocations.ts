@@ -44,13 +44,7 @@ function costOfExpired({ costBasis, costExpired, expired }: Grant, amount: Amoun
 }
 
 /** Asks back spent credits of a grant: they become debt, or are written off, by the account's policy. */
-export function recordSpent(
-  recording: Recording,
-  grantId: string,
-  amount: Amount,
-  cause: RevocationCause,
-  reason: string | null = null,
-): void {
+export function recordSpent(recording: Recording, grantId: string, amount: Amount, cause: RevocationCause): void {
   const { debtPolicy } = recording.state.settings;
   const debt = debtPolicy === 'debt' ? Math.min(amount, MAX_AMOUNT - recording.balance.debt) : 0;
   if (amount > debt)
@@ -64,7 +58,7 @@ export function recordSpent(
       writtenOff: amount - debt,
       grantId,
       cause,
-      reason,
+      reason: null,
     });
   if (debt > 0)
     recording.record({
@@ -78,22 +72,9 @@ export function recordSpent(
 type Undone = { readonly grantId: string; readonly amount: Amount; readonly cause: RevocationCause };
 
 /**
- * Undoes up to `amount` of what a cause took of a grant: first the debt that it made, newest first, and what it wrote off, then the
- * credits. What comes back to a grant that has expired is expired. Answers what went back to grants that had repaid the debt.
+ * Undoes up to `amount` of the spent credits that a cause asked back of a grant: first the debt that it made, newest first, then what
+ * was written off. Answers what went back to grants that had repaid the debt.
  */
-export function undoRevocation(recording: Recording, { grantId, amount, cause }: Undone): readonly Slice[] {
-  const { returned, left } = forgiveDebts(recording, { grantId, amount, cause });
-  const revocation = revocationOf(recording.state, grantId, cause);
-  const writtenOff = Math.min(left, revocation?.writtenOff ?? 0);
-  recordReinstated(
-    recording,
-    { grantId, amount: Math.min(left - writtenOff, revocation?.amount ?? 0), cause },
-    writtenOff,
-  );
-  return returned;
-}
-
-/** Undoes up to `amount` of the spent credits that a cause asked back of a grant. Answers what went back to grants that repaid it. */
 export function undoSpent(recording: Recording, { grantId, amount, cause }: Undone): readonly Slice[] {
   const { returned, left } = forgiveDebts(recording, { grantId, amount, cause });
   const writtenOff = Math.min(left, revocationOf(recording.state, grantId, cause)?.writtenOff ?? 0);
@@ -101,7 +82,10 @@ export function undoSpent(recording: Recording, { grantId, amount, cause }: Undo
   return returned;
 }
 
-/** Gives back `amount` of the credits that a cause took of a grant; what it asked back of spent ones stays. */
+/**
+ * Gives back `amount` of the credits that a cause took of a grant; what it asked back of spent ones stays. What comes back to a grant
+ * that has expired is expired.
+ */
 export const undoTaken = (recording: Recording, undone: Undone): void => recordReinstated(recording, undone, 0);
 
 function forgiveDebts(

@@ -117,15 +117,14 @@ function ofGrantNow(state: AccountState, grant: Grant, holds: readonly Hold[]): 
   };
 }
 
-function lotOf(grant: Grant, { taken, spent, held }: OfGrant): ClaimedLot {
+function lotOf(grant: Grant, { taken, held }: OfGrant): ClaimedLot {
   const { id, amount, effectiveAt, expiresAt, lines, costBasis } = grant;
-  const others = grant.clawedBack - sum(spent);
   return {
     ...{ id, amount, effectiveAt, expiresAt, lines, cost: costBasis?.amount ?? 0 },
     unspent: grant.free + held + grant.expired + sum(taken) + sum(grant.revocations.filter(isAfterClaims)),
     given: grant.transferred,
     withdrawn: sum(grant.revocations.filter(({ cause }) => cause.kind === 'operator')),
-    spent: Math.max(0, grant.consumed + grant.repaid + grant.held - held - others),
+    spent: grant.consumed + grant.repaid + grant.held - held,
   };
 }
 
