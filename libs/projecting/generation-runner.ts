@@ -110,6 +110,8 @@ async function attempt<Event>(
         if (role === 'building') return;
       } catch (error) {
         if (!(error instanceof Halted)) throw error;
+        // Who acts on the report finds the projection halted.
+        await setHalted(db, own, error);
         running.report({
           projection: projection.name,
           generation: number,
@@ -117,7 +119,6 @@ async function attempt<Event>(
           position: error.position,
           reason: error.reason,
         });
-        await setHalted(db, own, error);
         await untilRunning(db, own, clock, alive);
       } finally {
         if (writer.position > generation.position) progressed();
